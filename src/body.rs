@@ -1,0 +1,239 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pinnable::Mutex;
+
+use crate::error::BoxError;
+
+mod tape;
+
+use tape::{Reader, Tape};
+
+/// A request body that is read once and can be sent many times; what the service under the retry
+/// gets.
+///
+/// The frames of the caller's body go through to the first attempt as they come. What passes is
+/// recorded, trailers included, up to [`RetryLayer::max_replay_bytes`]; a later attempt plays the
+/// record, then goes on reading where the earlier one stopped. A body that is in memory already
+/// (all of it arrives in its first frame, as with `Full<Bytes>`) costs nothing to keep and is not
+/// limited. Over the limit, the attempt goes on unharmed, and the request is not sent again.
+///
+/// Size hint and end are the same for each attempt, so that each is sent with the same
+/// `content-length`, or chunked.
+///
+/// # Errors
+///
+/// The caller's own error, to the attempt that met it; [`Superseded`], to an attempt that reads on
+/// after a later one has begun to.
+///
+/// # Example
+///
+/// A service that takes another kind of body goes under the retry with a line that converts it:
+///
+/// ```
+/// use axum::body::Body;
+/// use http::Request;
+/// use tower::ServiceBuilder;
+/// use tower_http::map_request_body::MapRequestBodyLayer;
+/// use tower_http_retry::RetryLayer;
+///
+/// let router: axum::Router = axum::Router::new();
+/// let service = ServiceBuilder::new()
+///     .layer(RetryLayer::new())
+///     .layer(MapRequestBodyLayer::new(Body::new))
+///     .service(router);
+/// # fn accepts<S: tower::Service<Request<Body>>>(_: S) {}
+/// # accepts(service);
+/// ```
+///
+/// [`RetryLayer::max_replay_bytes`]: crate::RetryLayer::max_replay_bytes
+pub struct ReplayBody<B> {
+    /// None if the body is empty, which costs nothing.
+    playing: Option<Playing<B>>,
+}
+
+struct Playing<B> {
+    tape: SharedTape<B>,
+    reader: Reader,
+}
+
+type SharedTape<B> = Pin<Arc<Mutex<Tape<B>>>>;
+
+/// What is kept of a body: makes the [`ReplayBody`] of each attempt.
+pub(crate) struct Replays<B> {
+    kept: Option<Kept<B>>,
+}
+
+struct Kept<B> {
+    tape: SharedTape<B>,
+    size: SizeHint,
+    next: u32,
+}
+
+/// A body was read on after a later attempt had begun to read it.
+///
+/// # Example
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use std::sync::{Arc, Mutex};
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::{BodyExt, Full};
+/// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_http_retry::{BoxError, ReplayBody, RetryLayer, Superseded};
+///
+/// type Body = Full<bytes::Bytes>;
+/// let earlier = Arc::new(Mutex::new(None::<ReplayBody<Body>>));
+/// let client = ServiceBuilder::new().layer(RetryLayer::new()).service_fn(|request: Request<ReplayBody<Body>>| {
+///     let earlier = earlier.clone();
+///     async move {
+///         let kept = earlier.lock().unwrap().take();
+///         let Some(old) = kept else {
+///             // The first attempt is answered before its body is read.
+///             *earlier.lock().unwrap() = Some(request.into_body());
+///             let mut response = Response::new(Body::default());
+///             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+///             return Ok(response);
+///         };
+///         let body = request.into_body().collect().await.unwrap().to_bytes();
+///         assert!(old.collect().await.unwrap_err().is::<Superseded>());
+///         Ok::<_, BoxError>(Response::new(Body::new(body)))
+///     }
+/// });
+///
+/// let response = client.oneshot(Request::put("/").body(Body::from("item")).unwrap()).await.unwrap();
+/// assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "item");
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Superseded;
+
+impl fmt::Display for Superseded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a later attempt has begun to read the request body")
+    }
+}
+
+impl std::error::Error for Superseded {}
+
+impl<B: Body> Replays<B> {
+    pub(crate) fn new(source: B, max_replay_bytes: usize) -> Self {
+        if source.is_end_stream() {
+            return Self { kept: None };
+        }
+        let size = source.size_hint();
+        let tape = Tape::new(source, size.exact(), max_replay_bytes);
+        let kept = Kept {
+            tape: Arc::pin(Mutex::new(tape)),
+            size,
+            next: 1,
+        };
+        Self { kept: Some(kept) }
+    }
+
+    /// The body of the next attempt.
+    pub(crate) fn next(&mut self) -> ReplayBody<B> {
+        let playing = self.kept.as_mut().map(|kept| {
+            let reader = Reader::new(kept.next, kept.size.clone());
+            kept.next = kept.next.saturating_add(1);
+            Playing {
+                tape: kept.tape.clone(),
+                reader,
+            }
+        });
+        ReplayBody { playing }
+    }
+
+    /// Whether all that the source has given so far can be given again.
+    pub(crate) fn is_replayable(&self) -> bool {
+        let whole = |kept: &Kept<B>| lock(&kept.tape).is_ok_and(|tape| tape.is_replayable());
+        self.kept.as_ref().is_none_or(whole)
+    }
+}
+
+impl<B> Body for ReplayBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(Playing { tape, reader }) = &mut self.get_mut().playing else {
+            return Poll::Ready(None);
+        };
+        match lock(tape) {
+            Ok(mut tape) => tape.as_mut().poll_frame(reader, cx),
+            Err(broken) => Poll::Ready(Some(Err(broken.into()))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let Some(Playing { tape, reader }) = &self.playing else {
+            return true;
+        };
+        lock(tape).is_ok_and(|tape| tape.is_end_stream(reader))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.playing {
+            Some(Playing { reader, .. }) => reader.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
+
+/// A source that panicked has failed.
+fn lock<B>(tape: &SharedTape<B>) -> Result<Pin<MutexGuard<'_, Tape<B>>>, Unplayable> {
+    let locked = tape.as_ref().lock();
+    locked.map_err(|_: PoisonError<_>| Unplayable::SourceFailed)
+}
+
+/// Why a record cannot be played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unplayable {
+    OverLimit,
+    SourceFailed,
+    UnknownFrame,
+}
+
+impl fmt::Display for Unplayable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OverLimit => {
+                "the request body cannot be sent again: it is over the limit for replays"
+            }
+            Self::SourceFailed => "the request body cannot be sent again: its source failed",
+            Self::UnknownFrame => {
+                "the request body cannot be sent again: it has a frame of an unknown kind"
+            }
+        })
+    }
+}
+
+impl std::error::Error for Unplayable {}
+
+/// An empty body.
+impl<B> Default for ReplayBody<B> {
+    fn default() -> Self {
+        Self { playing: None }
+    }
+}
+
+impl<B> fmt::Debug for ReplayBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayBody")
+            .field("is_empty", &self.playing.is_none())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,239 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::{Superseded, Unplayable};
+use crate::error::BoxError;
+
+pin_project! {
+    /// A source, read once, and the record of what it gave.
+    pub(super) struct Tape<B> {
+        #[pin]
+        source: Option<B>,
+        exact: Option<u64>,
+        record: Result<Record, Unplayable>,
+        // How many pieces the source has given.
+        given: usize,
+        // The latest reader that has begun to read, and whom to wake when another takes its place.
+        holder: u32,
+        waker: Option<Waker>,
+    }
+}
+
+/// The first piece has a place of its own: it is the only one of a body in memory.
+struct Record {
+    first: Option<Piece>,
+    rest: Vec<Piece>,
+    room: usize,
+}
+
+#[derive(Clone)]
+enum Piece {
+    Data(Bytes),
+    Trailers(Box<HeaderMap>),
+}
+
+/// One attempt's place on the tape.
+pub(super) struct Reader {
+    number: u32,
+    size: SizeHint,
+    /// How many pieces, and bytes, it has been given.
+    pieces: usize,
+    bytes: u64,
+    begun: bool,
+}
+
+impl<B> Tape<B> {
+    pub(super) fn new(source: B, exact: Option<u64>, max_bytes: usize) -> Self {
+        Self {
+            source: Some(source),
+            exact,
+            record: Ok(Record {
+                first: None,
+                rest: Vec::new(),
+                room: max_bytes,
+            }),
+            given: 0,
+            holder: 0,
+            waker: None,
+        }
+    }
+
+    pub(super) fn is_replayable(&self) -> bool {
+        self.record.is_ok()
+    }
+}
+
+impl<B: Body> Tape<B> {
+    pub(super) fn poll_frame(
+        mut self: Pin<&mut Self>,
+        reader: &mut Reader,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
+    where
+        B::Error: Into<BoxError>,
+    {
+        if let Err(superseded) = self.as_mut().take_hold(reader) {
+            return Poll::Ready(Some(Err(superseded.into())));
+        }
+        if reader.pieces == self.given {
+            return self.poll_source(reader, cx);
+        }
+        Poll::Ready(Some(match &self.record {
+            Ok(record) => match record.get(reader.pieces) {
+                Some(piece) => Ok(reader.take(piece.clone())),
+                None => Err(Unplayable::SourceFailed.into()),
+            },
+            Err(unplayable) => Err((*unplayable).into()),
+        }))
+    }
+
+    /// The latest attempt that reads has the source to itself; the one before it is told.
+    fn take_hold(self: Pin<&mut Self>, reader: &mut Reader) -> Result<(), Superseded> {
+        let this = self.project();
+        reader.begun = true;
+        if reader.number < *this.holder {
+            return Err(Superseded);
+        }
+        if reader.number > *this.holder {
+            *this.holder = reader.number;
+            if let Some(waker) = this.waker.take() {
+                waker.wake();
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_source(
+        self: Pin<&mut Self>,
+        reader: &mut Reader,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
+    where
+        B::Error: Into<BoxError>,
+    {
+        let mut this = self.project();
+        let Some(source) = this.source.as_mut().as_pin_mut() else {
+            let failed = matches!(this.record, Err(Unplayable::SourceFailed));
+            return Poll::Ready(failed.then(|| Err(Unplayable::SourceFailed.into())));
+        };
+        let Poll::Ready(frame) = source.poll_frame(cx) else {
+            remember(this.waker, cx);
+            return Poll::Pending;
+        };
+        let frame = match frame {
+            Some(Ok(frame)) => frame.map_data(|mut data| data.copy_to_bytes(data.remaining())),
+            Some(Err(error)) => {
+                this.source.set(None);
+                *this.record = Err(Unplayable::SourceFailed);
+                return Poll::Ready(Some(Err(error.into())));
+            }
+            None => {
+                this.source.set(None);
+                return Poll::Ready(None);
+            }
+        };
+        if frame.data_ref().is_some_and(Bytes::is_empty) {
+            // Says nothing, and any number of them would fit into the limit.
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        let length = frame.data_ref().map(|data| data.len() as u64);
+        let in_memory = *this.given == 0 && length == *this.exact;
+        if let Ok(record) = this.record {
+            if let Err(unplayable) = record.push(&frame, in_memory) {
+                *this.record = Err(unplayable);
+            }
+        }
+        *this.given += 1;
+        reader.passed(&frame);
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    pub(super) fn is_end_stream(&self, reader: &Reader) -> bool {
+        // Before it has begun, a body is as the source was when it came: not at its end.
+        let at_head = reader.begun && reader.pieces == self.given;
+        let is_current = reader.number == self.holder;
+        let source_ended = match &self.source {
+            Some(source) => source.is_end_stream(),
+            None => !matches!(self.record, Err(Unplayable::SourceFailed)),
+        };
+        at_head && is_current && source_ended
+    }
+}
+
+impl Record {
+    fn get(&self, index: usize) -> Option<&Piece> {
+        match index {
+            0 => self.first.as_ref(),
+            _ => self.rest.get(index - 1),
+        }
+    }
+
+    fn push(&mut self, frame: &Frame<Bytes>, in_memory: bool) -> Result<(), Unplayable> {
+        let (piece, size) = match (frame.data_ref(), frame.trailers_ref()) {
+            (Some(data), _) if in_memory => (Piece::Data(data.clone()), 0),
+            (Some(data), _) => (Piece::Data(data.clone()), data.len()),
+            (None, Some(trailers)) => (Piece::Trailers(Box::new(trailers.clone())), size(trailers)),
+            (None, None) => return Err(Unplayable::UnknownFrame),
+        };
+        self.room = self.room.checked_sub(size).ok_or(Unplayable::OverLimit)?;
+        match self.first {
+            None => self.first = Some(piece),
+            Some(_) => self.rest.push(piece),
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    pub(super) fn new(number: u32, size: SizeHint) -> Self {
+        Self {
+            number,
+            size,
+            pieces: 0,
+            bytes: 0,
+            begun: false,
+        }
+    }
+
+    fn take(&mut self, piece: Piece) -> Frame<Bytes> {
+        let frame = match piece {
+            Piece::Data(data) => Frame::data(data),
+            Piece::Trailers(trailers) => Frame::trailers(*trailers),
+        };
+        self.passed(&frame);
+        frame
+    }
+
+    fn passed(&mut self, frame: &Frame<Bytes>) {
+        self.pieces += 1;
+        self.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+    }
+
+    /// What the source said when it came, less what has passed since.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        let mut size = SizeHint::new();
+        size.set_lower(self.size.lower().saturating_sub(self.bytes));
+        if let Some(upper) = self.size.upper() {
+            size.set_upper(upper.saturating_sub(self.bytes));
+        }
+        size
+    }
+}
+
+fn remember(waker: &mut Option<Waker>, cx: &Context<'_>) {
+    match waker {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *waker = Some(cx.waker().clone()),
+    }
+}
+
+fn size(trailers: &HeaderMap) -> usize {
+    let line =
+        |(name, value): (&http::HeaderName, &http::HeaderValue)| name.as_str().len() + value.len();
+    trailers.iter().map(line).sum()
+}

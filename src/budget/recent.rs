@@ -1,0 +1,140 @@
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use tokio::time::Instant;
+
+const STRIPES: usize = 16;
+
+/// A count is kept in 256ths, so that fading it does not round it away.
+const ONE: u64 = 256;
+
+/// What is left of 2^32 after 2^n ticks of 10 ms, at a time constant of 10 s.
+const LEFT: [u64; 15] = [
+    4_290_674_475,
+    4_286_385_946,
+    4_277_821_741,
+    4_260_744_631,
+    4_226_794_655,
+    4_159_704_096,
+    4_028_700_796,
+    3_778_941_489,
+    3_324_914_438,
+    2_573_955_809,
+    1_542_560_875,
+    554_019_132,
+    71_464_385,
+    1_189_103,
+    329,
+];
+
+/// Counts events that fade with time, and what they earned that nobody took yet. Each thread
+/// writes to a cache line of its own.
+pub(super) struct Recent {
+    epoch: Instant,
+    stripes: [Stripe; STRIPES],
+}
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Stripe {
+    earned: AtomicU64,
+    /// The tick of the last event, and the count then.
+    recent: AtomicU64,
+}
+
+impl Recent {
+    pub(super) fn new() -> Self {
+        Self {
+            epoch: Instant::now(),
+            stripes: Default::default(),
+        }
+    }
+
+    /// Counts an event at `at` that has earned.
+    pub(super) fn earn(&self, at: Instant) {
+        let stripe = &self.stripes[own_stripe()];
+        stripe.earned.fetch_add(1, Ordering::Relaxed);
+        stripe.count(self.tick(at));
+    }
+
+    /// Counts an event at `at` that has not.
+    pub(super) fn count(&self, at: Instant) {
+        self.stripes[own_stripe()].count(self.tick(at));
+    }
+
+    /// How many events have earned since the last call.
+    pub(super) fn take_earned(&self) -> u64 {
+        let take = |stripe: &Stripe| match stripe.earned.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => stripe.earned.swap(0, Ordering::Relaxed),
+        };
+        self.stripes.iter().map(take).sum()
+    }
+
+    /// The count as it has faded by `now`, times `factor`.
+    pub(super) fn times(&self, factor: u64, now: Instant) -> u64 {
+        let now = self.tick(now);
+        let faded = |stripe: &Stripe| {
+            let (tick, count) = unpack(stripe.recent.load(Ordering::Relaxed));
+            fade(count, ticks_between(tick, now))
+        };
+        let count: u64 = self.stripes.iter().map(faded).sum();
+        count.saturating_mul(factor) / ONE
+    }
+
+    /// Ticks wrap after 497 days.
+    fn tick(&self, at: Instant) -> u32 {
+        (at.saturating_duration_since(self.epoch).as_millis() / 10) as u32
+    }
+}
+
+impl Stripe {
+    fn count(&self, now: u32) {
+        let add = |packed| {
+            let (tick, count) = unpack(packed);
+            let ticks = ticks_between(tick, now);
+            Some(pack(tick.wrapping_add(ticks), fade(count, ticks) + ONE))
+        };
+        // Never fails: there is always a next value.
+        let _ = self
+            .recent
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    }
+}
+
+/// Zero where `now` is the earlier one: threads do not agree to the tick.
+fn ticks_between(then: u32, now: u32) -> u32 {
+    let ticks = now.wrapping_sub(then);
+    if ticks > u32::MAX / 2 { 0 } else { ticks }
+}
+
+fn fade(count: u64, ticks: u32) -> u64 {
+    if ticks >> LEFT.len() != 0 {
+        return 0;
+    }
+    let bits = (0..LEFT.len()).filter(|bit| ticks & (1 << bit) != 0);
+    bits.fold(count, |count, bit| (count * LEFT[bit] + (1 << 31)) >> 32)
+}
+
+fn pack(tick: u32, count: u64) -> u64 {
+    u64::from(tick) << 32 | count.min(u64::from(u32::MAX))
+}
+
+fn unpack(packed: u64) -> (u32, u64) {
+    ((packed >> 32) as u32, packed & u64::from(u32::MAX))
+}
+
+fn own_stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+    // A thread that is ending has lost its own.
+    let own = OWN.try_with(|own| {
+        if own.get() == usize::MAX {
+            own.set(NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES);
+        }
+        own.get()
+    });
+    own.unwrap_or(0)
+}

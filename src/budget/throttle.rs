@@ -1,0 +1,49 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const TOKEN: u64 = 1_000;
+
+/// gRPC's retry throttling, in thousandths of a token.
+pub(super) struct Throttle {
+    max: u64,
+    ratio: u64,
+    level: AtomicU64,
+}
+
+impl Throttle {
+    pub(super) fn new(max_tokens: u32, ratio: u64) -> Self {
+        let max = u64::from(max_tokens.clamp(1, 1_000)) * TOKEN;
+        Self {
+            max,
+            ratio,
+            level: AtomicU64::new(max),
+        }
+    }
+
+    pub(super) fn success(&self) {
+        // A full one is only read.
+        if self.level() < self.max {
+            self.update(|level| level.saturating_add(self.ratio).min(self.max));
+        }
+    }
+
+    pub(super) fn failure(&self) {
+        self.update(|level| level.saturating_sub(TOKEN));
+    }
+
+    pub(super) fn allows(&self) -> bool {
+        self.level() > self.max / 2
+    }
+
+    pub(super) fn level(&self) -> u64 {
+        self.level.load(Ordering::Relaxed)
+    }
+
+    fn update(&self, next: impl Fn(u64) -> u64) {
+        // Never fails: there is always a next value.
+        let _ = self
+            .level
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |level| {
+                Some(next(level))
+            });
+    }
+}

@@ -1,0 +1,255 @@
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use tokio::time::Instant;
+
+use crate::hint::Hint;
+
+mod by_status;
+mod errors;
+#[cfg(feature = "http2")]
+mod http2;
+#[cfg(feature = "hyper-util")]
+mod hyper_util;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+mod verdict;
+
+pub use by_status::ByStatus;
+pub use verdict::{Class, Verdict};
+
+/// Says what the outcome of one attempt means for sending the request again.
+///
+/// [`ByStatus`] is the default. A closure is a classifier through [`RetryLayer::classify_fn`];
+/// implement the trait to give one a name, or state.
+///
+/// # Example
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use tower_http_retry::{ByStatus, Class, Classify, Outcome, RetryLayer, Verdict};
+///
+/// /// This service answers 404 until its replica has caught up.
+/// #[derive(Clone, Debug)]
+/// struct Replicated;
+///
+/// impl Classify for Replicated {
+///     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
+///         match outcome.status() {
+///             Some(StatusCode::NOT_FOUND) if outcome.attempt() == 1 => Class::Transient.into(),
+///             _ => ByStatus::new().classify(outcome),
+///         }
+///     }
+/// }
+///
+/// let (request, mut response) = (Request::new(()), Response::new(()));
+/// *response.status_mut() = StatusCode::NOT_FOUND;
+/// let outcome = Outcome::response(&request, &response);
+/// assert_eq!(Replicated.classify(&outcome).class(), Class::Transient);
+/// assert_eq!(Replicated.classify(&outcome.on_attempt(2)).class(), Class::Permanent);
+///
+/// let layer = RetryLayer::new().classify(Replicated);
+/// # let _ = layer;
+/// ```
+///
+/// [`RetryLayer::classify_fn`]: crate::RetryLayer::classify_fn
+pub trait Classify {
+    /// The verdict on one outcome.
+    fn classify(&self, outcome: &Outcome<'_>) -> Verdict;
+}
+
+/// A closure as a classifier; made by [`RetryLayer::classify_fn`].
+///
+/// [`RetryLayer::classify_fn`]: crate::RetryLayer::classify_fn
+#[derive(Clone, Copy)]
+pub struct ClassifyFn<F> {
+    pub(crate) classify: F,
+}
+
+impl<F> Classify for ClassifyFn<F>
+where
+    F: Fn(&Outcome<'_>) -> Verdict,
+{
+    fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
+        (self.classify)(outcome)
+    }
+}
+
+impl<F> fmt::Debug for ClassifyFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClassifyFn").finish_non_exhaustive()
+    }
+}
+
+/// What an attempt came to: a response's head or an error, with the head of its request.
+///
+/// Build one with [`Outcome::response`] or [`Outcome::error`] to test a classifier by itself.
+///
+/// # Example
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower_http_retry::{ByStatus, Class, Classify, Outcome};
+///
+/// let request = Request::get("https://example.com/").body(()).unwrap();
+/// let response = Response::builder().status(503).body(()).unwrap();
+/// let outcome = Outcome::response(&request, &response);
+/// assert_eq!(ByStatus::new().classify(&outcome).class(), Class::Transient);
+///
+/// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// let outcome = Outcome::error(&request, &refused);
+/// assert_eq!(ByStatus::new().classify(&outcome).class(), Class::Refused);
+/// ```
+pub struct Outcome<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: RequestHeaders<'a>,
+    pub(crate) extensions: &'a Extensions,
+    pub(crate) result: Result<ResponseHead<'a>, &'a (dyn Error + 'static)>,
+    pub(crate) attempt: u32,
+    pub(crate) elapsed: Elapsed,
+}
+
+/// The request's headers, or a way to make the map of them for a classifier that asks.
+pub(crate) enum RequestHeaders<'a> {
+    Map(&'a HeaderMap),
+    Kept(&'a dyn Fn() -> &'a HeaderMap),
+}
+
+/// The time since the first attempt's start, or a way to tell it to a classifier that asks.
+#[derive(Clone, Copy)]
+pub(crate) enum Elapsed {
+    Told(Duration),
+    Since(Instant),
+}
+
+/// The head of a response.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ResponseHead<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The version of HTTP.
+    pub version: Version,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The extensions; a layer below may have left a word for the classifier here.
+    pub extensions: &'a Extensions,
+}
+
+impl<'a> ResponseHead<'a> {
+    pub(crate) fn of<R>(response: &'a Response<R>) -> Self {
+        Self {
+            status: response.status(),
+            version: response.version(),
+            headers: response.headers(),
+            extensions: response.extensions(),
+        }
+    }
+
+    /// The first value of a header, where it is text.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl<'a> Outcome<'a> {
+    /// An attempt that was answered: the first one, at once.
+    pub fn response<B, R>(request: &'a Request<B>, response: &'a Response<R>) -> Self {
+        Self::new(request, Ok(ResponseHead::of(response)))
+    }
+
+    /// An attempt that failed: the first one, at once.
+    pub fn error<B>(request: &'a Request<B>, error: &'a (dyn Error + 'static)) -> Self {
+        Self::new(request, Err(error))
+    }
+
+    fn new<B>(
+        request: &'a Request<B>,
+        result: Result<ResponseHead<'a>, &'a (dyn Error + 'static)>,
+    ) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: RequestHeaders::Map(request.headers()),
+            extensions: request.extensions(),
+            result,
+            attempt: 1,
+            elapsed: Elapsed::Told(Duration::ZERO),
+        }
+    }
+
+    /// The same outcome, of the attempt with this number.
+    pub fn on_attempt(mut self, number: u32) -> Self {
+        self.attempt = number;
+        self
+    }
+
+    /// The same outcome, so long after the first attempt's start.
+    pub fn after(mut self, elapsed: Duration) -> Self {
+        self.elapsed = Elapsed::Told(elapsed);
+        self
+    }
+
+    /// The request's method.
+    pub fn method(&self) -> &'a Method {
+        self.method
+    }
+
+    /// The request's URI.
+    pub fn uri(&self) -> &'a Uri {
+        self.uri
+    }
+
+    /// The request's headers.
+    pub fn headers(&self) -> &'a HeaderMap {
+        match self.headers {
+            RequestHeaders::Map(map) => map,
+            RequestHeaders::Kept(build) => build(),
+        }
+    }
+
+    /// The request's extensions.
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
+    }
+
+    /// The response's head, or the error.
+    ///
+    /// # Errors
+    ///
+    /// The attempt's own error, where there was no response.
+    pub fn result(&self) -> Result<ResponseHead<'a>, &'a (dyn Error + 'static)> {
+        self.result
+    }
+
+    /// The response's status, where there was a response.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.result.ok().map(|head| head.status)
+    }
+
+    /// The attempt's number; the first is 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The time since the first attempt's start.
+    pub fn elapsed(&self) -> Duration {
+        match self.elapsed {
+            Elapsed::Told(elapsed) => elapsed,
+            Elapsed::Since(start) => start.elapsed(),
+        }
+    }
+}
+
+impl fmt::Debug for Outcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("method", self.method)
+            .field("result", &self.result)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}

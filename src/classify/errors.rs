@@ -1,0 +1,103 @@
+//! What the errors in a chain of sources say. Each kind of error has a reader of its own; the
+//! outermost error that one of them knows decides.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+
+use super::{Class, Verdict};
+use crate::error::AttemptTimedOut;
+
+type Reader = fn(&(dyn Error + 'static)) -> Option<Verdict>;
+
+const READERS: &[Reader] = &[
+    timeout,
+    #[cfg(feature = "reqwest")]
+    super::reqwest::read,
+    #[cfg(feature = "hyper-util")]
+    super::hyper_util::read,
+    hyper,
+    #[cfg(feature = "http2")]
+    super::http2::read,
+    io,
+];
+
+pub(super) fn of_chain(error: &(dyn Error + 'static)) -> Verdict {
+    let known = |error| READERS.iter().find_map(|read| read(error));
+    let verdict = chain(error).find_map(known);
+    let verdict = verdict.unwrap_or(Class::Permanent.into());
+    match verdict.class {
+        // The connect timed out: nobody acted on the request, and it takes longer to pass.
+        Class::Refused if chain(error).any(|cause| timeout(cause).is_some()) => verdict.timed_out(),
+        Class::Success | Class::Permanent | Class::Transient | Class::Refused => verdict,
+    }
+}
+
+/// A failure to connect: nobody acted on the request. What will not pass is permanent: a TLS
+/// implementation reports a bad certificate as invalid data.
+#[cfg(any(feature = "hyper-util", feature = "reqwest"))]
+pub(super) fn connect(error: &(dyn Error + 'static)) -> Verdict {
+    let invalid = |cause: &(dyn Error + 'static)| {
+        let kind = cause.downcast_ref().map(io::Error::kind);
+        matches!(kind, Some(ErrorKind::InvalidData | ErrorKind::InvalidInput))
+    };
+    match chain(error).any(invalid) {
+        true => Class::Permanent.into(),
+        false => Class::Refused.into(),
+    }
+}
+
+fn chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> + 'a {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>() {
+            // The source of an io::Error skips the error that it wraps.
+            Some(io) if io.get_ref().is_some() => io.get_ref().map(|inner| inner as _),
+            _ => error.source(),
+        }
+    })
+}
+
+fn timeout(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    let timed_out = error.is::<AttemptTimedOut>()
+        || error.is::<tower::timeout::error::Elapsed>()
+        || error.is::<tokio::time::error::Elapsed>()
+        || error.downcast_ref().map(io::Error::kind) == Some(ErrorKind::TimedOut);
+    timed_out.then(|| Class::Transient.timed_out())
+}
+
+fn hyper(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    let error = error.downcast_ref::<hyper::Error>()?;
+    if error.is_canceled() {
+        Some(Class::Refused.into())
+    } else if error.is_timeout() {
+        Some(Class::Transient.timed_out())
+    } else if error.is_user() || error.is_parse() {
+        Some(Class::Permanent.into())
+    } else if error.is_incomplete_message() || error.is_closed() {
+        Some(Class::Transient.into())
+    } else {
+        None
+    }
+}
+
+fn io(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    of_io(error.downcast_ref()?)
+}
+
+pub(super) fn of_io(error: &io::Error) -> Option<Verdict> {
+    match error.kind() {
+        ErrorKind::ConnectionRefused
+        | ErrorKind::NotConnected
+        | ErrorKind::AddrInUse
+        | ErrorKind::AddrNotAvailable => Some(Class::Refused.into()),
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable => Some(Class::Transient.into()),
+        ErrorKind::TimedOut => Some(Class::Transient.timed_out()),
+        _ => None,
+    }
+}

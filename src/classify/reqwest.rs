@@ -1,0 +1,24 @@
+//! Errors of reqwest, whose time-out is a type of its own.
+
+use std::error::Error;
+
+use super::{Class, Verdict, errors};
+
+pub(super) fn read(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    let client = error.downcast_ref::<reqwest::Error>()?;
+    if client.is_connect() {
+        let verdict = errors::connect(error);
+        Some(if client.is_timeout() {
+            verdict.timed_out()
+        } else {
+            verdict
+        })
+    } else if client.is_timeout() {
+        Some(Class::Transient.timed_out())
+    } else if client.is_body() || client.is_builder() || client.is_redirect() || client.is_decode()
+    {
+        Some(Class::Permanent.into())
+    } else {
+        None
+    }
+}

@@ -1,0 +1,166 @@
+//! The rules: stop and why, or retry after how long. Nothing here does I/O, reads a clock or draws
+//! from a generator of its own.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::backoff::{Backoff, between};
+use crate::classify::{Class, Verdict};
+use crate::event::{Reason, Stop};
+use crate::hint::Hint;
+
+/// The numbers that decide: a layer's, or what one request says instead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) max_retries: u32,
+    pub(crate) window: Duration,
+    pub(crate) backoff: Backoff,
+    pub(crate) max_server_wait: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            max_retries: 5,
+            window: Duration::from_secs(5 * 60),
+            backoff: Backoff::default(),
+            max_server_wait: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+/// What is known of a request when an attempt of it has come to an outcome.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    pub(crate) verdict: Verdict,
+    /// The verdict's hint, looked up in the response's headers.
+    pub(crate) hint: Hint,
+    /// How many retries there have been.
+    pub(crate) retries: u32,
+    /// How far the back-off has advanced.
+    pub(crate) step: u32,
+    pub(crate) previous_wait: Duration,
+    /// One retry of this request has been sent at once already.
+    pub(crate) sent_at_once: bool,
+    pub(crate) replayable: bool,
+    pub(crate) may_repeat: bool,
+    /// The time since the first attempt's start.
+    pub(crate) elapsed: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Stop(Stop),
+    Retry(Wait),
+}
+
+/// How long to wait, and why so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) after: Duration,
+    pub(crate) reason: Reason,
+}
+
+/// Top to bottom, leaving early; `withdraw` takes the retry's cost from the budget, last.
+pub(crate) fn decide(
+    rules: &Rules,
+    facts: &Facts,
+    rng: &mut Rng,
+    withdraw: impl FnOnce() -> bool,
+) -> Decision {
+    if let Some(stop) = is_final(facts.verdict.class) {
+        return Decision::Stop(stop);
+    }
+    if facts.retries >= rules.max_retries {
+        return Decision::Stop(Stop::Attempts);
+    }
+    if !facts.replayable {
+        return Decision::Stop(Stop::NotReplayable);
+    }
+    let nobody_acted = facts.verdict.class == Class::Refused;
+    if !(nobody_acted || facts.verdict.repeatable || facts.may_repeat) {
+        return Decision::Stop(Stop::NotIdempotent);
+    }
+    match facts.hint {
+        Hint::Never => return Decision::Stop(Stop::ServerSaidNo),
+        Hint::AtLeast(hint) | Hint::Exactly(hint) if hint > rules.max_server_wait => {
+            return Decision::Stop(Stop::ServerWaitTooLong);
+        }
+        Hint::AtLeast(_) | Hint::Exactly(_) | Hint::None | Hint::Headers => {}
+    }
+    let wait = wait(rules, facts, rng);
+    // A timer ticks in milliseconds: it would wake up at the next one.
+    if ceil_to_millis(facts.elapsed.saturating_add(wait.after)) >= rules.window {
+        return Decision::Stop(Stop::Window);
+    }
+    if !withdraw() {
+        return Decision::Stop(Stop::Budget);
+    }
+    Decision::Retry(wait)
+}
+
+/// The first rule by itself: a success is handed over before any other fact is gathered.
+pub(crate) fn is_final(class: Class) -> Option<Stop> {
+    match class {
+        Class::Success => Some(Stop::Success),
+        Class::Permanent => Some(Stop::Permanent),
+        Class::Transient | Class::Refused => None,
+    }
+}
+
+fn wait(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
+    let step = if facts.verdict.at_once && !facts.sent_at_once {
+        Wait {
+            after: Duration::ZERO,
+            reason: Reason::AtOnce,
+        }
+    } else {
+        let extra = u32::from(facts.verdict.timed_out);
+        Wait {
+            after: rules
+                .backoff
+                .wait(facts.step, extra, facts.previous_wait, rng),
+            reason: if facts.verdict.timed_out {
+                Reason::TimedOut
+            } else {
+                Reason::Backoff
+            },
+        }
+    };
+    match facts.hint {
+        Hint::Exactly(after) => Wait {
+            after,
+            reason: Reason::Server,
+        },
+        Hint::AtLeast(hint) => {
+            let most = if rules.backoff.is_jittered() {
+                hint.saturating_add(hint / 2)
+            } else {
+                hint
+            };
+            let floor = Wait {
+                after: between(hint, most, rng),
+                reason: Reason::Server,
+            };
+            if floor.after > step.after {
+                floor
+            } else {
+                step
+            }
+        }
+        Hint::None | Hint::Never | Hint::Headers => step,
+    }
+}
+
+fn ceil_to_millis(duration: Duration) -> Duration {
+    const MILLI: u32 = 1_000_000;
+    let over = duration.subsec_nanos() % MILLI;
+    match over {
+        0 => duration,
+        _ => duration.saturating_add(Duration::from_nanos(u64::from(MILLI - over))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

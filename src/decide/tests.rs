@@ -1,0 +1,331 @@
+use super::*;
+use crate::backoff::Jitter;
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn rules() -> Rules {
+    Rules {
+        backoff: Backoff::exponential(secs(1)).jitter(Jitter::None),
+        ..Rules::default()
+    }
+}
+
+fn facts(verdict: impl Into<Verdict>) -> Facts {
+    Facts {
+        verdict: verdict.into(),
+        hint: Hint::None,
+        retries: 0,
+        step: 0,
+        previous_wait: Duration::ZERO,
+        sent_at_once: false,
+        replayable: true,
+        may_repeat: true,
+        elapsed: Duration::ZERO,
+    }
+}
+
+/// The decision, and whether the budget was asked.
+fn decided(rules: &Rules, facts: Facts, covered: bool) -> (Decision, bool) {
+    let mut asked = false;
+    let withdraw = || {
+        asked = true;
+        covered
+    };
+    let decision = decide(rules, &facts, &mut Rng::with_seed(1), withdraw);
+    (decision, asked)
+}
+
+fn retry(after: Duration, reason: Reason) -> Decision {
+    Decision::Retry(Wait { after, reason })
+}
+
+#[test]
+fn the_rules_from_top_to_bottom() {
+    use Class::{Permanent, Refused, Success, Transient};
+    let base = facts(Transient);
+    let once = |class| facts(Class::at_once(class));
+    let stop = Decision::Stop;
+    let short = Rules {
+        window: secs(10),
+        ..rules()
+    };
+    let patient = Rules {
+        max_server_wait: Duration::MAX,
+        ..rules()
+    };
+    let endless = Rules {
+        window: Duration::MAX,
+        max_retries: u32::MAX,
+        ..patient
+    };
+    let cases = [
+        // 1: success or permanent.
+        (rules(), facts(Success), stop(Stop::Success)),
+        (rules(), facts(Permanent), stop(Stop::Permanent)),
+        (
+            rules(),
+            facts(Permanent.repeatable()),
+            stop(Stop::Permanent),
+        ),
+        // 2: the retries are used up.
+        (
+            rules(),
+            Facts { retries: 4, ..base },
+            retry(secs(1), Reason::Backoff),
+        ),
+        (rules(), Facts { retries: 5, ..base }, stop(Stop::Attempts)),
+        (
+            rules(),
+            Facts {
+                retries: 5,
+                replayable: false,
+                ..base
+            },
+            stop(Stop::Attempts),
+        ),
+        (
+            endless,
+            Facts {
+                retries: u32::MAX - 1,
+                ..base
+            },
+            retry(secs(1), Reason::Backoff),
+        ),
+        // 3: the body cannot be played again.
+        (
+            rules(),
+            Facts {
+                replayable: false,
+                may_repeat: false,
+                ..base
+            },
+            stop(Stop::NotReplayable),
+        ),
+        (
+            rules(),
+            Facts {
+                replayable: false,
+                ..facts(Refused)
+            },
+            stop(Stop::NotReplayable),
+        ),
+        // 4: the server may have acted on what may not be repeated.
+        (
+            rules(),
+            Facts {
+                may_repeat: false,
+                hint: Hint::Never,
+                ..base
+            },
+            stop(Stop::NotIdempotent),
+        ),
+        (
+            rules(),
+            Facts {
+                may_repeat: false,
+                ..facts(Refused)
+            },
+            retry(secs(1), Reason::Backoff),
+        ),
+        (
+            rules(),
+            Facts {
+                may_repeat: false,
+                ..facts(Transient.repeatable())
+            },
+            retry(secs(1), Reason::Backoff),
+        ),
+        // 5: the server said no.
+        (
+            rules(),
+            Facts {
+                hint: Hint::Never,
+                elapsed: secs(400),
+                ..base
+            },
+            stop(Stop::ServerSaidNo),
+        ),
+        // 6: the server asks for too long.
+        (
+            rules(),
+            Facts {
+                hint: Hint::AtLeast(secs(301)),
+                ..base
+            },
+            stop(Stop::ServerWaitTooLong),
+        ),
+        (
+            rules(),
+            Facts {
+                hint: Hint::Exactly(secs(301)),
+                ..base
+            },
+            stop(Stop::ServerWaitTooLong),
+        ),
+        (
+            short,
+            Facts {
+                hint: Hint::AtLeast(secs(300)),
+                ..base
+            },
+            stop(Stop::Window),
+        ),
+        // 7: the window ends first.
+        (
+            short,
+            Facts {
+                elapsed: secs(8),
+                ..base
+            },
+            retry(secs(1), Reason::Backoff),
+        ),
+        (
+            short,
+            Facts {
+                elapsed: secs(9),
+                ..base
+            },
+            stop(Stop::Window),
+        ),
+        (
+            short,
+            Facts {
+                elapsed: Duration::from_micros(8_998_999),
+                ..base
+            },
+            retry(secs(1), Reason::Backoff),
+        ),
+        (
+            short,
+            Facts {
+                elapsed: Duration::from_micros(8_999_001),
+                ..base
+            },
+            stop(Stop::Window),
+        ),
+        (
+            short,
+            Facts {
+                elapsed: secs(30),
+                ..once(Refused)
+            },
+            stop(Stop::Window),
+        ),
+        (
+            patient,
+            Facts {
+                hint: Hint::AtLeast(Duration::MAX),
+                ..base
+            },
+            stop(Stop::Window),
+        ),
+        (
+            endless,
+            Facts {
+                hint: Hint::AtLeast(secs(9_999)),
+                ..base
+            },
+            retry(secs(9_999), Reason::Server),
+        ),
+    ];
+    for (rules, facts, expected) in cases {
+        let (decision, asked) = decided(&rules, facts, true);
+        assert_eq!(decision, expected, "{facts:?}");
+        let is_retry = matches!(decision, Decision::Retry(_));
+        assert_eq!(asked, is_retry, "the budget is asked last: {facts:?}");
+    }
+    // 8: the budget does not cover it.
+    assert_eq!(decided(&rules(), base, false), (stop(Stop::Budget), true));
+}
+
+#[test]
+fn how_long_and_why() {
+    use Class::{Refused, Transient};
+    let at = |step, verdict: Verdict| Facts {
+        step,
+        ..facts(verdict)
+    };
+    let hinted = |hint, facts| Facts { hint, ..facts };
+    let transient = |step| at(step, Transient.into());
+    let cases = [
+        (transient(0), retry(secs(1), Reason::Backoff)),
+        (transient(3), retry(secs(8), Reason::Backoff)),
+        (
+            at(0, Transient.timed_out()),
+            retry(secs(2), Reason::TimedOut),
+        ),
+        (
+            at(3, Transient.timed_out()),
+            retry(secs(16), Reason::TimedOut),
+        ),
+        (at(2, Refused.at_once()), retry(secs(0), Reason::AtOnce)),
+        (
+            Facts {
+                sent_at_once: true,
+                ..at(2, Refused.at_once())
+            },
+            retry(secs(4), Reason::Backoff),
+        ),
+        (
+            hinted(Hint::AtLeast(secs(3)), transient(0)),
+            retry(secs(3), Reason::Server),
+        ),
+        (
+            hinted(Hint::AtLeast(secs(3)), transient(3)),
+            retry(secs(8), Reason::Backoff),
+        ),
+        (
+            hinted(Hint::AtLeast(secs(3)), at(0, Refused.at_once())),
+            retry(secs(3), Reason::Server),
+        ),
+        (
+            hinted(Hint::AtLeast(secs(0)), transient(0)),
+            retry(secs(1), Reason::Backoff),
+        ),
+        (
+            hinted(Hint::Exactly(secs(3)), transient(5)),
+            retry(secs(3), Reason::Server),
+        ),
+        (
+            hinted(Hint::Exactly(secs(0)), transient(5)),
+            retry(secs(0), Reason::Server),
+        ),
+    ];
+    for (facts, expected) in cases {
+        assert_eq!(decided(&rules(), facts, true).0, expected, "{facts:?}");
+    }
+}
+
+#[test]
+fn with_jitter_a_hint_is_a_floor_and_spreads_by_half_of_itself() {
+    let jittered = Rules {
+        backoff: Backoff::default(),
+        ..rules()
+    };
+    let facts = Facts {
+        hint: Hint::AtLeast(secs(10)),
+        ..facts(Class::Transient)
+    };
+    let mut rng = Rng::with_seed(11);
+    let waits: Vec<_> = (0..10_000)
+        .map(|_| match decide(&jittered, &facts, &mut rng, || true) {
+            Decision::Retry(wait) => wait.after,
+            Decision::Stop(stop) => panic!("{stop:?}"),
+        })
+        .collect();
+    assert!(
+        waits
+            .iter()
+            .all(|wait| (secs(10)..=secs(15)).contains(wait))
+    );
+    let late = waits
+        .iter()
+        .filter(|wait| **wait > Duration::from_millis(12_500))
+        .count();
+    assert!(
+        (4_700..5_300).contains(&late),
+        "{late} of 10,000 in the upper half"
+    );
+}

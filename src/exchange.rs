@@ -1,0 +1,299 @@
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use tokio::time::Instant;
+
+use crate::attempt::{Attempt, Attempts, AttemptsHandle};
+use crate::body::{ReplayBody, Replays};
+use crate::budget::Failure;
+use crate::classify::{Class, Classify, Elapsed, Outcome, RequestHeaders, ResponseHead, Verdict};
+use crate::decide::{Decision, Facts, Rules, Wait, decide, is_final};
+use crate::error::BoxError;
+use crate::event::{Event, Reason, Step, Stop, tell};
+use crate::hint::Hint;
+use crate::policy::Policy;
+use crate::retry_override::RetryOverride;
+use crate::snapshot::Snapshot;
+
+/// One request through all of its attempts: what is known of it, and so what is next.
+pub(crate) struct Exchange<C, B> {
+    policy: Arc<Policy<C>>,
+    snapshot: Snapshot<B>,
+    started: Instant,
+    attempt_started: Instant,
+    retries: u32,
+    /// How far the back-off has advanced, and what it last came to.
+    step: u32,
+    previous_wait: Duration,
+    /// The wait that is under way, and the sum of those before it.
+    wait: Duration,
+    waited: Duration,
+    /// The class of the outcome before this attempt, and the failure whose retry this is.
+    previous: Option<Class>,
+    paid_for: Failure,
+    sent_at_once: bool,
+    jitter: Option<Rng>,
+}
+
+impl<C: Classify, B: Body> Exchange<C, B> {
+    /// Keeps a snapshot, and gives the request of the first attempt.
+    pub(crate) fn begin(
+        policy: Arc<Policy<C>>,
+        request: Request<B>,
+    ) -> (Self, Request<ReplayBody<B>>) {
+        let (mut head, body) = request.into_parts();
+        if let Some(name) = &policy.settings.attempt_header {
+            head.headers.remove(name);
+        }
+        let mut replays = Replays::new(body, policy.settings.max_replay_bytes);
+        let first = replays.next();
+        let started = Instant::now();
+        let exchange = Self {
+            snapshot: Snapshot::new(&head, replays),
+            policy,
+            started,
+            attempt_started: started,
+            retries: 0,
+            step: 0,
+            previous_wait: Duration::ZERO,
+            wait: Duration::ZERO,
+            waited: Duration::ZERO,
+            previous: None,
+            paid_for: Failure::Quick,
+            sent_at_once: false,
+            jitter: None,
+        };
+        if exchange.policy.settings.marks_first_attempt {
+            head.extensions.insert(exchange.attempt());
+        }
+        exchange.sending();
+        (exchange, Request::from_parts(head, first))
+    }
+
+    /// The request of the next attempt; or why it cannot be made after all, now that its wait is
+    /// over.
+    pub(crate) fn next_attempt(&mut self) -> Result<Request<ReplayBody<B>>, Stop> {
+        let now = Instant::now();
+        if now.duration_since(self.started) >= self.rules().window {
+            return Err(Stop::Window);
+        }
+        if !self.snapshot.is_replayable() {
+            return Err(Stop::NotReplayable);
+        }
+        self.attempt_started = now;
+        self.retries += 1;
+        self.waited += self.wait;
+        let mut request = self.snapshot.replay();
+        request.extensions_mut().insert(self.attempt());
+        if let Some(name) = &self.policy.settings.attempt_header {
+            request
+                .headers_mut()
+                .insert(name, HeaderValue::from(self.retries));
+        }
+        self.sending();
+        Ok(request)
+    }
+
+    /// What an attempt's outcome means for the request.
+    pub(crate) fn settle<R>(&mut self, outcome: &Result<Response<R>, BoxError>) -> Decision {
+        let verdict = self.classify(outcome);
+        self.account(verdict);
+        let decision = match is_final(verdict.class) {
+            Some(stop) => Decision::Stop(stop),
+            None => self.decide(verdict, outcome.as_ref().ok()),
+        };
+        let step = match decision {
+            Decision::Stop(stop) => Step::Stop(stop),
+            Decision::Retry(Wait { after, reason }) => Step::Retry { after, reason },
+        };
+        self.tell(step, Some((verdict, outcome)));
+        decision
+    }
+
+    /// An outcome on its way to the caller.
+    pub(crate) fn hand_over<R>(
+        &self,
+        outcome: Result<Response<R>, BoxError>,
+    ) -> Result<Response<R>, BoxError> {
+        outcome.map(|mut response| {
+            if self.retries > 0 {
+                response.extensions_mut().insert(self.attempts());
+            }
+            response
+        })
+    }
+
+    /// Tells that there is no retry although there was to be one.
+    pub(crate) fn gave_up(&self, stop: Stop) {
+        self.tell::<()>(Step::Stop(stop), None);
+    }
+
+    pub(crate) fn retries(&self) -> u32 {
+        self.retries
+    }
+
+    /// How long an attempt may take, if there is a limit.
+    pub(crate) fn attempt_timeout(&self) -> Option<Duration> {
+        let own = self.overridden().and_then(RetryOverride::timeout);
+        own.or(self.policy.settings.attempt_timeout)
+            .filter(|timeout| *timeout != Duration::MAX)
+    }
+
+    pub(crate) fn attempt_elapsed(&self) -> Duration {
+        self.attempt_started.elapsed()
+    }
+
+    /// How long the window still is, if it has an end.
+    pub(crate) fn window_left(&self) -> Option<Duration> {
+        let window = self.rules().window;
+        (window != Duration::MAX).then(|| window.saturating_sub(self.started.elapsed()))
+    }
+
+    fn classify<R>(&self, outcome: &Result<Response<R>, BoxError>) -> Verdict {
+        self.policy.classify.classify(&Outcome {
+            method: &self.snapshot.method,
+            uri: &self.snapshot.uri,
+            headers: RequestHeaders::Kept(&|| self.snapshot.headers()),
+            extensions: &self.snapshot.extensions,
+            result: match outcome {
+                Ok(response) => Ok(ResponseHead::of(response)),
+                Err(error) => Err(&**error as &(dyn Error + 'static)),
+            },
+            attempt: self.retries.saturating_add(1),
+            elapsed: Elapsed::Since(self.started),
+        })
+    }
+
+    fn account(&self, verdict: Verdict) {
+        let Some(budget) = self.policy.settings.budget.get() else {
+            return;
+        };
+        let succeeded = verdict.class == Class::Success;
+        if self.retries == 0 {
+            budget.first_attempt(succeeded, self.started);
+        } else if succeeded {
+            budget.retry_succeeded(self.paid_for, self.attempt_elapsed());
+        }
+        if is_final(verdict.class).is_none() {
+            budget.failed();
+        }
+    }
+
+    fn decide<R>(&mut self, verdict: Verdict, response: Option<&Response<R>>) -> Decision {
+        let settings = &self.policy.settings;
+        let hint = verdict
+            .hint
+            .resolve(settings.server_hints, response.map(Response::headers));
+        let rules = self.rules();
+        let facts = Facts {
+            verdict,
+            hint,
+            retries: self.retries,
+            step: self.step,
+            previous_wait: self.previous_wait,
+            sent_at_once: self.sent_at_once,
+            replayable: self.snapshot.is_replayable(),
+            may_repeat: self.may_repeat(),
+            elapsed: self.started.elapsed(),
+        };
+        let failure = match verdict.timed_out {
+            true => Failure::TimedOut {
+                took: self.attempt_elapsed(),
+            },
+            false => Failure::Quick,
+        };
+        let jitter = self
+            .jitter
+            .get_or_insert_with(|| settings.jitter.generator());
+        let budget = settings.budget.get();
+        let withdraw = || budget.is_none_or(|budget| budget.withdraw(failure));
+        let decision = decide(&rules, &facts, jitter, withdraw);
+        if let Decision::Retry(wait) = decision {
+            self.previous = Some(verdict.class);
+            self.paid_for = failure;
+            self.advance(wait, hint);
+        }
+        decision
+    }
+
+    /// A server's exact wait starts the back-off again; a retry at once leaves it as it is.
+    fn advance(&mut self, wait: Wait, hint: Hint) {
+        self.wait = wait.after;
+        match wait.reason {
+            Reason::AtOnce => self.sent_at_once = true,
+            Reason::Server if matches!(hint, Hint::Exactly(_)) => {
+                self.step = 0;
+                self.previous_wait = Duration::ZERO;
+            }
+            Reason::Server => self.step = self.step.saturating_add(1),
+            Reason::Backoff | Reason::TimedOut => {
+                self.step = self.step.saturating_add(1);
+                self.previous_wait = wait.after;
+            }
+        }
+    }
+
+    fn may_repeat(&self) -> bool {
+        let declared = self.overridden().and_then(RetryOverride::declared);
+        let has_header = |name: &_| self.snapshot.headers().contains_key(name);
+        let idempotency = &self.policy.settings.idempotency;
+        idempotency.may_repeat(&self.snapshot.method, has_header, declared)
+    }
+
+    fn overridden(&self) -> Option<&RetryOverride> {
+        self.snapshot.extensions.get()
+    }
+
+    fn rules(&self) -> Rules {
+        let rules = self.policy.settings.rules;
+        self.overridden()
+            .map_or(rules, |overridden| overridden.apply(rules))
+    }
+
+    fn attempt(&self) -> Attempt {
+        let rules = self.rules();
+        Attempt {
+            number: self.retries.saturating_add(1),
+            previous: self.previous,
+            is_last: self.retries >= rules.max_retries,
+            window_end: self.started.checked_add(rules.window),
+        }
+    }
+
+    fn attempts(&self) -> Attempts {
+        Attempts {
+            count: self.retries.saturating_add(1),
+            waited: self.waited,
+        }
+    }
+
+    fn sending(&self) {
+        if let Some(handle) = self.snapshot.extensions.get::<AttemptsHandle>() {
+            handle.set(self.attempts());
+        }
+        self.tell::<()>(Step::Sent, None);
+    }
+
+    fn tell<R>(&self, step: Step, outcome: Option<(Verdict, &Result<Response<R>, BoxError>)>) {
+        let settings = &self.policy.settings;
+        tell(step, settings.listener.as_ref(), |step| Event {
+            method: &self.snapshot.method,
+            uri: &self.snapshot.uri,
+            attempt: self.retries.saturating_add(1),
+            started: self.started,
+            attempt_started: self.attempt_started,
+            class: outcome.map(|(verdict, _)| verdict.class),
+            timed_out: outcome.is_some_and(|(verdict, _)| verdict.timed_out),
+            outcome: outcome.map(|(_, result)| match result {
+                Ok(response) => Ok(response.status()),
+                Err(error) => Err(&**error),
+            }),
+            budget: settings.budget.get(),
+            step,
+        });
+    }
+}

@@ -1,0 +1,159 @@
+use super::*;
+
+const NOW: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+const FOREVER: Duration = Duration::from_secs(u64::MAX);
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in pairs {
+        map.append(*name, value.parse().unwrap());
+    }
+    map
+}
+
+fn secs(seconds: u64) -> Option<Duration> {
+    Some(Duration::from_secs(seconds))
+}
+
+#[test]
+fn every_form_of_the_headers() {
+    let millis = |count| Some(Duration::from_millis(count));
+    let cases: &[(&[(&str, &str)], Option<Duration>)] = &[
+        (&[], None),
+        (&[("retry-after", "0")], secs(0)),
+        (&[("retry-after", "120")], secs(120)),
+        (&[("retry-after", " 120 ")], secs(120)),
+        (&[("retry-after", "007")], secs(7)),
+        (
+            &[("retry-after", "1000000000000000000000000000000")],
+            Some(FOREVER),
+        ),
+        (&[("retry-after", "")], None),
+        (&[("retry-after", "-1")], None),
+        (&[("retry-after", "+1")], None),
+        (&[("retry-after", "1.5")], None),
+        (&[("retry-after", "1e3")], None),
+        (&[("retry-after", "1, 2")], None),
+        (&[("retry-after", "soon")], None),
+        (&[("retry-after", "2"), ("retry-after", "5")], secs(5)),
+        (&[("retry-after", "soon"), ("retry-after", "5")], secs(5)),
+        (&[("retry-after-ms", "250")], millis(250)),
+        (
+            &[("retry-after-ms", "250"), ("retry-after", "9")],
+            millis(250),
+        ),
+        (&[("retry-after-ms", "2.5"), ("retry-after", "9")], secs(9)),
+        (
+            &[("x-ms-retry-after-ms", "300"), ("retry-after", "9")],
+            millis(300),
+        ),
+        (
+            &[("retry-after-ms", "1"), ("x-ms-retry-after-ms", "2")],
+            millis(1),
+        ),
+        // The three forms of a date, against the response's own.
+        (
+            &[
+                ("date", NOW),
+                ("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"),
+            ],
+            secs(30),
+        ),
+        (
+            &[
+                ("date", NOW),
+                ("retry-after", "Sunday, 06-Nov-94 08:50:07 GMT"),
+            ],
+            secs(30),
+        ),
+        (
+            &[("date", NOW), ("retry-after", "Sun Nov  6 08:50:07 1994")],
+            secs(30),
+        ),
+        (&[("date", NOW), ("retry-after", NOW)], secs(0)),
+        (
+            &[
+                ("date", NOW),
+                ("retry-after", "Sun, 06 Nov 1994 08:49:36 GMT"),
+            ],
+            secs(0),
+        ),
+        (
+            &[("date", NOW), ("retry-after", "Sun, 06 Nov 1994 08:50:07")],
+            None,
+        ),
+        // Without a usable date of its own, a date long gone is past by the local clock.
+        (&[("date", "today"), ("retry-after", NOW)], secs(0)),
+        (&[("retry-after", NOW)], secs(0)),
+    ];
+    for (pairs, expected) in cases {
+        assert_eq!(requested_wait(&headers(pairs)), *expected, "{pairs:?}");
+    }
+}
+
+#[test]
+fn a_value_that_is_not_ascii_is_no_hint() {
+    let mut map = HeaderMap::new();
+    map.insert(
+        "retry-after",
+        HeaderValue::from_bytes(b"\xd9\xa1\xd9\xa2").unwrap(),
+    );
+    assert_eq!(requested_wait(&map), None);
+}
+
+#[test]
+fn a_date_without_the_servers_own_is_measured_against_the_local_clock() {
+    let until = SystemTime::now() + Duration::from_secs(3_600);
+    let map = headers(&[("retry-after", &httpdate::fmt_http_date(until))]);
+    let wait = requested_wait(&map).unwrap();
+    assert!(
+        wait > Duration::from_secs(3_500) && wait <= Duration::from_secs(3_600),
+        "{wait:?}"
+    );
+}
+
+#[test]
+fn the_layers_setting_says_what_a_header_means_and_a_classifiers_word_stands() {
+    let map = headers(&[("retry-after", "5")]);
+    let past = headers(&[("retry-after", "0")]);
+    let five = Duration::from_secs(5);
+    let cases = [
+        (
+            Hint::Headers,
+            ServerHints::Floor,
+            Some(&map),
+            Hint::AtLeast(five),
+        ),
+        (
+            Hint::Headers,
+            ServerHints::Exact,
+            Some(&map),
+            Hint::Exactly(five),
+        ),
+        (Hint::Headers, ServerHints::Ignored, Some(&map), Hint::None),
+        (Hint::Headers, ServerHints::Floor, Some(&past), Hint::None),
+        (Hint::Headers, ServerHints::Exact, Some(&past), Hint::None),
+        (Hint::Headers, ServerHints::Floor, None, Hint::None),
+        (Hint::None, ServerHints::Floor, Some(&map), Hint::None),
+        (Hint::Never, ServerHints::Ignored, Some(&map), Hint::Never),
+        (
+            Hint::AtLeast(five),
+            ServerHints::Ignored,
+            None,
+            Hint::AtLeast(five),
+        ),
+        (
+            Hint::Exactly(five),
+            ServerHints::Floor,
+            Some(&past),
+            Hint::Exactly(five),
+        ),
+    ];
+    for (hint, setting, headers, expected) in cases {
+        assert_eq!(
+            hint.resolve(setting, headers),
+            expected,
+            "{hint:?} {setting:?}"
+        );
+    }
+}

@@ -1,0 +1,116 @@
+use http::header::UPGRADE;
+use http::{HeaderName, Method};
+
+/// Which requests may be sent again after an attempt that the server may have acted on.
+///
+/// By default those whose method is idempotent ([RFC 9110, section 9.2.2]: GET, HEAD, OPTIONS,
+/// TRACE, PUT, DELETE, and QUERY), and those that carry an `Idempotency-Key` or
+/// `X-Idempotency-Key` header. A single request can say otherwise with
+/// [`RetryOverride::repeatable`]. CONNECT, and a request with an `Upgrade` header, never may: the
+/// connection itself changes hands.
+///
+/// A request that nobody acted on (a refused connection, a 429) is sent again whatever this says.
+///
+/// # Example
+///
+/// ```
+/// use http::Method;
+/// use tower_http_retry::{Idempotency, RetryLayer};
+///
+/// // A service whose PATCH is a merge patch, and which counts every TRACE.
+/// let idempotency = Idempotency::new().also(Method::PATCH).except(Method::TRACE);
+/// let layer = RetryLayer::new().idempotency(idempotency);
+/// # let _ = layer;
+/// ```
+///
+/// [RFC 9110, section 9.2.2]: https://www.rfc-editor.org/rfc/rfc9110.html#section-9.2.2
+/// [`RetryOverride::repeatable`]: crate::RetryOverride::repeatable
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    any: bool,
+    also: Vec<Method>,
+    except: Vec<Method>,
+    keys: Vec<HeaderName>,
+}
+
+impl Idempotency {
+    /// RFC 9110's idempotent methods, and requests with an idempotency key.
+    pub fn new() -> Self {
+        Self {
+            any: false,
+            also: Vec::new(),
+            except: Vec::new(),
+            keys: vec![
+                HeaderName::from_static("idempotency-key"),
+                HeaderName::from_static("x-idempotency-key"),
+            ],
+        }
+    }
+
+    /// Every request may be sent again: for services known to recognize a repeated request.
+    ///
+    /// ```
+    /// use tower_http_retry::{Idempotency, RetryLayer};
+    /// let layer = RetryLayer::new().idempotency(Idempotency::any());
+    /// # let _ = layer;
+    /// ```
+    pub fn any() -> Self {
+        Self {
+            any: true,
+            ..Self::new()
+        }
+    }
+
+    /// Requests with this method may be sent again, too.
+    pub fn also(mut self, method: Method) -> Self {
+        self.except.retain(|other| *other != method);
+        self.also.push(method);
+        self
+    }
+
+    /// Requests with this method may not be sent again, unless they carry a key.
+    pub fn except(mut self, method: Method) -> Self {
+        self.also.retain(|other| *other != method);
+        self.except.push(method);
+        self
+    }
+
+    /// A request that carries this header may be sent again, whatever its method.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tower_http_retry::Idempotency;
+    /// let idempotency = Idempotency::new().key(HeaderName::from_static("client-request-id"));
+    /// # let _ = idempotency;
+    /// ```
+    pub fn key(mut self, header: HeaderName) -> Self {
+        self.keys.push(header);
+        self
+    }
+
+    /// Whether a request may be sent again; `declared` is what the request says of itself.
+    pub(crate) fn may_repeat(
+        &self,
+        method: &Method,
+        has_header: impl Fn(&HeaderName) -> bool,
+        declared: Option<bool>,
+    ) -> bool {
+        if method == Method::CONNECT || has_header(&UPGRADE) {
+            return false;
+        }
+        let by_method = || {
+            let idempotent = method.is_idempotent() || self.any || self.also.contains(method);
+            idempotent && !self.except.contains(method)
+        };
+        declared.unwrap_or_else(|| by_method() || self.keys.iter().any(has_header))
+    }
+}
+
+impl Default for Idempotency {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests;

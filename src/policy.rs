@@ -1,0 +1,117 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use fastrand::Rng;
+use http::HeaderName;
+
+use crate::budget::Budget;
+use crate::decide::Rules;
+use crate::event::Listener;
+use crate::hint::ServerHints;
+use crate::idempotency::Idempotency;
+
+/// All that a layer was told.
+pub(crate) struct Policy<C> {
+    pub(crate) classify: Arc<C>,
+    pub(crate) settings: Settings,
+}
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) rules: Rules,
+    pub(crate) idempotency: Idempotency,
+    pub(crate) server_hints: ServerHints,
+    pub(crate) budget: BudgetChoice,
+    pub(crate) attempt_timeout: Option<Duration>,
+    pub(crate) max_replay_bytes: usize,
+    pub(crate) attempt_header: Option<HeaderName>,
+    pub(crate) marks_first_attempt: bool,
+    pub(crate) jitter: JitterSource,
+    pub(crate) listener: Option<Listener>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let rules = Rules::default();
+        Self {
+            budget: BudgetChoice::Default(Budget::earning(rules.max_retries)),
+            rules,
+            idempotency: Idempotency::new(),
+            server_hints: ServerHints::default(),
+            attempt_timeout: None,
+            max_replay_bytes: 1024 * 1024,
+            attempt_header: None,
+            marks_first_attempt: false,
+            jitter: JitterSource::Entropy,
+            listener: None,
+        }
+    }
+}
+
+impl<C> Clone for Policy<C> {
+    fn clone(&self) -> Self {
+        Self {
+            classify: self.classify.clone(),
+            settings: self.settings.clone(),
+        }
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for Policy<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = &self.settings;
+        f.debug_struct("Policy")
+            .field("rules", &settings.rules)
+            .field("classify", &self.classify)
+            .field("idempotency", &settings.idempotency)
+            .field("server_hints", &settings.server_hints)
+            .field("budget", &settings.budget)
+            .field("attempt_timeout", &settings.attempt_timeout)
+            .field("max_replay_bytes", &settings.max_replay_bytes)
+            .field("attempt_header", &settings.attempt_header)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum BudgetChoice {
+    /// Follows the number of retries.
+    Default(Budget),
+    Chosen(Budget),
+    Without,
+}
+
+impl BudgetChoice {
+    pub(crate) fn get(&self) -> Option<&Budget> {
+        match self {
+            Self::Default(budget) | Self::Chosen(budget) => Some(budget),
+            Self::Without => None,
+        }
+    }
+}
+
+/// Where the generator of each request's jitter comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum JitterSource {
+    Entropy,
+    /// Seeds each request's from this one and the number of requests before it.
+    Seeded {
+        seed: u64,
+        requests: Arc<AtomicU64>,
+    },
+}
+
+impl JitterSource {
+    pub(crate) fn generator(&self) -> Rng {
+        match self {
+            Self::Entropy => Rng::new(),
+            Self::Seeded { seed, requests } => {
+                let number = requests.fetch_add(1, Ordering::Relaxed);
+                // Two seeds that differ by one would give sequences that run alike at first.
+                Rng::with_seed(Rng::with_seed(seed.wrapping_add(number)).u64(..))
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower::Service;
+
+use crate::body::ReplayBody;
+use crate::classify::{ByStatus, Classify};
+use crate::error::BoxError;
+use crate::exchange::Exchange;
+use crate::future::ResponseFuture;
+use crate::policy::Policy;
+
+/// Middleware that sends requests again; made by [`RetryLayer`](crate::RetryLayer).
+///
+/// The inner service gets requests whose body is a [`ReplayBody`], and must be `Clone`; what is
+/// not, as `tower`'s `RateLimit`, goes under a `buffer`.
+///
+/// # Errors
+///
+/// The inner service's own error, unwrapped; or one of [this crate's](BoxError).
+///
+/// # Example
+///
+/// The type of a whole stack can be named, with a function pointer to convert the body:
+///
+/// ```
+/// use http::Request;
+/// use tower::{Layer, ServiceBuilder};
+/// use tower_http::map_request_body::{MapRequestBody, MapRequestBodyLayer};
+/// use tower_http_retry::{ReplayBody, Retry, RetryLayer};
+///
+/// type Body = axum::body::Body;
+/// type Convert = fn(ReplayBody<Body>) -> Body;
+/// type Client<S> = Retry<MapRequestBody<S, Convert>>;
+///
+/// fn client<S: Clone>(inner: S) -> Client<S> {
+///     ServiceBuilder::new()
+///         .layer(RetryLayer::new())
+///         .layer(MapRequestBodyLayer::new(Body::new as Convert))
+///         .service(inner)
+/// }
+/// # fn accepts<S: tower::Service<Request<Body>>>(_: S) {}
+/// # accepts(client(axum::Router::<()>::new()));
+/// ```
+pub struct Retry<S, C = ByStatus> {
+    inner: S,
+    policy: Arc<Policy<C>>,
+}
+
+impl<S, C> Retry<S, C> {
+    pub(crate) fn new(inner: S, policy: Arc<Policy<C>>) -> Self {
+        Self { inner, policy }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without its retries.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, C, B, R> Service<Request<B>> for Retry<S, C>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+    C: Classify,
+    B: Body,
+    R: Body,
+{
+    type Response = Response<R>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, C, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The handle that was readied makes the call; a clone of it is not ready.
+        let clone = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, clone);
+        let (exchange, request) = Exchange::begin(self.policy.clone(), request);
+        let attempt = inner.call(request);
+        ResponseFuture::new(inner, exchange, attempt)
+    }
+}
+
+impl<S: Clone, C> Clone for Retry<S, C> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            policy: self.policy.clone(),
+        }
+    }
+}
+
+impl<S: fmt::Debug, C: fmt::Debug> fmt::Debug for Retry<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry")
+            .field("inner", &self.inner)
+            .field("policy", &self.policy)
+            .finish()
+    }
+}

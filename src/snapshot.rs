@@ -1,0 +1,115 @@
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, request,
+};
+use http_body::Body;
+
+use crate::body::{ReplayBody, Replays};
+
+/// What is kept of a request, to build each further attempt from.
+pub(crate) struct Snapshot<B> {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    version: Version,
+    headers: PackedHeaders,
+    pub(crate) extensions: Extensions,
+    body: Replays<B>,
+}
+
+impl<B: Body> Snapshot<B> {
+    /// Keeps what is needed of a request's head and body.
+    pub(crate) fn new(head: &request::Parts, body: Replays<B>) -> Self {
+        Self {
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            version: head.version,
+            headers: PackedHeaders::new(&head.headers),
+            extensions: head.extensions.clone(),
+            body,
+        }
+    }
+
+    /// The request's headers, for whoever has to look at them before they are sent again.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.headers.map()
+    }
+
+    pub(crate) fn is_replayable(&self) -> bool {
+        self.body.is_replayable()
+    }
+
+    /// The request once more.
+    pub(crate) fn replay(&mut self) -> Request<ReplayBody<B>> {
+        let mut request = Request::new(self.body.next());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = self.version;
+        *request.headers_mut() = self.headers.unpack();
+        *request.extensions_mut() = self.extensions.clone();
+        request
+    }
+}
+
+/// Headers in one allocation of the exact size, whatever their number: to clone a map would share
+/// the bytes of each fresh value at the cost of an allocation for each.
+struct PackedHeaders {
+    count: usize,
+    packed: Bytes,
+    map: OnceLock<Box<HeaderMap>>,
+}
+
+/// Before each name and value: whether the value is sensitive, and the two lengths.
+const PREFIX: usize = 1 + size_of::<u16>() + size_of::<u32>();
+
+impl PackedHeaders {
+    fn new(headers: &HeaderMap) -> Self {
+        let length =
+            |(name, value): (&HeaderName, &HeaderValue)| PREFIX + name.as_str().len() + value.len();
+        let mut packed = Vec::with_capacity(headers.iter().map(length).sum());
+        for (name, value) in headers {
+            // http allows no name above 2^15 bytes, and no map 2^32 bytes of values.
+            packed.push(u8::from(value.is_sensitive()));
+            packed.extend_from_slice(&(name.as_str().len() as u16).to_be_bytes());
+            packed.extend_from_slice(&(value.len() as u32).to_be_bytes());
+            packed.extend_from_slice(name.as_str().as_bytes());
+            packed.extend_from_slice(value.as_bytes());
+        }
+        Self {
+            count: headers.len(),
+            packed: packed.into(),
+            map: OnceLock::new(),
+        }
+    }
+
+    fn map(&self) -> &HeaderMap {
+        self.map.get_or_init(|| Box::new(self.unpack()))
+    }
+
+    fn unpack(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(self.count);
+        let mut rest = self.packed.clone();
+        while let Some((name, value)) = unpack_one(&mut rest) {
+            headers.append(name, value);
+        }
+        headers
+    }
+}
+
+/// The values are slices of the one allocation.
+fn unpack_one(rest: &mut Bytes) -> Option<(HeaderName, HeaderValue)> {
+    let (&[sensitive, n0, n1, v0, v1, v2, v3], _) = rest.split_first_chunk::<PREFIX>()?;
+    let name_length = usize::from(u16::from_be_bytes([n0, n1]));
+    let value_length = u32::from_be_bytes([v0, v1, v2, v3]) as usize;
+    let line = rest.split_to(PREFIX + name_length + value_length);
+    let (name, _) = line[PREFIX..].split_at(name_length);
+    let name = HeaderName::from_bytes(name).expect("packed from a name");
+    let value = HeaderValue::from_maybe_shared(line.slice(PREFIX + name_length..));
+    let mut value = value.expect("packed from a value");
+    value.set_sensitive(sensitive != 0);
+    Some((name, value))
+}
+
+#[cfg(test)]
+mod tests;
