@@ -140,7 +140,7 @@ impl<B: Body> Replays<B> {
     /// The body of the next attempt.
     pub(crate) fn next(&mut self) -> ReplayBody<B> {
         let playing = self.kept.as_mut().map(|kept| {
-            let reader = Reader::new(kept.next, kept.size.clone());
+            let reader = Reader::new(kept.next, kept.size);
             kept.next = kept.next.saturating_add(1);
             Playing {
                 tape: kept.tape.clone(),

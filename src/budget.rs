@@ -43,6 +43,10 @@ pub struct Budget {
     kind: Arc<Kind>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each layer, on the heap"
+)]
 enum Kind {
     Bucket(Bucket),
     Throttle(Throttle),

@@ -239,7 +239,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     fn may_repeat(&self) -> bool {
         let declared = self.overridden().and_then(RetryOverride::declared);
-        let has_header = |name: &_| self.snapshot.headers().contains_key(name);
+        let has_header = |name: &_| self.snapshot.has_header(name);
         let idempotency = &self.policy.settings.idempotency;
         idempotency.may_repeat(&self.snapshot.method, has_header, declared)
     }

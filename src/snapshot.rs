@@ -36,6 +36,10 @@ impl<B: Body> Snapshot<B> {
         self.headers.map()
     }
 
+    pub(crate) fn has_header(&self, name: &HeaderName) -> bool {
+        self.headers.has(name)
+    }
+
     pub(crate) fn is_replayable(&self) -> bool {
         self.body.is_replayable()
     }
@@ -87,28 +91,53 @@ impl PackedHeaders {
         self.map.get_or_init(|| Box::new(self.unpack()))
     }
 
+    fn has(&self, name: &HeaderName) -> bool {
+        self.lines()
+            .any(|line| line.name == name.as_str().as_bytes())
+    }
+
+    /// Names are made anew; values are slices of the one allocation.
     fn unpack(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(self.count);
-        let mut rest = self.packed.clone();
-        while let Some((name, value)) = unpack_one(&mut rest) {
+        for line in self.lines() {
+            let name = HeaderName::from_bytes(line.name).expect("packed from a name");
+            let value = HeaderValue::from_maybe_shared(self.packed.slice_ref(line.value));
+            let mut value = value.expect("packed from a value");
+            value.set_sensitive(line.is_sensitive);
             headers.append(name, value);
         }
         headers
     }
+
+    fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        let mut rest = &*self.packed;
+        std::iter::from_fn(move || {
+            let (line, after) = Line::split_from(rest)?;
+            rest = after;
+            Some(line)
+        })
+    }
 }
 
-/// The values are slices of the one allocation.
-fn unpack_one(rest: &mut Bytes) -> Option<(HeaderName, HeaderValue)> {
-    let (&[sensitive, n0, n1, v0, v1, v2, v3], _) = rest.split_first_chunk::<PREFIX>()?;
-    let name_length = usize::from(u16::from_be_bytes([n0, n1]));
-    let value_length = u32::from_be_bytes([v0, v1, v2, v3]) as usize;
-    let line = rest.split_to(PREFIX + name_length + value_length);
-    let (name, _) = line[PREFIX..].split_at(name_length);
-    let name = HeaderName::from_bytes(name).expect("packed from a name");
-    let value = HeaderValue::from_maybe_shared(line.slice(PREFIX + name_length..));
-    let mut value = value.expect("packed from a value");
-    value.set_sensitive(sensitive != 0);
-    Some((name, value))
+struct Line<'a> {
+    is_sensitive: bool,
+    name: &'a [u8],
+    value: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    fn split_from(packed: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (&[sensitive, n0, n1, v0, v1, v2, v3], rest) = packed.split_first_chunk::<PREFIX>()?;
+        let (name, rest) = rest.split_at(u16::from_be_bytes([n0, n1]).into());
+        let (value, rest) = rest.split_at(u32::from_be_bytes([v0, v1, v2, v3]) as usize);
+        let is_sensitive = sensitive != 0;
+        let line = Self {
+            is_sensitive,
+            name,
+            value,
+        };
+        Some((line, rest))
+    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,14 @@ use tracing::{debug, warn};
 
 use crate::event::{Event, Step};
 
+const TARGET: &str = "tower_http_retry";
+
 pub(crate) fn retell(event: &Event<'_>) {
     match event.step {
         Step::Sent => {}
         Step::Retry { after, reason } => debug!(
+            target: TARGET,
+            {
             http.request.method = event.method.as_str(),
             http.request.resend_count = event.attempt,
             http.response.status_code = event.status().map(|status| status.as_u16()),
@@ -16,9 +20,12 @@ pub(crate) fn retell(event: &Event<'_>) {
             error.r#type = error_type(event),
             wait_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
             %reason,
+            },
             "retrying",
         ),
         Step::Stop(stop) => warn!(
+            target: TARGET,
+            {
             http.request.method = event.method.as_str(),
             http.request.resend_count = event.attempt - 1,
             http.response.status_code = event.status().map(|status| status.as_u16()),
@@ -26,6 +33,7 @@ pub(crate) fn retell(event: &Event<'_>) {
             server.port = event.port(),
             error.r#type = error_type(event),
             reason = %stop,
+            },
             "gave up",
         ),
     }

@@ -26,10 +26,23 @@ pin_project! {
 
 /// The first piece has a place of its own: it is the only one of a body in memory.
 struct Record {
-    first: Option<Piece>,
+    first: First,
     rest: Vec<Piece>,
     room: usize,
 }
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lies in the tape's own allocation, where a box would be another"
+)]
+enum First {
+    None,
+    Kept(Piece),
+    Copied { bytes: [u8; COPIED], length: usize },
+}
+
+/// To share bytes that nobody shares yet takes an allocation; to copy so few takes less.
+const COPIED: usize = 1024;
 
 #[derive(Clone)]
 enum Piece {
@@ -53,7 +66,7 @@ impl<B> Tape<B> {
             source: Some(source),
             exact,
             record: Ok(Record {
-                first: None,
+                first: First::None,
                 rest: Vec::new(),
                 room: max_bytes,
             }),
@@ -85,7 +98,7 @@ impl<B: Body> Tape<B> {
         }
         Poll::Ready(Some(match &self.record {
             Ok(record) => match record.get(reader.pieces) {
-                Some(piece) => Ok(reader.take(piece.clone())),
+                Some(piece) => Ok(reader.take(piece)),
                 None => Err(Unplayable::SourceFailed.into()),
             },
             Err(unplayable) => Err((*unplayable).into()),
@@ -166,26 +179,51 @@ impl<B: Body> Tape<B> {
 }
 
 impl Record {
-    fn get(&self, index: usize) -> Option<&Piece> {
-        match index {
-            0 => self.first.as_ref(),
-            _ => self.rest.get(index - 1),
+    fn get(&self, index: usize) -> Option<Piece> {
+        match (index, &self.first) {
+            (0, First::None) => None,
+            (0, First::Kept(piece)) => Some(piece.clone()),
+            (0, First::Copied { bytes, length }) => {
+                Some(Piece::Data(Bytes::copy_from_slice(&bytes[..*length])))
+            }
+            _ => self.rest.get(index - 1).cloned(),
         }
     }
 
     fn push(&mut self, frame: &Frame<Bytes>, in_memory: bool) -> Result<(), Unplayable> {
-        let (piece, size) = match (frame.data_ref(), frame.trailers_ref()) {
-            (Some(data), _) if in_memory => (Piece::Data(data.clone()), 0),
-            (Some(data), _) => (Piece::Data(data.clone()), data.len()),
-            (None, Some(trailers)) => (Piece::Trailers(Box::new(trailers.clone())), size(trailers)),
+        let size = match (frame.data_ref(), frame.trailers_ref()) {
+            (Some(_), _) if in_memory => 0,
+            (Some(data), _) => data.len(),
+            (None, Some(trailers)) => size(trailers),
             (None, None) => return Err(Unplayable::UnknownFrame),
         };
         self.room = self.room.checked_sub(size).ok_or(Unplayable::OverLimit)?;
         match self.first {
-            None => self.first = Some(piece),
-            Some(_) => self.rest.push(piece),
+            First::None => self.first = First::new(frame),
+            First::Kept(_) | First::Copied { .. } => self.rest.extend(Piece::new(frame)),
         }
         Ok(())
+    }
+}
+
+impl First {
+    fn new(frame: &Frame<Bytes>) -> Self {
+        match frame.data_ref() {
+            Some(data) if data.len() <= COPIED && data.is_unique() => {
+                let mut bytes = [0; COPIED];
+                bytes[..data.len()].copy_from_slice(data);
+                let length = data.len();
+                Self::Copied { bytes, length }
+            }
+            _ => Piece::new(frame).map_or(Self::None, Self::Kept),
+        }
+    }
+}
+
+impl Piece {
+    fn new(frame: &Frame<Bytes>) -> Option<Self> {
+        let data = frame.data_ref().map(|data| Self::Data(data.clone()));
+        data.or_else(|| Some(Self::Trailers(Box::new(frame.trailers_ref()?.clone()))))
     }
 }
 

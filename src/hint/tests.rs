@@ -18,7 +18,8 @@ fn secs(seconds: u64) -> Option<Duration> {
 #[test]
 fn every_form_of_the_headers() {
     let millis = |count| Some(Duration::from_millis(count));
-    let cases: &[(&[(&str, &str)], Option<Duration>)] = &[
+    type Case<'a> = (&'a [(&'static str, &'a str)], Option<Duration>);
+    let cases: &[Case<'_>] = &[
         (&[], None),
         (&[("retry-after", "0")], secs(0)),
         (&[("retry-after", "120")], secs(120)),

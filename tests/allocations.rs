@@ -1,0 +1,195 @@
+//! What the layer allocates, exactly, by a counting allocator.
+
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use allocation_counter::measure;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http_body::Body as _;
+use http_body_util::{Empty, Full};
+use tower::{Layer, Service};
+use tower_http_retry::{Backoff, ReplayBody, Retry, RetryLayer};
+
+type Body = Full<Bytes>;
+
+/// Reads each request's body to its end; answers at once, with a 503 so many times first.
+#[derive(Clone)]
+struct Reading {
+    failures: u32,
+}
+
+impl Service<Request<ReplayBody<Body>>> for Reading {
+    type Response = Response<Empty<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ReplayBody<Body>>) -> Self::Future {
+        let mut body = pin!(request.into_body());
+        let mut context = Context::from_waker(Waker::noop());
+        while !body.is_end_stream() {
+            assert!(body.as_mut().poll_frame(&mut context).is_ready());
+        }
+        let mut response = Response::new(Empty::new());
+        if self.failures > 0 {
+            self.failures -= 1;
+            *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+        }
+        ready(Ok(response))
+    }
+}
+
+fn service(failures: u32) -> Retry<Reading> {
+    let layer = RetryLayer::new().backoff(Backoff::fixed(Duration::ZERO));
+    layer.layer(Reading { failures })
+}
+
+/// A request that nobody has looked at yet: each value's bytes are its own.
+fn fresh(method: Method, headers: usize, body: Body) -> Request<Body> {
+    let uri = http::Uri::from_static("http://127.0.0.1/items");
+    let mut request = Request::builder()
+        .method(method)
+        .uri(uri)
+        .body(body)
+        .unwrap();
+    let map = request.headers_mut();
+    map.reserve(headers);
+    for index in 0..headers {
+        let name: HeaderName = format!("x-header-{index}").parse().unwrap();
+        let value = format!("the value of number {index}");
+        map.insert(
+            name,
+            HeaderValue::from_maybe_shared(Bytes::from(value)).unwrap(),
+        );
+    }
+    request
+}
+
+/// What a request allocates from call to response, over what it brings along.
+fn allocated(service: &Retry<Reading>, request: Request<Body>, status: u16) -> u64 {
+    let mut service = service.clone();
+    let mut output = None;
+    let info = measure(|| {
+        let mut context = Context::from_waker(Waker::noop());
+        let future = pin!(service.call(request));
+        let Poll::Ready(response) = future.poll(&mut context) else {
+            panic!("the service answers at once");
+        };
+        output = Some(response);
+    });
+    assert_eq!(output.unwrap().unwrap().status(), status);
+    info.count_total
+}
+
+/// Makes what is made once: a thread's own, and the registration of a tracing event.
+fn warm_up() {
+    allocated(&service(1), fresh(Method::GET, 1, Body::default()), 200);
+    let once = RetryLayer::new()
+        .max_retries(0)
+        .layer(Reading { failures: 1 });
+    allocated(&once, fresh(Method::GET, 1, Body::default()), 503);
+}
+
+#[tokio::test]
+async fn a_get_without_headers_allocates_nothing() {
+    warm_up();
+    assert_eq!(
+        allocated(&service(0), fresh(Method::GET, 0, Body::default()), 200),
+        0
+    );
+}
+
+#[tokio::test]
+async fn any_number_of_fresh_headers_is_one_allocation() {
+    warm_up();
+    for headers in [1, 12, 100] {
+        let request = fresh(Method::GET, headers, Body::default());
+        assert_eq!(allocated(&service(0), request, 200), 1, "{headers} headers");
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_memory_is_one_allocation_more() {
+    warm_up();
+    let fixed = || Body::from("grant_type=client_credentials");
+    assert_eq!(
+        allocated(&service(0), fresh(Method::POST, 0, fixed()), 200),
+        1
+    );
+    assert_eq!(
+        allocated(&service(0), fresh(Method::POST, 12, fixed()), 200),
+        2
+    );
+    for size in [1, 100, 1024] {
+        let body = Body::from(vec![7; size]);
+        assert_eq!(
+            allocated(&service(0), fresh(Method::POST, 12, body), 200),
+            2,
+            "{size} bytes"
+        );
+    }
+    for size in [1, 1024, 8 * 1024 * 1024] {
+        let shared = Bytes::from(vec![7; size]);
+        let body = Body::from(shared.clone());
+        assert_eq!(
+            allocated(&service(0), fresh(Method::POST, 12, body), 200),
+            2,
+            "{size} bytes"
+        );
+    }
+}
+
+#[tokio::test]
+async fn to_share_more_than_1_kib_that_nobody_shared_yet_is_another_allocation() {
+    warm_up();
+    for size in [1025, 8 * 1024 * 1024] {
+        let body = Body::from(vec![7; size]);
+        assert_eq!(
+            allocated(&service(0), fresh(Method::POST, 12, body), 200),
+            3,
+            "{size} bytes"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_is_handed_over_allocates_no_more_than_a_success() {
+    warm_up();
+    let once = RetryLayer::new()
+        .max_retries(0)
+        .layer(Reading { failures: 1 });
+    assert_eq!(
+        allocated(&once, fresh(Method::GET, 0, Body::default()), 503),
+        0
+    );
+    assert_eq!(
+        allocated(&once, fresh(Method::GET, 12, Body::default()), 503),
+        1
+    );
+}
+
+/// Three for the extensions of the request, and of the response that says what it took; two for
+/// the map of headers, one to share their bytes, and one for each name that is not a standard one.
+#[tokio::test]
+async fn a_retry_allocates_its_extensions_and_its_headers() {
+    warm_up();
+    let bare = || fresh(Method::GET, 0, Body::default());
+    assert_eq!(allocated(&service(1), bare(), 200), 3 + 3);
+    assert_eq!(allocated(&service(2), bare(), 200), 3 + 3 + 3);
+    let headers = || fresh(Method::GET, 12, Body::default());
+    assert_eq!(
+        allocated(&service(1), headers(), 200),
+        1 + (3 + 2 + 1 + 12) + 3
+    );
+    assert_eq!(
+        allocated(&service(2), headers(), 200),
+        1 + (3 + 2 + 1 + 12) + (3 + 2 + 12) + 3
+    );
+}

@@ -1,0 +1,184 @@
+//! The budget at work: what requests pay, what comes back, and what they are refused.
+
+mod support;
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use support::upstream::Answer::{Error, Never, Status};
+use support::upstream::{Answer, Upstream, after, get, post};
+use tokio::time::Instant;
+use tower::{Layer, ServiceExt};
+use tower_http_retry::{Backoff, Budget, Jitter, RetryLayer};
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn exact() -> RetryLayer {
+    RetryLayer::new()
+        .backoff(Backoff::exponential(secs(1)).jitter(Jitter::None))
+        .attempt_timeout(secs(10))
+}
+
+/// What one request leaves of a budget from which five tokens are gone.
+async fn level_after(plan: Vec<Answer>) -> u64 {
+    let budget = Budget::earning(5);
+    let spender = exact()
+        .budget(budget.clone())
+        .layer(Upstream::new([Status(503)]));
+    spender.oneshot(get()).await.unwrap();
+    assert_eq!(budget.level(), Some(5_000));
+    let service = exact().budget(budget.clone()).layer(Upstream::new(plan));
+    let _ = service.oneshot(get()).await;
+    budget.level().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_requests_pay_and_what_comes_back() {
+    let refused = || Error(ErrorKind::ConnectionRefused);
+    let cases = [
+        // A first attempt that succeeds earns a tenth; one that fails for good, nothing.
+        (vec![Status(200)], 5_100),
+        (vec![Status(404)], 5_000),
+        (vec![Error(ErrorKind::InvalidData)], 5_000),
+        // A retry after a quick failure costs one; if it succeeds, one and a half come back.
+        (vec![Status(503), Status(200)], 5_500),
+        (vec![refused(), Status(200)], 5_500),
+        (vec![Status(503), Status(503), Status(200)], 4_500),
+        (vec![Status(503), Status(404)], 4_000),
+        // One after a time-out costs two; if it succeeds in half the time, four come back.
+        (vec![Never, Status(200)], 7_000),
+        (vec![Never, after(secs(5), Status(200))], 7_000),
+        (vec![Never, after(secs(6), Status(200))], 3_000),
+        (
+            vec![after(secs(4), Status(504)), after(secs(2), Status(200))],
+            7_000,
+        ),
+        (
+            vec![after(secs(4), Status(504)), after(secs(3), Status(200))],
+            3_000,
+        ),
+        // What is given up for lack of tokens takes none.
+        (vec![Never], 1_000),
+        (vec![Status(503)], 0),
+    ];
+    for (plan, expected) in cases {
+        assert_eq!(level_after(plan.clone()).await, expected, "{plan:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_budget_does_not_cover_is_handed_over_at_once() {
+    let upstream = Upstream::new([Status(503)]);
+    let service = exact().layer(upstream.clone());
+    for _ in 0..2 {
+        service.clone().oneshot(get()).await.unwrap();
+    }
+    assert_eq!(upstream.count(), 12, "two requests have used up the tokens");
+    let start = Instant::now();
+    let response = service.oneshot(get()).await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!((upstream.count(), start.elapsed()), (13, Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_not_made_for_another_reason_costs_nothing() {
+    let budget = Budget::earning(5);
+    let layer = exact().budget(budget.clone());
+    layer
+        .layer(Upstream::new([Status(503)]))
+        .oneshot(post())
+        .await
+        .unwrap();
+    let no_retries = layer
+        .clone()
+        .max_retries(0)
+        .layer(Upstream::new([Status(503)]));
+    no_retries.oneshot(get()).await.unwrap();
+    let short = layer.within(secs(1)).layer(Upstream::new([Status(503)]));
+    short.oneshot(get()).await.unwrap();
+    assert_eq!(budget.level(), Some(10_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn clones_of_a_layer_share_its_budget_and_two_layers_do_not() {
+    let upstream = Upstream::new([Status(503)]);
+    let layer = exact();
+    for layer in [layer.clone(), layer.clone(), layer] {
+        layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
+    }
+    assert_eq!(upstream.count(), 6 + 6 + 1);
+    exact()
+        .layer(upstream.clone())
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!(upstream.count(), 6 + 6 + 1 + 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_default_budget_follows_the_number_of_retries_and_a_chosen_one_does_not() {
+    let attempts = async |layer: RetryLayer| {
+        let upstream = Upstream::new([Status(504)]);
+        let layer = layer.within(Duration::MAX);
+        layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
+        upstream.count()
+    };
+    // Each retry after a time-out costs two.
+    assert_eq!(attempts(exact().max_retries(12)).await, 13);
+    assert_eq!(
+        attempts(exact().budget(Budget::earning(5)).max_retries(12)).await,
+        6
+    );
+    assert_eq!(attempts(exact().max_retries(12).without_budget()).await, 13);
+    assert_eq!(attempts(exact().without_budget().max_retries(12)).await, 13);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_throttle_takes_a_token_for_each_failed_attempt() {
+    let budget = Budget::throttle(10, 0.1);
+    let upstream = Upstream::new([Status(503)]);
+    let layer = exact().budget(budget.clone());
+    layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
+    // The fifth failure leaves half of ten.
+    assert_eq!((upstream.count(), budget.level()), (5, Some(5_000)));
+    layer
+        .layer(Upstream::new([Status(200)]))
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!(budget.level(), Some(5_100));
+    layer
+        .layer(Upstream::new([Status(404)]))
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!(budget.level(), Some(5_100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_budget_of_towers_can_be_used() {
+    struct OneRetry(Arc<AtomicUsize>);
+    impl tower::retry::budget::Budget for OneRetry {
+        fn deposit(&self) {
+            self.0.fetch_add(100, Ordering::Relaxed);
+        }
+        fn withdraw(&self) -> bool {
+            self.0.fetch_add(1, Ordering::Relaxed) == 0
+        }
+    }
+    let told = Arc::new(AtomicUsize::new(0));
+    let upstream = Upstream::new([Status(503)]);
+    let layer = exact().budget(Budget::tower(OneRetry(told.clone())));
+    layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
+    assert_eq!((upstream.count(), told.load(Ordering::Relaxed)), (2, 2));
+    layer
+        .layer(Upstream::new([Status(200)]))
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!(told.load(Ordering::Relaxed), 102);
+}

@@ -1,0 +1,334 @@
+//! What is sent again, and what is handed over.
+
+mod support;
+
+use std::io::ErrorKind;
+use std::time::{Duration, SystemTime};
+
+use http::Method;
+use support::upstream::Answer::{Error, Headers, Status};
+use support::upstream::{Answer, Upstream, get, post, request};
+use tower::{Layer, ServiceExt};
+use tower_http_retry::{
+    Backoff, ByStatus, Class, Classify, Idempotency, Jitter, RetryLayer, RetryOverride,
+};
+
+fn at_once() -> RetryLayer {
+    RetryLayer::new()
+        .backoff(Backoff::fixed(Duration::ZERO))
+        .without_budget()
+}
+
+async fn attempts(
+    layer: impl Layer<Upstream, Service = tower_http_retry::Retry<Upstream>>,
+    method: Method,
+    first: Answer,
+) -> usize {
+    let upstream = Upstream::new([first, Status(200)]);
+    let _ = layer.layer(upstream.clone()).oneshot(request(method)).await;
+    upstream.count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_5xx_and_429_are_retried_and_nothing_else_is() {
+    for status in 100..=999 {
+        let expected = if (500..600).contains(&status) || status == 429 {
+            2
+        } else {
+            1
+        };
+        let count = attempts(at_once(), Method::GET, Status(status)).await;
+        assert_eq!(count, expected, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_can_be_excepted_or_added() {
+    let layer = || at_once().classify(ByStatus::new().except(501).also(408).also(421).also(404));
+    for (status, expected) in [(500, 2), (501, 1), (408, 2), (421, 2), (404, 2), (403, 1)] {
+        assert_eq!(
+            attempts(layer(), Method::GET, Status(status)).await,
+            expected,
+            "{status}"
+        );
+    }
+    // 421 says that nobody acted; 408 and 404 do not.
+    for (status, expected) in [(408, 1), (421, 2), (404, 1)] {
+        assert_eq!(
+            attempts(layer(), Method::POST, Status(status)).await,
+            expected,
+            "{status}"
+        );
+    }
+    let none = at_once().classify(ByStatus::new().also(1023).except(1024).also(u16::MAX));
+    assert_eq!(attempts(none, Method::GET, Status(999)).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_switch_of_protocols_and_an_answer_to_connect_are_final() {
+    let with_101 = at_once().classify(ByStatus::new().also(101));
+    assert_eq!(attempts(with_101, Method::GET, Status(101)).await, 1);
+    for status in [200, 429, 500, 503] {
+        assert_eq!(
+            attempts(at_once(), Method::CONNECT, Status(status)).await,
+            1,
+            "{status}"
+        );
+        let any = at_once().idempotency(Idempotency::any());
+        assert_eq!(
+            attempts(any, Method::CONNECT, Status(status)).await,
+            1,
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_to_upgrade_that_may_have_been_acted_on_is_not_sent_again() {
+    let upstream = Upstream::new([Status(503), Status(101)]);
+    let mut request = get();
+    request
+        .headers_mut()
+        .insert("upgrade", "websocket".parse().unwrap());
+    request
+        .extensions_mut()
+        .insert(RetryOverride::new().repeatable(true));
+    let response = at_once()
+        .layer(upstream.clone())
+        .oneshot(request)
+        .await
+        .unwrap();
+    assert_eq!((response.status().as_u16(), upstream.count()), (503, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_may_have_been_acted_on_is_not_sent_again() {
+    for first in [
+        Status(500),
+        Status(503),
+        Status(504),
+        Error(ErrorKind::ConnectionReset),
+    ] {
+        assert_eq!(
+            attempts(at_once(), Method::POST, first.clone()).await,
+            1,
+            "{first:?}"
+        );
+        assert_eq!(
+            attempts(at_once(), Method::PATCH, first.clone()).await,
+            1,
+            "{first:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_nobody_acted_on_is_sent_again() {
+    for first in [Status(429), Error(ErrorKind::ConnectionRefused)] {
+        assert_eq!(
+            attempts(at_once(), Method::POST, first.clone()).await,
+            2,
+            "{first:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn idempotent_methods_are_sent_again() {
+    for method in ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"] {
+        let method: Method = method.parse().unwrap();
+        assert_eq!(
+            attempts(at_once(), method.clone(), Status(503)).await,
+            2,
+            "{method}"
+        );
+    }
+    for method in ["POST", "PATCH", "MKCOL", "get"] {
+        let method: Method = method.parse().unwrap();
+        assert_eq!(
+            attempts(at_once(), method.clone(), Status(503)).await,
+            1,
+            "{method}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_with_an_idempotency_key_is_sent_again() {
+    for name in ["idempotency-key", "x-idempotency-key"] {
+        let upstream = Upstream::new([Status(503), Status(201)]);
+        let mut request = post();
+        request
+            .headers_mut()
+            .insert(name, "8e03978e".parse().unwrap());
+        let response = at_once()
+            .layer(upstream.clone())
+            .oneshot(request)
+            .await
+            .unwrap();
+        assert_eq!(
+            (response.status().as_u16(), upstream.count()),
+            (201, 2),
+            "{name}"
+        );
+        assert_eq!(upstream.seen()[1].headers[name], "8e03978e");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_can_declare_whether_it_may_be_repeated() {
+    for (repeatable, make, expected) in [(true, post as fn() -> _, 2), (false, get, 1)] {
+        let upstream = Upstream::new([Status(503), Status(200)]);
+        let mut request = make();
+        request
+            .extensions_mut()
+            .insert(RetryOverride::new().repeatable(repeatable));
+        at_once()
+            .layer(upstream.clone())
+            .oneshot(request)
+            .await
+            .unwrap();
+        assert_eq!(upstream.count(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_can_declare_what_may_be_repeated() {
+    let cases = [
+        (Idempotency::any(), Method::POST, 2),
+        (Idempotency::new().also(Method::PATCH), Method::PATCH, 2),
+        (Idempotency::new().except(Method::PUT), Method::PUT, 1),
+    ];
+    for (idempotency, method, expected) in cases {
+        let layer = at_once().idempotency(idempotency);
+        assert_eq!(
+            attempts(layer, method.clone(), Status(503)).await,
+            expected,
+            "{method}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_can_declare_what_may_be_repeated() {
+    let upstream = Upstream::new([Status(503), Status(201)]);
+    let layer = at_once().classify_fn(|outcome| match outcome.status() {
+        Some(status) if status.is_server_error() => Class::Transient.repeatable(),
+        _ => ByStatus::new().classify(outcome),
+    });
+    layer.layer(upstream.clone()).oneshot(post()).await.unwrap();
+    assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classifier_sees_the_request_the_outcome_the_number_and_the_time() {
+    let upstream = Upstream::new([Status(503), Error(ErrorKind::Other), Status(200)]);
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = seen.clone();
+    let layer = RetryLayer::new()
+        .backoff(Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::None))
+        .classify_fn(move |outcome| {
+            let own = outcome.headers()["x-own"].to_str().unwrap().to_owned();
+            let extension = *outcome.extensions().get::<u8>().unwrap();
+            let result = outcome
+                .result()
+                .map(|head| head.status.as_u16())
+                .map_err(|error| error.to_string());
+            let head = (
+                outcome.method().clone(),
+                outcome.uri().path().to_owned(),
+                own,
+                extension,
+            );
+            noted.lock().unwrap().push((
+                head,
+                result,
+                outcome.attempt(),
+                outcome.elapsed().as_secs(),
+            ));
+            match outcome.status() {
+                Some(status) if status == 200 => Class::Success.into(),
+                _ => Class::Transient.into(),
+            }
+        });
+    let mut request = get();
+    request
+        .headers_mut()
+        .insert("x-own", "kept".parse().unwrap());
+    request.extensions_mut().insert(7_u8);
+    layer.layer(upstream).oneshot(request).await.unwrap();
+    let head = (Method::GET, "/item".to_owned(), "kept".to_owned(), 7);
+    let expected = [
+        (head.clone(), Ok(503), 1, 0),
+        (head.clone(), Err("other error".to_owned()), 2, 1),
+        (head, Ok(200), 3, 3),
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn github_waits_for_the_reset_where_nothing_remains_and_hands_over_a_plain_403() {
+    let layer = || {
+        RetryLayer::new().classify_fn(|outcome| {
+            let limited = outcome.result().ok().filter(|head| {
+                matches!(head.status.as_u16(), 403 | 429)
+                    && head.header("x-ratelimit-remaining") == Some("0")
+            });
+            let reset = limited.and_then(|head| head.header("x-ratelimit-reset")?.parse().ok());
+            match reset.map(|unix| SystemTime::UNIX_EPOCH + Duration::from_secs(unix)) {
+                Some(reset) => Class::Refused.until(reset),
+                None => ByStatus::new().classify(outcome),
+            }
+        })
+    };
+    let in_a_minute = SystemTime::now() + Duration::from_secs(60);
+    let unix = in_a_minute
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let limited = vec![
+        ("x-ratelimit-remaining", "0".into()),
+        ("x-ratelimit-reset", unix.to_string()),
+    ];
+    let upstream = Upstream::new([Headers(403, limited), Status(201)]);
+    let response = layer()
+        .layer(upstream.clone())
+        .oneshot(post())
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 201);
+    // The reset is in whole seconds of a clock that went on meanwhile; it is never early.
+    let waited = upstream.seen()[1].at;
+    assert!(
+        waited >= Duration::from_secs(55) && waited <= Duration::from_secs(91),
+        "{waited:?}"
+    );
+
+    let upstream = Upstream::new([Status(403)]);
+    let response = layer()
+        .layer(upstream.clone())
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!((response.status().as_u16(), upstream.count()), (403, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn x_should_retry_is_heeded_where_the_layer_is_told_to() {
+    let heeding = || at_once().classify(ByStatus::new().heed_should_retry());
+    let said = |status, value: &str| Headers(status, vec![("x-should-retry", value.into())]);
+    let cases = [
+        (heeding(), said(503, "false"), 1),
+        (heeding(), said(503, "true"), 2),
+        (heeding(), said(503, "maybe"), 2),
+        (heeding(), said(400, "true"), 1),
+        (at_once(), said(503, "false"), 2),
+    ];
+    for (layer, first, expected) in cases {
+        assert_eq!(
+            attempts(layer, Method::GET, first.clone()).await,
+            expected,
+            "{first:?}"
+        );
+    }
+}

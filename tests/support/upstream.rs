@@ -1,0 +1,171 @@
+//! A service that answers by a plan and remembers what it was sent, and when.
+
+// Each test file is a crate of its own and uses what it needs.
+#![allow(dead_code)]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method, Request, Response, Uri};
+use http_body_util::Full;
+use tokio::time::{Instant, sleep};
+use tower::Service;
+use tower_http_retry::{BoxError, ReplayBody};
+
+pub type Body = Full<Bytes>;
+
+/// What the service does with one attempt.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Status(u16),
+    Headers(u16, Vec<(&'static str, String)>),
+    Error(std::io::ErrorKind),
+    /// The answer comes after so long.
+    After(Duration, Box<Answer>),
+    Never,
+}
+
+pub fn after(delay: Duration, answer: Answer) -> Answer {
+    Answer::After(delay, Box::new(answer))
+}
+
+/// An attempt as the service saw it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub at: Duration,
+    pub method: Method,
+    pub uri: Uri,
+    pub headers: HeaderMap,
+    pub extensions: Extensions,
+}
+
+/// Panics when called before it was ready, as `Buffer` does: a clone is not ready.
+pub struct Upstream {
+    shared: Arc<Shared>,
+    is_ready: bool,
+}
+
+struct Shared {
+    start: Instant,
+    plan: Vec<Answer>,
+    seen: Mutex<Vec<Seen>>,
+}
+
+impl Upstream {
+    /// Answers by the plan; once that is through, by its last line.
+    pub fn new(plan: impl Into<Vec<Answer>>) -> Self {
+        let shared = Shared {
+            start: Instant::now(),
+            plan: plan.into(),
+            seen: Mutex::new(Vec::new()),
+        };
+        Self {
+            shared: Arc::new(shared),
+            is_ready: false,
+        }
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.shared.seen.lock().unwrap().len()
+    }
+
+    /// When each attempt came, in milliseconds since the service was made.
+    pub fn millis(&self) -> Vec<u128> {
+        let seen = self.seen();
+        seen.iter().map(|seen| seen.at.as_millis()).collect()
+    }
+
+    /// When each attempt came, in whole seconds; fails if one came in between.
+    pub fn seconds(&self) -> Vec<u64> {
+        let whole = |seen: &Seen| {
+            assert_eq!(
+                seen.at.subsec_nanos(),
+                0,
+                "an attempt came at {:?}",
+                seen.at
+            );
+            seen.at.as_secs()
+        };
+        self.seen().iter().map(whole).collect()
+    }
+}
+
+impl Clone for Upstream {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            is_ready: false,
+        }
+    }
+}
+
+impl<B> Service<Request<ReplayBody<B>>> for Upstream {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.is_ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ReplayBody<B>>) -> Self::Future {
+        assert!(self.is_ready, "called before it was ready");
+        self.is_ready = false;
+        let head = request.into_parts().0;
+        let mut seen = self.shared.seen.lock().unwrap();
+        let index = seen.len().min(self.shared.plan.len() - 1);
+        seen.push(Seen {
+            at: self.shared.start.elapsed(),
+            method: head.method,
+            uri: head.uri,
+            headers: head.headers,
+            extensions: head.extensions,
+        });
+        Box::pin(give(self.shared.plan[index].clone()))
+    }
+}
+
+async fn give(answer: Answer) -> Result<Response<Body>, BoxError> {
+    match answer {
+        Answer::Status(status) => Ok(response(status, Vec::new())),
+        Answer::Headers(status, headers) => Ok(response(status, headers)),
+        Answer::Error(kind) => Err(std::io::Error::from(kind).into()),
+        Answer::Never => std::future::pending().await,
+        Answer::After(delay, answer) => {
+            sleep(delay).await;
+            Box::pin(give(*answer)).await
+        }
+    }
+}
+
+fn response(status: u16, headers: Vec<(&'static str, String)>) -> Response<Body> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(name, value);
+    }
+    let body = format!("the body of a {status}");
+    response.body(Full::from(body)).unwrap()
+}
+
+pub fn get() -> Request<Body> {
+    request(Method::GET)
+}
+
+pub fn post() -> Request<Body> {
+    request(Method::POST)
+}
+
+pub fn request(method: Method) -> Request<Body> {
+    let request = Request::builder().method(method);
+    let request = request.uri("http://upstream.test/item?secret=1");
+    request.body(Body::default()).unwrap()
+}
