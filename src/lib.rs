@@ -1,6 +1,73 @@
-//! HTTP-aware retries for any tower service.
+//! HTTP-aware retries for any [tower] `Service`.
+//!
+//! A [`RetryLayer`] keeps a copy of each request, looks at the status of each response or at the
+//! error, and sends the copy again after a back-off. It goes into hyper, axum, tonic and reqwest
+//! client stacks, above time-out, buffer and rate-limit layers.
+//!
+//! # Example
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), tower_http_retry::BoxError> {
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//! use std::time::Duration;
+//! use bytes::Bytes;
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::Full;
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_http_retry::{Attempts, BoxError, ReplayBody, RetryLayer};
+//!
+//! // A client as hyper's, of a server that is overloaded for a moment.
+//! let requests = AtomicU32::new(0);
+//! let client = ServiceBuilder::new()
+//!     .layer(RetryLayer::new())
+//!     .layer(tower::timeout::TimeoutLayer::new(Duration::from_secs(10))) // each attempt
+//!     .service_fn(|_: Request<ReplayBody<Full<Bytes>>>| {
+//!         let number = requests.fetch_add(1, Ordering::Relaxed);
+//!         let status = if number < 2 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+//!         let response = Response::builder().status(status).body(Full::<Bytes>::default());
+//!         async move { response.map_err(BoxError::from) }
+//!     });
+//!
+//! let request = Request::put("http://service.test/items/7").body(Full::from("an item"))?;
+//! let response = client.oneshot(request).await?;
+//! assert_eq!(response.status(), StatusCode::OK);
+//! assert_eq!(response.extensions().get::<Attempts>().unwrap().count, 3);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How a request travels
+//!
+//! 1. [`Retry`] takes the handle that was readied, keeps a snapshot of the request, and makes the
+//!    first attempt. The inner service gets a [`ReplayBody`]: the caller's body, recorded as it
+//!    passes.
+//! 2. A [`Classify`] says what the outcome means: success, permanent, transient (the server may
+//!    have acted on the request), or refused (nobody did). [`ByStatus`] is the default.
+//! 3. The rules decide, from top to bottom: stop and why ([`Stop`]), or retry after how long. They
+//!    ask for the number of retries, the body, [`Idempotency`], what the server asks for
+//!    ([`ServerHints`]), the [`Backoff`], the window, and last the [`Budget`].
+//! 4. [`ResponseFuture`] waits, reads what is left of the discarded response so that its
+//!    connection can be used again, waits for the inner service to be ready, and sends the next
+//!    attempt. Dropping it stops everything.
+//! 5. Each step is told as an [`Event`].
+//!
+//! Stopping hands over the last outcome itself: the last response, whole, or the last error,
+//! unwrapped.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tracing` | yes | events through `tracing`: a retry is `DEBUG`, a stop with a failure is `WARN` |
+//! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
+//! | `http2` | no | h2's errors are told apart: a refused stream or a `GOAWAY` is a refusal |
+//! | `reqwest` | no | reqwest's errors are told apart |
+//!
+//! [tower]: https://docs.rs/tower
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(unreachable_pub)]
 
 mod attempt;
 mod backoff;
@@ -35,3 +102,7 @@ pub use idempotency::Idempotency;
 pub use layer::RetryLayer;
 pub use retry_override::RetryOverride;
 pub use service::Retry;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -108,12 +108,16 @@ fn ticks_between(then: u32, now: u32) -> u32 {
     if ticks > u32::MAX / 2 { 0 } else { ticks }
 }
 
-fn fade(count: u64, ticks: u32) -> u64 {
+fn fade(mut count: u64, mut ticks: u32) -> u64 {
     if ticks >> LEFT.len() != 0 {
         return 0;
     }
-    let bits = (0..LEFT.len()).filter(|bit| ticks & (1 << bit) != 0);
-    bits.fold(count, |count, bit| (count * LEFT[bit] + (1 << 31)) >> 32)
+    while ticks != 0 {
+        let left = LEFT[ticks.trailing_zeros() as usize];
+        count = (count * left + (1 << 31)) >> 32;
+        ticks &= ticks - 1;
+    }
+    count
 }
 
 fn pack(tick: u32, count: u64) -> u64 {
