@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode, Uri};
+use http::{Extensions, Method, StatusCode, Uri};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
@@ -36,12 +36,13 @@ use crate::classify::Class;
 pub struct Event<'a> {
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a Uri,
+    pub(crate) extensions: &'a Extensions,
     pub(crate) attempt: u32,
     pub(crate) started: Instant,
     pub(crate) attempt_started: Instant,
     pub(crate) class: Option<Class>,
     pub(crate) timed_out: bool,
-    pub(crate) outcome: Option<Result<StatusCode, &'a (dyn Error + Send + Sync + 'static)>>,
+    pub(crate) outcome: Option<Told<'a>>,
     pub(crate) budget: Option<&'a Budget>,
     pub(crate) step: Step,
 }
@@ -175,6 +176,11 @@ impl<'a> Event<'a> {
         self.uri.path()
     }
 
+    /// The extensions of the caller's request: what ties the steps of one request together.
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
+    }
+
     /// The number of the attempt that this is about; the first is 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
@@ -229,6 +235,9 @@ impl fmt::Debug for Event<'_> {
             .finish_non_exhaustive()
     }
 }
+
+/// What is told of an outcome.
+pub(crate) type Told<'a> = Result<StatusCode, &'a (dyn Error + Send + Sync + 'static)>;
 
 /// Whoever listens to a layer's events.
 pub(crate) type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;

@@ -13,7 +13,7 @@ use crate::budget::Failure;
 use crate::classify::{Class, Classify, Elapsed, Outcome, RequestHeaders, ResponseHead, Verdict};
 use crate::decide::{Decision, Facts, Rules, Wait, decide, is_final};
 use crate::error::BoxError;
-use crate::event::{Event, Reason, Step, Stop, tell};
+use crate::event::{Event, Reason, Step, Stop, Told, tell};
 use crate::hint::Hint;
 use crate::policy::Policy;
 use crate::retry_override::RetryOverride;
@@ -110,7 +110,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             Decision::Stop(stop) => Step::Stop(stop),
             Decision::Retry(Wait { after, reason }) => Step::Retry { after, reason },
         };
-        self.tell(step, Some((verdict, outcome)));
+        let told = outcome.as_ref().map(Response::status);
+        self.tell(step, Some(verdict), Some(told.map_err(|error| &**error)));
         decision
     }
 
@@ -127,9 +128,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         })
     }
 
-    /// Tells that there is no retry although there was to be one.
-    pub(crate) fn gave_up(&self, stop: Stop) {
-        self.tell::<()>(Step::Stop(stop), None);
+    /// Tells that there is no retry although there was to be one, and what is handed over instead.
+    pub(crate) fn gave_up(&self, stop: Stop, outcome: Told<'_>) {
+        self.tell(Step::Stop(stop), None, Some(outcome));
     }
 
     pub(crate) fn retries(&self) -> u32 {
@@ -275,23 +276,21 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         if let Some(handle) = self.snapshot.extensions.get::<AttemptsHandle>() {
             handle.set(self.attempts());
         }
-        self.tell::<()>(Step::Sent, None);
+        self.tell(Step::Sent, None, None);
     }
 
-    fn tell<R>(&self, step: Step, outcome: Option<(Verdict, &Result<Response<R>, BoxError>)>) {
+    fn tell(&self, step: Step, verdict: Option<Verdict>, outcome: Option<Told<'_>>) {
         let settings = &self.policy.settings;
         tell(step, settings.listener.as_ref(), |step| Event {
             method: &self.snapshot.method,
             uri: &self.snapshot.uri,
+            extensions: &self.snapshot.extensions,
             attempt: self.retries.saturating_add(1),
             started: self.started,
             attempt_started: self.attempt_started,
-            class: outcome.map(|(verdict, _)| verdict.class),
-            timed_out: outcome.is_some_and(|(verdict, _)| verdict.timed_out),
-            outcome: outcome.map(|(_, result)| match result {
-                Ok(response) => Ok(response.status()),
-                Err(error) => Err(&**error),
-            }),
+            class: verdict.map(|verdict| verdict.class),
+            timed_out: verdict.is_some_and(|verdict| verdict.timed_out),
+            outcome,
             budget: settings.budget.get(),
             step,
         });

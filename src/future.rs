@@ -195,8 +195,9 @@ where
         let next = match this.inner.poll_ready(cx) {
             Poll::Ready(Ok(())) => this.exchange.next_attempt(),
             Poll::Ready(Err(error)) => {
-                this.exchange.gave_up(Stop::NotReady);
-                return Poll::Ready(Some(Err(error.into())));
+                let error = error.into();
+                this.exchange.gave_up(Stop::NotReady, Err(&*error));
+                return Poll::Ready(Some(Err(error)));
             }
             Poll::Pending => {
                 let Some(left) = this.exchange.window_left() else {
@@ -215,8 +216,9 @@ where
                 Poll::Ready(None)
             }
             Err(stop) => {
-                this.exchange.gave_up(stop);
-                Poll::Ready(Some(Err(Abandoned { stop, last }.into())))
+                let error = BoxError::from(Abandoned { stop, last });
+                this.exchange.gave_up(stop, Err(&*error));
+                Poll::Ready(Some(Err(error)))
             }
         }
     }

@@ -17,8 +17,8 @@ use crate::service::Retry;
 
 /// Sends requests again that failed in a way which may pass.
 ///
-/// Every setter returns the layer, and every step is a valid one. Clones, and the services that
-/// they make, share one budget.
+/// Every setter returns the layer, and every step is a valid one. Clones of a layer, and the
+/// services that they make, share its budget.
 ///
 /// | setter | default |
 /// |---|---|

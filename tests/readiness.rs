@@ -181,14 +181,16 @@ async fn an_error_of_readiness_on_a_retry_is_final_and_is_handed_over() {
     let told = stops.clone();
     let layer = exact().on_event(move |event| {
         if let tower_http_retry::Step::Stop(stop) = event.step() {
-            told.lock().unwrap().push((stop, event.attempt()));
+            let error = event.error().unwrap().to_string();
+            told.lock().unwrap().push((stop, event.attempt(), error));
         }
     });
     let error = layer.layer(inner.clone()).oneshot(get()).await.unwrap_err();
     let error = error.downcast::<std::io::Error>().unwrap();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     assert_eq!(inner.calls.load(Ordering::Relaxed), 2);
-    assert_eq!(*stops.lock().unwrap(), [(Stop::NotReady, 2)]);
+    let expected = (Stop::NotReady, 2, "connection refused".to_owned());
+    assert_eq!(*stops.lock().unwrap(), [expected]);
 }
 
 #[tokio::test(start_paused = true)]

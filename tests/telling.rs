@@ -178,6 +178,25 @@ async fn an_event_says_what_the_outcome_was_and_what_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_has_the_extensions_of_its_request() {
+    let numbers = Arc::new(Mutex::new(Vec::new()));
+    let noted = numbers.clone();
+    let layer = exact().on_event(move |event| {
+        noted
+            .lock()
+            .unwrap()
+            .push(*event.extensions().get::<u32>().unwrap());
+    });
+    let service = layer.layer(Upstream::new([Status(404)]));
+    for number in [7_u32, 8] {
+        let mut request = get();
+        request.extensions_mut().insert(number);
+        service.clone().oneshot(request).await.unwrap();
+    }
+    assert_eq!(*numbers.lock().unwrap(), [7, 7, 8, 8]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_shows_no_query_and_no_user_info() {
     let shown = Arc::new(Mutex::new(String::new()));
     let noted = shown.clone();

@@ -1,0 +1,141 @@
+//! A small curl with retries: `cargo run --example request -- [options] http://..`.
+//!
+//! Standard output carries the result: the body as it comes, or with `--json` a line for each
+//! request, or else with `--count` a summary. Standard error carries the timeline: each attempt,
+//! what it came to, how long the wait is and why, and why there is no further attempt. `--help`
+//! lists the options; unless set, all is as [`RetryLayer::new`] has it.
+//!
+//! ```text
+//! cargo run --example request -- http://127.0.0.1:8080/
+//! cargo run --example request -- -d 'name=value' --replay-any http://127.0.0.1:8080/form
+//! cargo run --example request -- -X PUT --data-binary @photo.jpg http://127.0.0.1:8080/photo
+//! cargo run --example request -- --count 1000 --concurrency 50 http://127.0.0.1:8080/
+//! ```
+//!
+//! Add `--features http2` before `--example` to tell a refused HTTP/2 stream from a broken one.
+//!
+//! Exit status: 0 for a 2xx or 3xx, 22 for another status, 7 for an error, 2 for wrong arguments.
+//!
+//! [`RetryLayer::new`]: tower_http_retry::RetryLayer::new
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+// Beside this file, each of them would be an example of its own.
+#[path = "request/arguments.rs"]
+mod arguments;
+#[path = "request/client.rs"]
+mod client;
+#[path = "request/payload.rs"]
+mod payload;
+#[path = "request/report.rs"]
+mod report;
+#[path = "request/summary.rs"]
+mod summary;
+#[path = "request/timeline.rs"]
+mod timeline;
+
+use arguments::Arguments;
+use client::Client;
+use report::Report;
+use summary::Summary;
+use timeline::Timeline;
+
+fn main() -> io::Result<ExitCode> {
+    let arguments = Arguments::read();
+    let runtime = Runtime::new()?;
+    let exit = runtime.block_on(run(arguments));
+    // A read from standard input cannot be called off; waiting for it would hold up the exit until
+    // somebody at the terminal presses a key.
+    runtime.shutdown_background();
+    Ok(exit)
+}
+
+async fn run(arguments: Arguments) -> ExitCode {
+    let progress = progress_bar(&arguments);
+    let timeline = Timeline::new(progress.clone(), arguments.is_one());
+    let client = Client::new(&arguments, timeline);
+    let mut reports = start(client, &arguments);
+    let mut summary = Summary::new();
+    while let Some(report) = reports.recv().await {
+        progress.inc(1);
+        let printed = match arguments.many.json {
+            true => progress.suspend(|| print(&report.to_json())),
+            false => Ok(()),
+        };
+        summary.add(report);
+        match printed {
+            Ok(()) => {}
+            // Nobody reads any more. To send further requests would be load for nothing.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            Err(error) => {
+                let error = format!("cannot write to standard output: {error}");
+                progress.suspend(|| tell_error(&error));
+                summary.fail();
+                break;
+            }
+        }
+    }
+    progress.finish_and_clear();
+    tell_result(&arguments, &summary);
+    ExitCode::from(summary.ending())
+}
+
+/// Sends all requests, so many at a time as asked for. A report comes out for each when it is done.
+fn start(client: Client, arguments: &Arguments) -> mpsc::Receiver<Report> {
+    let (reports, receiver) = mpsc::channel(1);
+    let client = Arc::new(client);
+    let count = arguments.many.count.get();
+    let started = Arc::new(AtomicU64::new(0));
+    for _ in 0..arguments.many.concurrency.get().min(count) {
+        let (client, started, reports) = (client.clone(), started.clone(), reports.clone());
+        tokio::spawn(async move {
+            loop {
+                let number = started.fetch_add(1, Ordering::Relaxed) + 1;
+                if number > count || reports.send(client.send(number).await).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    receiver
+}
+
+/// Is drawn on standard error, and only if that is a terminal.
+fn progress_bar(arguments: &Arguments) -> ProgressBar {
+    if arguments.is_one() {
+        return ProgressBar::hidden();
+    }
+    let template = "{bar:40} {pos}/{len} requests, {per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(template);
+    let progress = ProgressBar::new(arguments.many.count.get());
+    match style {
+        Ok(style) => progress.with_style(style),
+        Err(_) => progress,
+    }
+}
+
+/// What is left to tell when all requests are done. Errors in doing so have nobody to go to.
+fn tell_result(arguments: &Arguments, summary: &Summary) {
+    if arguments.is_one() {
+        summary.first_error().into_iter().for_each(tell_error);
+    } else if arguments.many.json {
+        let _ = write!(io::stderr(), "{summary}");
+    } else {
+        let _ = write!(io::stdout(), "{summary}");
+    }
+}
+
+fn tell_error(error: &str) {
+    let _ = writeln!(io::stderr(), "error: {error}");
+}
+
+fn print(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}

@@ -1,0 +1,66 @@
+//! What became of one request.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::json;
+use tower_http_retry::{Attempts, BoxError};
+
+use crate::timeline::with_causes;
+
+pub(crate) struct Report {
+    /// Which request it was; the first is 1.
+    pub(crate) number: u64,
+    /// What was answered; there can be an error all the same, in the response's body.
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) error: Option<BoxError>,
+    pub(crate) attempts: Attempts,
+    /// From the first attempt's start to the end of the response's body.
+    pub(crate) took: Duration,
+}
+
+/// How a request ended; of many requests, the greatest counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ending {
+    Fine,
+    OtherStatus,
+    Error,
+}
+
+impl Report {
+    pub(crate) fn ending(&self) -> Ending {
+        match (&self.error, self.status) {
+            (Some(_), _) | (None, None) => Ending::Error,
+            (None, Some(status)) if status.is_success() || status.is_redirection() => Ending::Fine,
+            (None, Some(_)) => Ending::OtherStatus,
+        }
+    }
+
+    pub(crate) fn error(&self) -> Option<String> {
+        self.error.as_deref().map(|error| with_causes(error))
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        let waited = self.attempts.waited.as_millis();
+        let report = json!({
+            "request": self.number,
+            "status": self.status.map(|status| status.as_u16()),
+            "attempts": self.attempts.count,
+            "waited_ms": u64::try_from(waited).unwrap_or(u64::MAX),
+            "error": self.error(),
+        });
+        report.to_string()
+    }
+}
+
+/// curl's exit statuses: 22 for a status that is a failure, 7 for no connection.
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        Self::from(match ending {
+            Ending::Fine => 0,
+            Ending::OtherStatus => 22,
+            Ending::Error => 7,
+        })
+    }
+}
