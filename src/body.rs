@@ -172,17 +172,22 @@ where
         let Some(Playing { tape, reader }) = &mut self.get_mut().playing else {
             return Poll::Ready(None);
         };
-        match lock(tape) {
-            Ok(mut tape) => tape.as_mut().poll_frame(reader, cx),
-            Err(broken) => Poll::Ready(Some(Err(broken.into()))),
+        let (polled, superseded) = match lock(tape) {
+            Ok(mut tape) => {
+                let superseded = tape.as_mut().take_hold(reader);
+                (tape.as_mut().poll_frame(reader, cx), superseded)
+            }
+            Err(broken) => (Poll::Ready(Some(Err(broken.into()))), None),
+        };
+        if let Some(waker) = superseded {
+            waker.wake();
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        let Some(Playing { tape, reader }) = &self.playing else {
-            return true;
-        };
-        lock(tape).is_ok_and(|tape| tape.is_end_stream(reader))
+        let playing = self.playing.as_ref();
+        playing.is_none_or(|playing| playing.reader.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

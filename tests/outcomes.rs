@@ -233,7 +233,7 @@ async fn a_classifier_sees_the_request_the_outcome_the_number_and_the_time() {
             let result = outcome
                 .result()
                 .map(|head| head.status.as_u16())
-                .map_err(|error| error.to_string());
+                .map_err(ToString::to_string);
             let head = (
                 outcome.method().clone(),
                 outcome.uri().path().to_owned(),

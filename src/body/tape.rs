@@ -57,7 +57,8 @@ pub(super) struct Reader {
     /// How many pieces, and bytes, it has been given.
     pieces: usize,
     bytes: u64,
-    begun: bool,
+    /// Whether it has been given all: then no later reader can take that back.
+    ended: bool,
 }
 
 impl<B> Tape<B> {
@@ -90,35 +91,39 @@ impl<B: Body> Tape<B> {
     where
         B::Error: Into<BoxError>,
     {
-        if let Err(superseded) = self.as_mut().take_hold(reader) {
-            return Poll::Ready(Some(Err(superseded.into())));
+        if reader.ended {
+            return Poll::Ready(None);
         }
-        if reader.pieces == self.given {
-            return self.poll_source(reader, cx);
+        if reader.number < self.holder {
+            return Poll::Ready(Some(Err(Superseded.into())));
         }
-        Poll::Ready(Some(match &self.record {
+        let polled = match reader.pieces == self.given {
+            true => self.as_mut().poll_source(reader, cx),
+            false => Poll::Ready(Some(self.play(reader))),
+        };
+        reader.ended = self.is_ended_for(reader);
+        polled
+    }
+
+    fn play(&self, reader: &mut Reader) -> Result<Frame<Bytes>, BoxError> {
+        match &self.record {
             Ok(record) => match record.get(reader.pieces) {
                 Some(piece) => Ok(reader.take(piece)),
                 None => Err(Unplayable::SourceFailed.into()),
             },
             Err(unplayable) => Err((*unplayable).into()),
-        }))
+        }
     }
 
-    /// The latest attempt that reads has the source to itself; the one before it is told.
-    fn take_hold(self: Pin<&mut Self>, reader: &mut Reader) -> Result<(), Superseded> {
+    /// The latest attempt that reads has the source to itself. Gives the waker of the one before
+    /// it, to be woken once the lock is open: it may look at the very body that it is woken for.
+    pub(super) fn take_hold(self: Pin<&mut Self>, reader: &Reader) -> Option<Waker> {
         let this = self.project();
-        reader.begun = true;
-        if reader.number < *this.holder {
-            return Err(Superseded);
+        if reader.number <= *this.holder {
+            return None;
         }
-        if reader.number > *this.holder {
-            *this.holder = reader.number;
-            if let Some(waker) = this.waker.take() {
-                waker.wake();
-            }
-        }
-        Ok(())
+        *this.holder = reader.number;
+        this.waker.take()
     }
 
     fn poll_source(
@@ -166,15 +171,12 @@ impl<B: Body> Tape<B> {
         Poll::Ready(Some(Ok(frame)))
     }
 
-    pub(super) fn is_end_stream(&self, reader: &Reader) -> bool {
-        // Before it has begun, a body is as the source was when it came: not at its end.
-        let at_head = reader.begun && reader.pieces == self.given;
-        let is_current = reader.number == self.holder;
+    fn is_ended_for(&self, reader: &Reader) -> bool {
         let source_ended = match &self.source {
             Some(source) => source.is_end_stream(),
             None => !matches!(self.record, Err(Unplayable::SourceFailed)),
         };
-        at_head && is_current && source_ended
+        reader.pieces == self.given && source_ended
     }
 }
 
@@ -234,7 +236,7 @@ impl Reader {
             size,
             pieces: 0,
             bytes: 0,
-            begun: false,
+            ended: false,
         }
     }
 
@@ -250,6 +252,12 @@ impl Reader {
     fn passed(&mut self, frame: &Frame<Bytes>) {
         self.pieces += 1;
         self.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+    }
+
+    /// Not before the first poll, whatever is known of the source by then: each attempt starts as
+    /// the first did.
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.ended
     }
 
     /// What the source said when it came, less what has passed since.

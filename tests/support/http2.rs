@@ -1,0 +1,216 @@
+//! A server for HTTP/2 on 127.0.0.1 that treats each stream by a plan, and remembers what it
+//! received.
+
+// Each test file is a crate of its own and uses what it needs.
+#![allow(dead_code)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use h2::{Reason, RecvStream};
+use http::{Request, Response};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// What the server does with one connection.
+#[derive(Clone, Debug)]
+pub enum Connection {
+    /// Speaks HTTP/2, and does this with each stream in turn.
+    Streams(Vec<Turn>),
+    /// Reads the head of the first request, writes these bytes, and waits for the client to leave;
+    /// closes the connection if there is another request.
+    Wire(Vec<u8>),
+    /// Reads the head of the first request, writes these bytes, and closes the connection.
+    WireAndClose(Vec<u8>),
+    /// Closes the connection, whatever was sent.
+    Ignore,
+}
+
+/// What the server does with one stream, once the request has been read.
+#[derive(Clone, Copy, Debug)]
+pub enum Turn {
+    Answer,
+    Reset(Reason),
+    /// Closes the connection.
+    Close,
+}
+
+pub struct Server {
+    address: SocketAddr,
+    received: Arc<Received>,
+}
+
+/// For each connection, the method and body of each request; from the wire, the method alone.
+#[derive(Default)]
+struct Received {
+    connections: Mutex<Vec<Vec<String>>>,
+    heard: Notify,
+}
+
+impl Server {
+    /// Takes a connection for each entry of the plan; after the last, connections are refused.
+    pub async fn start(plan: impl Into<Vec<Connection>>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let received = Arc::new(Received::default());
+        tokio::spawn(serve(listener, plan.into(), received.clone()));
+        Self { address, received }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn uri(&self) -> String {
+        format!("http://{}/item", self.address)
+    }
+
+    /// What each connection received so far, as in `POST item`.
+    pub fn received(&self) -> Vec<Vec<String>> {
+        self.received.connections.lock().unwrap().clone()
+    }
+
+    /// Waits until a request was received that was not waited for before.
+    pub async fn heard(&self) {
+        self.received.heard.notified().await;
+    }
+}
+
+async fn serve(listener: TcpListener, plan: Vec<Connection>, received: Arc<Received>) {
+    for connection in plan {
+        let (stream, _) = listener.accept().await.unwrap();
+        received.connections.lock().unwrap().push(Vec::new());
+        match connection {
+            Connection::Streams(turns) => serve_streams(stream, turns, &received).await,
+            Connection::Wire(bytes) => {
+                let mut wire = Wire::new(stream);
+                received.hear(wire.request().await.expect("the client left early"));
+                wire.stream.write_all(&bytes).await.unwrap();
+                if let Some(request) = wire.request().await {
+                    received.hear(request);
+                }
+            }
+            Connection::WireAndClose(bytes) => {
+                let mut wire = Wire::new(stream);
+                received.hear(wire.request().await.expect("the client left early"));
+                wire.stream.write_all(&bytes).await.unwrap();
+            }
+            Connection::Ignore => {}
+        }
+    }
+}
+
+async fn serve_streams(stream: TcpStream, turns: Vec<Turn>, received: &Received) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    let mut turns = turns.into_iter();
+    while let Some(Ok((request, mut respond))) = connection.accept().await {
+        let request = tokio::select! {
+            request = read(request) => request,
+            // Polled for the request's frames: the client sends one request at a time.
+            _ = connection.accept() => panic!("the request was not read to its end"),
+        };
+        received.hear(request);
+        match turns.next() {
+            Some(Turn::Answer) => drop(respond.send_response(Response::new(()), true)),
+            Some(Turn::Reset(reason)) => respond.send_reset(reason),
+            Some(Turn::Close) | None => return,
+        }
+    }
+}
+
+async fn read(request: Request<RecvStream>) -> String {
+    let method = request.method().clone();
+    let mut stream = request.into_body();
+    let mut body = Vec::new();
+    while let Some(data) = stream.data().await {
+        body.extend(data.unwrap());
+    }
+    format!("{method} {}", String::from_utf8(body).unwrap())
+}
+
+impl Received {
+    fn hear(&self, request: String) {
+        let mut connections = self.connections.lock().unwrap();
+        connections.last_mut().unwrap().push(request);
+        self.heard.notify_one();
+    }
+}
+
+/// A connection's frames, as bytes.
+struct Wire {
+    stream: TcpStream,
+    read: Vec<u8>,
+    at: usize,
+}
+
+impl Wire {
+    fn new(stream: TcpStream) -> Self {
+        const PREFACE: usize = 24;
+        Self {
+            stream,
+            read: Vec::new(),
+            at: PREFACE,
+        }
+    }
+
+    /// The method of the next HEADERS frame; none if the client leaves before.
+    async fn request(&mut self) -> Option<String> {
+        const FRAME_HEAD: usize = 9;
+        loop {
+            while let Some(frame) = self.read.get(self.at..self.at + FRAME_HEAD + 1) {
+                let length = u32::from_be_bytes([0, frame[0], frame[1], frame[2]]);
+                self.at += FRAME_HEAD + length as usize;
+                if frame[3] == HEADERS {
+                    return Some(method(frame[FRAME_HEAD]).to_owned());
+                }
+            }
+            // However the client leaves.
+            match self.stream.read_buf(&mut self.read).await {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+/// An entry of HPACK's static table.
+fn method(index: u8) -> &'static str {
+    match index {
+        0x82 => "GET",
+        0x83 => "POST",
+        _ => panic!("a header block that starts with {index:#x}"),
+    }
+}
+
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const GO_AWAY: u8 = 7;
+
+/// An empty SETTINGS frame, which a server sends first.
+pub fn settings() -> Vec<u8> {
+    frame(SETTINGS, 0, &[])
+}
+
+/// A GOAWAY frame: streams above the last one were not acted on.
+pub fn go_away(last_stream: u32, reason: Reason) -> Vec<u8> {
+    let payload = [last_stream.to_be_bytes(), u32::from(reason).to_be_bytes()];
+    frame(GO_AWAY, 0, &payload.concat())
+}
+
+/// A response on the first stream, with this header block.
+pub fn head(block: &[u8]) -> Vec<u8> {
+    frame(HEADERS, 1, block)
+}
+
+fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    const END_STREAM_AND_HEADERS: u8 = 0x5;
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let flags = if kind == HEADERS {
+        END_STREAM_AND_HEADERS
+    } else {
+        0
+    };
+    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()];
+    [&head.concat(), payload].concat()
+}

@@ -1,0 +1,5 @@
+pub mod body;
+pub mod http2;
+pub mod server;
+pub mod told;
+pub mod upstream;

@@ -1,0 +1,170 @@
+//! A server on 127.0.0.1 that treats each connection by a plan, and remembers what it received.
+
+// Each test file is a crate of its own and uses what it needs.
+#![allow(dead_code)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
+
+pub const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+pub const UNAVAILABLE: &str =
+    "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// What the server does with one connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Turn {
+    /// Reads the request, and writes this.
+    Answer(&'static str),
+    /// Reads the request, and closes the connection.
+    Close,
+    /// Reads the request, and resets the connection.
+    Reset,
+    /// Reads the request's head and so many bytes of its body, and resets the connection.
+    ResetAfter(usize),
+    /// Reads the request's head and so many bytes of its body, and waits for the client to leave.
+    HoldAfter(usize),
+    /// Closes the connection, whatever was sent.
+    Ignore,
+}
+
+pub struct Server {
+    address: SocketAddr,
+    received: Arc<Received>,
+}
+
+/// The method and body of each request that was read, as far as it was.
+#[derive(Default)]
+struct Received {
+    requests: Mutex<Vec<String>>,
+    heard: Notify,
+}
+
+/// An address that refuses connections until it is opened.
+pub struct Refusing {
+    // Bound, so that nobody else gets the port; not listening, so that the kernel refuses.
+    socket: Mutex<Option<TcpSocket>>,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Takes a connection for each turn of the plan; after the last, connections are refused.
+    pub async fn start(plan: impl Into<Vec<Turn>>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::on(listener, plan.into())
+    }
+
+    fn on(listener: TcpListener, plan: Vec<Turn>) -> Self {
+        let address = listener.local_addr().unwrap();
+        let received = Arc::new(Received::default());
+        tokio::spawn(serve(listener, plan, received.clone()));
+        Self { address, received }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn uri(&self) -> String {
+        uri(self.address)
+    }
+
+    /// What was received so far, as in `POST item`.
+    pub fn received(&self) -> Vec<String> {
+        self.received.requests.lock().unwrap().clone()
+    }
+
+    /// Waits until a request was received that was not waited for before.
+    pub async fn heard(&self) {
+        self.received.heard.notified().await;
+    }
+}
+
+impl Refusing {
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let address = socket.local_addr().unwrap();
+        Self {
+            socket: Mutex::new(Some(socket)),
+            address,
+        }
+    }
+
+    pub fn uri(&self) -> String {
+        uri(self.address)
+    }
+
+    /// Starts a server there.
+    pub fn open(&self, plan: impl Into<Vec<Turn>>) -> Server {
+        let socket = self.socket.lock().unwrap().take();
+        let listener = socket.expect("opened twice").listen(16).unwrap();
+        Server::on(listener, plan.into())
+    }
+}
+
+fn uri(address: SocketAddr) -> String {
+    format!("http://{address}/item")
+}
+
+async fn serve(listener: TcpListener, plan: Vec<Turn>, received: Arc<Received>) {
+    for turn in plan {
+        let (stream, _) = listener.accept().await.unwrap();
+        take(turn, stream, &received).await;
+    }
+}
+
+async fn take(turn: Turn, mut stream: TcpStream, received: &Received) {
+    match turn {
+        Turn::Answer(response) => {
+            received.read(&mut stream, usize::MAX).await;
+            stream.write_all(response.as_bytes()).await.unwrap();
+        }
+        Turn::Close => received.read(&mut stream, usize::MAX).await,
+        Turn::Reset => {
+            received.read(&mut stream, usize::MAX).await;
+            stream.set_zero_linger().unwrap();
+        }
+        Turn::ResetAfter(bytes) => {
+            received.read(&mut stream, bytes).await;
+            stream.set_zero_linger().unwrap();
+        }
+        Turn::HoldAfter(bytes) => {
+            received.read(&mut stream, bytes).await;
+            // However the client leaves.
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        }
+        Turn::Ignore => {}
+    }
+}
+
+impl Received {
+    /// Reads a request's head and its body, or so much of its body.
+    async fn read(&self, stream: &mut TcpStream, most: usize) {
+        let mut bytes = Vec::new();
+        let request = loop {
+            if let Some(request) = parse(&bytes, most) {
+                break request;
+            }
+            let read = stream.read_buf(&mut bytes).await.unwrap();
+            assert_ne!(read, 0, "the client left in the middle of a request");
+        };
+        self.requests.lock().unwrap().push(request);
+        self.heard.notify_one();
+    }
+}
+
+fn parse(bytes: &[u8], most: usize) -> Option<String> {
+    let text = std::str::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let length = head.lines().find_map(|line| {
+        let value = line.strip_prefix("content-length: ")?;
+        Some(value.parse::<usize>().unwrap())
+    });
+    let length = length.unwrap_or(0).min(most);
+    let method = head.split(' ').next()?;
+    Some(format!("{method} {}", body.get(..length)?))
+}
