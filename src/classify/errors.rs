@@ -46,7 +46,7 @@ pub(super) fn connect(error: &(dyn Error + 'static)) -> Verdict {
     }
 }
 
-fn chain<'a>(
+pub(super) fn chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> + 'a {
     std::iter::successors(Some(error), |&error| {
