@@ -32,20 +32,6 @@ pub(super) fn of_chain(error: &(dyn Error + 'static)) -> Verdict {
     }
 }
 
-/// A failure to connect: nobody acted on the request. What will not pass is permanent: a TLS
-/// implementation reports a bad certificate as invalid data.
-#[cfg(any(feature = "hyper-util", feature = "reqwest"))]
-pub(super) fn connect(error: &(dyn Error + 'static)) -> Verdict {
-    let invalid = |cause: &(dyn Error + 'static)| {
-        let kind = cause.downcast_ref().map(io::Error::kind);
-        matches!(kind, Some(ErrorKind::InvalidData | ErrorKind::InvalidInput))
-    };
-    match chain(error).any(invalid) {
-        true => Class::Permanent.into(),
-        false => Class::Refused.into(),
-    }
-}
-
 pub(super) fn chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> + 'a {
@@ -96,7 +82,8 @@ pub(super) fn of_io(error: &io::Error) -> Option<Verdict> {
         | ErrorKind::BrokenPipe
         | ErrorKind::UnexpectedEof
         | ErrorKind::HostUnreachable
-        | ErrorKind::NetworkUnreachable => Some(Class::Transient.into()),
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::NetworkDown => Some(Class::Transient.into()),
         ErrorKind::TimedOut => Some(Class::Transient.timed_out()),
         _ => None,
     }

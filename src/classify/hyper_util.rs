@@ -1,6 +1,7 @@
 //! Errors of hyper-util's client.
 
 use std::error::Error;
+use std::io::{self, ErrorKind};
 
 use http::Uri;
 use hyper_util::client::legacy::Error as ClientError;
@@ -14,12 +15,15 @@ type ConnectError = <HttpConnector as Service<Uri>>::Error;
 
 pub(super) fn read(error: &(dyn Error + 'static)) -> Option<Verdict> {
     let client = error.downcast_ref::<ClientError>()?;
-    if !client.is_connect() {
-        None
-    } else if errors::chain(error).any(is_bad_uri) {
-        Some(Class::Permanent.into())
-    } else {
-        Some(errors::connect(error))
+    client.is_connect().then(|| connect(error))
+}
+
+/// A failure to connect: nobody acted on the request. What will not pass is permanent.
+pub(super) fn connect(error: &(dyn Error + 'static)) -> Verdict {
+    let is_permanent = |cause| is_bad_uri(cause) || is_invalid(cause);
+    match errors::chain(error).any(is_permanent) {
+        true => Class::Permanent.into(),
+        false => Class::Refused.into(),
     }
 }
 
@@ -27,4 +31,10 @@ pub(super) fn read(error: &(dyn Error + 'static)) -> Option<Verdict> {
 fn is_bad_uri(error: &(dyn Error + 'static)) -> bool {
     let connect = error.downcast_ref::<ConnectError>();
     connect.is_some_and(|error| error.source().is_none())
+}
+
+/// So a TLS implementation reports a bad certificate.
+fn is_invalid(error: &(dyn Error + 'static)) -> bool {
+    let kind = error.downcast_ref().map(io::Error::kind);
+    matches!(kind, Some(ErrorKind::InvalidData | ErrorKind::InvalidInput))
 }

@@ -1,13 +1,13 @@
-//! Errors of reqwest, whose time-out is a type of its own.
+//! Errors of reqwest, whose time-out is a type of its own. It sends by hyper-util's client.
 
 use std::error::Error;
 
-use super::{Class, Verdict, errors};
+use super::{Class, Verdict, hyper_util};
 
 pub(super) fn read(error: &(dyn Error + 'static)) -> Option<Verdict> {
     let client = error.downcast_ref::<reqwest::Error>()?;
     if client.is_connect() {
-        let verdict = errors::connect(error);
+        let verdict = hyper_util::connect(error);
         Some(if client.is_timeout() {
             verdict.timed_out()
         } else {

@@ -281,6 +281,10 @@ fn how_long_and_why() {
             retry(secs(3), Reason::Server),
         ),
         (
+            hinted(Hint::AtLeast(secs(8)), transient(3)),
+            retry(secs(8), Reason::Backoff),
+        ),
+        (
             hinted(Hint::AtLeast(secs(0)), transient(0)),
             retry(secs(1), Reason::Backoff),
         ),
@@ -328,4 +332,21 @@ fn with_jitter_a_hint_is_a_floor_and_spreads_by_half_of_itself() {
         (4_700..5_300).contains(&late),
         "{late} of 10,000 in the upper half"
     );
+}
+
+#[test]
+fn a_timer_wakes_up_at_the_next_whole_millisecond() {
+    let cases = [
+        (0, 0),
+        (1, 1_000_000),
+        (999_999, 1_000_000),
+        (1_000_000, 1_000_000),
+        (1_000_001, 2_000_000),
+        (4_999_999_999, 5_000_000_000),
+    ];
+    for (nanos, expected) in cases {
+        let ceiled = ceil_to_millis(Duration::from_nanos(nanos));
+        assert_eq!(ceiled, Duration::from_nanos(expected), "{nanos} ns");
+    }
+    assert_eq!(ceil_to_millis(Duration::MAX), Duration::MAX);
 }
