@@ -56,7 +56,7 @@ impl fmt::Display for Unknown {
 
 impl Error for Unknown {}
 
-fn kinds() -> [(ErrorKind, Verdict); 26] {
+fn kinds() -> [(ErrorKind, Verdict); 27] {
     let refused = Verdict::from(Class::Refused);
     let transient = Verdict::from(Class::Transient);
     let permanent = Verdict::from(Class::Permanent);
