@@ -109,40 +109,20 @@ pub(crate) fn is_final(class: Class) -> Option<Stop> {
     }
 }
 
+/// What the server asks for bounds the back-off's step from below, or stands in its place.
 fn wait(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
-    let step = if facts.verdict.at_once && !facts.sent_at_once {
-        Wait {
-            after: Duration::ZERO,
-            reason: Reason::AtOnce,
-        }
-    } else {
-        let extra = u32::from(facts.verdict.timed_out);
-        Wait {
-            after: rules
-                .backoff
-                .wait(facts.step, extra, facts.previous_wait, rng),
-            reason: if facts.verdict.timed_out {
-                Reason::TimedOut
-            } else {
-                Reason::Backoff
-            },
-        }
-    };
+    let step = step(rules, facts, rng);
+    let reason = Reason::Server;
     match facts.hint {
-        Hint::Exactly(after) => Wait {
-            after,
-            reason: Reason::Server,
-        },
+        Hint::Exactly(after) => Wait { after, reason },
         Hint::AtLeast(hint) => {
-            let most = if rules.backoff.is_jittered() {
-                hint.saturating_add(hint / 2)
+            let spread = if rules.backoff.is_jittered() {
+                hint / 2
             } else {
-                hint
+                Duration::ZERO
             };
-            let floor = Wait {
-                after: between(hint, most, rng),
-                reason: Reason::Server,
-            };
+            let after = between(hint, hint.saturating_add(spread), rng);
+            let floor = Wait { after, reason };
             if floor.after > step.after {
                 floor
             } else {
@@ -151,6 +131,22 @@ fn wait(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
         }
         Hint::None | Hint::Never | Hint::Headers => step,
     }
+}
+
+fn step(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
+    if facts.verdict.at_once && !facts.sent_at_once {
+        return Wait {
+            after: Duration::ZERO,
+            reason: Reason::AtOnce,
+        };
+    }
+    let (extra, reason) = match facts.verdict.timed_out {
+        true => (1, Reason::TimedOut),
+        false => (0, Reason::Backoff),
+    };
+    let backoff = rules.backoff;
+    let after = backoff.wait(facts.step, extra, facts.previous_wait, rng);
+    Wait { after, reason }
 }
 
 fn ceil_to_millis(duration: Duration) -> Duration {

@@ -127,14 +127,14 @@ impl<B: Body> Tape<B> {
     }
 
     fn poll_source(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         reader: &mut Reader,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
     where
         B::Error: Into<BoxError>,
     {
-        let mut this = self.project();
+        let mut this = self.as_mut().project();
         let Some(source) = this.source.as_mut().as_pin_mut() else {
             let failed = matches!(this.record, Err(Unplayable::SourceFailed));
             return Poll::Ready(failed.then(|| Err(Unplayable::SourceFailed.into())));
@@ -155,20 +155,24 @@ impl<B: Body> Tape<B> {
                 return Poll::Ready(None);
             }
         };
-        if frame.data_ref().is_some_and(Bytes::is_empty) {
-            // Says nothing, and any number of them would fit into the limit.
-            return Poll::Ready(Some(Ok(frame)));
+        // An empty one says nothing, and any number of them would fit into the limit.
+        if !frame.data_ref().is_some_and(Bytes::is_empty) {
+            self.record(&frame);
+            reader.passed(&frame);
         }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn record(self: Pin<&mut Self>, frame: &Frame<Bytes>) {
+        let this = self.project();
         let length = frame.data_ref().map(|data| data.len() as u64);
         let in_memory = *this.given == 0 && length == *this.exact;
         if let Ok(record) = this.record {
-            if let Err(unplayable) = record.push(&frame, in_memory) {
+            if let Err(unplayable) = record.push(frame, in_memory) {
                 *this.record = Err(unplayable);
             }
         }
         *this.given += 1;
-        reader.passed(&frame);
-        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_ended_for(&self, reader: &Reader) -> bool {

@@ -60,175 +60,38 @@ fn the_rules_from_top_to_bottom() {
         max_retries: u32::MAX,
         ..patient
     };
+    #[rustfmt::skip]
     let cases = [
         // 1: success or permanent.
         (rules(), facts(Success), stop(Stop::Success)),
         (rules(), facts(Permanent), stop(Stop::Permanent)),
-        (
-            rules(),
-            facts(Permanent.repeatable()),
-            stop(Stop::Permanent),
-        ),
+        (rules(), facts(Permanent.repeatable()), stop(Stop::Permanent)),
         // 2: the retries are used up.
-        (
-            rules(),
-            Facts { retries: 4, ..base },
-            retry(secs(1), Reason::Backoff),
-        ),
+        (rules(), Facts { retries: 4, ..base }, retry(secs(1), Reason::Backoff)),
         (rules(), Facts { retries: 5, ..base }, stop(Stop::Attempts)),
-        (
-            rules(),
-            Facts {
-                retries: 5,
-                replayable: false,
-                ..base
-            },
-            stop(Stop::Attempts),
-        ),
-        (
-            endless,
-            Facts {
-                retries: u32::MAX - 1,
-                ..base
-            },
-            retry(secs(1), Reason::Backoff),
-        ),
+        (rules(), Facts { retries: 5, replayable: false, ..base }, stop(Stop::Attempts)),
+        (endless, Facts { retries: u32::MAX - 1, ..base }, retry(secs(1), Reason::Backoff)),
         // 3: the body cannot be played again.
-        (
-            rules(),
-            Facts {
-                replayable: false,
-                may_repeat: false,
-                ..base
-            },
-            stop(Stop::NotReplayable),
-        ),
-        (
-            rules(),
-            Facts {
-                replayable: false,
-                ..facts(Refused)
-            },
-            stop(Stop::NotReplayable),
-        ),
+        (rules(), Facts { replayable: false, may_repeat: false, ..base }, stop(Stop::NotReplayable)),
+        (rules(), Facts { replayable: false, ..facts(Refused) }, stop(Stop::NotReplayable)),
         // 4: the server may have acted on what may not be repeated.
-        (
-            rules(),
-            Facts {
-                may_repeat: false,
-                hint: Hint::Never,
-                ..base
-            },
-            stop(Stop::NotIdempotent),
-        ),
-        (
-            rules(),
-            Facts {
-                may_repeat: false,
-                ..facts(Refused)
-            },
-            retry(secs(1), Reason::Backoff),
-        ),
-        (
-            rules(),
-            Facts {
-                may_repeat: false,
-                ..facts(Transient.repeatable())
-            },
-            retry(secs(1), Reason::Backoff),
-        ),
+        (rules(), Facts { may_repeat: false, hint: Hint::Never, ..base }, stop(Stop::NotIdempotent)),
+        (rules(), Facts { may_repeat: false, ..facts(Refused) }, retry(secs(1), Reason::Backoff)),
+        (rules(), Facts { may_repeat: false, ..facts(Transient.repeatable()) }, retry(secs(1), Reason::Backoff)),
         // 5: the server said no.
-        (
-            rules(),
-            Facts {
-                hint: Hint::Never,
-                elapsed: secs(400),
-                ..base
-            },
-            stop(Stop::ServerSaidNo),
-        ),
+        (rules(), Facts { hint: Hint::Never, elapsed: secs(400), ..base }, stop(Stop::ServerSaidNo)),
         // 6: the server asks for too long.
-        (
-            rules(),
-            Facts {
-                hint: Hint::AtLeast(secs(301)),
-                ..base
-            },
-            stop(Stop::ServerWaitTooLong),
-        ),
-        (
-            rules(),
-            Facts {
-                hint: Hint::Exactly(secs(301)),
-                ..base
-            },
-            stop(Stop::ServerWaitTooLong),
-        ),
-        (
-            short,
-            Facts {
-                hint: Hint::AtLeast(secs(300)),
-                ..base
-            },
-            stop(Stop::Window),
-        ),
+        (rules(), Facts { hint: Hint::AtLeast(secs(301)), ..base }, stop(Stop::ServerWaitTooLong)),
+        (rules(), Facts { hint: Hint::Exactly(secs(301)), ..base }, stop(Stop::ServerWaitTooLong)),
+        (short, Facts { hint: Hint::AtLeast(secs(300)), ..base }, stop(Stop::Window)),
         // 7: the window ends first.
-        (
-            short,
-            Facts {
-                elapsed: secs(8),
-                ..base
-            },
-            retry(secs(1), Reason::Backoff),
-        ),
-        (
-            short,
-            Facts {
-                elapsed: secs(9),
-                ..base
-            },
-            stop(Stop::Window),
-        ),
-        (
-            short,
-            Facts {
-                elapsed: Duration::from_micros(8_998_999),
-                ..base
-            },
-            retry(secs(1), Reason::Backoff),
-        ),
-        (
-            short,
-            Facts {
-                elapsed: Duration::from_micros(8_999_001),
-                ..base
-            },
-            stop(Stop::Window),
-        ),
-        (
-            short,
-            Facts {
-                elapsed: secs(30),
-                ..once(Refused)
-            },
-            stop(Stop::Window),
-        ),
-        (
-            patient,
-            Facts {
-                hint: Hint::AtLeast(Duration::MAX),
-                ..base
-            },
-            stop(Stop::Window),
-        ),
-        (
-            endless,
-            Facts {
-                hint: Hint::AtLeast(secs(9_999)),
-                ..base
-            },
-            retry(secs(9_999), Reason::Server),
-        ),
+        (short, Facts { elapsed: secs(8), ..base }, retry(secs(1), Reason::Backoff)),
+        (short, Facts { elapsed: secs(9), ..base }, stop(Stop::Window)),
+        (short, Facts { elapsed: Duration::from_micros(8_998_999), ..base }, retry(secs(1), Reason::Backoff)),
+        (short, Facts { elapsed: Duration::from_micros(8_999_001), ..base }, stop(Stop::Window)),
+        (short, Facts { elapsed: secs(30), ..once(Refused) }, stop(Stop::Window)),
+        (patient, Facts { hint: Hint::AtLeast(Duration::MAX), ..base }, stop(Stop::Window)),
+        (endless, Facts { hint: Hint::AtLeast(secs(9_999)), ..base }, retry(secs(9_999), Reason::Server)),
     ];
     for (rules, facts, expected) in cases {
         let (decision, asked) = decided(&rules, facts, true);
@@ -249,53 +112,21 @@ fn how_long_and_why() {
     };
     let hinted = |hint, facts| Facts { hint, ..facts };
     let transient = |step| at(step, Transient.into());
+    #[rustfmt::skip]
     let cases = [
         (transient(0), retry(secs(1), Reason::Backoff)),
         (transient(3), retry(secs(8), Reason::Backoff)),
-        (
-            at(0, Transient.timed_out()),
-            retry(secs(2), Reason::TimedOut),
-        ),
-        (
-            at(3, Transient.timed_out()),
-            retry(secs(16), Reason::TimedOut),
-        ),
+        (at(0, Transient.timed_out()), retry(secs(2), Reason::TimedOut)),
+        (at(3, Transient.timed_out()), retry(secs(16), Reason::TimedOut)),
         (at(2, Refused.at_once()), retry(secs(0), Reason::AtOnce)),
-        (
-            Facts {
-                sent_at_once: true,
-                ..at(2, Refused.at_once())
-            },
-            retry(secs(4), Reason::Backoff),
-        ),
-        (
-            hinted(Hint::AtLeast(secs(3)), transient(0)),
-            retry(secs(3), Reason::Server),
-        ),
-        (
-            hinted(Hint::AtLeast(secs(3)), transient(3)),
-            retry(secs(8), Reason::Backoff),
-        ),
-        (
-            hinted(Hint::AtLeast(secs(3)), at(0, Refused.at_once())),
-            retry(secs(3), Reason::Server),
-        ),
-        (
-            hinted(Hint::AtLeast(secs(8)), transient(3)),
-            retry(secs(8), Reason::Backoff),
-        ),
-        (
-            hinted(Hint::AtLeast(secs(0)), transient(0)),
-            retry(secs(1), Reason::Backoff),
-        ),
-        (
-            hinted(Hint::Exactly(secs(3)), transient(5)),
-            retry(secs(3), Reason::Server),
-        ),
-        (
-            hinted(Hint::Exactly(secs(0)), transient(5)),
-            retry(secs(0), Reason::Server),
-        ),
+        (Facts { sent_at_once: true, ..at(2, Refused.at_once()) }, retry(secs(4), Reason::Backoff)),
+        (hinted(Hint::AtLeast(secs(3)), transient(0)), retry(secs(3), Reason::Server)),
+        (hinted(Hint::AtLeast(secs(3)), transient(3)), retry(secs(8), Reason::Backoff)),
+        (hinted(Hint::AtLeast(secs(8)), transient(3)), retry(secs(8), Reason::Backoff)),
+        (hinted(Hint::AtLeast(secs(3)), at(0, Refused.at_once())), retry(secs(3), Reason::Server)),
+        (hinted(Hint::AtLeast(secs(0)), transient(0)), retry(secs(1), Reason::Backoff)),
+        (hinted(Hint::Exactly(secs(3)), transient(5)), retry(secs(3), Reason::Server)),
+        (hinted(Hint::Exactly(secs(0)), transient(5)), retry(secs(0), Reason::Server)),
     ];
     for (facts, expected) in cases {
         assert_eq!(decided(&rules(), facts, true).0, expected, "{facts:?}");

@@ -1,0 +1,100 @@
+use std::sync::Mutex;
+
+use super::*;
+
+#[test]
+fn a_ratio_earns_from_every_request_and_nothing_comes_back() {
+    let budget = Budget::ratio(0.2);
+    assert_eq!(budget.level(), Some(10_000));
+    spend(&budget, 10);
+    assert!(!budget.withdraw(Failure::Quick));
+    budget.first_attempt(true, Instant::now());
+    budget.first_attempt(false, Instant::now());
+    assert_eq!(budget.level(), Some(400));
+    budget.retry_succeeded(Failure::Quick, secs(1));
+    budget.retry_succeeded(timed_out(10), secs(1));
+    assert_eq!(budget.level(), Some(400));
+    for _ in 0..3 {
+        budget.first_attempt(false, Instant::now());
+    }
+    assert!(
+        budget.withdraw(timed_out(1)),
+        "after a time-out it costs one, too"
+    );
+    assert_eq!(budget.level(), Some(0));
+    for ratio in [f64::NAN, -1.0, 0.0] {
+        let never = Budget::ratio(ratio);
+        spend(&never, 10);
+        succeed(&never, 1_000);
+        assert_eq!(never.level(), Some(0), "{ratio}");
+    }
+    let always = Budget::ratio(f64::INFINITY);
+    succeed(&always, 10);
+    assert!(always.withdraw(Failure::Quick));
+}
+
+#[test]
+fn the_throttle_allows_retries_only_above_half() {
+    let budget = Budget::throttle(10, 0.5);
+    assert_eq!(budget.level(), Some(10_000));
+    for _ in 0..4 {
+        budget.failed();
+        assert!(budget.withdraw(Failure::Quick));
+    }
+    budget.failed();
+    assert_eq!(budget.level(), Some(5_000));
+    assert!(!budget.withdraw(Failure::Quick), "half is not above half");
+    budget.first_attempt(false, Instant::now());
+    assert_eq!(budget.level(), Some(5_000), "a failure is told by itself");
+    budget.first_attempt(true, Instant::now());
+    assert_eq!(budget.level(), Some(5_500));
+    assert!(budget.withdraw(Failure::Quick));
+    assert_eq!(budget.level(), Some(5_500), "a retry costs nothing");
+    budget.retry_succeeded(Failure::Quick, secs(1));
+    assert_eq!(budget.level(), Some(6_000));
+}
+
+#[test]
+fn the_throttle_stays_between_nothing_and_its_tokens() {
+    let budget = Budget::throttle(3, 2.0);
+    succeed(&budget, 5);
+    assert_eq!(budget.level(), Some(3_000));
+    for _ in 0..5 {
+        budget.failed();
+    }
+    assert_eq!(budget.level(), Some(0));
+    succeed(&budget, 1);
+    budget.retry_succeeded(Failure::Quick, secs(1));
+    assert_eq!(budget.level(), Some(3_000));
+    assert_eq!(Budget::throttle(0, 0.1).level(), Some(1_000));
+    assert_eq!(Budget::throttle(u32::MAX, 0.1).level(), Some(1_000_000));
+}
+
+#[test]
+fn a_budget_of_towers_is_given_each_success_and_asked_for_each_retry() {
+    #[derive(Default)]
+    struct Told(Arc<Mutex<Vec<&'static str>>>);
+    impl TowerBudget for Told {
+        fn deposit(&self) {
+            self.0.lock().unwrap().push("deposit");
+        }
+        fn withdraw(&self) -> bool {
+            let mut told = self.0.lock().unwrap();
+            told.push("withdraw");
+            told.len() < 5
+        }
+    }
+    let told = Told::default();
+    let seen = told.0.clone();
+    let budget = Budget::tower(told);
+    budget.first_attempt(false, Instant::now());
+    budget.failed();
+    assert!(budget.withdraw(Failure::Quick));
+    budget.retry_succeeded(Failure::Quick, secs(1));
+    budget.first_attempt(true, Instant::now());
+    assert!(budget.withdraw(timed_out(1)));
+    assert!(!budget.withdraw(timed_out(1)));
+    let expected = ["withdraw", "deposit", "deposit", "withdraw", "withdraw"];
+    assert_eq!(*seen.lock().unwrap(), expected);
+    assert_eq!(budget.level(), None);
+}
