@@ -25,6 +25,9 @@ use tape::{Reader, Tape};
 /// Size hint and end are the same for each attempt, so that each is sent with the same
 /// `content-length`, or chunked.
 ///
+/// Once a retry is decided, an earlier attempt that still uploads may go on only as far as the
+/// record reaches: nothing is lost for the attempt to come.
+///
 /// # Errors
 ///
 /// The caller's own error, to the attempt that met it; [`Superseded`], to an attempt that reads on
@@ -148,6 +151,15 @@ impl<B: Body> Replays<B> {
             }
         });
         ReplayBody { playing }
+    }
+
+    /// There will be a next attempt: those before it may read on, but only what can be kept.
+    pub(crate) fn reserve(&self) {
+        if let Some(kept) = &self.kept {
+            if let Ok(mut tape) = lock(&kept.tape) {
+                tape.as_mut().reserve(kept.next);
+            }
+        }
     }
 
     /// Whether all that the source has given so far can be given again.

@@ -21,7 +21,7 @@ use throttle::Throttle;
 ///
 /// | kind | a retry costs | what is earned |
 /// |---|---|---|
-/// | [`Budget::earning`] (the default) | 1 token; 2 after a time-out | 0.1 by each success of a first attempt, and more by retries that helped |
+/// | [`Budget::earning`] (the default) | 1 token; 2 after a time-out | 0.1 by each first attempt that is served, and more by retries that helped |
 /// | [`Budget::ratio`] | 1 token | a fixed part of a token by each request |
 /// | [`Budget::throttle`] | nothing, while more than half the tokens are there | each success adds, each failure takes |
 /// | [`Budget::tower`] | what that budget takes | what that budget gives for each success |
@@ -61,19 +61,22 @@ pub(crate) enum Failure {
 }
 
 impl Budget {
-    /// Earns only from success, and learns from its own retries whether they help.
+    /// Earns only from requests that are served, and learns from its own retries whether they help.
     ///
-    /// - It starts with max(6, 2 × `max_retries`) tokens, so that a fresh client can make its
-    ///   retries even through time-outs. It holds at most that, or 0.05 for each recent success if
-    ///   that is more; recent successes fade with a time constant of 10 seconds. Time alone adds
+    /// A request is served when it is answered in a way that is not retryable: with a success, or
+    /// with a 404 by a server that is well.
+    ///
+    /// - It starts with max(6, 2 × `max_retries`) tokens, but at most 1,000, so that a fresh client
+    ///   can make its retries even through time-outs. It holds at most that, or 0.05 for each request recently served if
+    ///   that is more; these fade with a time constant of 10 seconds. Time alone adds
     ///   nothing.
-    /// - A first attempt that succeeds earns 0.1.
-    /// - A retry after a quick failure costs 1. If it succeeds, 1.5 come back.
-    /// - A retry after a time-out costs 2. If it succeeds in at most half the time that the
+    /// - A first attempt that is served earns 0.1.
+    /// - A retry after a quick failure costs 1. If it is served, 1.5 come back.
+    /// - A retry after a time-out costs 2. If it is served in at most half the time that the
     ///   attempt before it took to time out, 4 come back.
     /// - A request whose caller goes away earns nothing, and nothing comes back.
     pub fn earning(max_retries: u32) -> Self {
-        let floor = u64::from(max_retries).saturating_mul(2).max(6);
+        let floor = u64::from(max_retries).saturating_mul(2).clamp(6, 1_000);
         Self::bucket(Terms::earning(), floor)
     }
 
@@ -143,19 +146,19 @@ impl Budget {
     }
 
     /// A first attempt that started at `start` has come to its outcome.
-    pub(crate) fn first_attempt(&self, succeeded: bool, start: Instant) {
+    pub(crate) fn first_attempt(&self, is_served: bool, start: Instant) {
         match &*self.kind {
-            Kind::Bucket(bucket) => bucket.first_attempt(succeeded, start),
-            Kind::Throttle(throttle) if succeeded => throttle.success(),
-            Kind::Tower(budget) if succeeded => budget.deposit(),
+            Kind::Bucket(bucket) => bucket.first_attempt(is_served, start),
+            Kind::Throttle(throttle) if is_served => throttle.success(),
+            Kind::Tower(budget) if is_served => budget.deposit(),
             Kind::Throttle(_) | Kind::Tower(_) => {}
         }
     }
 
-    /// A retry, made `after` such a failure, succeeded `took` from its start.
-    pub(crate) fn retry_succeeded(&self, after: Failure, took: Duration) {
+    /// A retry, made `after` such a failure, was served `took` from its start.
+    pub(crate) fn retry_served(&self, after: Failure, took: Duration) {
         match &*self.kind {
-            Kind::Bucket(bucket) => bucket.retry_succeeded(after, took),
+            Kind::Bucket(bucket) => bucket.retry_served(after, took),
             Kind::Throttle(throttle) => throttle.success(),
             Kind::Tower(budget) => budget.deposit(),
         }

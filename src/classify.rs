@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
@@ -58,6 +59,18 @@ pub use verdict::{Class, Verdict};
 pub trait Classify {
     /// The verdict on one outcome.
     fn classify(&self, outcome: &Outcome<'_>) -> Verdict;
+}
+
+impl<C: Classify + ?Sized> Classify for Box<C> {
+    fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
+        (**self).classify(outcome)
+    }
+}
+
+impl<C: Classify + ?Sized> Classify for Arc<C> {
+    fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
+        (**self).classify(outcome)
+    }
 }
 
 /// A closure as a classifier; made by [`RetryLayer::classify_fn`].

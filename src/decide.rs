@@ -30,6 +30,9 @@ impl Default for Rules {
     }
 }
 
+/// A timer may fire so much later than it was set for.
+const TICK: Duration = Duration::from_millis(1);
+
 /// What is known of a request when an attempt of it has come to an outcome.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
@@ -44,6 +47,7 @@ pub(crate) struct Facts {
     /// One retry of this request has been sent at once already.
     pub(crate) sent_at_once: bool,
     pub(crate) replayable: bool,
+    /// By its method, its key, its own word, or the verdict's.
     pub(crate) may_repeat: bool,
     /// The time since the first attempt's start.
     pub(crate) elapsed: Duration,
@@ -79,7 +83,7 @@ pub(crate) fn decide(
         return Decision::Stop(Stop::NotReplayable);
     }
     let nobody_acted = facts.verdict.class == Class::Refused;
-    if !(nobody_acted || facts.verdict.repeatable || facts.may_repeat) {
+    if !(nobody_acted || facts.may_repeat) {
         return Decision::Stop(Stop::NotIdempotent);
     }
     match facts.hint {
@@ -90,8 +94,8 @@ pub(crate) fn decide(
         Hint::AtLeast(_) | Hint::Exactly(_) | Hint::None | Hint::Headers => {}
     }
     let wait = wait(rules, facts, rng);
-    // A timer ticks in milliseconds: it would wake up at the next one.
-    if ceil_to_millis(facts.elapsed.saturating_add(wait.after)) >= rules.window {
+    let start = facts.elapsed.saturating_add(wait.after);
+    if start.saturating_add(TICK) > rules.window {
         return Decision::Stop(Stop::Window);
     }
     if !withdraw() {
@@ -116,12 +120,7 @@ fn wait(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
     match facts.hint {
         Hint::Exactly(after) => Wait { after, reason },
         Hint::AtLeast(hint) => {
-            let spread = if rules.backoff.is_jittered() {
-                hint / 2
-            } else {
-                Duration::ZERO
-            };
-            let after = between(hint, hint.saturating_add(spread), rng);
+            let after = between(hint, hint.saturating_add(spread(hint, rules, facts)), rng);
             let floor = Wait { after, reason };
             if floor.after > step.after {
                 floor
@@ -131,6 +130,15 @@ fn wait(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
         }
         Hint::None | Hint::Never | Hint::Headers => step,
     }
+}
+
+/// Jitter alone does not carry a wait that the server asked for out of the window.
+fn spread(hint: Duration, rules: &Rules, facts: &Facts) -> Duration {
+    if !rules.backoff.is_jittered() {
+        return Duration::ZERO;
+    }
+    let taken = facts.elapsed.saturating_add(TICK).saturating_add(hint);
+    rules.window.saturating_sub(taken).min(hint / 2)
 }
 
 fn step(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
@@ -147,15 +155,6 @@ fn step(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
     let backoff = rules.backoff;
     let after = backoff.wait(facts.step, extra, facts.previous_wait, rng);
     Wait { after, reason }
-}
-
-fn ceil_to_millis(duration: Duration) -> Duration {
-    const MILLI: u32 = 1_000_000;
-    let over = duration.subsec_nanos() % MILLI;
-    match over {
-        0 => duration,
-        _ => duration.saturating_add(Duration::from_nanos(u64::from(MILLI - over))),
-    }
 }
 
 #[cfg(test)]

@@ -62,10 +62,10 @@ impl Error for AttemptTimedOut {}
 /// A retry that could not be started after the outcome before it had been let go.
 ///
 /// Giving up hands over the last response itself wherever that can be known before the wait. It
-/// cannot where the inner service is not ready again until the window has ended
-/// ([`Stop::Window`]), or where the upload of the earlier attempt outgrew the record of its body
-/// during the wait ([`Stop::NotReplayable`]). This error then carries what the attempt came to:
-/// the head of its response, or its error as the source.
+/// cannot where the inner service is not ready again, or the timer does not fire (after a suspend,
+/// say), until the window has ended ([`Stop::Window`]); or where the source of the body fails
+/// during the wait, in an upload that still goes on ([`Stop::NotReplayable`]). This error then
+/// carries what the attempt came to: the head of its response, or its error as the source.
 ///
 /// # Example
 ///
@@ -78,14 +78,13 @@ impl Error for AttemptTimedOut {}
 /// }
 /// # assert_eq!(status(&"other".into()), None);
 /// ```
-#[derive(Debug)]
 pub struct Abandoned {
     pub(crate) stop: Stop,
     pub(crate) last: Last,
 }
 
 /// What is remembered of an outcome that was let go.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Last {
     pub(crate) response: Option<Parts>,
     pub(crate) error: Option<BoxError>,
@@ -100,6 +99,17 @@ impl Abandoned {
     /// The head of the last attempt's response, where it had one. Its body is gone.
     pub fn response(&self) -> Option<&Parts> {
         self.last.response.as_ref()
+    }
+}
+
+/// Without the response's headers: secrets stand there.
+impl fmt::Debug for Abandoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Abandoned")
+            .field("stop", &self.stop)
+            .field("status", &self.response().map(|head| head.status))
+            .field("error", &self.last.error)
+            .finish()
     }
 }
 

@@ -10,7 +10,8 @@ use crate::budget::Budget;
 use crate::classify::Class;
 
 /// One step of a request, told as it happens to [`RetryLayer::on_event`] and, with feature
-/// `tracing`, as a tracing event: a retry at level `DEBUG`, a stop with a failure at `WARN`.
+/// `tracing`, as a tracing event: a retry at level `DEBUG`, a stop with a failure at `WARN` (but a
+/// first attempt that is permanent, such as a 404, is not told there: nothing was retried).
 ///
 /// A request is told as `Sent`, then any number of times as `Retry` and `Sent`, then as `Stop`
 /// (never, if its caller drops the future). The URL's query and user info are not told: secrets

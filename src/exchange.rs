@@ -37,6 +37,7 @@ pub(crate) struct Exchange<C, B> {
     paid_for: Failure,
     sent_at_once: bool,
     jitter: Option<Rng>,
+    handle: Option<AttemptsHandle>,
 }
 
 impl<C: Classify, B: Body> Exchange<C, B> {
@@ -49,6 +50,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         if let Some(name) = &policy.settings.attempt_header {
             head.headers.remove(name);
         }
+        // What a retry above this one left: the first attempt carries none.
+        head.extensions.remove::<Attempt>();
+        let handle = head.extensions.remove();
         let mut replays = Replays::new(body, policy.settings.max_replay_bytes);
         let first = replays.next();
         let started = Instant::now();
@@ -66,6 +70,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             paid_for: Failure::Quick,
             sent_at_once: false,
             jitter: None,
+            handle,
         };
         if exchange.policy.settings.marks_first_attempt {
             head.extensions.insert(exchange.attempt());
@@ -86,7 +91,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
         self.attempt_started = now;
         self.retries += 1;
-        self.waited += self.wait;
+        self.waited = self.waited.saturating_add(self.wait);
         let mut request = self.snapshot.replay();
         request.extensions_mut().insert(self.attempt());
         if let Some(name) = &self.policy.settings.attempt_header {
@@ -101,7 +106,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     /// What an attempt's outcome means for the request.
     pub(crate) fn settle<R>(&mut self, outcome: &Result<Response<R>, BoxError>) -> Decision {
         let verdict = self.classify(outcome);
-        self.account(verdict);
+        self.account(verdict, outcome.is_ok());
         let decision = match is_final(verdict.class) {
             Some(stop) => Decision::Stop(stop),
             None => self.decide(verdict, outcome.as_ref().ok()),
@@ -169,18 +174,24 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         })
     }
 
-    fn account(&self, verdict: Verdict) {
+    /// For the budget, a request is served when it is answered in a way that is not retryable: a
+    /// 404 comes from a server that is well.
+    fn account(&self, verdict: Verdict, is_answered: bool) {
         let Some(budget) = self.policy.settings.budget.get() else {
             return;
         };
-        let succeeded = verdict.class == Class::Success;
+        let is_served = match verdict.class {
+            Class::Success => true,
+            Class::Permanent => is_answered,
+            Class::Transient | Class::Refused => {
+                budget.failed();
+                false
+            }
+        };
         if self.retries == 0 {
-            budget.first_attempt(succeeded, self.started);
-        } else if succeeded {
-            budget.retry_succeeded(self.paid_for, self.attempt_elapsed());
-        }
-        if is_final(verdict.class).is_none() {
-            budget.failed();
+            budget.first_attempt(is_served, self.started);
+        } else if is_served {
+            budget.retry_served(self.paid_for, self.attempt_elapsed());
         }
     }
 
@@ -198,7 +209,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             previous_wait: self.previous_wait,
             sent_at_once: self.sent_at_once,
             replayable: self.snapshot.is_replayable(),
-            may_repeat: self.may_repeat(),
+            may_repeat: self.may_repeat(verdict),
             elapsed: self.started.elapsed(),
         };
         let failure = match verdict.timed_out {
@@ -214,6 +225,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let withdraw = || budget.is_none_or(|budget| budget.withdraw(failure));
         let decision = decide(&rules, &facts, jitter, withdraw);
         if let Decision::Retry(wait) = decision {
+            self.snapshot.reserve_body();
             self.previous = Some(verdict.class);
             self.paid_for = failure;
             self.advance(wait, hint);
@@ -238,8 +250,11 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
     }
 
-    fn may_repeat(&self) -> bool {
-        let declared = self.overridden().and_then(RetryOverride::declared);
+    fn may_repeat(&self, verdict: Verdict) -> bool {
+        let declared = match verdict.repeatable {
+            true => Some(true),
+            false => self.overridden().and_then(RetryOverride::declared),
+        };
         let has_header = |name: &_| self.snapshot.has_header(name);
         let idempotency = &self.policy.settings.idempotency;
         idempotency.may_repeat(&self.snapshot.method, has_header, declared)
@@ -273,7 +288,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     }
 
     fn sending(&self) {
-        if let Some(handle) = self.snapshot.extensions.get::<AttemptsHandle>() {
+        if let Some(handle) = &self.handle {
             handle.set(self.attempts());
         }
         self.tell(Step::Sent, None, None);

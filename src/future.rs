@@ -37,7 +37,8 @@ pin_project! {
     ///
     /// # Panics
     ///
-    /// When polled again after it has completed.
+    /// When polled again after it has completed; and, if it has to wait, outside a tokio runtime
+    /// with time enabled.
     pub struct ResponseFuture<S, C, B>
     where
         S: Service<Request<ReplayBody<B>>>,

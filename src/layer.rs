@@ -171,7 +171,7 @@ impl<C> RetryLayer<C> {
     /// limit.
     ///
     /// Where it asks for more, the response is handed over at once: to come back earlier than
-    /// asked would not help.
+    /// asked would not help. Jitter may add up to half of what it asks for.
     pub fn max_server_wait(self, wait: Duration) -> Self {
         self.with(|settings| settings.rules.max_server_wait = wait)
     }

@@ -55,6 +55,8 @@
 //! Stopping hands over the last outcome itself: the last response, whole, or the last error,
 //! unwrapped.
 //!
+//! Waiting takes a tokio runtime with time enabled, as hyper-util's client and the like do.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |

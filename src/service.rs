@@ -46,6 +46,25 @@ use crate::policy::Policy;
 /// # fn accepts<S: tower::Service<Request<Body>>>(_: S) {}
 /// # accepts(client(axum::Router::<()>::new()));
 /// ```
+///
+/// Retry and conversion as one, so that both can be left out:
+///
+/// ```
+/// use tower::ServiceBuilder;
+/// use tower_http::map_request_body::MapRequestBodyLayer;
+/// use tower_http_retry::{BoxError, RetryLayer};
+///
+/// let retries = true;
+/// let layers = ServiceBuilder::new()
+///     .layer(RetryLayer::new())
+///     .layer(MapRequestBodyLayer::new(axum::body::Body::new));
+/// let service = ServiceBuilder::new()
+///     .option_layer(retries.then(|| layers.into_inner()))
+///     .map_err(BoxError::from)
+///     .service(axum::Router::new());
+/// # fn accepts<S: tower::Service<http::Request<axum::body::Body>>>(_: S) {}
+/// # accepts(service);
+/// ```
 pub struct Retry<S, C = ByStatus> {
     inner: S,
     policy: Arc<Policy<C>>,

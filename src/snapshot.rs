@@ -40,6 +40,10 @@ impl<B: Body> Snapshot<B> {
         self.headers.has(name)
     }
 
+    pub(crate) fn reserve_body(&self) {
+        self.body.reserve();
+    }
+
     pub(crate) fn is_replayable(&self) -> bool {
         self.body.is_replayable()
     }
@@ -59,7 +63,7 @@ impl<B: Body> Snapshot<B> {
 /// Headers in one allocation of the exact size, whatever their number: to clone a map would share
 /// the bytes of each fresh value at the cost of an allocation for each.
 struct PackedHeaders {
-    count: usize,
+    names: usize,
     packed: Bytes,
     map: OnceLock<Box<HeaderMap>>,
 }
@@ -73,7 +77,7 @@ impl PackedHeaders {
             |(name, value): (&HeaderName, &HeaderValue)| PREFIX + name.as_str().len() + value.len();
         let mut packed = Vec::with_capacity(headers.iter().map(length).sum());
         for (name, value) in headers {
-            // http allows no name above 2^15 bytes, and no map 2^32 bytes of values.
+            // http allows no name above 2^16 - 1 bytes; a value of 4 GiB does not occur.
             packed.push(u8::from(value.is_sensitive()));
             packed.extend_from_slice(&(name.as_str().len() as u16).to_be_bytes());
             packed.extend_from_slice(&(value.len() as u32).to_be_bytes());
@@ -81,7 +85,7 @@ impl PackedHeaders {
             packed.extend_from_slice(value.as_bytes());
         }
         Self {
-            count: headers.len(),
+            names: headers.keys_len(),
             packed: packed.into(),
             map: OnceLock::new(),
         }
@@ -98,7 +102,7 @@ impl PackedHeaders {
 
     /// Names are made anew; values are slices of the one allocation.
     fn unpack(&self) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(self.count);
+        let mut headers = HeaderMap::with_capacity(self.names);
         for line in self.lines() {
             let name = HeaderName::from_bytes(line.name).expect("packed from a name");
             let value = HeaderValue::from_maybe_shared(self.packed.slice_ref(line.value));

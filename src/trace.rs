@@ -2,7 +2,7 @@
 
 use tracing::{debug, warn};
 
-use crate::event::{Event, Step};
+use crate::event::{Event, Step, Stop};
 
 const TARGET: &str = "tower_http_retry";
 
@@ -23,6 +23,8 @@ pub(crate) fn retell(event: &Event<'_>) {
             },
             "retrying",
         ),
+        // An answer that is no concern of retries, such as a 404.
+        Step::Stop(Stop::Permanent) if event.attempt == 1 => {}
         Step::Stop(stop) => warn!(
             target: TARGET,
             {

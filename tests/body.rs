@@ -107,18 +107,68 @@ async fn only_what_was_read_counts_towards_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_outgrows_the_limit_during_the_wait_is_given_up_with_what_came_last() {
+async fn an_earlier_attempt_reads_on_during_the_wait_only_as_far_as_the_record_reaches() {
     let kept = Cell::new(None);
     let layer = at_once().backoff(Backoff::fixed(Duration::from_millis(1)).jitter(Jitter::None));
     let source = Source::streamed(letters());
-    let mut sending = task::spawn(send(layer.max_replay_bytes(14), source, |_, mut body| {
+    let plan = |attempt, mut body: ReplayBody<Source>| {
+        if attempt == 1 {
+            next_data(&mut body);
+            kept.set(Some(body));
+            return 503;
+        }
+        assert_eq!(read(&mut body).unwrap(), Whole::data("abcdefghijklmno"));
+        200
+    };
+    let mut sending = task::spawn(send(layer.max_replay_bytes(9), source, plan));
+    assert!(sending.poll().is_pending());
+    let mut old = kept.take().unwrap();
+    // The last of these is more than the limit; it is kept, and the next is not read.
+    for letters in ["bc", "def", "ghij"] {
+        assert_eq!(next_data(&mut old), letters);
+    }
+    assert!(next_error(&mut old).is::<Superseded>());
+    assert_eq!(sending.await.told(), (200, 2, Some(Stop::Success)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_attempt_reads_on_after_the_next_was_made_only_as_far_as_the_record_reaches() {
+    let mut kept = None;
+    let source = Source::streamed(letters());
+    let sent = send(
+        at_once().max_replay_bytes(3),
+        source,
+        |attempt, mut body| {
+            if attempt == 1 {
+                assert_eq!(next_data(&mut body), "a");
+                kept = Some(body);
+                return 503;
+            }
+            let old = kept.as_mut().unwrap();
+            for letters in ["bc", "def"] {
+                assert_eq!(next_data(old), letters);
+            }
+            assert!(next_error(old).is::<Superseded>());
+            assert_eq!(read(&mut body).unwrap(), Whole::data("abcdefghijklmno"));
+            200
+        },
+    );
+    assert_eq!(sent.await.told(), (200, 2, Some(Stop::Success)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_fails_during_the_wait_is_given_up_with_what_came_last() {
+    let kept = Cell::new(None);
+    let layer = at_once().backoff(Backoff::fixed(Duration::from_millis(1)).jitter(Jitter::None));
+    let source = Source::streamed([data("a"), Fail]);
+    let mut sending = task::spawn(send(layer, source, |_, mut body| {
         next_data(&mut body);
         kept.set(Some(body));
         503
     }));
     assert!(sending.poll().is_pending());
     let mut old = kept.take().unwrap();
-    assert_eq!(read(&mut old).unwrap(), Whole::data("bcdefghijklmno"));
+    assert!(next_error(&mut old).is::<Broken>());
     let sent = sending.await;
     assert_eq!((sent.attempts, sent.stop), (1, Some(Stop::NotReplayable)));
     let error = sent.result.unwrap_err();

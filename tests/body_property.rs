@@ -109,6 +109,8 @@ struct Sending {
     limit: usize,
     /// How many pieces the source has given.
     given: usize,
+    /// Whether the record is dropped, because it was over the limit.
+    is_lost: bool,
     /// The size hint at each place, which all attempts have to share.
     hints: HashMap<usize, (u64, Option<u64>)>,
 }
@@ -142,6 +144,7 @@ impl Sending {
             pieces,
             limit: case.limit,
             given: 0,
+            is_lost: false,
             hints: HashMap::new(),
         }
     }
@@ -161,21 +164,16 @@ impl Sending {
         self.pieces[..pieces].iter().map(size).sum()
     }
 
-    fn is_over_limit(&self) -> bool {
-        self.recorded(self.given) > self.limit
-    }
-
-    fn read(&mut self, reader: &mut Reader, frames: usize) -> Came {
+    /// Reads so many frames; an older attempt, no further than to the first that is too much.
+    fn read(&mut self, reader: &mut Reader, frames: usize, is_older: bool) -> Came {
         for _ in 0..frames {
             self.check(reader);
+            let before = self.recorded(self.given);
             match reader.next() {
                 Some(Ok(frame)) => self.pass(reader, &frame),
                 Some(Err(error)) => {
                     assert!(!error.is::<Superseded>());
-                    assert!(
-                        reader.pieces < self.given && self.is_over_limit(),
-                        "{error}"
-                    );
+                    assert!(reader.pieces < self.given && self.is_lost, "{error}");
                     return Came::ToNothing;
                 }
                 None => {
@@ -185,6 +183,11 @@ impl Sending {
                     assert!(reader.body.is_end_stream());
                     return Came::ToTheEnd;
                 }
+            }
+            let after = self.recorded(self.given);
+            match after > before && after > self.limit {
+                true if is_older => return Came::Far,
+                is_over => self.is_lost |= is_over,
             }
         }
         self.check(reader);
@@ -262,14 +265,14 @@ fn run(case: &Case) -> (Sent, (u16, u32, Option<Stop>)) {
         let at_once = reader.body.is_end_stream();
         assert_eq!(*ends_at_once.get_or_insert(at_once), at_once);
         if let Some(older) = readers.last_mut() {
-            sending.read(older, case.attempts[index - 1].late);
+            sending.read(older, case.attempts[index - 1].late, true);
         }
         sending.check(&reader);
         let frames = match is_last {
             true => usize::MAX,
             false => case.attempts[index].until_answer,
         };
-        let came = sending.read(&mut reader, frames);
+        let came = sending.read(&mut reader, frames, false);
         for older in &mut readers {
             let has_end = older.at_end || at_once || older.pieces == sending.pieces.len();
             if frames > 0 && !has_end {
@@ -285,7 +288,7 @@ fn run(case: &Case) -> (Sent, (u16, u32, Option<Stop>)) {
         };
         let stop = match status {
             200 => Some(Stop::Success),
-            _ => sending.is_over_limit().then_some(Stop::NotReplayable),
+            _ => sending.is_lost.then_some(Stop::NotReplayable),
         };
         expected = (status, attempt, stop);
         status

@@ -40,15 +40,16 @@ async fn level_after(plan: Vec<Answer>) -> u64 {
 async fn what_requests_pay_and_what_comes_back() {
     let refused = || Error(ErrorKind::ConnectionRefused);
     let cases = [
-        // A first attempt that succeeds earns a tenth; one that fails for good, nothing.
+        // A first attempt that is served earns a tenth, be it with a 404; one that fails, nothing.
         (vec![Status(200)], 5_100),
-        (vec![Status(404)], 5_000),
+        (vec![Status(404)], 5_100),
         (vec![Error(ErrorKind::InvalidData)], 5_000),
         // A retry after a quick failure costs one; if it succeeds, one and a half come back.
         (vec![Status(503), Status(200)], 5_500),
         (vec![refused(), Status(200)], 5_500),
         (vec![Status(503), Status(503), Status(200)], 4_500),
-        (vec![Status(503), Status(404)], 4_000),
+        (vec![Status(503), Status(404)], 5_500),
+        (vec![Status(503), Error(ErrorKind::InvalidData)], 4_000),
         // One after a time-out costs two; if it succeeds in half the time, four come back.
         (vec![Never, Status(200)], 7_000),
         (vec![Never, after(secs(5), Status(200))], 7_000),
@@ -156,7 +157,7 @@ async fn the_throttle_takes_a_token_for_each_failed_attempt() {
         .oneshot(get())
         .await
         .unwrap();
-    assert_eq!(budget.level(), Some(5_100));
+    assert_eq!(budget.level(), Some(5_200));
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,4 +182,17 @@ async fn any_budget_of_towers_can_be_used() {
         .await
         .unwrap();
     assert_eq!(told.load(Ordering::Relaxed), 102);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_good_answers_are_404_keeps_its_retries() {
+    // Every twentieth attempt meets a server that is restarting.
+    let answer = |number| Status(if number % 20 == 19 { 503 } else { 404 });
+    let upstream = Upstream::new((0..2_000).map(answer).collect::<Vec<_>>());
+    let service = exact().layer(upstream.clone());
+    for _ in 0..1_000 {
+        let response = service.clone().oneshot(get()).await.unwrap();
+        assert_eq!(response.status(), 404);
+    }
+    assert!(upstream.count() > 1_050);
 }

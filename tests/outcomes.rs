@@ -10,7 +10,7 @@ use support::upstream::Answer::{Error, Headers, Status};
 use support::upstream::{Answer, Upstream, get, post, request};
 use tower::{Layer, ServiceExt};
 use tower_http_retry::{
-    Backoff, ByStatus, Class, Classify, Idempotency, Jitter, RetryLayer, RetryOverride,
+    Backoff, ByStatus, Class, Classify, Idempotency, Jitter, Outcome, RetryLayer, RetryOverride,
 };
 
 fn at_once() -> RetryLayer {
@@ -99,6 +99,49 @@ async fn a_request_to_upgrade_that_may_have_been_acted_on_is_not_sent_again() {
         .await
         .unwrap();
     assert_eq!((response.status().as_u16(), upstream.count()), (503, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_word_makes_a_connect_or_an_upgrade_repeatable() {
+    let mut upgrade = get();
+    let websocket = "websocket".parse().unwrap();
+    upgrade.headers_mut().insert("upgrade", websocket);
+    for request in [request(Method::CONNECT), upgrade] {
+        let upstream = Upstream::new([Status(503), Status(200)]);
+        let layer = at_once().classify_fn(|_| Class::Transient.repeatable());
+        let service = layer.layer(upstream.clone());
+        service.oneshot(request).await.unwrap();
+        assert_eq!(upstream.count(), 1);
+    }
+}
+
+#[test]
+fn an_answer_to_connect_is_classed_by_its_series() {
+    let class = |status: u16| {
+        let response = http::Response::builder().status(status).body(()).unwrap();
+        let request = request(Method::CONNECT);
+        let outcome = Outcome::response(&request, &response);
+        ByStatus::new().classify(&outcome).class()
+    };
+    let classes = [200, 301, 429, 503].map(class);
+    let expected = [
+        Class::Success,
+        Class::Success,
+        Class::Permanent,
+        Class::Permanent,
+    ];
+    assert_eq!(classes, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classifier_can_be_boxed_or_shared() {
+    let boxed: Box<dyn Classify + Send + Sync> = Box::new(ByStatus::new());
+    let shared: std::sync::Arc<dyn Classify + Send + Sync> = std::sync::Arc::new(ByStatus::new());
+    let upstream = Upstream::new([Status(503), Status(200), Status(503), Status(200)]);
+    let service = at_once().classify(boxed).layer(upstream.clone());
+    assert_eq!(service.oneshot(get()).await.unwrap().status(), 200);
+    let service = at_once().classify(shared).layer(upstream);
+    assert_eq!(service.oneshot(get()).await.unwrap().status(), 200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -60,6 +60,12 @@ async fn a_success_is_not_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failure_that_is_no_concern_of_retries_is_not_told() {
+    assert_eq!(traced(&[Status(404)], get()).await, "");
+    assert_ne!(traced(&[Status(503)], post()).await, "");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_retry_is_debug_and_a_stop_with_failure_is_warn() {
     let plan = [Status(503), Error(ErrorKind::TimedOut), Status(404)];
     let request = Request::get("http://user:pass@upstream.test:8080/item?token=secret");

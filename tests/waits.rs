@@ -12,8 +12,8 @@ use support::upstream::{Body, Upstream, after, get, post};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::{
-    Attempt, AttemptTimedOut, Attempts, AttemptsHandle, Backoff, BoxError, Class, Jitter,
-    RetryLayer, RetryOverride, ServerHints,
+    Abandoned, Attempt, AttemptTimedOut, Attempts, AttemptsHandle, Backoff, BoxError, Class,
+    Jitter, ReplayBody, RetryLayer, RetryOverride, ServerHints, Stop,
 };
 
 const fn secs(seconds: u64) -> Duration {
@@ -466,4 +466,83 @@ async fn a_post_that_was_refused_waits_by_the_same_series() {
         .unwrap();
     assert_eq!(response.status(), 201);
     assert_eq!(upstream.seconds(), [0, 1, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_layers_each_tells_its_own() {
+    let upstream = Upstream::new([
+        Status(503),
+        Status(503),
+        Status(503),
+        Status(503),
+        Status(200),
+    ]);
+    let handle = AttemptsHandle::new();
+    let mut request = get();
+    request.extensions_mut().insert(handle.clone());
+    let inner = exact().max_retries(1);
+    let outer = exact().max_retries(2);
+    let service = tower::ServiceBuilder::new()
+        .layer(outer)
+        .layer(inner)
+        .map_request(|request: Request<ReplayBody<ReplayBody<Body>>>| {
+            request.map(|_| ReplayBody::<Body>::default())
+        })
+        .service(upstream.clone());
+    let response = service.oneshot(request).await.unwrap();
+    // The caller's handle and the response speak of the layer that the caller sees.
+    let attempts = response.extensions().get::<Attempts>().copied().unwrap();
+    assert_eq!((attempts.count, attempts.waited), (3, secs(1 + 2)));
+    assert_eq!(handle.get().count, 3);
+    let numbers: Vec<_> = upstream
+        .seen()
+        .iter()
+        .map(|seen| seen.extensions.get::<Attempt>().map(Attempt::number))
+        .collect();
+    assert_eq!(numbers, [None, Some(2), None, Some(2), None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_without_end_do_not_overflow() {
+    let upstream = Upstream::new([Status(503)]);
+    let layer = exact()
+        .backoff(Backoff::fixed(Duration::MAX / 2).jitter(Jitter::None))
+        .within(Duration::MAX);
+    let response = layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
+    assert_eq!(upstream.count(), 6);
+    let attempts = response.extensions().get::<Attempts>().unwrap();
+    assert_eq!(attempts.waited, Duration::MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_late_starts_no_attempt_after_the_window() {
+    let upstream = Upstream::new([Status(503), Status(200)]);
+    let layer = exact().within(secs(5));
+    let mut sending = tokio_test::task::spawn(layer.layer(upstream.clone()).oneshot(get()));
+    assert!(sending.poll().is_pending());
+    tokio::time::advance(secs(10)).await;
+    let error = sending.await.unwrap_err();
+    let abandoned = error.downcast_ref::<Abandoned>().unwrap();
+    assert_eq!((abandoned.stop(), upstream.count()), (Stop::Window, 1));
+    assert_eq!(abandoned.response().unwrap().status, 503);
+    let shown = format!("{abandoned:?}");
+    assert_eq!(
+        shown,
+        "Abandoned { stop: Window, status: Some(503), error: None }"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_ends_within_a_timers_tick_of_the_window_is_not_begun() {
+    // Between 101 and 102 ms it depends on where the clock stands between two ticks.
+    for micros in (100_000..101_000).chain(102_000..103_000).step_by(20) {
+        let upstream = Upstream::new([Status(503), Status(200)]);
+        let layer = exact()
+            .backoff(Backoff::fixed(Duration::from_millis(100)).jitter(Jitter::None))
+            .within(Duration::from_micros(micros));
+        let response = layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
+        let expected = if micros < 101_000 { 503 } else { 200 };
+        assert_eq!(response.status(), expected, "a window of {micros} us");
+        tokio::time::advance(Duration::from_micros(137)).await;
+    }
 }

@@ -19,7 +19,9 @@ pin_project! {
         // How many pieces the source has given.
         given: usize,
         // The latest reader that has begun to read, and whom to wake when another takes its place.
+        // Nobody below the next one to come may read what the record cannot keep for it.
         holder: u32,
+        reserved_for: u32,
         waker: Option<Waker>,
     }
 }
@@ -73,12 +75,18 @@ impl<B> Tape<B> {
             }),
             given: 0,
             holder: 0,
+            reserved_for: 0,
             waker: None,
         }
     }
 
     pub(super) fn is_replayable(&self) -> bool {
         self.record.is_ok()
+    }
+
+    /// From now on, nothing is read that reader `number` could not play.
+    pub(super) fn reserve(self: Pin<&mut Self>, number: u32) {
+        *self.project().reserved_for = number;
     }
 }
 
@@ -168,8 +176,15 @@ impl<B: Body> Tape<B> {
         let length = frame.data_ref().map(|data| data.len() as u64);
         let in_memory = *this.given == 0 && length == *this.exact;
         if let Ok(record) = this.record {
-            if let Err(unplayable) = record.push(frame, in_memory) {
-                *this.record = Err(unplayable);
+            match record.push(frame, in_memory) {
+                Err(Unplayable::OverLimit) if *this.holder < *this.reserved_for => {
+                    // The one that read it reads no more; who comes next plays it, and goes on.
+                    record.keep(frame);
+                    record.room = 0;
+                    *this.holder = *this.reserved_for;
+                }
+                Err(unplayable) => *this.record = Err(unplayable),
+                Ok(()) => {}
             }
         }
         *this.given += 1;
@@ -204,11 +219,15 @@ impl Record {
             (None, None) => return Err(Unplayable::UnknownFrame),
         };
         self.room = self.room.checked_sub(size).ok_or(Unplayable::OverLimit)?;
+        self.keep(frame);
+        Ok(())
+    }
+
+    fn keep(&mut self, frame: &Frame<Bytes>) {
         match self.first {
             First::None => self.first = First::new(frame),
             First::Kept(_) | First::Copied { .. } => self.rest.extend(Piece::new(frame)),
         }
-        Ok(())
     }
 }
 

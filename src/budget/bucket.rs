@@ -85,13 +85,13 @@ impl Bucket {
         }
     }
 
-    pub(super) fn first_attempt(&self, succeeded: bool, start: Instant) {
-        if succeeded || self.terms.earns_from_failure {
+    pub(super) fn first_attempt(&self, is_served: bool, start: Instant) {
+        if is_served || self.terms.earns_from_failure {
             self.recent.earn(start);
         }
     }
 
-    pub(super) fn retry_succeeded(&self, after: Failure, took: Duration) {
+    pub(super) fn retry_served(&self, after: Failure, took: Duration) {
         let helped = match after {
             Failure::Quick => true,
             Failure::TimedOut { took: before } => took <= before / 2,

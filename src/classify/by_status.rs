@@ -13,7 +13,7 @@ use super::*;
 /// | a failed connect of hyper-util's client or of reqwest; io `ConnectionRefused`, `NotConnected`, `AddrInUse`, `AddrNotAvailable`; hyper's canceled (the message was never started) | refused |
 /// | HTTP/2 `REFUSED_STREAM`, or a remote `GOAWAY` that left the stream out (feature `http2`) | refused, first retried at once |
 /// | a time-out: of the attempt, of `tower`, of `tokio`, of reqwest, io `TimedOut` | transient, a time-out |
-/// | io `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `UnexpectedEof`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`; hyper's incomplete message and closed channel; any other HTTP/2 reset by the server | transient |
+/// | io `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `UnexpectedEof`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`; hyper's incomplete message and closed channel; any other HTTP/2 reset by the server (feature `http2`) | transient |
 /// | a broken request body, a certificate, a bad URI or header, parse and user errors | permanent |
 /// | anything else | permanent |
 ///
@@ -75,10 +75,8 @@ impl ByStatus {
 
     fn of_response(&self, method: &Method, head: &ResponseHead<'_>) -> Verdict {
         let status = head.status.as_u16();
-        if *method == Method::CONNECT || status == 101 {
-            return Class::Success.into();
-        }
-        if !self.retries(status) {
+        let is_final = *method == Method::CONNECT || status == 101;
+        if is_final || !self.retries(status) {
             return match status {
                 400.. => Class::Permanent.into(),
                 _ => Class::Success.into(),

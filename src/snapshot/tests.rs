@@ -48,3 +48,12 @@ fn no_headers_are_no_bytes() {
     assert!(packed.packed.is_empty());
     assert!(packed.unpack().is_empty());
 }
+
+#[test]
+fn as_many_values_as_a_map_holds_are_unpacked() {
+    let mut original = HeaderMap::new();
+    for number in 0..30_000 {
+        original.append("x-many", HeaderValue::from(number));
+    }
+    assert_eq!(PackedHeaders::new(&original).unpack(), original);
+}

@@ -11,8 +11,8 @@ fn a_ratio_earns_from_every_request_and_nothing_comes_back() {
     budget.first_attempt(true, Instant::now());
     budget.first_attempt(false, Instant::now());
     assert_eq!(budget.level(), Some(400));
-    budget.retry_succeeded(Failure::Quick, secs(1));
-    budget.retry_succeeded(timed_out(10), secs(1));
+    budget.retry_served(Failure::Quick, secs(1));
+    budget.retry_served(timed_out(10), secs(1));
     assert_eq!(budget.level(), Some(400));
     for _ in 0..3 {
         budget.first_attempt(false, Instant::now());
@@ -50,7 +50,7 @@ fn the_throttle_allows_retries_only_above_half() {
     assert_eq!(budget.level(), Some(5_500));
     assert!(budget.withdraw(Failure::Quick));
     assert_eq!(budget.level(), Some(5_500), "a retry costs nothing");
-    budget.retry_succeeded(Failure::Quick, secs(1));
+    budget.retry_served(Failure::Quick, secs(1));
     assert_eq!(budget.level(), Some(6_000));
 }
 
@@ -64,7 +64,7 @@ fn the_throttle_stays_between_nothing_and_its_tokens() {
     }
     assert_eq!(budget.level(), Some(0));
     succeed(&budget, 1);
-    budget.retry_succeeded(Failure::Quick, secs(1));
+    budget.retry_served(Failure::Quick, secs(1));
     assert_eq!(budget.level(), Some(3_000));
     assert_eq!(Budget::throttle(0, 0.1).level(), Some(1_000));
     assert_eq!(Budget::throttle(u32::MAX, 0.1).level(), Some(1_000_000));
@@ -90,7 +90,7 @@ fn a_budget_of_towers_is_given_each_success_and_asked_for_each_retry() {
     budget.first_attempt(false, Instant::now());
     budget.failed();
     assert!(budget.withdraw(Failure::Quick));
-    budget.retry_succeeded(Failure::Quick, secs(1));
+    budget.retry_served(Failure::Quick, secs(1));
     budget.first_attempt(true, Instant::now());
     assert!(budget.withdraw(timed_out(1)));
     assert!(!budget.withdraw(timed_out(1)));
