@@ -453,6 +453,18 @@ async fn an_exact_hint_starts_the_series_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_floor_goes_on_with_the_series() {
+    let asks = Headers(429, vec![("retry-after", "10".into())]);
+    let upstream = Upstream::new([Status(503), asks, Status(503), Status(200)]);
+    exact()
+        .layer(upstream.clone())
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!(upstream.seconds(), [0, 1, 11, 15]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_post_that_was_refused_waits_by_the_same_series() {
     let upstream = Upstream::new([
         Status(429),
