@@ -453,6 +453,14 @@ async fn an_exact_hint_starts_the_series_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_retry_at_once_waits_nothing_and_leaves_the_series_as_it_is() {
+    let upstream = Upstream::new([Status(503)]);
+    let layer = exact().classify_fn(|_| Class::Refused.at_once());
+    layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
+    assert_eq!(upstream.seconds(), [0, 0, 1, 3, 7, 15]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_floor_goes_on_with_the_series() {
     let asks = Headers(429, vec![("retry-after", "10".into())]);
     let upstream = Upstream::new([Status(503), asks, Status(503), Status(200)]);
