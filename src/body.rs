@@ -31,7 +31,7 @@ use tape::{Reader, Tape};
 /// # Errors
 ///
 /// The caller's own error, to the attempt that met it; [`Superseded`], to an attempt that reads on
-/// after a later one has begun to.
+/// after a later one has begun to, or past what is kept for it.
 ///
 /// # Example
 ///
@@ -77,7 +77,7 @@ struct Kept<B> {
     next: u32,
 }
 
-/// A body was read on after a later attempt had begun to read it.
+/// A body was read on after a later attempt had begun to read it, or past what is kept for one.
 ///
 /// # Example
 ///
@@ -119,7 +119,7 @@ pub struct Superseded;
 
 impl fmt::Display for Superseded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a later attempt has begun to read the request body")
+        f.write_str("a later attempt has taken over the request body")
     }
 }
 

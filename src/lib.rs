@@ -61,7 +61,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `tracing` | yes | events through `tracing`: a retry is `DEBUG`, a stop with a failure is `WARN` |
+//! | `tracing` | yes | events through `tracing`: a retry is `DEBUG`, a stop with a failure is `WARN`; see [`Event`] |
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
 //! | `http2` | no | h2's errors are told apart: a refused stream or a `GOAWAY` is a refusal |
 //! | `reqwest` | no | reqwest's errors are told apart |
