@@ -30,6 +30,7 @@ use crate::classify::Class;
 pub struct Attempt {
     pub(crate) number: u32,
     pub(crate) previous: Option<Class>,
+    pub(crate) may_have_been_acted_on: bool,
     pub(crate) is_last: bool,
     pub(crate) window_end: Option<Instant>,
 }
@@ -43,6 +44,12 @@ impl Attempt {
     /// The class of the outcome before this attempt; none for the first.
     pub fn previous(&self) -> Option<Class> {
         self.previous
+    }
+
+    /// Whether the server may have acted on the request already: the class of an outcome before
+    /// this attempt, not only of the [`previous`](Self::previous) one, was [`Class::Transient`].
+    pub fn may_have_been_acted_on(&self) -> bool {
+        self.may_have_been_acted_on
     }
 
     /// Whether the number of retries allows none after this one.

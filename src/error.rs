@@ -9,7 +9,8 @@ use crate::event::Stop;
 /// Any error: the inner service's own, unwrapped, or one of this crate's.
 ///
 /// `error.is::<TheirError>()` and `error.downcast::<TheirError>()` find the inner service's error
-/// as if there were no retry layer. This crate's own are [`AttemptTimedOut`] and [`Abandoned`].
+/// as if there were no retry layer. This crate's own are [`AttemptTimedOut`] and [`Abandoned`], and
+/// a verify layer's [`Unverified`](crate::Unverified).
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// An attempt had no response within [`RetryLayer::attempt_timeout`].

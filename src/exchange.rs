@@ -32,8 +32,10 @@ pub(crate) struct Exchange<C, B> {
     /// The wait that is under way, and the sum of those before it.
     wait: Duration,
     waited: Duration,
-    /// The class of the outcome before this attempt, and the failure whose retry this is.
+    /// The class of the outcome before this attempt, whether one was transient, and the failure
+    /// whose retry this is.
     previous: Option<Class>,
+    may_have_been_acted_on: bool,
     paid_for: Failure,
     sent_at_once: bool,
     jitter: Option<Rng>,
@@ -67,6 +69,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             wait: Duration::ZERO,
             waited: Duration::ZERO,
             previous: None,
+            may_have_been_acted_on: false,
             paid_for: Failure::Quick,
             sent_at_once: false,
             jitter: None,
@@ -227,6 +230,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         if let Decision::Retry(wait) = decision {
             self.snapshot.reserve_body();
             self.previous = Some(verdict.class);
+            self.may_have_been_acted_on |= verdict.class == Class::Transient;
             self.paid_for = failure;
             self.advance(wait, hint);
         }
@@ -275,6 +279,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         Attempt {
             number: self.retries.saturating_add(1),
             previous: self.previous,
+            may_have_been_acted_on: self.may_have_been_acted_on,
             is_last: self.retries >= rules.max_retries,
             window_end: self.started.checked_add(rules.window),
         }

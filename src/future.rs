@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -18,14 +17,7 @@ use crate::decide::{Decision, Wait};
 use crate::error::{Abandoned, AttemptTimedOut, BoxError, Last};
 use crate::event::Stop;
 use crate::exchange::Exchange;
-
-/// A response that is let go is read to its end while the wait runs, so that its connection can
-/// be used again; but no more of it than this, and no longer.
-const DRAINED_BYTES: usize = 64 * 1024;
-const DRAINED_FOR: Duration = Duration::from_secs(1);
-
-/// What a frame counts at least, or one without data could be followed by any number of them.
-const DRAINED_FRAME: usize = 16;
+use crate::leftover::{DRAINED_FOR, Leftover};
 
 /// So many retries without a wait need no timer; then one is used, as it yields to other tasks.
 const UNTIMED_RETRIES: u32 = 32;
@@ -63,8 +55,7 @@ pin_project! {
         },
         Waiting {
             #[pin]
-            leftover: Option<T>,
-            room: usize,
+            leftover: Option<Leftover<T>>,
             since: Instant,
             wait: Duration,
         },
@@ -153,7 +144,6 @@ where
         *this.last = last;
         this.state.set(State::Waiting {
             leftover,
-            room: DRAINED_BYTES,
             since: Instant::now(),
             wait: after,
         });
@@ -164,15 +154,14 @@ where
         let mut this = self.project();
         let StateProj::Waiting {
             mut leftover,
-            room,
             since,
             wait,
         } = this.state.as_mut().project()
         else {
             return Poll::Ready(());
         };
-        if let Some(body) = leftover.as_mut().as_pin_mut() {
-            if poll_drain(body, room, cx).is_pending() && !wait.is_zero() {
+        if let Some(response) = leftover.as_mut().as_pin_mut() {
+            if response.poll_drained(cx).is_pending() && !wait.is_zero() {
                 let left = || DRAINED_FOR.min(*wait).saturating_sub(since.elapsed());
                 ready!(poll_timer(this.timer.as_mut(), left, cx));
             }
@@ -241,32 +230,21 @@ fn poll_timer(
 }
 
 /// What is remembered of an outcome, and what is left of it to drain.
-fn let_go<R: Body>(outcome: Result<Response<R>, BoxError>) -> (Last, Option<Response<R>>) {
+fn let_go<R: Body>(
+    outcome: Result<Response<R>, BoxError>,
+) -> (Last, Option<Leftover<Response<R>>>) {
     let mut last = Last::default();
     match outcome {
         Ok(response) => {
             let (head, body) = response.into_parts();
-            let worthwhile =
-                !body.is_end_stream() && body.size_hint().lower() <= DRAINED_BYTES as u64;
             last.response = Some(head);
-            (last, worthwhile.then(|| Response::new(body)))
+            (last, Some(Leftover::of(Response::new(body))))
         }
         Err(error) => {
             last.error = Some(error);
             (last, None)
         }
     }
-}
-
-fn poll_drain<R: Body>(mut body: Pin<&mut R>, room: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
-    while *room > 0 {
-        let Some(Ok(frame)) = ready!(body.as_mut().poll_frame(cx)) else {
-            return Poll::Ready(());
-        };
-        let size = frame.data_ref().map_or(0, Buf::remaining);
-        *room = room.saturating_sub(size.max(DRAINED_FRAME));
-    }
-    Poll::Ready(())
 }
 
 impl<S, C, B> fmt::Debug for ResponseFuture<S, C, B>

@@ -84,12 +84,14 @@ mod future;
 mod hint;
 mod idempotency;
 mod layer;
+mod leftover;
 mod policy;
 mod retry_override;
 mod service;
 mod snapshot;
 #[cfg(feature = "tracing")]
 mod trace;
+mod verify;
 
 pub use attempt::{Attempt, Attempts, AttemptsHandle};
 pub use backoff::{Backoff, Jitter};
@@ -104,6 +106,7 @@ pub use idempotency::Idempotency;
 pub use layer::RetryLayer;
 pub use retry_override::RetryOverride;
 pub use service::Retry;
+pub use verify::{Unverified, Verified, Verify, VerifyFuture, VerifyLayer};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,0 +1,92 @@
+use http::header::{CACHE_CONTROL, EXPECT, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method, Request, Uri, request};
+
+/// What a probe does not take over, beside `content-*` and `if-*`: headers about the request's
+/// content, its conditions, its connection, and what would make a safe method do something.
+const LEFT_OUT: [HeaderName; 13] = [
+    EXPECT,
+    RANGE,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("x-idempotency-key"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-method-override"),
+];
+
+/// The default: the item is where it is put, and where it is deleted.
+pub(super) fn on_the_same_uri(head: &request::Parts) -> Option<Request<()>> {
+    let is_item = matches!(head.method, Method::PUT | Method::DELETE);
+    is_item.then(|| {
+        let mut probe = Request::new(());
+        *probe.uri_mut() = head.uri.clone();
+        probe
+    })
+}
+
+/// Fills in what the probe's maker leaves out: the request's host, and if it is the same one, its
+/// headers; its version, and its extensions. No cache may answer with what it remembers.
+pub(super) fn complete(probe: Request<()>, head: &request::Parts) -> Request<()> {
+    let (mut probe, ()) = probe.into_parts();
+    probe.uri = absolute(probe.uri, &head.uri);
+    probe.version = head.version;
+    let own = std::mem::take(&mut probe.extensions);
+    probe.extensions = head.extensions.clone();
+    probe.extensions.extend(own);
+    let caches = probe.headers.entry(CACHE_CONTROL);
+    caches.or_insert(HeaderValue::from_static("no-cache"));
+    // To another host, credentials are for the probe's maker to give.
+    if is_same_origin(&probe.uri, &head.uri) {
+        let given = probe.headers.clone();
+        for (name, value) in &head.headers {
+            if !given.contains_key(name) && !is_left_out(name) {
+                probe.headers.append(name, value.clone());
+            }
+        }
+    }
+    Request::from_parts(probe, ())
+}
+
+fn is_left_out(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    text.starts_with("content-") || text.starts_with("if-") || LEFT_OUT.contains(name)
+}
+
+fn is_same_origin(one: &Uri, other: &Uri) -> bool {
+    let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
+    let port = |uri: &Uri| match uri.scheme_str() {
+        Some("https") => uri.port_u16().unwrap_or(443),
+        _ => uri.port_u16().unwrap_or(80),
+    };
+    one.scheme() == other.scheme() && host(one) == host(other) && port(one) == port(other)
+}
+
+/// The URI on the request's host, if it names none itself.
+fn absolute(uri: Uri, request: &Uri) -> Uri {
+    if uri.authority().is_some() {
+        return uri;
+    }
+    let mut parts = request.clone().into_parts();
+    parts.path_and_query = uri.path_and_query().cloned();
+    Uri::from_parts(parts).unwrap_or(uri)
+}
+
+/// As it may be told: without the query and the user info, where secrets stand.
+pub(super) fn tellable(uri: &Uri) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(uri.path()).ok();
+    parts.authority = uri.authority().and_then(|authority| {
+        let host = authority.as_str().rsplit('@').next()?;
+        host.parse().ok()
+    });
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
