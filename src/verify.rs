@@ -157,11 +157,14 @@ pub struct VerifyLayer {
 
 #[derive(Clone)]
 struct Settings {
-    probe: Arc<dyn Fn(&request::Parts) -> Option<Request<()>> + Send + Sync>,
+    probe: Arc<Probe>,
     method: Option<Method>,
-    same: Option<Arc<dyn Fn(&request::Parts, &response::Parts) -> bool + Send + Sync>>,
+    same: Option<Arc<Same>>,
     conflict_statuses: Vec<StatusCode>,
 }
+
+type Probe = dyn Fn(&request::Parts) -> Option<Request<()>> + Send + Sync;
+type Same = dyn Fn(&request::Parts, &response::Parts) -> bool + Send + Sync;
 
 impl VerifyLayer {
     /// Verifies PUT and DELETE, by GET on the same URI.

@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
-use tower_http_retry::{Backoff, ReplayBody, Retry, RetryLayer};
+use tower_http_retry::{Backoff, Retry, RetryLayer, VerifyLayer};
 
 type Body = Full<Bytes>;
 
@@ -22,7 +22,10 @@ struct Reading {
     failures: u32,
 }
 
-impl Service<Request<ReplayBody<Body>>> for Reading {
+impl<B> Service<Request<B>> for Reading
+where
+    B: http_body::Body<Data = Bytes>,
+{
     type Response = Response<Empty<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
@@ -31,7 +34,7 @@ impl Service<Request<ReplayBody<Body>>> for Reading {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<ReplayBody<Body>>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut body = pin!(request.into_body());
         let mut context = Context::from_waker(Waker::noop());
         while !body.is_end_stream() {
@@ -73,7 +76,11 @@ fn fresh(method: Method, headers: usize, body: Body) -> Request<Body> {
 }
 
 /// What a request allocates from call to response, over what it brings along.
-fn allocated(service: &Retry<Reading>, request: Request<Body>, status: u16) -> u64 {
+fn allocated<S>(service: &S, request: Request<Body>, status: u16) -> u64
+where
+    S: Service<Request<Body>, Response = Response<Empty<Bytes>>> + Clone,
+    S::Error: std::fmt::Debug,
+{
     let mut service = service.clone();
     let mut output = None;
     let info = measure(|| {
@@ -192,4 +199,23 @@ async fn a_retry_allocates_its_extensions_and_its_headers() {
         allocated(&service(2), headers(), 200),
         1 + (3 + 2 + 1 + 12) + (3 + 2 + 12) + 3
     );
+}
+
+#[tokio::test]
+async fn a_verify_layer_that_has_nothing_to_verify_allocates_nothing() {
+    warm_up();
+    let put = |headers| fresh(Method::PUT, headers, Body::from("an item"));
+    let verify = VerifyLayer::new();
+    // Alone, whatever the outcome.
+    for (failures, status) in [(0, 200), (1, 503)] {
+        let alone = verify.layer(Reading { failures });
+        assert_eq!(allocated(&alone, put(12), status), 0);
+    }
+    // Above the retry, and under it: what the retry allocates, and no more.
+    let above = verify.layer(service(0));
+    assert_eq!(allocated(&above, put(0), 200), 1);
+    assert_eq!(allocated(&above, put(12), 200), 2);
+    let under = RetryLayer::new().layer(verify.layer(Reading { failures: 0 }));
+    assert_eq!(allocated(&under, put(0), 200), 1);
+    assert_eq!(allocated(&under, put(12), 200), 2);
 }

@@ -1,6 +1,8 @@
 //! What the types promise, checked by the compiler.
 
 use std::fmt::Debug;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -10,7 +12,7 @@ use tower::{Layer, Service};
 use tower_http_retry::{
     Abandoned, Attempt, AttemptTimedOut, Attempts, AttemptsHandle, Backoff, BoxError, Budget,
     ByStatus, ClassifyFn, Idempotency, ReplayBody, ResponseFuture, Retry, RetryLayer,
-    RetryOverride, Verdict,
+    RetryOverride, Unverified, Verdict, Verified, Verify, VerifyFuture, VerifyLayer,
 };
 
 type Inner = BoxCloneService<Request<ReplayBody<Full<Bytes>>>, Response<Full<Bytes>>, BoxError>;
@@ -23,6 +25,33 @@ fn is_unpin<T: Unpin>() {}
 
 #[derive(Clone, Debug)]
 struct Plain;
+
+/// Its future is of this size.
+struct Large;
+
+impl<B> Service<Request<B>> for Large {
+    type Response = Response<Full<Bytes>>;
+    type Error = BoxError;
+    type Future = LargeFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> LargeFuture {
+        LargeFuture([0; 4_096])
+    }
+}
+
+struct LargeFuture(#[allow(dead_code)] [u8; 4_096]);
+
+impl Future for LargeFuture {
+    type Output = Result<Response<Full<Bytes>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Pending
+    }
+}
 
 /// `Send`, but not `Sync`.
 struct NotSync(#[allow(dead_code)] std::cell::Cell<u8>);
@@ -40,6 +69,30 @@ fn a_retry_is_clone_send_sync_and_debug_where_its_parts_are() {
     // A classifier need not be `Clone`: it is shared.
     is_clone::<Retry<Plain, ClassifyFn<NotSync>>>();
     is_debug::<RetryLayer<ClassifyFn<NotSync>>>();
+}
+
+#[test]
+fn a_verify_is_clone_send_sync_and_debug_where_its_parts_are() {
+    is_clone::<Verify<Plain>>();
+    is_send::<Verify<Plain>>();
+    is_sync::<Verify<Plain>>();
+    is_debug::<Verify<Plain>>();
+    is_clone::<VerifyLayer>();
+    is_send::<VerifyLayer>();
+    is_sync::<VerifyLayer>();
+    is_debug::<VerifyLayer>();
+    is_send::<VerifyFuture<Inner, ReplayBody<Full<Bytes>>>>();
+    is_debug::<VerifyFuture<Inner, ReplayBody<Full<Bytes>>>>();
+    is_send::<(Verified, Unverified)>();
+    is_sync::<(Verified, Unverified)>();
+}
+
+#[test]
+fn a_verify_future_is_the_inner_one_and_a_word() {
+    type Future = VerifyFuture<Large, ReplayBody<Full<Bytes>>>;
+    let inner = size_of::<<Large as Service<Request<ReplayBody<Full<Bytes>>>>>::Future>();
+    assert_eq!(inner, 4_096);
+    assert!(size_of::<Future>() <= inner + size_of::<usize>());
 }
 
 #[test]
@@ -86,11 +139,8 @@ fn nothing_need_be_static() {
         type Error = BoxError;
         type Future = std::future::Ready<Result<Self::Response, BoxError>>;
 
-        fn poll_ready(
-            &mut self,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Result<(), BoxError>> {
-            std::task::Poll::Ready(Ok(()))
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Ok(()))
         }
 
         fn call(&mut self, _: Request<ReplayBody<Full<&'a [u8]>>>) -> Self::Future {
@@ -100,7 +150,7 @@ fn nothing_need_be_static() {
 
     let text = String::from("on the stack");
     let inner = Borrowing(&text);
-    let mut service = RetryLayer::new().layer(&inner);
+    let mut service = RetryLayer::new().layer(VerifyLayer::new().layer(&inner));
     let future = service.call(Request::new(Full::new(text.as_bytes())));
     let response = tokio_test::block_on(future).unwrap();
     assert_eq!(response.into_body().into_inner(), Some(text.as_bytes()));

@@ -330,6 +330,31 @@ async fn each_retry_carries_what_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_knows_whether_any_attempt_before_may_have_been_acted_on() {
+    for (plan, expected) in [
+        ([Status(429), Status(503)], [false, true]),
+        ([Status(503), Status(429)], [true, true]),
+        (
+            [Status(429), Error(ErrorKind::ConnectionRefused)],
+            [false, false],
+        ),
+        (
+            [Status(504), Error(ErrorKind::ConnectionReset)],
+            [true, true],
+        ),
+    ] {
+        let [first, second] = plan;
+        let upstream = Upstream::new([first, second, Status(200)]);
+        let layer = exact().mark_first_attempt();
+        layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
+        let seen = upstream.seen();
+        let attempts = seen.iter().map(|seen| seen.extensions.get().unwrap());
+        let told: Vec<_> = attempts.map(Attempt::may_have_been_acted_on).collect();
+        assert_eq!(told, [&[false], &expected[..]].concat());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_attempt_carries_what_it_is_where_asked() {
     let upstream = Upstream::new([Status(503), Status(200)]);
     let layer = exact().mark_first_attempt().within(Duration::MAX);

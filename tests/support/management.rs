@@ -1,0 +1,225 @@
+//! A service whose items are created and deleted, with faults by a plan.
+
+// Each test file is a crate of its own and uses what it needs.
+#![allow(dead_code)]
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use tower::Service;
+use tower_http_retry::BoxError;
+
+use super::body::{Does, Source, data};
+
+pub type Body = BoxBody<Bytes, BoxError>;
+
+/// The name of the item that a request is about: in its extensions for a POST, else its path's end.
+#[derive(Clone, Copy, Debug)]
+pub struct Name(pub &'static str);
+
+/// What goes wrong with one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Nothing,
+    /// What is asked is done, and then it fails so.
+    Done(Failure),
+    /// Nothing is done, and it fails so.
+    Undone(Failure),
+    /// There is no answer; what is asked is done after so long.
+    Late(Duration),
+    /// Before it is done, what it asks is done by another call that still ran.
+    Overtaken,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    Error(ErrorKind),
+    Status(u16),
+    /// The head of the answer comes, and a part of its body.
+    Body,
+}
+
+/// One call as the service saw it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub method: Method,
+    pub uri: String,
+    pub headers: HeaderMap,
+}
+
+#[derive(Clone)]
+pub struct Management {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    unique_names: bool,
+    items: Mutex<Vec<String>>,
+    plan: Mutex<VecDeque<Fault>>,
+    seen: Mutex<Vec<Seen>>,
+}
+
+impl Management {
+    /// Follows the plan call by call, whatever is called; after that, nothing goes wrong.
+    pub fn new(plan: &[Fault]) -> Self {
+        Self::with(true, plan)
+    }
+
+    /// POST creates as many items of one name as it is asked to.
+    pub fn with_duplicates(plan: &[Fault]) -> Self {
+        Self::with(false, plan)
+    }
+
+    fn with(unique_names: bool, plan: &[Fault]) -> Self {
+        let shared = Shared {
+            unique_names,
+            items: Mutex::default(),
+            plan: Mutex::new(plan.iter().copied().collect()),
+            seen: Mutex::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    pub fn holding(self, name: &str) -> Self {
+        self.shared.items.lock().unwrap().push(name.to_owned());
+        self
+    }
+
+    pub fn items(&self) -> Vec<String> {
+        self.shared.items.lock().unwrap().clone()
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// What was called, as in `GET /items/a`.
+    pub fn calls(&self) -> Vec<String> {
+        let seen = self.seen();
+        let call = |seen: &Seen| format!("{} {}", seen.method, seen.uri);
+        seen.iter().map(call).collect()
+    }
+
+    pub fn operations(&self) -> usize {
+        self.seen().len() - self.probes()
+    }
+
+    pub fn probes(&self) -> usize {
+        let seen = self.seen();
+        let probes = seen.iter().filter(|seen| seen.method.is_safe());
+        probes.count()
+    }
+}
+
+impl<B> Service<Request<B>> for Management {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let head = request.into_parts().0;
+        let name = match head.extensions.get() {
+            Some(Name(name)) => (*name).to_owned(),
+            None => head.uri.path().rsplit('/').next().unwrap().to_owned(),
+        };
+        self.shared.seen.lock().unwrap().push(Seen {
+            method: head.method.clone(),
+            uri: head.uri.path_and_query().unwrap().to_string(),
+            headers: head.headers,
+        });
+        let fault = self.shared.plan.lock().unwrap().pop_front();
+        let answer = self.shared.clone().answer(head.method, name, fault);
+        Box::pin(async move {
+            match answer {
+                Some(answer) => answer,
+                None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+impl Shared {
+    /// The work is done when it is asked for: to drop the future takes nothing back.
+    fn answer(
+        self: Arc<Self>,
+        method: Method,
+        name: String,
+        fault: Option<Fault>,
+    ) -> Option<Result<Response<Body>, BoxError>> {
+        Some(match fault {
+            None | Some(Fault::Nothing) => Ok(self.act(&method, &name)),
+            Some(Fault::Done(failure)) => fail(failure, self.act(&method, &name)),
+            Some(Fault::Undone(failure)) => fail(failure, response(200, "")),
+            Some(Fault::Overtaken) => {
+                self.act(&method, &name);
+                Ok(self.act(&method, &name))
+            }
+            Some(Fault::Late(after)) => {
+                tokio::spawn(async move {
+                    tokio::time::sleep(after).await;
+                    self.act(&method, &name);
+                });
+                return None;
+            }
+        })
+    }
+
+    fn act(&self, method: &Method, name: &str) -> Response<Body> {
+        let mut items = self.items.lock().unwrap();
+        let held = items.iter().position(|item| item == name);
+        match (method.as_str(), held) {
+            ("GET", Some(_)) => response(200, "the item"),
+            ("HEAD", Some(_)) => {
+                let mut response = response(200, "");
+                response.headers_mut().insert("content-length", 8.into());
+                response
+            }
+            ("GET" | "HEAD" | "DELETE", None) => response(404, "no such item"),
+            ("PUT", Some(_)) => response(409, "the item exists"),
+            ("POST", Some(_)) if self.unique_names => response(409, "the item exists"),
+            ("POST" | "PUT", _) => {
+                items.push(name.to_owned());
+                response(201, "made by the operation")
+            }
+            ("DELETE", Some(index)) => {
+                items.remove(index);
+                response(204, "")
+            }
+            other => panic!("called with {other:?}"),
+        }
+    }
+}
+
+fn fail(failure: Failure, answer: Response<Body>) -> Result<Response<Body>, BoxError> {
+    match failure {
+        Failure::Error(kind) => Err(io::Error::from(kind).into()),
+        Failure::Status(status) => Ok(response(status, "what went wrong")),
+        Failure::Body => {
+            let half = Source::streamed([data("half of"), Does::Fail]);
+            Ok(answer.map(|_| half.map_err(BoxError::from).boxed()))
+        }
+    }
+}
+
+pub fn response(status: u16, body: &'static str) -> Response<Body> {
+    let body = Full::from(body).map_err(BoxError::from).boxed();
+    let response = Response::builder()
+        .status(status)
+        .header("x-from", "service");
+    response.body(body).unwrap()
+}

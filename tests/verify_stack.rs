@@ -1,0 +1,407 @@
+//! A verify layer in its stack: what passes through, what a probe is made of, and the layers around.
+
+mod support;
+
+use std::io::ErrorKind::ConnectionRefused;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt, Full};
+use support::management::Failure::{Error, Status};
+use support::management::Fault::{self, Done, Nothing, Undone};
+use support::management::{Body, Management, response};
+use tokio::time::Instant;
+use tower::limit::ConcurrencyLimitLayer;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_http::map_request_body::MapRequestBodyLayer;
+use tower_http_retry::{
+    Attempt, Attempts, Backoff, BoxError, Jitter, ReplayBody, RetryLayer, Verified, VerifyLayer,
+};
+
+const ITEM: &str = "http://service.test/items/a?version=2";
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn retry() -> RetryLayer {
+    RetryLayer::new().backoff(Backoff::fixed(secs(1)).jitter(Jitter::None))
+}
+
+fn request(method: Method) -> Request<Full<Bytes>> {
+    let request = Request::builder().method(method).uri(ITEM);
+    let request = request.header("authorization", "Bearer 1");
+    request.body(Full::from("an item")).unwrap()
+}
+
+async fn read(body: Body) -> String {
+    let body = body.collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_it_what_was_done_is_done_again() {
+    let service = Management::new(&[Done(Status(500))]);
+    let client = retry().layer(service.clone());
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(service.items(), ["a"]);
+
+    let service = Management::new(&[Done(Status(500))]).holding("a");
+    let client = retry().layer(service.clone());
+    let response = client.oneshot(request(Method::DELETE)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert_eq!(service.items(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn methods_that_neither_create_nor_delete_pass_through() {
+    for method in [Method::GET, Method::HEAD] {
+        let service = Management::new(&[Undone(Status(500))]);
+        let client = retry().layer(VerifyLayer::new().layer(service.clone()));
+        let response = client.oneshot(request(method.clone())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        let call = format!("{method} /items/a?version=2");
+        assert_eq!(service.calls(), [call.clone(), call]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_that_changes_an_item_passes_through() {
+    let service = Management::new(&[Undone(Status(500))]).holding("a");
+    let client = retry().layer(VerifyLayer::new().layer(service.clone()));
+    let mut change = request(Method::PUT);
+    let tag = http::HeaderValue::from_static("\"1\"");
+    change.headers_mut().insert("if-match", tag);
+    let response = client.oneshot(change).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(service.calls(), ["PUT /items/a?version=2"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_a_probe_passes_through() {
+    let service = Management::new(&[Done(Status(500))]);
+    let client = retry().layer(VerifyLayer::new().probe(|_| None).layer(service.clone()));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(service.calls(), ["PUT /items/a?version=2"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_is_not_sent_again_because_it_would_be_verified() {
+    let service = Management::new(&[Undone(Status(500))]);
+    let verify = VerifyLayer::new().probe(|head| Request::get(&head.uri).body(()).ok());
+    let client = retry().layer(verify.layer(service.clone()));
+    let response = client.oneshot(request(Method::POST)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(service.calls(), ["POST /items/a?version=2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn alone_it_passes_everything_through() {
+    for (fault, status) in [(Nothing, 201), (Done(Status(500)), 500)] {
+        let service = Management::new(&[fault]);
+        let client = VerifyLayer::new().layer(service.clone());
+        let response = client.oneshot(request(Method::PUT)).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert!(response.extensions().get::<Verified>().is_none());
+        assert_eq!(service.calls(), ["PUT /items/a?version=2"]);
+    }
+    let service = Management::new(&[Undone(Error(ConnectionRefused))]);
+    let client = VerifyLayer::new().layer(service);
+    let error = client.oneshot(request(Method::PUT)).await.unwrap_err();
+    assert!(error.is::<std::io::Error>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn above_the_retry_it_passes_everything_through() {
+    let service = Management::new(&[Done(Status(500))]);
+    let client = VerifyLayer::new().layer(retry().layer(service.clone()));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(read(response.into_body()).await, "the item exists");
+    assert_eq!(service.calls(), ["PUT /items/a?version=2"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_attempt_that_is_marked_passes_through() {
+    let service = Management::new(&[]);
+    let retry = retry().mark_first_attempt();
+    let client = retry.layer(VerifyLayer::new().layer(service.clone()));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(service.calls(), ["PUT /items/a?version=2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_probe_is_a_get_on_the_same_uri_with_the_requests_headers() {
+    let service = Management::new(&[Undone(Status(500))]);
+    let client = retry().layer(VerifyLayer::new().layer(service.clone()));
+    let mut create = request(Method::PUT);
+    let headers = create.headers_mut();
+    headers.insert("content-type", "text/plain".parse().unwrap());
+    headers.insert("if-none-match", "*".parse().unwrap());
+    let response = client.oneshot(create).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    let put = "PUT /items/a?version=2";
+    assert_eq!(service.calls(), [put, "GET /items/a?version=2", put]);
+    let has = |headers: &HeaderMap, names: [&str; 3]| names.map(|name| headers.contains_key(name));
+    let names = ["authorization", "content-type", "if-none-match"];
+    let seen = service.seen();
+    assert_eq!(has(&seen[1].headers, names), [true, false, false]);
+    assert_eq!(has(&seen[2].headers, names), [true, true, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_to_a_head_tells_no_length_of_a_content_it_has_not() {
+    let service = Management::new(&[Done(Status(500))]);
+    let verify = VerifyLayer::new().method(Method::HEAD);
+    let client = retry().layer(verify.layer(service.clone()));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(service.calls()[1], "HEAD /items/a?version=2");
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(response.headers()["x-from"], "service");
+    assert!(!response.headers().contains_key("content-length"));
+    assert_eq!(read(response.into_body()).await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_method_is_that_of_a_probe_of_ones_own_too() {
+    let service = Management::new(&[Done(Status(500))]);
+    let verify = VerifyLayer::new()
+        .method(Method::HEAD)
+        .probe(|_| Request::get("/other/a").body(()).ok());
+    let client = retry().layer(verify.layer(service.clone()));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(service.calls()[1], "HEAD /other/a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_of_a_delete_has_no_headers_and_no_content() {
+    let service = Management::new(&[Done(Status(500))]).holding("a");
+    let client = retry().layer(VerifyLayer::new().layer(service));
+    let response = client.oneshot(request(Method::DELETE)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(response.extensions().get(), Some(&Verified::Deleted));
+    assert!(response.headers().is_empty());
+    assert!(response.body().is_end_stream());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_call_has_the_attempts_extensions() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let service = Management::new(&[Undone(Status(500))]);
+    let count = |request: Request<ReplayBody<Full<Bytes>>>| {
+        let attempt = request.extensions().get::<Attempt>();
+        if attempt.is_some_and(|attempt| attempt.number() == 2) {
+            seen.fetch_add(1, Ordering::Relaxed);
+        }
+        request
+    };
+    let client = ServiceBuilder::new()
+        .layer(retry())
+        .layer(VerifyLayer::new())
+        .map_request(count)
+        .service(service);
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(
+        seen.load(Ordering::Relaxed),
+        2,
+        "the probe and the operation"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_body_is_sent_whole_after_the_probe_and_converted_under_the_retry() {
+    let bodies = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let kept = bodies.clone();
+    let service = service_fn(move |request: Request<axum::body::Body>| {
+        let kept = kept.clone();
+        async move {
+            let method = request.method().clone();
+            let body = request.into_body().collect().await?.to_bytes();
+            let mut kept = kept.lock().unwrap();
+            kept.push((method.clone(), body));
+            let status = match (method, kept.len()) {
+                (_, 1) => 500,
+                (Method::GET, _) => 404,
+                _ => 201,
+            };
+            Ok::<_, BoxError>(response(status, ""))
+        }
+    });
+    let client = ServiceBuilder::new()
+        .layer(retry())
+        .layer(MapRequestBodyLayer::new(axum::body::Body::new))
+        .layer(VerifyLayer::new())
+        .service(service);
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    let item = Bytes::from("an item");
+    let expected = [
+        (Method::PUT, item.clone()),
+        (Method::GET, Bytes::new()),
+        (Method::PUT, item),
+    ];
+    assert_eq!(*bodies.lock().unwrap(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_permit_and_one_slot_are_enough() {
+    let plan = [Undone(Status(500)), Nothing, Fault::Overtaken];
+    let service = Management::new(&plan);
+    let client = ServiceBuilder::new()
+        .layer(retry())
+        .layer(VerifyLayer::new())
+        .layer(ConcurrencyLimitLayer::new(1))
+        .service(service.clone());
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.extensions().get(), Some(&Verified::Created));
+    assert_eq!(service.calls().len(), 4);
+
+    let service = Management::new(&plan);
+    let client = ServiceBuilder::new()
+        .layer(retry())
+        .layer(VerifyLayer::new())
+        .buffer(1)
+        .service(service.clone());
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.extensions().get(), Some(&Verified::Created));
+    assert_eq!(service.calls().len(), 4);
+}
+
+/// Fails to become ready once it was called so often.
+#[derive(Clone)]
+struct Failing {
+    service: Management,
+    calls: usize,
+}
+
+impl<B> Service<Request<B>> for Failing {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = <Management as Service<Request<B>>>::Future;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(match self.service.calls().len() < self.calls {
+            true => Ok(()),
+            false => Err("closed".into()),
+        })
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.service.call(request)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_fails_to_become_ready_is_the_end() {
+    // After the probe, and after the conflict.
+    for calls in [2, 3] {
+        let service = Management::new(&[Undone(Status(500)), Nothing, Fault::Overtaken]);
+        let failing = Failing {
+            service: service.clone(),
+            calls,
+        };
+        let client = retry().layer(VerifyLayer::new().layer(failing));
+        let error = client.oneshot(request(Method::PUT)).await.unwrap_err();
+        assert_eq!(error.to_string(), "closed");
+        assert_eq!(service.calls().len(), calls);
+    }
+}
+
+/// Gives a frame, and no end.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_404_whose_body_never_ends_delays_it_by_a_second() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    for (method, status, expected) in [(Method::PUT, 201, 3), (Method::DELETE, 204, 2)] {
+        calls.store(0, Ordering::Relaxed);
+        let service = service_fn(|request: Request<ReplayBody<Full<Bytes>>>| {
+            let count = calls.fetch_add(1, Ordering::Relaxed);
+            let answer = match *request.method() {
+                Method::GET => response(404, "").map(|_| Endless.boxed()),
+                _ if count == 0 => response(500, ""),
+                _ => response(201, ""),
+            };
+            async move { Ok::<_, BoxError>(answer) }
+        });
+        let client = retry().layer(VerifyLayer::new().layer(service));
+        let start = Instant::now();
+        let response = client.oneshot(request(method)).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(start.elapsed(), secs(1 + 1));
+        assert_eq!(calls.load(Ordering::Relaxed), expected);
+    }
+}
+
+/// Takes a second for each call.
+#[derive(Clone)]
+struct Slow(Management);
+
+impl<B> Service<Request<B>> for Slow {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            tokio::time::sleep(secs(1)).await;
+            answer.await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_at_any_point_it_sends_nothing_more() {
+    // The first attempt, its wait, the probe, the second attempt, and the second probe.
+    let plan = [Undone(Status(500)), Nothing, Fault::Overtaken];
+    for (millis, calls) in [(500, 1), (1_500, 1), (2_500, 2), (3_500, 3), (4_500, 4)] {
+        let service = Management::new(&plan);
+        let client = retry().layer(VerifyLayer::new().layer(Slow(service.clone())));
+        let request = client.oneshot(request(Method::PUT));
+        let dropped = tokio::time::timeout(Duration::from_millis(millis), request).await;
+        assert!(dropped.is_err(), "it ended");
+        tokio::time::sleep(secs(3_600)).await;
+        assert_eq!(service.calls().len(), calls);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempts_time_out_includes_its_probe() {
+    let service = Management::new(&[Undone(Status(500))]);
+    let layer = retry().attempt_timeout(Duration::from_millis(1_500));
+    let client = layer.layer(VerifyLayer::new().layer(Slow(service.clone())));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    // The second attempt asks for a second, and has half a second left for the operation.
+    assert_eq!(response.extensions().get(), Some(&Verified::Created));
+    assert_eq!(response.extensions().get::<Attempts>().unwrap().count, 3);
+    let (put, get) = ("PUT /items/a?version=2", "GET /items/a?version=2");
+    assert_eq!(service.calls(), [put, get, put, get]);
+}
