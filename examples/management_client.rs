@@ -1,0 +1,221 @@
+//! Creates and deletes items at a management service that does what it is asked and then loses the
+//! answer: `cargo run --example management_client`.
+//!
+//! The service is a part of this program and listens on 127.0.0.1. A client sends it the same
+//! requests twice, each time with the same faults and from an empty start: first with a retry
+//! alone, then with a [`VerifyLayer`] under the retry, which asks whether an item exists before it
+//! is created or deleted again, as the third of Microsoft's retry guidelines says. What the service
+//! saw is printed by its own clock, and below it what the caller got. Takes about a second.
+//!
+//! Exit status: 0 if the retry alone does the harm that it is known for, and the verification
+//! prevents all of it; else 1.
+//!
+//! [`VerifyLayer`]: tower_http_retry::VerifyLayer
+
+use std::borrow::Borrow;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode, Uri};
+use tower::ServiceExt;
+use tower_http_retry::{BoxError, Verified};
+
+// Beside this file, each of them would be an example of its own.
+#[path = "management_client/client.rs"]
+mod client;
+#[path = "management_client/collection.rs"]
+mod collection;
+#[path = "management_client/service.rs"]
+mod service;
+
+use client::{Client, Operation};
+use service::{Fault, ManagementService, RELYING_PARTIES, RULES};
+
+/// One request: what befalls it, and what is to come of it.
+struct Case {
+    operation: Operation,
+    /// What becomes of its attempts, one after the other; those after them are well.
+    faults: &'static [Fault],
+    /// What the caller is told if the operation is repeated blindly.
+    blindly: StatusCode,
+    /// What a probe finds out; none if it is the operation itself that is answered in the end.
+    verified: Option<Verified>,
+}
+
+/// All of them are done once, and so should be told as a success.
+const PLAN: [Case; 6] = [
+    // A first attempt is not verified.
+    Case {
+        operation: Operation::new(Method::PUT, RELYING_PARTIES, "legacy"),
+        faults: &[],
+        blindly: StatusCode::CREATED,
+        verified: None,
+    },
+    Case {
+        operation: Operation::new(Method::POST, RELYING_PARTIES, "payroll"),
+        faults: &[Fault::DoneThenKilled],
+        blindly: StatusCode::CONFLICT,
+        verified: Some(Verified::Created),
+    },
+    // The worst: nobody is told that there are two of it.
+    Case {
+        operation: Operation::new(Method::POST, RULES, "allow-finance"),
+        faults: &[Fault::DoneThenKilled],
+        blindly: StatusCode::CREATED,
+        verified: Some(Verified::Created),
+    },
+    Case {
+        operation: Operation::new(Method::PUT, RELYING_PARTIES, "billing"),
+        faults: &[Fault::DoneThenFailed],
+        blindly: StatusCode::CONFLICT,
+        verified: Some(Verified::Created),
+    },
+    // Not done before: a probe must not keep it from being done.
+    Case {
+        operation: Operation::new(Method::POST, RULES, "deny-guests"),
+        faults: &[Fault::NotDone],
+        blindly: StatusCode::CREATED,
+        verified: None,
+    },
+    Case {
+        operation: Operation::new(Method::DELETE, RELYING_PARTIES, "legacy"),
+        faults: &[Fault::NotDone, Fault::DoneThenKilled],
+        blindly: StatusCode::NOT_FOUND,
+        verified: Some(Verified::Deleted),
+    },
+];
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(io::stderr(), "management_client: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), BoxError> {
+    say("Without VerifyLayer:");
+    let blind = Run::start(client::with_retries(None)).await?;
+    blind.go_through(|case| (case.blindly, None)).await?;
+    blind.expect_items(RELYING_PARTIES, &["billing", "payroll"])?;
+    blind.expect_items(RULES, &["allow-finance", "allow-finance", "deny-guests"])?;
+
+    say("\nWith VerifyLayer:");
+    let verified = Run::start(client::with_retries(Some(client::verification()))).await?;
+    verified
+        .go_through(|case| (case.operation.success(), case.verified))
+        .await?;
+    verified.expect_items(RELYING_PARTIES, &["billing", "payroll"])?;
+    verified.expect_items(RULES, &["allow-finance", "deny-guests"])
+}
+
+/// A client, and a service of its own.
+struct Run {
+    service: ManagementService,
+    uri: Uri,
+    client: Client,
+}
+
+/// What the caller is to be told.
+type Answer = (StatusCode, Option<Verified>);
+
+impl Run {
+    async fn start(client: Client) -> Result<Self, BoxError> {
+        let service = ManagementService::new();
+        let uri = service.listen().await?;
+        Ok(Self {
+            service,
+            uri,
+            client,
+        })
+    }
+
+    /// Sends each request of the plan, and checks what the caller is told of it.
+    async fn go_through(&self, expected: impl Fn(&Case) -> Answer) -> Result<(), BoxError> {
+        let mut failures = 0;
+        for case in &PLAN {
+            let response = self.send(case).await?;
+            expect(case, &response, expected(case))?;
+            if !response.status().is_success() {
+                failures += 1;
+            }
+        }
+        let count = PLAN.len();
+        say(&format!(
+            "\n  The caller is told that {failures} of {count} failed."
+        ));
+        Ok(())
+    }
+
+    /// Sends one request, and prints what both sides see of it.
+    async fn send(&self, case: &Case) -> Result<Response<Bytes>, BoxError> {
+        let operation = &case.operation;
+        say(&format!("\n  {operation}"));
+        self.service.plan(case.faults);
+        let request = operation.request(&self.uri)?;
+        let outcome = self.client.clone().oneshot(request).await;
+        for seen in self.service.take_seen() {
+            say(&format!("    {seen}"));
+        }
+        let response = outcome.map_err(|error| format!("{operation}: {error}"))?;
+        let told = told(&response);
+        say(&format!("    the caller gets {told}"));
+        Ok(response)
+    }
+
+    /// The service's own count.
+    fn expect_items(&self, collection: &str, expected: &[&str]) -> Result<(), BoxError> {
+        let names = self.service.names(collection);
+        let items = list(collection, &names);
+        say(&format!("  The service has {items}."));
+        match names == expected {
+            true => Ok(()),
+            false => {
+                let items = list(collection, expected);
+                Err(format!("expected: the service has {items}").into())
+            }
+        }
+    }
+}
+
+fn list<N: Borrow<str>>(collection: &str, names: &[N]) -> String {
+    format!("{} in {collection}: {}", names.len(), names.join(", "))
+}
+
+/// What the caller knows in the end.
+fn told(response: &Response<Bytes>) -> String {
+    let verified = match response.extensions().get::<Verified>() {
+        Some(verified) => format!(", Verified::{verified:?}"),
+        None => String::new(),
+    };
+    let body = String::from_utf8_lossy(response.body());
+    let status = response.status();
+    format!("{status}{verified} {body}").trim_end().to_owned()
+}
+
+fn expect(
+    case: &Case,
+    response: &Response<Bytes>,
+    (status, verified): Answer,
+) -> Result<(), BoxError> {
+    let found = response.extensions().get::<Verified>().copied();
+    if (response.status(), found) == (status, verified) {
+        return Ok(());
+    }
+    let operation = &case.operation;
+    let verified = match verified {
+        Some(verified) => format!("Verified::{verified:?}"),
+        None => "no Verified".to_owned(),
+    };
+    Err(format!("expected: {operation} is answered {status}, with {verified}").into())
+}
+
+/// Prints a line; a reader that has gone away, as `head` does, is no reason to panic.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
