@@ -52,6 +52,9 @@
 //!    attempt. Dropping it stops everything.
 //! 5. Each step is told as an [`Event`].
 //!
+//! A [`VerifyLayer`] under the retry asks whether a create or a delete was done, before it is done
+//! again.
+//!
 //! Stopping hands over the last outcome itself: the last response, whole, or the last error,
 //! unwrapped.
 //!

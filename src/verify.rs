@@ -182,8 +182,10 @@ impl VerifyLayer {
     /// What makes the probe of a POST, PUT or DELETE from the request's head; none for a request
     /// that is not to be verified. It replaces the default for PUT and DELETE.
     ///
-    /// A probe must be answered 404 or 410 where there is no such item. A search that answers 200
-    /// with an empty list does not tell: bodies are not read to decide.
+    /// A probe must be answered 404 or 410 where there is no such item. The collection that a POST
+    /// goes to, or a search that answers 200 with an empty list, does not tell: bodies are not read
+    /// to decide, and a create that was not done would be taken for done. The body that the caller
+    /// gets is the one that the probe is answered with.
     ///
     /// What is left to the request: the host, where the probe's URI names none; the version of
     /// HTTP; the extensions; and the headers that the probe does not have, but for those about

@@ -15,7 +15,7 @@ use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, Full};
 use support::management::Failure::{Error, Status};
 use support::management::Fault::{self, Done, Nothing, Undone};
-use support::management::{Body, Management, response};
+use support::management::{Body, Management, Name, response};
 use tokio::time::Instant;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
@@ -181,6 +181,47 @@ async fn the_method_is_that_of_a_probe_of_ones_own_too() {
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
     assert_eq!(service.calls()[1], "HEAD /other/a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_was_found_elsewhere_has_its_location() {
+    for (probe, location) in [
+        (ITEM, None),
+        ("/items/b?key=1", Some("http://service.test/items/b?key=1")),
+        ("http://user@other.test/", Some("http://other.test/")),
+    ] {
+        let service = Management::new(&[Undone(Status(500))]).holding("a");
+        let verify = VerifyLayer::new().probe(move |_| {
+            let named = Request::get(probe).extension(Name("a"));
+            named.body(()).ok()
+        });
+        let client = retry().layer(verify.layer(service));
+        let response = client.oneshot(request(Method::PUT)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::CREATED);
+        let told = response.headers().get("location");
+        assert_eq!(told.map(|uri| uri.to_str().unwrap()), location);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_location_of_the_probes_answer_stands() {
+    let service = service_fn(|request: Request<ReplayBody<Full<Bytes>>>| async move {
+        let status = if request.method() == Method::GET {
+            200
+        } else {
+            500
+        };
+        let mut response = response(status, "");
+        response
+            .headers_mut()
+            .insert("location", "/items/7".parse().unwrap());
+        Ok::<_, BoxError>(response)
+    });
+    let verify = VerifyLayer::new().probe(|_| Request::get("/other").body(()).ok());
+    let client = retry().layer(verify.layer(service));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(response.headers()["location"], "/items/7");
 }
 
 #[tokio::test(start_paused = true)]

@@ -79,8 +79,13 @@ fn absolute(uri: Uri, request: &Uri) -> Uri {
 
 /// As it may be told: without the query and the user info, where secrets stand.
 pub(super) fn tellable(uri: &Uri) -> Uri {
-    let mut parts = uri.clone().into_parts();
+    let mut parts = without_user_info(uri).into_parts();
     parts.path_and_query = PathAndQuery::try_from(uri.path()).ok();
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+pub(super) fn without_user_info(uri: &Uri) -> Uri {
+    let mut parts = uri.clone().into_parts();
     parts.authority = uri.authority().and_then(|authority| {
         let host = authority.as_str().rsplit('@').next()?;
         host.parse().ok()

@@ -175,7 +175,7 @@ where
                 return Some(Err(Unverified::new(this.probe, head).into()));
             }
         };
-        verified.mark(&mut head, this.head);
+        verified.mark(&mut head, this.head, this.probe);
         let response = Response::from_parts(head, body);
         if verified == Verified::Deleted {
             this.step.set(Step::draining(response, Next::Answer));
