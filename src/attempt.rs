@@ -9,7 +9,8 @@ use crate::classify::Class;
 /// signing anew, asking before doing again).
 ///
 /// The first attempt carries none, so that a request which succeeds at once costs no allocation
-/// for it; [`RetryLayer::mark_first_attempt`] puts it there, too.
+/// for it; [`RetryLayer::mark_first_attempt`] puts it there, too. So does a retry above this one,
+/// after an attempt that the server may have acted on.
 ///
 /// # Example
 ///
@@ -47,7 +48,8 @@ impl Attempt {
     }
 
     /// Whether the server may have acted on the request already: the class of an outcome before
-    /// this attempt, not only of the [`previous`](Self::previous) one, was [`Class::Transient`].
+    /// this attempt, not only of the [`previous`](Self::previous) one, was [`Class::Transient`];
+    /// here, or in a retry above this one.
     pub fn may_have_been_acted_on(&self) -> bool {
         self.may_have_been_acted_on
     }

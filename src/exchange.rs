@@ -52,8 +52,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         if let Some(name) = &policy.settings.attempt_header {
             head.headers.remove(name);
         }
-        // What a retry above this one left: the first attempt carries none.
-        head.extensions.remove::<Attempt>();
+        // What a retry above this one left; it may know of attempts before the first one here.
+        let above = head.extensions.remove::<Attempt>();
+        let acted_on_above = above.is_some_and(|above| above.may_have_been_acted_on);
         let handle = head.extensions.remove();
         let mut replays = Replays::new(body, policy.settings.max_replay_bytes);
         let first = replays.next();
@@ -69,13 +70,13 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             wait: Duration::ZERO,
             waited: Duration::ZERO,
             previous: None,
-            may_have_been_acted_on: false,
+            may_have_been_acted_on: acted_on_above,
             paid_for: Failure::Quick,
             sent_at_once: false,
             jitter: None,
             handle,
         };
-        if exchange.policy.settings.marks_first_attempt {
+        if exchange.policy.settings.marks_first_attempt || acted_on_above {
             head.extensions.insert(exchange.attempt());
         }
         exchange.sending();

@@ -37,16 +37,11 @@ impl<T: Body> Leftover<T> {
         let mut this = self.project();
         while *this.room > 0 {
             let Some(Ok(frame)) = ready!(this.response.as_mut().poll_frame(cx)) else {
-                *this.room = 0;
-                break;
+                return Poll::Ready(());
             };
             let size = frame.data_ref().map_or(0, Buf::remaining);
             *this.room = this.room.saturating_sub(size.max(DRAINED_FRAME));
         }
         Poll::Ready(())
-    }
-
-    pub(crate) fn into_response(self) -> T {
-        self.response
     }
 }

@@ -109,7 +109,7 @@ pub use idempotency::Idempotency;
 pub use layer::RetryLayer;
 pub use retry_override::RetryOverride;
 pub use service::Retry;
-pub use verify::{Unverified, Verified, Verify, VerifyFuture, VerifyLayer};
+pub use verify::{Unverified, Verified, Verify, VerifyBody, VerifyFuture, VerifyLayer};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

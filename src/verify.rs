@@ -4,6 +4,7 @@ use std::sync::Arc;
 use http::{Method, Request, StatusCode, request, response};
 use tower::Layer;
 
+mod body;
 mod finding;
 mod future;
 mod probe;
@@ -12,6 +13,7 @@ mod unverified;
 mod verified;
 mod verifying;
 
+pub use body::VerifyBody;
 pub use future::VerifyFuture;
 pub use service::Verify;
 pub use unverified::Unverified;
@@ -34,23 +36,28 @@ use finding::{Finding, Operation};
 /// |---|---|---|
 /// | 2xx | done: 201, with the probe's response; or a conflict, see [`same`](Self::same) | it is sent |
 /// | 404, 410 | it is sent | done: 204 |
-/// | 408, 421, 425, 429, 5xx; an error | handed up: the retry backs off, and asks anew | the same |
+/// | 408, 421, 425, 429, 5xx; an error | handed up: where the retry takes it for passing, it backs off and asks anew | the same |
 /// | anything else | the error [`Unverified`], which is permanent | the same |
 ///
-/// An answer that was made so carries [`Verified`] as an extension. Where the operation is sent and
-/// answered with a [conflict](Self::conflict_statuses), the item is asked for once more before that
-/// is handed up as a failure.
+/// A response that comes of a probe carries [`Verified`] as an extension. Where the operation is
+/// sent and answered with a [conflict](Self::conflict_statuses), the item is asked for once more
+/// before that is handed up as a failure. (To free its connection meanwhile, the conflict is read
+/// first. One that is longer than 64 KiB, or takes longer than a second, is handed up at once.)
 ///
 /// All else passes through as it is: first attempts, retries after a refusal (nobody acted on
-/// those), other methods, a PUT with `If-Match` (it changes an item: that the item exists says
-/// nothing), and requests that the probe's maker has no probe for.
+/// those), other methods, and requests that the probe's maker has no probe for; and a PUT that
+/// changes an item, of which it says nothing that the item exists: one with `If-Match`,
+/// `If-Unmodified-Since`, `Content-Range`, or `If-None-Match` other than `*`.
+///
+/// Only what is sent again is verified. What the retry hands over after its last attempt, or
+/// because the body cannot be replayed, is as the service answered it.
 ///
 /// | setter | default |
 /// |---|---|
 /// | [`probe`](Self::probe) | GET on the same URI, for PUT and DELETE; nothing for POST |
 /// | [`method`](Self::method) | as the probe says |
 /// | [`same`](Self::same) | any item is the one |
-/// | [`conflict_statuses`](Self::conflict_statuses) | 409, 412; for deletes 404, 410 |
+/// | [`conflict_statuses`](Self::conflict_statuses) | 409, 412; for deletes 404, 410, 412 |
 ///
 /// # Example
 ///
@@ -58,16 +65,16 @@ use finding::{Finding, Operation};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// use std::sync::Mutex;
-/// use http::{Method, Request, Response, StatusCode};
+/// use http::{Method, Request, Response, StatusCode, Uri};
 /// use http_body_util::Empty;
 /// use tower::{ServiceBuilder, ServiceExt};
 /// use tower_http_retry::{
 ///     Attempts, BoxError, ReplayBody, RetryLayer, RetryOverride, Verified, VerifyLayer,
 /// };
 ///
-/// /// What a POST creates: known to the caller, and so to the probe.
+/// /// Where that is which a POST creates: known to the caller, and so to the probe.
 /// #[derive(Clone)]
-/// struct Name(&'static str);
+/// struct Item(Uri);
 ///
 /// // A service that does what it is asked, and then fails to say so.
 /// type Body = Empty<bytes::Bytes>;
@@ -76,10 +83,10 @@ use finding::{Finding, Operation};
 ///     let mut items = items.lock().unwrap();
 ///     let status = match *request.method() {
 ///         Method::POST => {
-///             items.push(request.extensions().get::<Name>().unwrap().0.to_owned());
+///             items.push(request.extensions().get::<Item>().unwrap().0.clone());
 ///             StatusCode::INTERNAL_SERVER_ERROR
 ///         }
-///         _ if items.iter().any(|name| request.uri().path().ends_with(name)) => StatusCode::OK,
+///         _ if items.contains(request.uri()) => StatusCode::OK,
 ///         _ => StatusCode::NOT_FOUND,
 ///     };
 ///     let response = Response::builder().status(status).body(Body::new());
@@ -88,10 +95,10 @@ use finding::{Finding, Operation};
 ///
 /// let verify = VerifyLayer::new().probe(|head| match head.method {
 ///     Method::POST => {
-///         let Name(name) = head.extensions.get()?;
-///         Request::get(format!("/items/{name}")).body(()).ok()
+///         let Item(uri) = head.extensions.get()?;
+///         Request::get(uri).body(()).ok()
 ///     }
-///     _ => Request::get(head.uri.clone()).body(()).ok(),
+///     _ => Request::get(&head.uri).body(()).ok(),
 /// });
 /// let client = ServiceBuilder::new()
 ///     .layer(RetryLayer::new())
@@ -99,8 +106,9 @@ use finding::{Finding, Operation};
 ///     .service_fn(service);
 ///
 /// // A POST is sent again only where it says that it may be.
+/// let item = Uri::from_static("http://service.test/items/alpha");
 /// let create = Request::post("http://service.test/items")
-///     .extension(Name("alpha"))
+///     .extension(Item(item.clone()))
 ///     .extension(RetryOverride::new().repeatable(true))
 ///     .body(Body::new())
 ///     .unwrap();
@@ -108,7 +116,7 @@ use finding::{Finding, Operation};
 /// assert_eq!(response.status(), StatusCode::CREATED);
 /// assert_eq!(response.extensions().get(), Some(&Verified::Created));
 /// assert_eq!(response.extensions().get::<Attempts>().unwrap().count, 2);
-/// assert_eq!(*items.lock().unwrap(), ["alpha"]);
+/// assert_eq!(*items.lock().unwrap(), [item]);
 /// # }
 /// ```
 ///
@@ -119,9 +127,9 @@ use finding::{Finding, Operation};
 ///   repeatable](crate::RetryOverride::repeatable), or it is not sent again at all; declare
 ///   creates that are verified, one by one, rather than the method.
 /// - A create under the client's own name (PUT) that the service refuses when the item exists.
-///   Where PUT replaces, it may be repeated as it is, and an item that exists does not show that
-///   its replacement was done: give [`same`](Self::same), let [`probe`](Self::probe) answer none,
-///   or send `If-Match`.
+///   **Where PUT replaces**, it may be repeated as it is, and an item that exists does not show
+///   that it was replaced: with the default, a change that was not made is told as made. Let
+///   [`probe`](Self::probe) answer none, give [`same`](Self::same), or send `If-Match`.
 /// - A delete whose caller should not be told 404 of what it has just deleted.
 ///
 /// # When another way is better
@@ -142,13 +150,17 @@ use finding::{Finding, Operation};
 /// # The stack
 ///
 /// Probes are sent with the request's headers and extensions (see [`probe`](Self::probe)); what
-/// signs requests goes under this layer. An [attempt's
-/// time-out](crate::RetryLayer::attempt_timeout) includes its probes; a time-out under this layer
-/// is for each of them. The request's body can be of any type whose default is an empty body, as
-/// [`ReplayBody`](crate::ReplayBody)'s is, and axum's, tonic's and reqwest's are. The response's
-/// body must be `Unpin`; one that is not can be boxed.
+/// signs requests goes under this layer. An attempt is made of up to three requests: the probe, the
+/// operation, and a probe of its conflict. For [`Attempts`](crate::Attempts),
+/// [`Event`](crate::Event)s and the budget they are one; an [attempt's
+/// time-out](crate::RetryLayer::attempt_timeout) is for all of them, a time-out under this layer is
+/// for each. The window says when an attempt may start, not when its operation is sent.
 ///
-/// Without a retry above, the layer does nothing.
+/// The request's body can be of any type whose default is an empty body, as
+/// [`ReplayBody`](crate::ReplayBody)'s is, and axum's, tonic's and reqwest's are. The response's
+/// comes as a [`VerifyBody`].
+///
+/// Without a retry above, or with the retry under it, the layer does nothing.
 #[must_use = "a layer does nothing until it wraps a service"]
 #[derive(Clone)]
 pub struct VerifyLayer {
@@ -180,7 +192,8 @@ impl VerifyLayer {
     }
 
     /// What makes the probe of a POST, PUT or DELETE from the request's head; none for a request
-    /// that is not to be verified. It replaces the default for PUT and DELETE.
+    /// that is not to be verified, and so is sent again as it is. It replaces the default for PUT
+    /// and DELETE.
     ///
     /// A probe must be answered 404 or 410 where there is no such item. The collection that a POST
     /// goes to, or a search that answers 200 with an empty list, does not tell: bodies are not read
@@ -190,11 +203,12 @@ impl VerifyLayer {
     /// What is left to the request: the host, where the probe's URI names none; the version of
     /// HTTP; the extensions; and the headers that the probe does not have, but for those about
     /// content, conditions, ranges, idempotency keys and the like. To another host no headers of
-    /// the request are sent: credentials may stand there. No cache may answer a probe
-    /// (`Cache-Control: no-cache`).
+    /// the request are sent: credentials may stand there. What the probe has itself is sent, but
+    /// for the length of a body. No cache may answer it (`Cache-Control: no-cache`).
     ///
     /// The name of what is created is often in the body only. Put it among the request's
-    /// extensions, too, as in [the example above](Self#example).
+    /// extensions, too, as in [the example above](Self#example): as a URI that is known to be one,
+    /// since a probe that cannot be made is none.
     pub fn probe<F>(self, probe: F) -> Self
     where
         F: Fn(&request::Parts) -> Option<Request<()>> + Send + Sync + 'static,
@@ -234,7 +248,7 @@ impl VerifyLayer {
     }
 
     /// Further statuses by which the service says that a create or a delete was done before: beside
-    /// 409 and 412 for creates, 404 and 410 for deletes.
+    /// 409 and 412 for creates, 404, 410 and 412 for deletes.
     ///
     /// ```
     /// use http::StatusCode;

@@ -14,7 +14,8 @@ use support::management::Fault::{self, Done, Late, Nothing, Overtaken, Undone};
 use support::management::{Body, Management, Name};
 use tower::{Layer, ServiceExt};
 use tower_http_retry::{
-    Backoff, BoxError, Jitter, RetryLayer, RetryOverride, Unverified, Verified, VerifyLayer,
+    Backoff, BoxError, Jitter, RetryLayer, RetryOverride, Unverified, Verified, VerifyBody,
+    VerifyLayer,
 };
 
 use Operation::{Delete, Post, Put};
@@ -68,7 +69,7 @@ fn request(operation: Operation) -> Request<Full<Bytes>> {
 }
 
 /// What the caller got, in words.
-async fn got(outcome: Result<Response<Body>, BoxError>) -> String {
+async fn got(outcome: Result<Response<VerifyBody<Body>>, BoxError>) -> String {
     let response = match outcome {
         Ok(response) => response,
         Err(error) if error.is::<Unverified>() => {
@@ -207,8 +208,9 @@ async fn a_probe_that_fails_in_passing_is_made_again() {
 async fn a_probe_that_keeps_failing_is_what_the_caller_gets() {
     let mut plan = vec![Undone(Status(503)); 6];
     plan[0] = Done(Status(500));
-    expect(&CREATES, &plan, (1, 1, 5, "503 what went wrong")).await;
-    expect(&[Delete], &plan, (0, 1, 5, "503 what went wrong")).await;
+    let told = "503 Unavailable what went wrong";
+    expect(&CREATES, &plan, (1, 1, 5, told)).await;
+    expect(&[Delete], &plan, (0, 1, 5, told)).await;
     // The error of the probe itself.
     let plan = [Done(Status(500)), Undone(Error(InvalidData))];
     expect(&CREATES, &plan, (1, 1, 1, "invalid data")).await;
@@ -250,6 +252,30 @@ async fn the_error_names_the_probe_without_its_query() {
     assert_eq!(unverified.uri(), "http://service.test/items/a");
     assert_eq!(unverified.response().status, StatusCode::FORBIDDEN);
     assert_eq!(unverified.response().headers["x-from"], "service");
+    assert!(unverified.conflict().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_error_keeps_the_head_of_a_conflict_that_was_not_explained() {
+    let plan = [Undone(Status(500)), Nothing, Overtaken, Undone(Status(403))];
+    let client = retry().layer(verify().layer(Management::new(&plan)));
+    let error = client.oneshot(request(Post)).await.unwrap_err();
+    let unverified = error.downcast::<Unverified>().unwrap();
+    assert_eq!(unverified.response().status, StatusCode::FORBIDDEN);
+    assert_eq!(unverified.conflict().unwrap().status, StatusCode::CONFLICT);
+    assert_eq!(unverified.conflict().unwrap().headers["x-from"], "service");
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_the_last_attempt_a_conflict_goes_before_a_probe_that_fails() {
+    for failed in [Undone(Status(503)), Undone(Error(ConnectionReset))] {
+        // Five failures; then nothing is found, the conflict comes, and the probe fails.
+        let mut plan = vec![Undone(Status(500))];
+        plan.extend([Undone(Status(503)); 4]);
+        plan.extend([Nothing, Overtaken, failed]);
+        expect(&CREATES, &plan, (1, 2, 6, "409 the item exists")).await;
+        expect(&[Delete], &plan, (0, 2, 6, "404 no such item")).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -300,8 +326,10 @@ async fn a_conflict_with_the_attempt_before_is_no_failure() {
     expect(&[Delete], &plan, (0, 2, 2, "204 Deleted")).await;
     let plan = [Undone(Status(500)), Nothing, Done(Status(412))];
     expect(&CREATES, &plan, (1, 2, 2, "201 Created the item")).await;
-    let plan = [Undone(Status(500)), Nothing, Done(Status(410))];
-    expect(&[Delete], &plan, (0, 2, 2, "204 Deleted")).await;
+    for status in [410, 412] {
+        let plan = [Undone(Status(500)), Nothing, Done(Status(status))];
+        expect(&[Delete], &plan, (0, 2, 2, "204 Deleted")).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,9 @@ use support::management::Failure::{Error, Status};
 use support::management::Fault::{self, Done, Nothing, Undone};
 use support::management::{Body, Management, Name};
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{Attempts, Backoff, BoxError, RetryLayer, RetryOverride, VerifyLayer};
+use tower_http_retry::{
+    Attempts, Backoff, BoxError, RetryLayer, RetryOverride, VerifyBody, VerifyLayer,
+};
 
 /// The first attempt and five retries.
 const ATTEMPTS: usize = 6;
@@ -53,7 +55,7 @@ fn request(method: &Method) -> Request<Full<Bytes>> {
     request.extension(Name("a")).body("an item".into()).unwrap()
 }
 
-fn run(method: &Method, service: &Management) -> Result<Response<Body>, BoxError> {
+fn run(method: &Method, service: &Management) -> Result<Response<VerifyBody<Body>>, BoxError> {
     let verify = VerifyLayer::new().probe(|head| Request::get(head.uri.clone()).body(()).ok());
     let retry = RetryLayer::new().backoff(Backoff::fixed(Duration::from_secs(1)));
     let client = retry.layer(verify.layer(service.clone()));

@@ -16,12 +16,14 @@ use http_body_util::{BodyExt, Full};
 use support::management::Failure::{Error, Status};
 use support::management::Fault::{self, Done, Nothing, Undone};
 use support::management::{Body, Management, Name, response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::map_request_body::MapRequestBodyLayer;
 use tower_http_retry::{
-    Attempt, Attempts, Backoff, BoxError, Jitter, ReplayBody, RetryLayer, Verified, VerifyLayer,
+    Attempt, Attempts, Backoff, BoxError, Class, Jitter, ReplayBody, RetryLayer, Verified,
+    VerifyLayer,
 };
 
 const ITEM: &str = "http://service.test/items/a?version=2";
@@ -40,7 +42,10 @@ fn request(method: Method) -> Request<Full<Bytes>> {
     request.body(Full::from("an item")).unwrap()
 }
 
-async fn read(body: Body) -> String {
+async fn read<R>(body: R) -> String
+where
+    R: http_body::Body<Data = Bytes, Error = BoxError>,
+{
     let body = body.collect().await.unwrap().to_bytes();
     String::from_utf8(body.to_vec()).unwrap()
 }
@@ -187,7 +192,9 @@ async fn the_method_is_that_of_a_probe_of_ones_own_too() {
 async fn an_item_that_was_found_elsewhere_has_its_location() {
     for (probe, location) in [
         (ITEM, None),
-        ("/items/b?key=1", Some("http://service.test/items/b?key=1")),
+        ("/items/b", Some("http://service.test/items/b")),
+        // Secrets stand in queries.
+        ("/items/b?key=1", None),
         ("http://user@other.test/", Some("http://other.test/")),
     ] {
         let service = Management::new(&[Undone(Status(500))]).holding("a");
@@ -375,7 +382,7 @@ impl http_body::Body for Endless {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_404_whose_body_never_ends_delays_it_by_a_second() {
+async fn a_404_whose_body_never_ends_delays_nothing() {
     let calls = Arc::new(AtomicUsize::new(0));
     for (method, status, expected) in [(Method::PUT, 201, 3), (Method::DELETE, 204, 2)] {
         calls.store(0, Ordering::Relaxed);
@@ -392,8 +399,129 @@ async fn a_404_whose_body_never_ends_delays_it_by_a_second() {
         let start = Instant::now();
         let response = client.oneshot(request(method)).await.unwrap();
         assert_eq!(response.status(), status);
-        assert_eq!(start.elapsed(), secs(1 + 1));
+        assert_eq!(start.elapsed(), secs(1));
+        let body = response.into_body();
+        assert!(body.is_end_stream());
+        assert_eq!(body.size_hint().exact(), Some(0));
         assert_eq!(calls.load(Ordering::Relaxed), expected);
+    }
+}
+
+/// A body that has the only permit of its service until it is dropped; or never ends.
+struct Holding {
+    frames: Vec<Bytes>,
+    ends: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl http_body::Body for Holding {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.frames.pop() {
+            Some(frame) => Poll::Ready(Some(Ok(Frame::data(frame)))),
+            None if self.ends => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// What becomes of a PUT whose first attempt is done late, by a service that answers each call only
+/// once the answer before it has been let go: the status, and the length of its body.
+async fn overtaken(conflict: Vec<Bytes>, ends: bool) -> (u16, usize, Duration) {
+    let items = Management::new(&[Undone(Status(500)), Nothing, Fault::Overtaken]);
+    let permits = Arc::new(Semaphore::new(1));
+    let service = service_fn(move |request: Request<ReplayBody<Full<Bytes>>>| {
+        let (mut items, permits, conflict) = (items.clone(), permits.clone(), conflict.clone());
+        async move {
+            let permit = permits.acquire_owned().await?;
+            let response = items.call(request).await?;
+            let is_conflict = response.status() == StatusCode::CONFLICT;
+            Ok::<_, BoxError>(response.map(|_| Holding {
+                frames: if is_conflict { conflict } else { Vec::new() },
+                ends: ends || !is_conflict,
+                _permit: permit,
+            }))
+        }
+    });
+    let client = retry().layer(VerifyLayer::new().layer(service));
+    let start = Instant::now();
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    let elapsed = start.elapsed();
+    let status = response.status().as_u16();
+    let mut body = response.into_body();
+    let mut length = 0;
+    while let Ok(Some(frame)) = tokio::time::timeout(secs(60), body.frame()).await {
+        length += frame.unwrap().into_data().unwrap().len();
+    }
+    (status, length, elapsed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_is_read_before_its_probe_is_sent() {
+    for frames in [0, 1, 4, 60] {
+        let conflict = vec![Bytes::from_static(&[b'x'; 1024]); frames];
+        assert_eq!(overtaken(conflict, true).await, (201, 0, secs(1)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_that_cannot_be_kept_is_handed_up_whole() {
+    let long = vec![Bytes::from_static(&[b'x'; 1024]); 200];
+    assert_eq!(overtaken(long, true).await, (409, 200 * 1024, secs(1)));
+    // This one does not come to its end within a second.
+    let half = vec![Bytes::from_static(b"half")];
+    assert_eq!(overtaken(half, false).await, (409, 4, secs(1 + 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_that_was_read_is_handed_up_as_it_came() {
+    let plan = [Undone(Status(500)), Nothing, Fault::Overtaken];
+    let service = Management::new(&plan);
+    let verify = VerifyLayer::new().same(|_, _| false);
+    let client = retry().layer(verify.layer(service));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(response.headers()["x-from"], "service");
+    assert_eq!(response.body().size_hint().exact(), Some(15));
+    assert!(!response.body().is_end_stream());
+    let mut body = response.into_body();
+    let frame = body.frame().await.unwrap().unwrap();
+    assert_eq!(frame.into_data().unwrap(), "the item exists");
+    assert!(body.is_end_stream());
+    assert_eq!(body.size_hint().exact(), Some(0));
+    assert!(body.frame().await.is_none());
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_above_the_retry_is_remembered() {
+    // The inner retry makes a single attempt: all others are the outer one's.
+    let plan = [Done(Status(500)), Undone(Status(429))];
+    for inner in [0, 5] {
+        let service = Management::new(&plan);
+        let inner =
+            RetryLayer::new()
+                .max_retries(inner)
+                .classify_fn(|outcome| match outcome.status() {
+                    Some(StatusCode::TOO_MANY_REQUESTS) => Class::Refused.into(),
+                    Some(status) if status.is_success() => Class::Success.into(),
+                    _ => Class::Permanent.into(),
+                });
+        let client = ServiceBuilder::new()
+            .layer(retry())
+            .layer(inner)
+            .layer(VerifyLayer::new())
+            .service(service.clone());
+        let response = client.oneshot(request(Method::PUT)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::CREATED);
+        assert_eq!(response.extensions().get(), Some(&Verified::Created));
+        assert_eq!(service.operations(), 1);
+        assert_eq!(service.probes(), 2);
     }
 }
 

@@ -1,4 +1,5 @@
-use http::{Method, StatusCode, request, response};
+use http::header::{CONTENT_RANGE, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, request, response};
 
 /// What a request does to an item, so that the item's existence tells whether it was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +23,10 @@ pub(super) enum Finding {
 }
 
 impl Operation {
-    /// A PUT with `If-Match` changes an item that exists: that it does says nothing.
+    /// Of a PUT that changes an item, it says nothing that the item exists.
     pub(super) fn of(head: &request::Parts) -> Option<Self> {
         match head.method {
-            Method::PUT if head.headers.contains_key(http::header::IF_MATCH) => None,
+            Method::PUT if is_change(&head.headers) => None,
             Method::POST | Method::PUT => Some(Self::Create),
             Method::DELETE => Some(Self::Delete),
             _ => None,
@@ -36,7 +37,8 @@ impl Operation {
     pub(super) fn is_conflict(self, status: StatusCode) -> bool {
         match self {
             Self::Create => matches!(status.as_u16(), 409 | 412),
-            Self::Delete => matches!(status.as_u16(), 404 | 410),
+            // What is gone does not meet an `If-Match` either.
+            Self::Delete => matches!(status.as_u16(), 404 | 410 | 412),
         }
     }
 
@@ -57,6 +59,15 @@ impl Operation {
             (_, _) => Finding::Undecidable,
         }
     }
+}
+
+/// Whether it has a condition that only an item which exists can meet, or is of a part of one.
+fn is_change(headers: &HeaderMap) -> bool {
+    let is_of_tags = |value: &HeaderValue| value != "*";
+    headers.contains_key(IF_MATCH)
+        || headers.contains_key(IF_UNMODIFIED_SINCE)
+        || headers.contains_key(CONTENT_RANGE)
+        || headers.get_all(IF_NONE_MATCH).iter().any(is_of_tags)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
-use http::header::{CACHE_CONTROL, EXPECT, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, EXPECT, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, request};
 
-/// What a probe does not take over, beside `content-*` and `if-*`: headers about the request's
+/// What a probe does not take over, beside `content-*` and conditions: headers about the request's
 /// content, its conditions, its connection, and what would make a safe method do something.
-const LEFT_OUT: [HeaderName; 13] = [
+const LEFT_OUT: [HeaderName; 16] = [
     EXPECT,
     RANGE,
     TE,
@@ -14,6 +16,9 @@ const LEFT_OUT: [HeaderName; 13] = [
     HeaderName::from_static("digest"),
     HeaderName::from_static("repr-digest"),
     HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("if"),
+    HeaderName::from_static("repeatability-first-sent"),
+    HeaderName::from_static("repeatability-request-id"),
     HeaderName::from_static("x-idempotency-key"),
     HeaderName::from_static("x-http-method"),
     HeaderName::from_static("x-http-method-override"),
@@ -41,6 +46,10 @@ pub(super) fn complete(probe: Request<()>, head: &request::Parts) -> Request<()>
     probe.extensions.extend(own);
     let caches = probe.headers.entry(CACHE_CONTROL);
     caches.or_insert(HeaderValue::from_static("no-cache"));
+    // Its body is empty, whatever its maker has copied.
+    for name in [CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER, EXPECT] {
+        probe.headers.remove(name);
+    }
     // To another host, credentials are for the probe's maker to give.
     if is_same_origin(&probe.uri, &head.uri) {
         let given = probe.headers.clone();
@@ -55,7 +64,9 @@ pub(super) fn complete(probe: Request<()>, head: &request::Parts) -> Request<()>
 
 fn is_left_out(name: &HeaderName) -> bool {
     let text = name.as_str();
-    text.starts_with("content-") || text.starts_with("if-") || LEFT_OUT.contains(name)
+    let is_condition = text.starts_with("if-") || text.contains("-if-");
+    let is_of_content = text.starts_with("content-") || text.contains("-copy-source");
+    is_condition || is_of_content || LEFT_OUT.contains(name)
 }
 
 fn is_same_origin(one: &Uri, other: &Uri) -> bool {

@@ -8,7 +8,7 @@ use http_body::Body;
 use tower::Service;
 
 use super::verifying::Verifying;
-use super::{Settings, VerifyFuture};
+use super::{Settings, VerifyBody, VerifyFuture};
 use crate::attempt::Attempt;
 use crate::error::BoxError;
 
@@ -17,6 +17,25 @@ use crate::error::BoxError;
 /// # Errors
 ///
 /// The inner service's own error, unwrapped; or [`Unverified`](crate::Unverified).
+///
+/// # Example
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower::{Layer, Service};
+/// use tower_http_retry::{ReplayBody, Retry, RetryLayer, Verify, VerifyBody, VerifyLayer};
+///
+/// type Client<S> = Retry<Verify<S>>;
+///
+/// fn client<S: Clone>(inner: S) -> Client<S> {
+///     RetryLayer::new().layer(VerifyLayer::new().layer(inner))
+/// }
+/// # type Body = axum::body::Body;
+/// # fn accepts<S: Service<Request<Body>, Response = Response<VerifyBody<Body>>>>(_: S) {}
+/// # let router = axum::Router::<()>::new();
+/// # let router = tower_http::map_request_body::MapRequestBody::new(router, Body::new::<ReplayBody<Body>>);
+/// # accepts(client(router));
+/// ```
 #[derive(Clone)]
 pub struct Verify<S> {
     pub(super) inner: S,
@@ -28,11 +47,11 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     B: Default,
-    R: Body + Unpin,
+    R: Body,
 {
-    type Response = Response<R>;
+    type Response = Response<VerifyBody<R>>;
     type Error = BoxError;
-    type Future = VerifyFuture<S, B>;
+    type Future = VerifyFuture<S, B, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -40,9 +59,11 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let attempt = request.extensions().get::<Attempt>();
-        if !attempt.is_some_and(Attempt::may_have_been_acted_on) {
+        let is_doubtful = |attempt: &&Attempt| attempt.may_have_been_acted_on();
+        let Some(attempt) = attempt.filter(is_doubtful) else {
             return VerifyFuture::passing(self.inner.call(request));
-        }
+        };
+        let is_last = attempt.is_last();
         let (head, body) = request.into_parts();
         let question = self.settings.question(&head);
         let request = Request::from_parts(head, body);
@@ -53,7 +74,7 @@ where
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
         let settings = self.settings.clone();
-        let verifying = Verifying::new(inner, settings, request, operation, probe);
+        let verifying = Verifying::new(inner, settings, request, operation, probe, is_last);
         VerifyFuture::verifying(verifying)
     }
 }

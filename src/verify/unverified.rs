@@ -8,8 +8,8 @@ use super::probe;
 /// A probe was answered in a way that does not tell whether the item exists: 401, 403 or a
 /// redirection, say.
 ///
-/// The operation was not sent again; whether it was done before is not known. Sending the request
-/// again will not tell either: a retry takes this error for permanent.
+/// Whether the operation was done is not known, and it is not sent again: a retry takes this error
+/// for permanent.
 ///
 /// # Example
 ///
@@ -27,14 +27,20 @@ pub struct Unverified {
     method: Method,
     uri: Uri,
     response: Box<response::Parts>,
+    conflict: Option<Box<response::Parts>>,
 }
 
 impl Unverified {
-    pub(super) fn new(probe: &Request<()>, response: response::Parts) -> Self {
+    pub(super) fn new(
+        probe: &Request<()>,
+        response: response::Parts,
+        conflict: Option<response::Parts>,
+    ) -> Self {
         Self {
             method: probe.method().clone(),
             uri: probe::tellable(probe.uri()),
             response: Box::new(response),
+            conflict: conflict.map(Box::new),
         }
     }
 
@@ -46,6 +52,12 @@ impl Unverified {
     /// The head of the probe's response. Its body is gone.
     pub fn response(&self) -> &response::Parts {
         &self.response
+    }
+
+    /// The head of the service's own answer to the operation, where it was sent again and answered
+    /// with a [conflict](crate::VerifyLayer::conflict_statuses), which the probe was to explain.
+    pub fn conflict(&self) -> Option<&response::Parts> {
+        self.conflict.as_deref()
     }
 }
 

@@ -21,7 +21,7 @@ use super::probe;
 #[non_exhaustive]
 pub enum Verified {
     /// The item exists: 201, with the probe's response. Its `Location`, where it has none, is the
-    /// probe's URI, if that is not the request's own (RFC 9110, section 15.3.2).
+    /// probe's URI, if that is not the request's own (RFC 9110, section 15.3.2) and has no query.
     Created,
     /// The item is gone: 204, without headers.
     Deleted,
@@ -29,6 +29,9 @@ pub enum Verified {
     /// or 412 where the request has `If-None-Match`, with the probe's response. It was not sent
     /// again.
     Conflict,
+    /// The probe failed in a way that may pass: its own response, as it is. It is what the caller
+    /// gets where the retry above does not ask anew.
+    Unavailable,
 }
 
 impl Verified {
@@ -39,25 +42,32 @@ impl Verified {
         operation: &request::Parts,
         probe: &Request<()>,
     ) {
-        answer.status = match self {
-            Self::Created => StatusCode::CREATED,
-            Self::Deleted => StatusCode::NO_CONTENT,
-            Self::Conflict if operation.headers.contains_key(IF_NONE_MATCH) => {
-                StatusCode::PRECONDITION_FAILED
-            }
-            Self::Conflict => StatusCode::CONFLICT,
-        };
         match self {
-            // Without one, it is the request's own URI that the client takes for the item's.
-            Self::Created if *probe.uri() != operation.uri => {
-                let uri = probe::without_user_info(probe.uri()).to_string();
-                if let Ok(uri) = HeaderValue::try_from(uri) {
-                    answer.headers.entry(LOCATION).or_insert(uri);
+            Self::Created => {
+                answer.status = StatusCode::CREATED;
+                if let Some(location) = location(operation, probe) {
+                    answer.headers.entry(LOCATION).or_insert(location);
                 }
             }
-            Self::Deleted => answer.headers.clear(),
-            Self::Created | Self::Conflict => {}
+            Self::Deleted => {
+                answer.status = StatusCode::NO_CONTENT;
+                answer.headers.clear();
+            }
+            Self::Conflict if operation.headers.contains_key(IF_NONE_MATCH) => {
+                answer.status = StatusCode::PRECONDITION_FAILED;
+            }
+            Self::Conflict => answer.status = StatusCode::CONFLICT,
+            Self::Unavailable => {}
         }
         answer.extensions.insert(self);
     }
+}
+
+/// Without one, it is the request's own URI that stands for the item. Secrets stand in queries.
+fn location(operation: &request::Parts, probe: &Request<()>) -> Option<HeaderValue> {
+    let uri = probe.uri();
+    if *uri == operation.uri || uri.query().is_some() {
+        return None;
+    }
+    HeaderValue::try_from(probe::without_user_info(uri).to_string()).ok()
 }

@@ -1,5 +1,5 @@
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 use tower::Service;
 
+use super::body::{Kept, VerifyBody};
 use super::finding::{Finding, Operation};
 use super::{Settings, Unverified, Verified};
 use crate::error::BoxError;
@@ -26,9 +27,10 @@ const OF_CONTENT: [HeaderName; 5] = [
 
 pin_project! {
     /// One attempt that is verified.
-    pub(super) struct Verifying<S, B>
+    pub(super) struct Verifying<S, B, R>
     where
         S: Service<Request<B>>,
+        R: Body,
     {
         inner: S,
         settings: Arc<Settings>,
@@ -37,49 +39,47 @@ pin_project! {
         // None once the operation has been sent.
         body: Option<B>,
         probe: Request<()>,
+        is_last: bool,
         // The operation's own answer, until a probe has explained it.
-        conflict: Option<S::Response>,
+        conflict: Option<Response<VerifyBody<R>>>,
+        // Of the answer to the first probe; read while the operation is under way.
+        #[pin]
+        leftover: Option<Leftover<R>>,
+        // Of the leftover, or of the conflict that is read.
         #[pin]
         timer: Option<Sleep>,
         #[pin]
-        step: Step<S::Future, S::Response>,
+        step: Step<S::Future, Response<Kept<R>>>,
     }
 }
 
 pin_project! {
     #[project = StepProj]
     #[project_replace = StepOwned]
-    enum Step<F, T> {
+    enum Step<F, K> {
         Probing {
             #[pin]
             probe: F,
-        },
-        Draining {
-            leftover: Leftover<T>,
-            next: Next,
         },
         Readying,
         Sent {
             #[pin]
             attempt: F,
         },
+        Keeping {
+            conflict: K,
+        },
         Completed,
     }
 }
 
-type Outcome<R> = Result<Response<R>, BoxError>;
+type Outcome<R> = Result<Response<VerifyBody<R>>, BoxError>;
 
-/// What follows when the answer to a probe has been read to its end.
-#[derive(Clone, Copy)]
-enum Next {
-    Send,
-    Answer,
-}
-
-impl<S, B> Verifying<S, B>
+impl<S, B, R> Verifying<S, B, R>
 where
     S: Service<Request<B>>,
     B: Default,
+    R: Body,
 {
     /// Probes with this handle, which is ready.
     pub(super) fn new(
@@ -88,6 +88,7 @@ where
         request: Request<B>,
         operation: Operation,
         probe: Request<()>,
+        is_last: bool,
     ) -> Self {
         let (head, body) = request.into_parts();
         let call = inner.call(with_empty_body(&probe));
@@ -98,35 +99,38 @@ where
             head,
             body: Some(body),
             probe,
+            is_last,
             conflict: None,
+            leftover: None,
             timer: None,
             step: Step::Probing { probe: call },
         }
     }
 }
 
-impl<S, B, R> Future for Verifying<S, B>
+impl<S, B, R> Future for Verifying<S, B, R>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: Into<BoxError>,
     B: Default,
-    R: Body + Unpin,
+    R: Body,
 {
-    type Output = Result<Response<R>, BoxError>;
+    type Output = Outcome<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.as_mut().poll_leftover(cx);
         loop {
             let answer = match self.as_mut().project().step.project() {
                 StepProj::Probing { probe } => {
                     let outcome = ready!(probe.poll(cx));
-                    self.as_mut().probed(outcome.map_err(Into::into))
+                    self.as_mut().probed(outcome.map_err(Into::into), cx)
                 }
-                StepProj::Draining { .. } => ready!(self.as_mut().poll_draining(cx)),
                 StepProj::Readying => ready!(self.as_mut().poll_readying(cx)),
                 StepProj::Sent { attempt } => {
                     let outcome = ready!(attempt.poll(cx));
                     self.as_mut().answered(outcome.map_err(Into::into))
                 }
+                StepProj::Keeping { .. } => ready!(self.as_mut().poll_keeping(cx)),
                 StepProj::Completed => panic!("`VerifyFuture` polled after completion"),
             };
             if let Some(answer) = answer {
@@ -137,76 +141,73 @@ where
     }
 }
 
-impl<S, B, R> Verifying<S, B>
+impl<S, B, R> Verifying<S, B, R>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: Into<BoxError>,
     B: Default,
-    R: Body + Unpin,
+    R: Body,
 {
-    /// A probe's outcome: the answer to the caller, if that is the end.
-    fn probed(self: Pin<&mut Self>, outcome: Outcome<R>) -> Option<Outcome<R>> {
-        let response = match outcome {
-            Ok(response) => response,
-            Err(error) => return Some(Err(error)),
-        };
+    /// What is left of a probe's answer is held no longer than it is of use.
+    fn poll_leftover(self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let mut this = self.project();
-        let (mut head, body) = response.into_parts();
+        let Some(leftover) = this.leftover.as_mut().as_pin_mut() else {
+            return;
+        };
+        if leftover.poll_drained(cx).is_ready() || poll_limit(this.timer.as_mut(), cx).is_ready() {
+            this.leftover.set(None);
+            this.timer.set(None);
+        }
+    }
+
+    /// A probe's outcome: the answer to the caller, if that is the end.
+    fn probed(
+        mut self: Pin<&mut Self>,
+        outcome: Result<Response<R>, BoxError>,
+        cx: &mut Context<'_>,
+    ) -> Option<Outcome<R>> {
+        let mut this = self.as_mut().project();
+        let conflict = this.conflict.take();
+        let (mut head, body) = match (outcome, conflict.is_some() && *this.is_last) {
+            (Ok(response), _) => response.into_parts(),
+            (Err(_), true) => return conflict.map(Ok),
+            (Err(error), false) => return Some(Err(error)),
+        };
         let finding = this.settings.finding(*this.operation, this.head, &head);
         if *this.probe.method() == Method::HEAD {
             for name in OF_CONTENT {
                 head.headers.remove(name);
             }
         }
-        let verified = match (finding, this.conflict.take()) {
+        let verified = match (finding, conflict) {
             (Finding::Created, _) => Verified::Created,
             (Finding::Deleted, _) => Verified::Deleted,
             (Finding::Conflict, None) => Verified::Conflict,
             // The operation's own answer was right.
             (Finding::Conflict | Finding::Undone, Some(conflict)) => return Some(Ok(conflict)),
             (Finding::Undone, None) => {
-                let response = Response::from_parts(head, body);
-                this.step.set(Step::draining(response, Next::Send));
+                this.leftover.set(Some(Leftover::of(body)));
+                this.step.set(Step::Readying);
+                self.poll_leftover(cx);
                 return None;
             }
-            // The retry above backs off, and its next attempt asks anew.
-            (Finding::Unavailable, _) => return Some(Ok(Response::from_parts(head, body))),
-            (Finding::Undecidable, _) => {
-                return Some(Err(Unverified::new(this.probe, head).into()));
+            // Nobody will ask again.
+            (Finding::Unavailable, Some(conflict)) if *this.is_last => return Some(Ok(conflict)),
+            (Finding::Unavailable, _) => Verified::Unavailable,
+            (Finding::Undecidable, conflict) => {
+                let conflict = conflict.map(|conflict| conflict.into_parts().0);
+                return Some(Err(Unverified::new(this.probe, head, conflict).into()));
             }
         };
         verified.mark(&mut head, this.head, this.probe);
-        let response = Response::from_parts(head, body);
-        if verified == Verified::Deleted {
-            this.step.set(Step::draining(response, Next::Answer));
-            return None;
-        }
-        Some(Ok(response))
-    }
-
-    fn poll_draining(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome<R>>> {
-        let mut this = self.project();
-        let StepProj::Draining { leftover, .. } = this.step.as_mut().project() else {
-            return Poll::Ready(None);
+        let body = match verified {
+            Verified::Deleted => {
+                let _ = pin!(Leftover::of(body)).poll_drained(cx);
+                VerifyBody::empty()
+            }
+            _ => VerifyBody::passing(body),
         };
-        if Pin::new(leftover).poll_drained(cx).is_pending() {
-            if this.timer.is_none() {
-                this.timer.set(Some(sleep(DRAINED_FOR)));
-            }
-            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
-                ready!(timer.poll(cx));
-            }
-        }
-        this.timer.set(None);
-        let drained = this.step.project_replace(Step::Readying);
-        if let StepOwned::Draining {
-            leftover,
-            next: Next::Answer,
-        } = drained
-        {
-            return Poll::Ready(Some(Ok(leftover.into_response())));
-        }
-        Poll::Ready(None)
+        Some(Ok(Response::from_parts(head, body)))
     }
 
     /// Sends the operation, once; after that, another probe.
@@ -232,26 +233,58 @@ where
 
     /// The operation's outcome: the answer to the caller, unless it may be a conflict with the
     /// operation itself, done before.
-    fn answered(self: Pin<&mut Self>, outcome: Outcome<R>) -> Option<Outcome<R>> {
+    fn answered(
+        self: Pin<&mut Self>,
+        outcome: Result<Response<R>, BoxError>,
+    ) -> Option<Outcome<R>> {
         let mut this = self.project();
+        this.leftover.set(None);
+        this.timer.set(None);
         let is_conflict = |status| this.settings.is_conflict(*this.operation, status);
         match outcome {
             Ok(response) if is_conflict(response.status()) => {
-                *this.conflict = Some(response);
-                this.step.set(Step::Readying);
+                let conflict = response.map(Kept::new);
+                this.step.set(Step::Keeping { conflict });
                 None
             }
-            outcome => Some(outcome),
+            outcome => Some(outcome.map(|response| response.map(VerifyBody::passing))),
         }
+    }
+
+    /// To hold an answer that is half read could keep a probe from being sent at all. One that is
+    /// too long, or does not come, is handed up as it is.
+    fn poll_keeping(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome<R>>> {
+        let mut this = self.project();
+        let StepProj::Keeping { conflict } = this.step.as_mut().project() else {
+            return Poll::Ready(None);
+        };
+        let is_whole = match conflict.body_mut().poll_whole(cx) {
+            Poll::Ready(is_whole) => is_whole,
+            Poll::Pending => {
+                ready!(poll_limit(this.timer.as_mut(), cx));
+                false
+            }
+        };
+        this.timer.set(None);
+        let StepOwned::Keeping { conflict } = this.step.project_replace(Step::Readying) else {
+            return Poll::Ready(None);
+        };
+        let conflict = conflict.map(VerifyBody::kept);
+        if !is_whole {
+            return Poll::Ready(Some(Ok(conflict)));
+        }
+        *this.conflict = Some(conflict);
+        Poll::Ready(None)
     }
 }
 
-impl<F, T: Body> Step<F, T> {
-    fn draining(response: T, next: Next) -> Self {
-        Self::Draining {
-            leftover: Leftover::of(response),
-            next,
-        }
+fn poll_limit(mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
+    if timer.is_none() {
+        timer.set(Some(sleep(DRAINED_FOR)));
+    }
+    match timer.as_pin_mut() {
+        Some(timer) => timer.poll(cx),
+        None => Poll::Ready(()),
     }
 }
 

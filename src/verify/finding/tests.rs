@@ -7,7 +7,8 @@ use super::*;
 #[test]
 fn what_a_request_does_to_an_item() {
     let of = |method: &str, header: &str| {
-        let request = http::Request::builder().method(method).header(header, "*");
+        let (name, value) = header.split_once(' ').unwrap_or((header, "*"));
+        let request = http::Request::builder().method(method).header(name, value);
         Operation::of(&request.body(()).unwrap().into_parts().0)
     };
     #[rustfmt::skip]
@@ -16,6 +17,10 @@ fn what_a_request_does_to_an_item() {
         ("PUT", "accept", Some(Create)),
         ("PUT", "if-none-match", Some(Create)),
         ("PUT", "if-match", None),
+        ("PUT", "if-match \"1\"", None),
+        ("PUT", "if-none-match \"1\"", None),
+        ("PUT", "if-unmodified-since", None),
+        ("PUT", "content-range", None),
         ("POST", "if-match", Some(Create)),
         ("DELETE", "accept", Some(Delete)),
         ("DELETE", "if-match", Some(Delete)),
@@ -96,5 +101,5 @@ fn which_statuses_may_mean_that_it_was_done_before() {
         (100..=999).filter(is_conflict).collect()
     };
     assert_eq!(conflicts(Create), [409, 412]);
-    assert_eq!(conflicts(Delete), [404, 410]);
+    assert_eq!(conflicts(Delete), [404, 410, 412]);
 }

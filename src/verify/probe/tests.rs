@@ -71,7 +71,13 @@ fn a_probe_has_the_requests_headers_but_those_of_its_content_and_conditions() {
         "if-match",
         "if-none-match",
         "if-modified-since",
+        "if",
         "if-range",
+        "x-ms-if-tags",
+        "x-goog-if-generation-match",
+        "x-amz-copy-source",
+        "repeatability-request-id",
+        "repeatability-first-sent",
         "range",
         "te",
         "trailer",
@@ -121,6 +127,16 @@ fn what_the_probes_maker_says_stands() {
     let cached = HeaderValue::from_static("max-age=1");
     made.headers_mut().insert(CACHE_CONTROL, cached.clone());
     assert_eq!(complete(made, &request).headers()[CACHE_CONTROL], cached);
+}
+
+#[test]
+fn a_probe_tells_no_length_of_a_body_it_has_not() {
+    let request = head(Method::PUT, ITEM, &[]);
+    let mut made = get(ITEM);
+    for name in ["content-length", "transfer-encoding", "trailer", "expect"] {
+        made.headers_mut().insert(name, "5".parse().unwrap());
+    }
+    assert_eq!(names(complete(made, &request).headers()), ["cache-control"]);
 }
 
 #[test]
@@ -180,7 +196,7 @@ fn a_uri_is_told_without_query_and_user_info() {
     }
     let response = Response::builder().status(403).body(()).unwrap();
     let probe = get("http://user:secret@a.test/b?secret=1");
-    let error = super::super::Unverified::new(&probe, response.into_parts().0);
+    let error = super::super::Unverified::new(&probe, response.into_parts().0, None);
     assert_eq!(
         error.to_string(),
         "cannot tell whether it was done before: the probe GET http://a.test/b was answered 403 Forbidden"
