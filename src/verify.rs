@@ -158,7 +158,8 @@ use finding::{Finding, Operation};
 ///
 /// The request's body can be of any type whose default is an empty body, as
 /// [`ReplayBody`](crate::ReplayBody)'s is, and axum's, tonic's and reqwest's are. The response's
-/// comes as a [`VerifyBody`].
+/// comes as a [`VerifyBody`]; to leave the layer out at run time, give it a [`probe`](Self::probe)
+/// that is none.
 ///
 /// Without a retry above, or with the retry under it, the layer does nothing.
 #[must_use = "a layer does nothing until it wraps a service"]

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode, Uri, request};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
-use tower::ServiceBuilder;
 use tower::util::BoxCloneService;
-use tower_http_retry::{Backoff, BoxError, RetryLayer, RetryOverride, VerifyLayer};
+use tower::{Layer, Service, ServiceBuilder};
+use tower_http_retry::{Backoff, BoxError, ReplayBody, RetryLayer, RetryOverride, VerifyLayer};
 
 /// How long one sending may take until its response's head, of an operation as of a probe.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,16 +29,31 @@ const LARGEST_ANSWER: usize = 64 * 1024;
 /// Sends requests, with retries and within [`TOTAL_TIMEOUT`].
 pub(crate) type Client = BoxCloneService<Request<Full<Bytes>>, Response<Bytes>, BoxError>;
 
-/// The stack, from the outside in.
+/// The client with a retry, and with a verification under it or without.
 pub(crate) fn with_retries(verification: Option<VerifyLayer>) -> Client {
+    let client = ServiceBuilder::new()
+        .timeout(ATTEMPT_TIMEOUT)
+        .service(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http());
+    match verification {
+        Some(verification) => stack(verification.layer(client)),
+        None => stack(client),
+    }
+}
+
+/// What is above the sending, from the outside in.
+fn stack<S, R>(sending: S) -> Client
+where
+    S: Service<Request<ReplayBody<Full<Bytes>>>, Response = Response<R>, Error = BoxError>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    R: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
+{
     let client = ServiceBuilder::new()
         .timeout(TOTAL_TIMEOUT)
         // Under the total time-out, which therefore covers the reading of the answer, too.
         .and_then(read_whole)
         .layer(RetryLayer::new().backoff(Backoff::exponential(FIRST_WAIT)))
-        .option_layer(verification)
-        .timeout(ATTEMPT_TIMEOUT)
-        .service(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http());
+        .service(sending);
     BoxCloneService::new(client)
 }
 
@@ -143,7 +158,10 @@ fn path_by_name(collection: &str, name: &str) -> String {
     format!("{collection}/by-name/{name}")
 }
 
-async fn read_whole(response: Response<Incoming>) -> Result<Response<Bytes>, BoxError> {
+async fn read_whole<R>(response: Response<R>) -> Result<Response<Bytes>, BoxError>
+where
+    R: Body<Data = Bytes, Error = hyper::Error>,
+{
     let (head, body) = response.into_parts();
     let body = Limited::new(body, LARGEST_ANSWER).collect().await?;
     Ok(Response::from_parts(head, body.to_bytes()))

@@ -144,7 +144,7 @@ impl<R: Body> Body for VerifyBody<R> {
             Content::Passing { body } => body.is_end_stream(),
             Content::Kept { kept } => {
                 let rest = kept.rest.as_ref();
-                kept.frames.is_empty() && rest.is_none_or(|rest| rest.is_end_stream())
+                kept.frames.is_empty() && rest.is_none_or(Body::is_end_stream)
             }
             Content::Empty => true,
         }
