@@ -525,6 +525,77 @@ async fn a_retry_above_the_retry_is_remembered() {
     }
 }
 
+/// A body that comes frame by frame, each a while after the one before; tells when it was dropped.
+struct Late {
+    frames: usize,
+    next: Pin<Box<tokio::time::Sleep>>,
+    dropped: Arc<std::sync::Mutex<Option<(usize, Duration)>>>,
+    start: Instant,
+}
+
+impl http_body::Body for Late {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.frames == 0 {
+            return Poll::Ready(None);
+        }
+        std::task::ready!(self.next.as_mut().poll(cx));
+        self.frames -= 1;
+        self.next = Box::pin(tokio::time::sleep(Duration::from_millis(300)));
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"not here")))))
+    }
+}
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        *self.dropped.lock().unwrap() = Some((self.frames, self.start.elapsed()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_404_is_read_while_the_operation_is_under_way() {
+    // So many frames of it: how many are unread when it is let go, and when. The operation takes a
+    // minute.
+    let millis = Duration::from_millis;
+    for (frames, unread, at) in [(0, 0, 0), (1, 0, 300), (3, 0, 900), (9, 6, 1_000)] {
+        let dropped = Arc::default();
+        let calls = AtomicUsize::new(0);
+        let start = Instant::now() + secs(1);
+        let service = service_fn(|request: Request<ReplayBody<Full<Bytes>>>| {
+            let is_first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+            let dropped = Arc::clone(&dropped);
+            async move {
+                if request.method() == Method::PUT {
+                    let (status, takes) = if is_first { (500, 0) } else { (201, 60) };
+                    tokio::time::sleep(secs(takes)).await;
+                    return Ok::<_, BoxError>(response(status, ""));
+                }
+                let next = Box::pin(tokio::time::sleep(Duration::from_millis(300)));
+                let late = Late {
+                    frames,
+                    next,
+                    dropped,
+                    start,
+                };
+                Ok(response(404, "").map(|_| late.boxed()))
+            }
+        });
+        let client = retry().layer(VerifyLayer::new().layer(service));
+        let response = client.oneshot(request(Method::PUT)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::CREATED);
+        assert_eq!(
+            *dropped.lock().unwrap(),
+            Some((unread, millis(at))),
+            "{frames}"
+        );
+    }
+}
+
 /// Takes a second for each call.
 #[derive(Clone)]
 struct Slow(Management);
