@@ -399,7 +399,9 @@ async fn a_404_whose_body_never_ends_delays_nothing() {
         let start = Instant::now();
         let response = client.oneshot(request(method)).await.unwrap();
         assert_eq!(response.status(), status);
-        assert_eq!(start.elapsed(), secs(1));
+        // The answer to a delete waits for a tenth of a second, to use the connection again.
+        let emptied = Duration::from_millis(if status == 204 { 100 } else { 0 });
+        assert_eq!(start.elapsed(), secs(1) + emptied);
         let body = response.into_body();
         assert!(body.is_end_stream());
         assert_eq!(body.size_hint().exact(), Some(0));

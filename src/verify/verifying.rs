@@ -1,7 +1,8 @@
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderName, Method, Request, Response, request};
@@ -24,6 +25,9 @@ const OF_CONTENT: [HeaderName; 5] = [
     TRAILER,
     TRANSFER_ENCODING,
 ];
+
+/// An answer waits no longer for the rest of another one to be read.
+const EMPTIED_FOR: Duration = Duration::from_millis(100);
 
 pin_project! {
     /// One attempt that is verified.
@@ -49,14 +53,14 @@ pin_project! {
         #[pin]
         timer: Option<Sleep>,
         #[pin]
-        step: Step<S::Future, Response<Kept<R>>>,
+        step: Step<S::Future, Response<VerifyBody<R>>, Response<Kept<R>>>,
     }
 }
 
 pin_project! {
     #[project = StepProj]
     #[project_replace = StepOwned]
-    enum Step<F, K> {
+    enum Step<F, T, K> {
         Probing {
             #[pin]
             probe: F,
@@ -68,6 +72,9 @@ pin_project! {
         },
         Keeping {
             conflict: K,
+        },
+        Emptying {
+            answer: Option<T>,
         },
         Completed,
     }
@@ -118,7 +125,7 @@ where
     type Output = Outcome<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.as_mut().poll_leftover(cx);
+        let _ = self.as_mut().poll_leftover(DRAINED_FOR, cx);
         loop {
             let answer = match self.as_mut().project().step.project() {
                 StepProj::Probing { probe } => {
@@ -131,6 +138,7 @@ where
                     self.as_mut().answered(outcome.map_err(Into::into))
                 }
                 StepProj::Keeping { .. } => ready!(self.as_mut().poll_keeping(cx)),
+                StepProj::Emptying { .. } => ready!(self.as_mut().poll_emptying(cx)),
                 StepProj::Completed => panic!("`VerifyFuture` polled after completion"),
             };
             if let Some(answer) = answer {
@@ -149,15 +157,16 @@ where
     R: Body,
 {
     /// What is left of a probe's answer is held no longer than it is of use.
-    fn poll_leftover(self: Pin<&mut Self>, cx: &mut Context<'_>) {
+    fn poll_leftover(self: Pin<&mut Self>, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let Some(leftover) = this.leftover.as_mut().as_pin_mut() else {
-            return;
-        };
-        if leftover.poll_drained(cx).is_ready() || poll_limit(this.timer.as_mut(), cx).is_ready() {
+        if let Some(leftover) = this.leftover.as_mut().as_pin_mut() {
+            if leftover.poll_drained(cx).is_pending() {
+                ready!(poll_limit(this.timer.as_mut(), limit, cx));
+            }
             this.leftover.set(None);
             this.timer.set(None);
         }
+        Poll::Ready(())
     }
 
     /// A probe's outcome: the answer to the caller, if that is the end.
@@ -188,7 +197,7 @@ where
             (Finding::Undone, None) => {
                 this.leftover.set(Some(Leftover::of(body)));
                 this.step.set(Step::Readying);
-                self.poll_leftover(cx);
+                let _ = self.poll_leftover(DRAINED_FOR, cx);
                 return None;
             }
             // Nobody will ask again.
@@ -200,14 +209,27 @@ where
             }
         };
         verified.mark(&mut head, this.head, this.probe);
-        let body = match verified {
-            Verified::Deleted => {
-                let _ = pin!(Leftover::of(body)).poll_drained(cx);
-                VerifyBody::empty()
-            }
+        if verified == Verified::Deleted {
+            this.leftover.set(Some(Leftover::of(body)));
+            let answer = Some(Response::from_parts(head, VerifyBody::empty()));
+            this.step.set(Step::Emptying { answer });
+            return None;
+        }
+        // What a body of HTTP/2 says of its size is the length that HEAD was answered with.
+        let body = match *this.probe.method() {
+            Method::HEAD => VerifyBody::empty(),
             _ => VerifyBody::passing(body),
         };
         Some(Ok(Response::from_parts(head, body)))
+    }
+
+    /// The probe's connection can be used again, if that takes no time to speak of.
+    fn poll_emptying(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome<R>>> {
+        ready!(self.as_mut().poll_leftover(EMPTIED_FOR, cx));
+        let StepProj::Emptying { answer } = self.project().step.project() else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(answer.take().map(Ok))
     }
 
     /// Sends the operation, once; after that, another probe.
@@ -261,7 +283,7 @@ where
         let is_whole = match conflict.body_mut().poll_whole(cx) {
             Poll::Ready(is_whole) => is_whole,
             Poll::Pending => {
-                ready!(poll_limit(this.timer.as_mut(), cx));
+                ready!(poll_limit(this.timer.as_mut(), DRAINED_FOR, cx));
                 false
             }
         };
@@ -278,9 +300,13 @@ where
     }
 }
 
-fn poll_limit(mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
+fn poll_limit(
+    mut timer: Pin<&mut Option<Sleep>>,
+    limit: Duration,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
     if timer.is_none() {
-        timer.set(Some(sleep(DRAINED_FOR)));
+        timer.set(Some(sleep(limit)));
     }
     match timer.as_pin_mut() {
         Some(timer) => timer.poll(cx),
