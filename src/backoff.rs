@@ -59,6 +59,9 @@ pub enum Jitter {
     Equal,
     /// Between the first step and three times the wait before this one.
     Decorrelated,
+    /// Between 0.8 and 1.2 times the step, as gRPC has it (gRFC A6): [`Backoff::max_wait`] may be
+    /// exceeded by a fifth.
+    Around,
 }
 
 impl Backoff {
@@ -115,6 +118,7 @@ impl Backoff {
             Jitter::None => full,
             Jitter::Full => between(Duration::ZERO, full, rng),
             Jitter::Equal => between(full / 2, full, rng),
+            Jitter::Around => between(full - full / 5, full.saturating_add(full / 5), rng),
             Jitter::Decorrelated => {
                 let reach = previous.max(self.base).saturating_mul(3);
                 between(self.step(self.base, extra), self.step(reach, extra), rng)

@@ -60,6 +60,15 @@ pub(crate) enum Failure {
     TimedOut { took: Duration },
 }
 
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Success,
+    /// A failure, but not of a server that is not well: a 404, say.
+    Answered,
+    Failure,
+}
+
 impl Budget {
     /// Earns only from requests that are served, and learns from its own retries whether they help.
     ///
@@ -101,8 +110,8 @@ impl Budget {
     }
 
     /// gRPC's retry throttling ([gRFC A6]): every failed attempt that could be retried takes one
-    /// of `max_tokens`, every successful one adds `token_ratio`, and there are retries only while
-    /// more than half the tokens are there. `max_tokens` is taken as at least 1 and at most 1,000;
+    /// of `max_tokens`, every successful one adds `token_ratio`, any other leaves them as they are,
+    /// and there are retries only while more than half the tokens are there. `max_tokens` is taken as at least 1 and at most 1,000;
     /// of `token_ratio` three decimals count.
     ///
     /// ```
@@ -113,7 +122,13 @@ impl Budget {
     ///
     /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
     pub fn throttle(max_tokens: u32, token_ratio: f64) -> Self {
-        let throttle = Throttle::new(max_tokens, thousandths(token_ratio));
+        let max_tokens = u64::from(max_tokens.clamp(1, 1_000)) * 1_000;
+        Self::throttling(max_tokens, thousandths(token_ratio))
+    }
+
+    /// In thousandths of a token.
+    pub(crate) fn throttling(max_tokens: u64, token_ratio: u64) -> Self {
+        let throttle = Throttle::new(max_tokens, token_ratio);
         Self {
             kind: Arc::new(Kind::Throttle(throttle)),
         }
@@ -146,21 +161,27 @@ impl Budget {
     }
 
     /// A first attempt that started at `start` has come to its outcome.
-    pub(crate) fn first_attempt(&self, is_served: bool, start: Instant) {
+    pub(crate) fn first_attempt(&self, ending: Ending, start: Instant) {
         match &*self.kind {
-            Kind::Bucket(bucket) => bucket.first_attempt(is_served, start),
-            Kind::Throttle(throttle) if is_served => throttle.success(),
-            Kind::Tower(budget) if is_served => budget.deposit(),
-            Kind::Throttle(_) | Kind::Tower(_) => {}
+            Kind::Bucket(bucket) => bucket.first_attempt(ending != Ending::Failure, start),
+            Kind::Throttle(_) | Kind::Tower(_) => self.deposit(ending),
         }
     }
 
-    /// A retry, made `after` such a failure, was served `took` from its start.
-    pub(crate) fn retry_served(&self, after: Failure, took: Duration) {
+    /// A retry, made `after` such a failure, has come to its outcome `took` from its start.
+    pub(crate) fn retry(&self, ending: Ending, after: Failure, took: Duration) {
         match &*self.kind {
-            Kind::Bucket(bucket) => bucket.retry_served(after, took),
-            Kind::Throttle(throttle) => throttle.success(),
-            Kind::Tower(budget) => budget.deposit(),
+            Kind::Bucket(bucket) if ending != Ending::Failure => bucket.retry_served(after, took),
+            Kind::Bucket(_) => {}
+            Kind::Throttle(_) | Kind::Tower(_) => self.deposit(ending),
+        }
+    }
+
+    fn deposit(&self, ending: Ending) {
+        match &*self.kind {
+            Kind::Throttle(throttle) if ending == Ending::Success => throttle.success(),
+            Kind::Tower(budget) if ending != Ending::Failure => budget.deposit(),
+            Kind::Bucket(_) | Kind::Throttle(_) | Kind::Tower(_) => {}
         }
     }
 

@@ -3,22 +3,28 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use http::{
+    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+};
 use tokio::time::Instant;
 
 use crate::hint::Hint;
+use crate::retry_override::RetryOverride;
 
 mod by_status;
-mod errors;
+pub(crate) mod errors;
 #[cfg(feature = "http2")]
 mod http2;
 #[cfg(feature = "hyper-util")]
 mod hyper_util;
+mod request_head;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod verdict;
 
 pub use by_status::ByStatus;
+pub(crate) use request_head::Headers;
+pub use request_head::RequestHead;
 pub use verdict::{Class, Verdict};
 
 /// Says what the outcome of one attempt means for sending the request again.
@@ -55,21 +61,90 @@ pub use verdict::{Class, Verdict};
 /// # let _ = layer;
 /// ```
 ///
+/// One that knows of a deadline that is among a request's headers:
+///
+/// ```
+/// use std::time::Duration;
+/// use http::{HeaderMap, Request};
+/// use tower_http_retry::{ByStatus, Classify, Outcome, RequestHead, RetryOverride, Verdict};
+///
+/// /// `x-time-left: 1500` is how many milliseconds the caller waits for the answer.
+/// struct Hurried;
+///
+/// impl Classify for Hurried {
+///     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
+///         ByStatus::new().classify(outcome)
+///     }
+///
+///     fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
+///         match request.header("x-time-left").and_then(|left| left.parse().ok()) {
+///             Some(left) => RetryOverride::new().within(Duration::from_millis(left)),
+///             None => RetryOverride::new(),
+///         }
+///     }
+///
+///     fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
+///         let Some(left) = headers.get_mut("x-time-left") else {
+///             return;
+///         };
+///         if let Some(millis) = left.to_str().ok().and_then(|left| left.parse::<u64>().ok()) {
+///             *left = millis.saturating_sub(elapsed.as_millis() as u64).into();
+///         }
+///     }
+/// }
+///
+/// let request = Request::get("/").header("x-time-left", "1500").body(()).unwrap();
+/// let within = RetryOverride::new().within(Duration::from_millis(1500));
+/// assert_eq!(Hurried.overrides(&RequestHead::of(&request)), within);
+/// ```
+///
 /// [`RetryLayer::classify_fn`]: crate::RetryLayer::classify_fn
 pub trait Classify {
     /// The verdict on one outcome.
     fn classify(&self, outcome: &Outcome<'_>) -> Verdict;
+
+    /// What a request's protocol says of it instead of the layer: its deadline, as
+    /// [`RetryOverride::within`], or the rules of its method. Nothing, unless implemented.
+    ///
+    /// It is asked whenever the rules are needed, and must answer the same each time. The request's
+    /// own [`RetryOverride`] goes before it, but does not make a window longer that is given here.
+    fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
+        let _ = request;
+        RetryOverride::new()
+    }
+
+    /// Brings the headers of a retry up to date before it is sent: those of the caller's request,
+    /// so long after the first attempt's start. They are left as they are, unless implemented.
+    fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
+        let _ = (headers, elapsed);
+    }
 }
 
 impl<C: Classify + ?Sized> Classify for Box<C> {
     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
         (**self).classify(outcome)
     }
+
+    fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
+        (**self).overrides(request)
+    }
+
+    fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
+        (**self).renew(headers, elapsed);
+    }
 }
 
 impl<C: Classify + ?Sized> Classify for Arc<C> {
     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
         (**self).classify(outcome)
+    }
+
+    fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
+        (**self).overrides(request)
+    }
+
+    fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
+        (**self).renew(headers, elapsed);
     }
 }
 

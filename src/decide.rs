@@ -39,7 +39,7 @@ pub(crate) struct Facts {
     pub(crate) verdict: Verdict,
     /// The verdict's hint, looked up in the response's headers.
     pub(crate) hint: Hint,
-    /// How many retries there have been.
+    /// How many retries there have been that count.
     pub(crate) retries: u32,
     /// How far the back-off has advanced.
     pub(crate) step: u32,
@@ -76,7 +76,8 @@ pub(crate) fn decide(
     if let Some(stop) = is_final(facts.verdict.class) {
         return Decision::Stop(stop);
     }
-    if facts.retries >= rules.max_retries {
+    let is_transparent = facts.is_transparent() && rules.max_retries > 0;
+    if facts.retries >= rules.max_retries && !is_transparent {
         return Decision::Stop(Stop::Attempts);
     }
     if !facts.replayable {
@@ -98,10 +99,17 @@ pub(crate) fn decide(
     if start.saturating_add(TICK) > rules.window {
         return Decision::Stop(Stop::Window);
     }
-    if !withdraw() {
+    if !is_transparent && !withdraw() {
         return Decision::Stop(Stop::Budget);
     }
     Decision::Retry(wait)
+}
+
+impl Facts {
+    /// Whether a retry would be sent at once, and not count.
+    pub(crate) fn is_transparent(&self) -> bool {
+        self.verdict.transparent && !self.sent_at_once
+    }
 }
 
 /// The first rule by itself: a success is handed over before any other fact is gathered.
@@ -143,10 +151,12 @@ fn spread(hint: Duration, rules: &Rules, facts: &Facts) -> Duration {
 
 fn step(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
     if facts.verdict.at_once && !facts.sent_at_once {
-        return Wait {
-            after: Duration::ZERO,
-            reason: Reason::AtOnce,
+        let reason = match facts.verdict.transparent {
+            true => Reason::Transparent,
+            false => Reason::AtOnce,
         };
+        let after = Duration::ZERO;
+        return Wait { after, reason };
     }
     let (extra, reason) = match facts.verdict.timed_out {
         true => (1, Reason::TimedOut),

@@ -77,6 +77,8 @@ pub enum Reason {
     Server,
     /// The request was refused in a way that allows sending it again at once.
     AtOnce,
+    /// As `AtOnce`; and it does not count, neither as a retry nor for the budget.
+    Transparent,
 }
 
 /// Why there is no further attempt.
@@ -147,6 +149,7 @@ impl fmt::Display for Reason {
             Self::TimedOut => "backoff, one step up after a time-out",
             Self::Server => "the server asked for it",
             Self::AtOnce => "refused unprocessed, sent again at once",
+            Self::Transparent => "refused unprocessed, sent again transparently",
         })
     }
 }

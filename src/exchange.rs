@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::attempt::{Attempt, Attempts, AttemptsHandle};
 use crate::body::{ReplayBody, Replays};
-use crate::budget::Failure;
+use crate::budget::{Ending, Failure};
 use crate::classify::{Class, Classify, Elapsed, Outcome, RequestHeaders, ResponseHead, Verdict};
 use crate::decide::{Decision, Facts, Rules, Wait, decide, is_final};
 use crate::error::BoxError;
@@ -26,6 +26,8 @@ pub(crate) struct Exchange<C, B> {
     started: Instant,
     attempt_started: Instant,
     retries: u32,
+    /// Whether one of them was transparent, and so does not count.
+    sent_transparently: bool,
     /// How far the back-off has advanced, and what it last came to.
     step: u32,
     previous_wait: Duration,
@@ -65,6 +67,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             started,
             attempt_started: started,
             retries: 0,
+            sent_transparently: false,
             step: 0,
             previous_wait: Duration::ZERO,
             wait: Duration::ZERO,
@@ -98,11 +101,14 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         self.waited = self.waited.saturating_add(self.wait);
         let mut request = self.snapshot.replay();
         request.extensions_mut().insert(self.attempt());
-        if let Some(name) = &self.policy.settings.attempt_header {
-            request
-                .headers_mut()
-                .insert(name, HeaderValue::from(self.retries));
+        let headers = request.headers_mut();
+        let counted = self.counted_retries();
+        if let (Some(name), 1..) = (&self.policy.settings.attempt_header, counted) {
+            headers.insert(name, HeaderValue::from(counted));
         }
+        self.policy
+            .classify
+            .renew(headers, now.duration_since(self.started));
         self.sending();
         Ok(request)
     }
@@ -142,6 +148,10 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         self.tell(Step::Stop(stop), None, Some(outcome));
     }
 
+    fn counted_retries(&self) -> u32 {
+        self.retries - u32::from(self.sent_transparently)
+    }
+
     pub(crate) fn retries(&self) -> u32 {
         self.retries
     }
@@ -149,7 +159,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     /// How long an attempt may take, if there is a limit.
     pub(crate) fn attempt_timeout(&self) -> Option<Duration> {
         let own = self.overridden().and_then(RetryOverride::timeout);
-        own.or(self.policy.settings.attempt_timeout)
+        own.or_else(|| self.protocol().timeout())
+            .or(self.policy.settings.attempt_timeout)
             .filter(|timeout| *timeout != Duration::MAX)
     }
 
@@ -184,18 +195,22 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let Some(budget) = self.policy.settings.budget.get() else {
             return;
         };
-        let is_served = match verdict.class {
-            Class::Success => true,
-            Class::Permanent => is_answered,
+        let ending = match verdict.class {
+            Class::Success => Ending::Success,
+            Class::Permanent if is_answered => Ending::Answered,
+            Class::Permanent => Ending::Failure,
+            // The attempt itself does not count: its place is taken by another one.
+            Class::Transient | Class::Refused if verdict.transparent && !self.sent_at_once => {
+                return;
+            }
             Class::Transient | Class::Refused => {
                 budget.failed();
-                false
+                Ending::Failure
             }
         };
-        if self.retries == 0 {
-            budget.first_attempt(is_served, self.started);
-        } else if is_served {
-            budget.retry_served(self.paid_for, self.attempt_elapsed());
+        match self.counted_retries() {
+            0 => budget.first_attempt(ending, self.started),
+            _ => budget.retry(ending, self.paid_for, self.attempt_elapsed()),
         }
     }
 
@@ -208,7 +223,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let facts = Facts {
             verdict,
             hint,
-            retries: self.retries,
+            retries: self.counted_retries(),
             step: self.step,
             previous_wait: self.previous_wait,
             sent_at_once: self.sent_at_once,
@@ -243,6 +258,10 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         self.wait = wait.after;
         match wait.reason {
             Reason::AtOnce => self.sent_at_once = true,
+            Reason::Transparent => {
+                self.sent_at_once = true;
+                self.sent_transparently = true;
+            }
             Reason::Server if matches!(hint, Hint::Exactly(_)) => {
                 self.step = 0;
                 self.previous_wait = Duration::ZERO;
@@ -258,7 +277,10 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     fn may_repeat(&self, verdict: Verdict) -> bool {
         let declared = match verdict.repeatable {
             true => Some(true),
-            false => self.overridden().and_then(RetryOverride::declared),
+            false => {
+                let own = self.overridden().and_then(RetryOverride::declared);
+                own.or_else(|| self.protocol().declared())
+            }
         };
         let has_header = |name: &_| self.snapshot.has_header(name);
         let idempotency = &self.policy.settings.idempotency;
@@ -269,10 +291,20 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         self.snapshot.extensions.get()
     }
 
+    /// What the request's protocol says of it.
+    fn protocol(&self) -> RetryOverride {
+        self.policy.classify.overrides(&self.snapshot.head())
+    }
+
+    /// The request's own word goes before its protocol's, but for a window that would be longer.
     fn rules(&self) -> Rules {
-        let rules = self.policy.settings.rules;
-        self.overridden()
-            .map_or(rules, |overridden| overridden.apply(rules))
+        let protocol = self.protocol();
+        let mut rules = protocol.apply(self.policy.settings.rules);
+        if let Some(own) = self.overridden() {
+            rules = own.apply(rules);
+            rules.window = protocol.window().unwrap_or(Duration::MAX).min(rules.window);
+        }
+        rules
     }
 
     fn attempt(&self) -> Attempt {
@@ -281,7 +313,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             number: self.retries.saturating_add(1),
             previous: self.previous,
             may_have_been_acted_on: self.may_have_been_acted_on,
-            is_last: self.retries >= rules.max_retries,
+            is_last: self.counted_retries() >= rules.max_retries,
             window_end: self.started.checked_add(rules.window),
         }
     }

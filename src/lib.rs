@@ -68,6 +68,8 @@
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
 //! | `http2` | no | h2's errors are told apart: a refused stream or a `GOAWAY` is a refusal |
 //! | `reqwest` | no | reqwest's errors are told apart |
+//! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` |
+//! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`; implies `grpc` |
 //!
 //! [tower]: https://docs.rs/tower
 
@@ -84,6 +86,8 @@ mod error;
 mod event;
 mod exchange;
 mod future;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod hint;
 mod idempotency;
 mod layer;
@@ -100,10 +104,16 @@ pub use attempt::{Attempt, Attempts, AttemptsHandle};
 pub use backoff::{Backoff, Jitter};
 pub use body::{ReplayBody, Superseded};
 pub use budget::Budget;
-pub use classify::{ByStatus, Class, Classify, ClassifyFn, Outcome, ResponseHead, Verdict};
+pub use classify::{
+    ByStatus, Class, Classify, ClassifyFn, Outcome, RequestHead, ResponseHead, Verdict,
+};
 pub use error::{Abandoned, AttemptTimedOut, BoxError};
 pub use event::{Event, Reason, Step, Stop};
 pub use future::ResponseFuture;
+#[cfg(feature = "grpc")]
+pub use grpc::{ByGrpcStatus, PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody};
+#[cfg(feature = "serde")]
+pub use grpc::{ServiceConfig, ServiceConfigError};
 pub use hint::ServerHints;
 pub use idempotency::Idempotency;
 pub use layer::RetryLayer;

@@ -96,6 +96,10 @@ impl RetryOverride {
         self.repeatable
     }
 
+    pub(crate) fn window(&self) -> Option<Duration> {
+        self.within
+    }
+
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.attempt_timeout
     }

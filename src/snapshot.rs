@@ -7,6 +7,7 @@ use http::{
 use http_body::Body;
 
 use crate::body::{ReplayBody, Replays};
+use crate::classify::{Headers, RequestHead};
 
 /// What is kept of a request, to build each further attempt from.
 pub(crate) struct Snapshot<B> {
@@ -36,8 +37,17 @@ impl<B: Body> Snapshot<B> {
         self.headers.map()
     }
 
+    pub(crate) fn head(&self) -> RequestHead<'_> {
+        RequestHead {
+            method: &self.method,
+            uri: &self.uri,
+            headers: &self.headers,
+            extensions: &self.extensions,
+        }
+    }
+
     pub(crate) fn has_header(&self, name: &HeaderName) -> bool {
-        self.headers.has(name)
+        self.headers.find(name.as_str()).is_some()
     }
 
     pub(crate) fn reserve_body(&self) {
@@ -95,11 +105,6 @@ impl PackedHeaders {
         self.map.get_or_init(|| Box::new(self.unpack()))
     }
 
-    fn has(&self, name: &HeaderName) -> bool {
-        self.lines()
-            .any(|line| line.name == name.as_str().as_bytes())
-    }
-
     /// Names are made anew; values are slices of the one allocation.
     fn unpack(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(self.names);
@@ -120,6 +125,15 @@ impl PackedHeaders {
             rest = after;
             Some(line)
         })
+    }
+}
+
+impl Headers for PackedHeaders {
+    fn find(&self, name: &str) -> Option<&[u8]> {
+        let line = self
+            .lines()
+            .find(|line| line.name.eq_ignore_ascii_case(name.as_bytes()));
+        line.map(|line| line.value)
     }
 }
 

@@ -10,8 +10,7 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    pub(super) fn new(max_tokens: u32, ratio: u64) -> Self {
-        let max = u64::from(max_tokens.clamp(1, 1_000)) * TOKEN;
+    pub(super) fn new(max: u64, ratio: u64) -> Self {
         Self {
             max,
             ratio,

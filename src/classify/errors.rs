@@ -32,7 +32,7 @@ pub(super) fn of_chain(error: &(dyn Error + 'static)) -> Verdict {
     }
 }
 
-pub(super) fn chain<'a>(
+pub(crate) fn chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> + 'a {
     std::iter::successors(Some(error), |&error| {

@@ -57,6 +57,7 @@ pub struct Verdict {
     pub(crate) repeatable: bool,
     pub(crate) timed_out: bool,
     pub(crate) at_once: bool,
+    pub(crate) transparent: bool,
     pub(crate) hint: Hint,
 }
 
@@ -82,6 +83,16 @@ impl Verdict {
     pub fn at_once(mut self) -> Self {
         self.at_once = true;
         self
+    }
+
+    /// As [`at_once`](Self::at_once); and the first retry that is asked for in this way does not
+    /// count: neither as one of the layer's retries, unless it makes none at all, nor for the
+    /// budget. gRPC's transparent retry ([gRFC A6]).
+    ///
+    /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries
+    pub fn transparent(mut self) -> Self {
+        self.transparent = true;
+        self.at_once()
     }
 
     /// The server asks to wait at least so long, whatever the response's headers say.
@@ -123,6 +134,7 @@ impl From<Class> for Verdict {
             repeatable: false,
             timed_out: false,
             at_once: false,
+            transparent: false,
             hint: Hint::Headers,
         }
     }
@@ -142,6 +154,11 @@ impl Class {
     /// [`Verdict::at_once`] of this class.
     pub fn at_once(self) -> Verdict {
         Verdict::from(self).at_once()
+    }
+
+    /// [`Verdict::transparent`] of this class.
+    pub fn transparent(self) -> Verdict {
+        Verdict::from(self).transparent()
     }
 
     /// [`Verdict::at_least`] of this class.

@@ -8,14 +8,14 @@ fn a_ratio_earns_from_every_request_and_nothing_comes_back() {
     assert_eq!(budget.level(), Some(10_000));
     spend(&budget, 10);
     assert!(!budget.withdraw(Failure::Quick));
-    budget.first_attempt(true, Instant::now());
-    budget.first_attempt(false, Instant::now());
+    budget.first_attempt(Ending::Success, Instant::now());
+    budget.first_attempt(Ending::Failure, Instant::now());
     assert_eq!(budget.level(), Some(400));
-    budget.retry_served(Failure::Quick, secs(1));
-    budget.retry_served(timed_out(10), secs(1));
+    budget.retry(Ending::Success, Failure::Quick, secs(1));
+    budget.retry(Ending::Success, timed_out(10), secs(1));
     assert_eq!(budget.level(), Some(400));
     for _ in 0..3 {
-        budget.first_attempt(false, Instant::now());
+        budget.first_attempt(Ending::Failure, Instant::now());
     }
     assert!(
         budget.withdraw(timed_out(1)),
@@ -44,13 +44,13 @@ fn the_throttle_allows_retries_only_above_half() {
     budget.failed();
     assert_eq!(budget.level(), Some(5_000));
     assert!(!budget.withdraw(Failure::Quick), "half is not above half");
-    budget.first_attempt(false, Instant::now());
+    budget.first_attempt(Ending::Failure, Instant::now());
     assert_eq!(budget.level(), Some(5_000), "a failure is told by itself");
-    budget.first_attempt(true, Instant::now());
+    budget.first_attempt(Ending::Success, Instant::now());
     assert_eq!(budget.level(), Some(5_500));
     assert!(budget.withdraw(Failure::Quick));
     assert_eq!(budget.level(), Some(5_500), "a retry costs nothing");
-    budget.retry_served(Failure::Quick, secs(1));
+    budget.retry(Ending::Success, Failure::Quick, secs(1));
     assert_eq!(budget.level(), Some(6_000));
 }
 
@@ -64,7 +64,7 @@ fn the_throttle_stays_between_nothing_and_its_tokens() {
     }
     assert_eq!(budget.level(), Some(0));
     succeed(&budget, 1);
-    budget.retry_served(Failure::Quick, secs(1));
+    budget.retry(Ending::Success, Failure::Quick, secs(1));
     assert_eq!(budget.level(), Some(3_000));
     assert_eq!(Budget::throttle(0, 0.1).level(), Some(1_000));
     assert_eq!(Budget::throttle(u32::MAX, 0.1).level(), Some(1_000_000));
@@ -87,11 +87,11 @@ fn a_budget_of_towers_is_given_each_success_and_asked_for_each_retry() {
     let told = Told::default();
     let seen = told.0.clone();
     let budget = Budget::tower(told);
-    budget.first_attempt(false, Instant::now());
+    budget.first_attempt(Ending::Failure, Instant::now());
     budget.failed();
     assert!(budget.withdraw(Failure::Quick));
-    budget.retry_served(Failure::Quick, secs(1));
-    budget.first_attempt(true, Instant::now());
+    budget.retry(Ending::Success, Failure::Quick, secs(1));
+    budget.first_attempt(Ending::Success, Instant::now());
     assert!(budget.withdraw(timed_out(1)));
     assert!(!budget.withdraw(timed_out(1)));
     let expected = ["withdraw", "deposit", "deposit", "withdraw", "withdraw"];

@@ -1,0 +1,78 @@
+use std::fmt;
+
+use super::*;
+
+/// The head of a request, as the caller sent it.
+///
+/// # Example
+///
+/// ```
+/// use http::Request;
+/// use tower_http_retry::RequestHead;
+///
+/// let request = Request::get("/items/7").header("x-tenant", "a").body(()).unwrap();
+/// let head = RequestHead::of(&request);
+/// assert_eq!(head.uri().path(), "/items/7");
+/// assert_eq!(head.header("x-tenant"), Some("a"));
+/// ```
+#[derive(Clone, Copy)]
+pub struct RequestHead<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a dyn Headers,
+    pub(crate) extensions: &'a Extensions,
+}
+
+/// Where headers are looked up.
+pub(crate) trait Headers {
+    /// The first value of this name.
+    fn find(&self, name: &str) -> Option<&[u8]>;
+}
+
+impl<'a> RequestHead<'a> {
+    /// The head of this request.
+    pub fn of<B>(request: &'a Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &'a Method {
+        self.method
+    }
+
+    /// The URI.
+    pub fn uri(&self) -> &'a Uri {
+        self.uri
+    }
+
+    /// The first value of a header, where it is text.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        std::str::from_utf8(self.headers.find(name)?).ok()
+    }
+
+    /// The extensions.
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
+    }
+}
+
+impl Headers for HeaderMap {
+    fn find(&self, name: &str) -> Option<&[u8]> {
+        self.get(name).map(HeaderValue::as_bytes)
+    }
+}
+
+/// Without headers: secrets stand there.
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("method", self.method)
+            .field("path", &self.uri.path())
+            .finish_non_exhaustive()
+    }
+}

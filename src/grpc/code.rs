@@ -1,0 +1,77 @@
+use h2::Reason;
+use http::{HeaderValue, StatusCode};
+
+/// A gRPC status code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Code(u8);
+
+impl Code {
+    const OK: Self = Self(0);
+    const CANCELLED: Self = Self(1);
+    const UNKNOWN: Self = Self(2);
+    pub(super) const DEADLINE_EXCEEDED: Self = Self(4);
+    const PERMISSION_DENIED: Self = Self(7);
+    const RESOURCE_EXHAUSTED: Self = Self(8);
+    const UNIMPLEMENTED: Self = Self(12);
+    const INTERNAL: Self = Self(13);
+    pub(super) const UNAVAILABLE: Self = Self(14);
+    const UNAUTHENTICATED: Self = Self(16);
+
+    pub(super) const fn new(number: i32) -> Option<Self> {
+        match number {
+            0..=16 => Some(Self(number as u8)),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn number(self) -> i32 {
+        self.0 as i32
+    }
+
+    pub(super) const fn bit(self) -> u32 {
+        1 << self.0
+    }
+
+    pub(super) const fn is_ok(self) -> bool {
+        self.0 == Self::OK.0
+    }
+
+    /// What is no code is `UNKNOWN`.
+    pub(super) fn of_header(value: &HeaderValue) -> Self {
+        let text = value.to_str().unwrap_or_default();
+        text.parse()
+            .ok()
+            .and_then(Self::new)
+            .unwrap_or(Self::UNKNOWN)
+    }
+
+    /// What an answer without a gRPC status stands for ([HTTP to gRPC status code mapping]); none
+    /// for 200, whose status is to come.
+    ///
+    /// [HTTP to gRPC status code mapping]: https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
+    pub(super) fn of_http(status: StatusCode) -> Option<Self> {
+        match status.as_u16() {
+            200 => None,
+            400 => Some(Self::INTERNAL),
+            401 => Some(Self::UNAUTHENTICATED),
+            403 => Some(Self::PERMISSION_DENIED),
+            404 => Some(Self::UNIMPLEMENTED),
+            429 | 502 | 503 | 504 => Some(Self::UNAVAILABLE),
+            _ => Some(Self::UNKNOWN),
+        }
+    }
+
+    /// What the reason of a reset stands for ([gRPC over HTTP/2, errors]).
+    ///
+    /// [gRPC over HTTP/2, errors]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors
+    pub(super) fn of_reset(reason: Reason) -> Self {
+        match reason {
+            Reason::REFUSED_STREAM => Self::UNAVAILABLE,
+            Reason::CANCEL => Self::CANCELLED,
+            Reason::ENHANCE_YOUR_CALM => Self::RESOURCE_EXHAUSTED,
+            Reason::INADEQUATE_SECURITY => Self::PERMISSION_DENIED,
+            Reason::STREAM_CLOSED | Reason::HTTP_1_1_REQUIRED => Self::UNKNOWN,
+            _ => Self::INTERNAL,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::HeaderMap;
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::Value;
+
+use super::ByGrpcStatus;
+use crate::backoff::Backoff;
+use crate::budget::Budget;
+use crate::classify::{Classify, Outcome, RequestHead, Verdict};
+use crate::layer::RetryLayer;
+use crate::retry_override::RetryOverride;
+
+mod fields;
+mod parse;
+
+pub use fields::ServiceConfigError;
+
+/// A client's limit for the attempts that a config may ask for (gRFC A6).
+const MAX_ATTEMPTS: u32 = 5;
+
+/// What a gRPC service config says of retries: `methodConfig` and `retryThrottling`, as [gRFC A6]
+/// has them in JSON.
+///
+/// It is a classifier: each call goes by the config of its method, else of its service, else by
+/// the default (an empty name). A call without a `retryPolicy` is sent again only
+/// [transparently](Verdict::transparent). [`RetryLayer::service_config`] makes a layer of it.
+///
+/// | field | value |
+/// |---|---|
+/// | `methodConfig[].name[]` | `service` and `method`; `service` alone; neither: the default |
+/// | `retryPolicy.maxAttempts` | 2 or more; above 5 it counts as 5 |
+/// | `retryPolicy.initialBackoff`, `maxBackoff` | a duration above zero, as `"0.1s"` |
+/// | `retryPolicy.backoffMultiplier` | a number above zero |
+/// | `retryPolicy.retryableStatusCodes` | one or more, by name (in upper or lower case) or number |
+/// | `retryThrottling.maxTokens` | above 0, at most 1000 |
+/// | `retryThrottling.tokenRatio` | above 0; three decimals count |
+///
+/// Fields that are not known are ignored, and so is a `hedgingPolicy`, unless a `retryPolicy` is
+/// beside it.
+///
+/// # Errors
+///
+/// [`ServiceConfigError`] names the field that is wrong.
+///
+/// # Example
+///
+/// ```
+/// use tower_http_retry::{RetryLayer, ServiceConfig};
+///
+/// let config: ServiceConfig = r#"{
+///     "methodConfig": [{
+///         "name": [{ "service": "hello.Greeter" }],
+///         "retryPolicy": {
+///             "maxAttempts": 4,
+///             "initialBackoff": "0.1s",
+///             "maxBackoff": "1s",
+///             "backoffMultiplier": 2,
+///             "retryableStatusCodes": ["UNAVAILABLE"]
+///         }
+///     }],
+///     "retryThrottling": { "maxTokens": 10, "tokenRatio": 0.1 }
+/// }"#.parse()?;
+/// let layer = RetryLayer::grpc().service_config(config);
+/// # let _ = layer;
+///
+/// let wrong = r#"{ "methodConfig": [{ "name": [{ "method": "SayHello" }] }] }"#;
+/// let error = wrong.parse::<ServiceConfig>().unwrap_err();
+/// assert_eq!(error.to_string(), "methodConfig[0].name[0].method: has no service");
+/// # Ok::<_, tower_http_retry::ServiceConfigError>(())
+/// ```
+///
+/// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#integration-with-service-config
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceConfig {
+    /// By `service/method`, by `service/`, and the default by an empty name.
+    methods: HashMap<String, Option<RetryPolicy>>,
+    throttling: Option<Throttling>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct RetryPolicy {
+    max_attempts: u32,
+    backoff: Backoff,
+    classify: ByGrpcStatus,
+}
+
+/// In thousandths of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Throttling {
+    max_tokens: u64,
+    token_ratio: u64,
+}
+
+impl ServiceConfig {
+    /// The most specific config of a call: its method's, its service's, or the default.
+    fn policy(&self, path: &str) -> Option<RetryPolicy> {
+        let method = path.strip_prefix('/').unwrap_or(path);
+        let service = method.rfind('/').map_or("", |slash| &method[..=slash]);
+        let names = [method, service, ""];
+        let policy = names.iter().find_map(|name| self.methods.get(*name));
+        policy.copied().flatten()
+    }
+}
+
+impl Classify for ServiceConfig {
+    fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
+        let policy = self.policy(outcome.uri().path());
+        let classify = policy.map_or(ByGrpcStatus::none(), |policy| policy.classify);
+        classify.classify(outcome)
+    }
+
+    fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
+        let overrides = ByGrpcStatus::none().overrides(request);
+        match self.policy(request.uri().path()) {
+            Some(policy) => overrides
+                .max_retries(policy.max_attempts.min(MAX_ATTEMPTS) - 1)
+                .backoff(policy.backoff),
+            // There is no code to retry; what is left is a transparent retry.
+            None => overrides.max_retries(1),
+        }
+    }
+
+    fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
+        ByGrpcStatus::none().renew(headers, elapsed);
+    }
+}
+
+impl<C> RetryLayer<C> {
+    /// Goes by a gRPC service config: each call by what it says of its method. Its
+    /// `retryThrottling` is the layer's budget; without one there is none.
+    ///
+    /// ```
+    /// use tower_http_retry::{RetryLayer, ServiceConfig};
+    /// let config: ServiceConfig = r#"{ "methodConfig": [] }"#.parse().unwrap();
+    /// let layer = RetryLayer::grpc().service_config(config);
+    /// # let _ = layer;
+    /// ```
+    pub fn service_config(self, config: ServiceConfig) -> RetryLayer<ServiceConfig> {
+        let layer = match config.throttling {
+            Some(throttling) => self.budget(throttling.budget()),
+            None => self.without_budget(),
+        };
+        layer.classify(config)
+    }
+}
+
+impl Throttling {
+    fn budget(self) -> Budget {
+        Budget::throttling(self.max_tokens, self.token_ratio)
+    }
+}
+
+impl FromStr for ServiceConfig {
+    type Err = ServiceConfigError;
+
+    fn from_str(json: &str) -> Result<Self, ServiceConfigError> {
+        let value = serde_json::from_str(json);
+        parse::service_config(&value.map_err(ServiceConfigError::syntax)?)
+    }
+}
+
+/// So that it can stand in a config of one's own.
+impl<'de> Deserialize<'de> for ServiceConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        parse::service_config(&value).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! A service config from its JSON.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::fields::{Field, Fields};
+use super::{RetryPolicy, ServiceConfig, ServiceConfigError, Throttling};
+use crate::backoff::{Backoff, Jitter};
+use crate::grpc::ByGrpcStatus;
+
+/// Each status code by its number.
+const CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+/// What protobuf's durations can be (10,000 years).
+const LONGEST: u64 = 315_576_000_000;
+
+type Parsed<T> = Result<T, ServiceConfigError>;
+
+pub(super) fn service_config(value: &Value) -> Parsed<ServiceConfig> {
+    let config = Field::root(value).fields()?;
+    let mut methods = HashMap::new();
+    for method in config.items("methodConfig")? {
+        method_config(&method, &mut methods)?;
+    }
+    let throttling = config.get("retryThrottling").map(throttling).transpose()?;
+    Ok(ServiceConfig {
+        methods,
+        throttling,
+    })
+}
+
+fn method_config(
+    config: &Field<'_>,
+    methods: &mut HashMap<String, Option<RetryPolicy>>,
+) -> Parsed<()> {
+    let fields = config.clone().fields()?;
+    let policy = fields.get("retryPolicy");
+    if policy.is_some() && fields.get("hedgingPolicy").is_some() {
+        return Err(config.wrong("has both a retryPolicy and a hedgingPolicy"));
+    }
+    let policy = policy.map(retry_policy).transpose()?;
+    for name in fields.items("name")? {
+        if methods.insert(key(&name)?, policy).is_some() {
+            return Err(name.wrong("is configured already"));
+        }
+    }
+    Ok(())
+}
+
+/// `service/method`, `service/`, or nothing.
+fn key(name: &Field<'_>) -> Parsed<String> {
+    let fields = name.clone().fields()?;
+    match (fields.text("service")?, fields.text("method")?) {
+        ("", "") => Ok(String::new()),
+        ("", _) => Err(fields.required("method")?.wrong("has no service")),
+        (service, method) => Ok(format!("{service}/{method}")),
+    }
+}
+
+fn retry_policy(policy: Field<'_>) -> Parsed<RetryPolicy> {
+    let fields = policy.fields()?;
+    let attempts = fields.required("maxAttempts")?;
+    let max_attempts = attempts.whole()?;
+    if max_attempts < 2 {
+        return Err(attempts.wrong("is less than 2"));
+    }
+    let multiplier = fields.required("backoffMultiplier")?;
+    let backoff = Backoff::exponential(duration(&fields, "initialBackoff")?)
+        .max_wait(duration(&fields, "maxBackoff")?)
+        .factor(above_zero(&multiplier)?)
+        .jitter(Jitter::Around);
+    Ok(RetryPolicy {
+        max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
+        backoff,
+        classify: codes(&fields.required("retryableStatusCodes")?)?,
+    })
+}
+
+fn codes(list: &Field<'_>) -> Parsed<ByGrpcStatus> {
+    let codes = list.items()?;
+    if codes.is_empty() {
+        return Err(list.wrong("is empty"));
+    }
+    let mut retried = ByGrpcStatus::none();
+    for code in codes {
+        retried = retried.also(number(&code)?);
+    }
+    Ok(retried)
+}
+
+fn number(code: &Field<'_>) -> Parsed<i32> {
+    let number = match code.is_text() {
+        true => {
+            let name = code.text()?;
+            CODES
+                .iter()
+                .position(|known| known.eq_ignore_ascii_case(name))
+        }
+        false => usize::try_from(code.whole()?).ok(),
+    };
+    let number = number.filter(|number| *number < CODES.len());
+    number
+        .map(|number| number as i32)
+        .ok_or_else(|| code.wrong("is no status code"))
+}
+
+fn throttling(throttling: Field<'_>) -> Parsed<Throttling> {
+    let fields = throttling.fields()?;
+    let max_tokens = fields.required("maxTokens")?;
+    let token_ratio = fields.required("tokenRatio")?;
+    if max_tokens.number()? > 1_000.0 {
+        return Err(max_tokens.wrong("is above 1000"));
+    }
+    Ok(Throttling {
+        max_tokens: thousandths(&max_tokens)?,
+        token_ratio: thousandths(&token_ratio)?,
+    })
+}
+
+/// Three decimals count.
+fn thousandths(number: &Field<'_>) -> Parsed<u64> {
+    match (above_zero(number)? * 1_000.0).round() as u64 {
+        0 => Err(number.wrong("is less than 0.001")),
+        thousandths => Ok(thousandths),
+    }
+}
+
+fn above_zero(number: &Field<'_>) -> Parsed<f64> {
+    let value = number.number()?;
+    match value > 0.0 {
+        true => Ok(value),
+        false => Err(number.wrong("is not above zero")),
+    }
+}
+
+/// As protobuf's JSON has durations: seconds, with up to nine decimals, and an `s`.
+fn duration(fields: &Fields<'_>, name: &str) -> Parsed<Duration> {
+    let field = fields.required(name)?;
+    let text = field.text()?;
+    let duration = text.strip_suffix('s').and_then(seconds);
+    match duration {
+        None => Err(field.wrong("is not a duration, as in \"0.1s\"")),
+        Some(Duration::ZERO) => Err(field.wrong("is not above zero")),
+        Some(duration) => Ok(duration),
+    }
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let digits = [whole, decimals].concat();
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number || decimals.len() > 9 {
+        return None;
+    }
+    let seconds = match whole {
+        "" => 0,
+        whole => whole.parse().ok()?,
+    };
+    let nanos = format!("{decimals:0<9}").parse().ok()?;
+    (seconds <= LONGEST).then(|| Duration::new(seconds, nanos))
+}

@@ -1,0 +1,136 @@
+use http::{Request, Response};
+
+use super::*;
+
+fn verdict(classify: ByGrpcStatus, status: u16, headers: &[(&str, &str)]) -> Verdict {
+    let request = Request::post("/hello.Greeter/SayHello").body(()).unwrap();
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    let response = response.body(()).unwrap();
+    classify.classify(&Outcome::response(&request, &response))
+}
+
+#[test]
+fn only_a_code_that_is_configured_is_retried() {
+    let retried = |classify: ByGrpcStatus| -> Vec<i32> {
+        let is_retried = |code: &i32| {
+            let status = [("grpc-status", &*code.to_string())];
+            verdict(classify, 200, &status) == Class::Transient.repeatable().without_hint()
+        };
+        (0..=17).filter(is_retried).collect()
+    };
+    assert_eq!(retried(ByGrpcStatus::new()), [14]);
+    assert_eq!(retried(ByGrpcStatus::new().also(10).also(4)), [4, 10, 14]);
+    assert_eq!(retried(ByGrpcStatus::new().except(14)), [0; 0]);
+    // A success is none, and what is no code is UNKNOWN.
+    let odd = ByGrpcStatus::new().also(0).also(17).also(-1).also(99);
+    assert_eq!(retried(odd), [14]);
+    assert_eq!(retried(ByGrpcStatus::new().also(2)), [2, 14, 17]);
+}
+
+#[test]
+fn what_a_head_says() {
+    let success = Verdict::from(Class::Success);
+    let permanent = Verdict::from(Class::Permanent);
+    let retried = Class::Transient.repeatable();
+    #[rustfmt::skip]
+    let cases: [(u16, Option<&str>, Verdict); 16] = [
+        (200, Some("0"), success),
+        (200, Some("14"), retried.without_hint()),
+        (200, Some("13"), permanent.without_hint()),
+        (200, Some("soon"), permanent.without_hint()),
+        (200, Some(""), permanent.without_hint()),
+        // gRPC's own status is the one that counts.
+        (503, Some("0"), success),
+        (503, Some("13"), permanent.without_hint()),
+        // Without one, the head of a call that is committed, or an answer that is no gRPC.
+        (200, None, success),
+        (503, None, retried),
+        (502, None, retried),
+        (504, None, retried),
+        (429, None, retried),
+        (500, None, permanent),
+        (400, None, permanent),
+        (401, None, permanent),
+        (404, None, permanent),
+    ];
+    for (status, code, expected) in cases {
+        let headers = code.map(|code| ("grpc-status", code));
+        let said = verdict(ByGrpcStatus::new(), status, headers.as_slice());
+        assert_eq!(said, expected, "{status} {code:?}");
+    }
+}
+
+#[test]
+fn every_form_of_a_pushback() {
+    let retried = Class::Transient.repeatable();
+    let exactly = |millis| retried.exactly(Duration::from_millis(millis));
+    #[rustfmt::skip]
+    let cases = [
+        ("0", exactly(0)),
+        ("1", exactly(1)),
+        ("1000", exactly(1_000)),
+        ("2147483647", exactly(2_147_483_647)),
+        ("2147483648", retried.never()),
+        ("-1", retried.never()),
+        ("-0", retried.never()),
+        ("+1", retried.never()),
+        ("01", retried.never()),
+        ("00", retried.never()),
+        ("abc", retried.never()),
+        ("1.5", retried.never()),
+        ("1 ", retried.never()),
+        ("", retried.never()),
+    ];
+    for (pushback, expected) in cases {
+        let headers = [("grpc-status", "14"), ("grpc-retry-pushback-ms", pushback)];
+        assert_eq!(
+            verdict(ByGrpcStatus::new(), 200, &headers),
+            expected,
+            "{pushback:?}"
+        );
+    }
+    let twice = [
+        ("grpc-status", "14"),
+        ("grpc-retry-pushback-ms", "1"),
+        ("grpc-retry-pushback-ms", "1"),
+    ];
+    assert_eq!(verdict(ByGrpcStatus::new(), 200, &twice), retried.never());
+}
+
+#[test]
+fn a_pushback_makes_no_other_code_retryable_but_a_no_is_heard_with_any() {
+    let said = |code, pushback| {
+        let headers = [("grpc-status", code), ("grpc-retry-pushback-ms", pushback)];
+        verdict(ByGrpcStatus::new(), 200, &headers)
+    };
+    assert_eq!(said("13", "0").class(), Class::Permanent);
+    assert_eq!(said("13", "-1"), Class::Transient.repeatable().never());
+    assert_eq!(said("0", "-1"), Class::Success.into());
+}
+
+#[test]
+fn what_an_error_stands_for() {
+    use std::io::{Error, ErrorKind};
+    let request = Request::post("/").body(()).unwrap();
+    let said = |classify: ByGrpcStatus, kind: ErrorKind| {
+        let error = Error::from(kind);
+        classify.classify(&Outcome::error(&request, &error))
+    };
+    let permanent = Verdict::from(Class::Permanent);
+    #[rustfmt::skip]
+    let cases = [
+        (ByGrpcStatus::new(), ErrorKind::ConnectionRefused, Class::Refused.repeatable()),
+        (ByGrpcStatus::new(), ErrorKind::ConnectionReset, Class::Transient.repeatable()),
+        (ByGrpcStatus::new(), ErrorKind::TimedOut, permanent),
+        (ByGrpcStatus::new(), ErrorKind::InvalidData, permanent),
+        (ByGrpcStatus::none(), ErrorKind::ConnectionRefused, permanent),
+        (ByGrpcStatus::none(), ErrorKind::ConnectionReset, permanent),
+        (ByGrpcStatus::new().also(4), ErrorKind::TimedOut, Class::Transient.repeatable().timed_out()),
+    ];
+    for (classify, kind, expected) in cases {
+        assert_eq!(said(classify, kind), expected, "{kind:?}");
+    }
+}
