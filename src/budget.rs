@@ -76,9 +76,9 @@ impl Budget {
     /// with a 404 by a server that is well.
     ///
     /// - It starts with max(6, 2 × `max_retries`) tokens, but at most 1,000, so that a fresh client
-    ///   can make its retries even through time-outs. It holds at most that, or 0.05 for each request recently served if
-    ///   that is more; these fade with a time constant of 10 seconds. Time alone adds
-    ///   nothing.
+    ///   can make its retries even through time-outs. It holds at most that, or 0.05 for each
+    ///   request recently served if that is more; these fade with a time constant of 10 seconds.
+    ///   Time alone adds nothing.
     /// - A first attempt that is served earns 0.1.
     /// - A retry after a quick failure costs 1. If it is served, 1.5 come back.
     /// - A retry after a time-out costs 2. If it is served in at most half the time that the
@@ -111,8 +111,8 @@ impl Budget {
 
     /// gRPC's retry throttling ([gRFC A6]): every failed attempt that could be retried takes one
     /// of `max_tokens`, every successful one adds `token_ratio`, any other leaves them as they are,
-    /// and there are retries only while more than half the tokens are there. `max_tokens` is taken as at least 1 and at most 1,000;
-    /// of `token_ratio` three decimals count.
+    /// and there are retries only while more than half the tokens are there. `max_tokens` is taken
+    /// as at least 1 and at most 1,000; of `token_ratio` three decimals count.
     ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};

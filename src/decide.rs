@@ -108,7 +108,8 @@ pub(crate) fn decide(
 impl Facts {
     /// Whether a retry would be sent at once, and not count.
     pub(crate) fn is_transparent(&self) -> bool {
-        self.verdict.transparent && !self.sent_at_once
+        let is_asked_to_wait = matches!(self.hint, Hint::AtLeast(_) | Hint::Exactly(_));
+        self.verdict.transparent && !self.sent_at_once && !is_asked_to_wait
     }
 }
 
@@ -151,7 +152,7 @@ fn spread(hint: Duration, rules: &Rules, facts: &Facts) -> Duration {
 
 fn step(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
     if facts.verdict.at_once && !facts.sent_at_once {
-        let reason = match facts.verdict.transparent {
+        let reason = match facts.is_transparent() {
             true => Reason::Transparent,
             false => Reason::AtOnce,
         };

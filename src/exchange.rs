@@ -116,9 +116,15 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     /// What an attempt's outcome means for the request.
     pub(crate) fn settle<R>(&mut self, outcome: &Result<Response<R>, BoxError>) -> Decision {
         let verdict = self.classify(outcome);
-        self.account(verdict, outcome.is_ok());
         let decision = match is_final(verdict.class) {
-            Some(stop) => Decision::Stop(stop),
+            Some(stop) => {
+                self.account(match (stop, outcome) {
+                    (Stop::Success, _) => Ending::Success,
+                    (_, Ok(_)) => Ending::Answered,
+                    (_, Err(_)) => Ending::Failure,
+                });
+                Decision::Stop(stop)
+            }
             None => self.decide(verdict, outcome.as_ref().ok()),
         };
         let step = match decision {
@@ -191,22 +197,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// For the budget, a request is served when it is answered in a way that is not retryable: a
     /// 404 comes from a server that is well.
-    fn account(&self, verdict: Verdict, is_answered: bool) {
+    fn account(&self, ending: Ending) {
         let Some(budget) = self.policy.settings.budget.get() else {
             return;
-        };
-        let ending = match verdict.class {
-            Class::Success => Ending::Success,
-            Class::Permanent if is_answered => Ending::Answered,
-            Class::Permanent => Ending::Failure,
-            // The attempt itself does not count: its place is taken by another one.
-            Class::Transient | Class::Refused if verdict.transparent && !self.sent_at_once => {
-                return;
-            }
-            Class::Transient | Class::Refused => {
-                budget.failed();
-                Ending::Failure
-            }
         };
         match self.counted_retries() {
             0 => budget.first_attempt(ending, self.started),
@@ -231,6 +224,12 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             may_repeat: self.may_repeat(verdict),
             elapsed: self.started.elapsed(),
         };
+        let budget = settings.budget.get();
+        // What is sent again transparently does not count: another attempt takes its place.
+        if !facts.is_transparent() {
+            self.account(Ending::Failure);
+            budget.inspect(|budget| budget.failed());
+        }
         let failure = match verdict.timed_out {
             true => Failure::TimedOut {
                 took: self.attempt_elapsed(),
@@ -240,14 +239,15 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let jitter = self
             .jitter
             .get_or_insert_with(|| settings.jitter.generator());
-        let budget = settings.budget.get();
         let withdraw = || budget.is_none_or(|budget| budget.withdraw(failure));
         let decision = decide(&rules, &facts, jitter, withdraw);
         if let Decision::Retry(wait) = decision {
             self.snapshot.reserve_body();
             self.previous = Some(verdict.class);
             self.may_have_been_acted_on |= verdict.class == Class::Transient;
-            self.paid_for = failure;
+            if wait.reason != Reason::Transparent {
+                self.paid_for = failure;
+            }
             self.advance(wait, hint);
         }
         decision

@@ -10,6 +10,7 @@ use crate::budget::Budget;
 use crate::classify::{
     ByStatus, Class, Classify, Outcome, RequestHead, ResponseHead, Verdict, errors::chain,
 };
+use crate::error::AttemptTimedOut;
 use crate::layer::RetryLayer;
 use crate::retry_override::RetryOverride;
 
@@ -41,6 +42,7 @@ const STATUS: &str = "grpc-status";
 /// | negative, or not a number | the server asks not to be sent the call again, whatever the code |
 /// | a response that is no gRPC (a proxy's 503, say) | by the code that its HTTP status stands for |
 /// | an error | by the code that it stands for: `UNAVAILABLE` for a connection that failed or broke, `DEADLINE_EXCEEDED` for a time-out; an HTTP/2 reset by its reason |
+/// | an attempt's [own time-out](RetryLayer::attempt_timeout) | transient, and repeatable, whatever the codes |
 /// | a stream that was refused, a `GOAWAY` that left it out, a request that was never started | on the first attempt [transparent](Verdict::transparent), whatever the codes |
 ///
 /// A call's deadline (`grpc-timeout`) is its window: no retry starts after it, a wait that would
@@ -142,6 +144,10 @@ impl ByGrpcStatus {
 
     fn of_error(&self, outcome: &Outcome<'_>, error: &(dyn Error + 'static)) -> Verdict {
         let verdict = ByStatus::new().classify(outcome);
+        // Who asks for it means it to be retried; gRPC's own time-out of an attempt is.
+        if chain(error).any(<dyn Error>::is::<AttemptTimedOut>) {
+            return verdict.repeatable();
+        }
         let code = match verdict.class {
             Class::Success | Class::Permanent => return Class::Permanent.into(),
             Class::Refused => Code::UNAVAILABLE,
@@ -198,6 +204,9 @@ impl RetryLayer {
     /// All else is as [`RetryLayer::new`] has it: a call's deadline is kept, but without one it
     /// ends within five minutes, and a pushback above five minutes ends it at once.
     ///
+    /// For a time-out of each attempt use [`attempt_timeout`](Self::attempt_timeout): what tonic's
+    /// `Endpoint::timeout` ends is not retried. tonic tells it to the caller as `UNKNOWN`.
+    ///
     /// # Example
     ///
     /// ```
@@ -209,13 +218,21 @@ impl RetryLayer {
     /// use tower_http_retry::RetryLayer;
     ///
     /// /// What a generated client takes: `GreeterClient::new(with_retries(channel))`.
-    /// fn with_retries(channel: Channel) -> impl GrpcService<Body> + Clone {
+    /// fn with_retries(
+    ///     channel: Channel,
+    /// ) -> impl GrpcService<Body, ResponseBody = Body, Future: Send> + Clone {
     ///     ServiceBuilder::new()
     ///         .layer(RetryLayer::grpc())
     ///         .layer(MapRequestBodyLayer::new(Body::new))
     ///         .service(channel)
     /// }
-    /// # let _ = with_retries;
+    /// # use tonic::codegen::{Bytes, StdError};
+    /// # fn generated<T>(_: T)
+    /// # where
+    /// #     T: GrpcService<Body, Error: Into<StdError>>,
+    /// #     T::ResponseBody: tonic::codegen::Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
+    /// # {}
+    /// # let _ = |channel| generated(with_retries(channel));
     /// ```
     ///
     /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md

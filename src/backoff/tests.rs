@@ -77,6 +77,7 @@ fn no_setting_overflows() {
                 Jitter::Full,
                 Jitter::Equal,
                 Jitter::Decorrelated,
+                Jitter::Around,
             ] {
                 let backoff = Backoff::exponential(base).factor(factor).jitter(jitter);
                 for step in [0, 1, 31, 64, u32::MAX] {
@@ -148,4 +149,71 @@ fn decorrelated_waits_start_from_the_base_and_reach_three_times_the_last() {
         after_timeout >= secs(2) && after_timeout <= secs(6),
         "{after_timeout:?}"
     );
+}
+
+#[test]
+fn around_lies_within_a_fifth_of_the_step_on_both_sides_and_is_even() {
+    let backoff = Backoff::exponential(secs(1)).jitter(Jitter::Around);
+    for (step, extra, full) in [(0, 0, 1.0), (2, 0, 4.0), (0, 1, 2.0), (3, 2, 32.0)] {
+        let mut rng = Rng::with_seed(13);
+        let waits: Vec<f64> = (0..10_000)
+            .map(|_| backoff.wait(step, extra, secs(60), &mut rng))
+            .map(|wait| wait.as_secs_f64() / full)
+            .collect();
+        let lowest = waits.iter().copied().fold(f64::MAX, f64::min);
+        let highest = waits.iter().copied().fold(0.0, f64::max);
+        let mean = waits.iter().sum::<f64>() / 10_000.0;
+        assert!((0.8..0.808).contains(&lowest), "{lowest} at step {step}");
+        assert!((1.188..=1.2).contains(&highest), "{highest} at step {step}");
+        assert!((0.99..1.01).contains(&mean), "{mean} at step {step}");
+        let below = waits.iter().filter(|wait| **wait < 0.9).count();
+        assert!(
+            (2_300..2_700).contains(&below),
+            "{below} in the lowest quarter"
+        );
+    }
+}
+
+#[test]
+fn around_has_exact_bounds_where_the_step_has_few_nanoseconds() {
+    let draws = |step: u64| {
+        let backoff = Backoff::exponential(Duration::from_nanos(step)).jitter(Jitter::Around);
+        let mut rng = Rng::with_seed(3);
+        let seen: std::collections::BTreeSet<_> = (0..1_000)
+            .map(|_| backoff.wait(0, 0, Duration::ZERO, &mut rng).as_nanos())
+            .collect();
+        seen.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(draws(0), [0]);
+    assert_eq!(draws(4), [4], "a fifth of it is less than a nanosecond");
+    assert_eq!(draws(5), [4, 5, 6]);
+    assert_eq!(draws(20), (16..=24).collect::<Vec<_>>());
+}
+
+#[test]
+fn around_exceeds_the_longest_wait_by_a_fifth_at_most() {
+    let backoff = Backoff::exponential(secs(1)).max_wait(secs(4));
+    let backoff = backoff.jitter(Jitter::Around);
+    let mut rng = Rng::with_seed(9);
+    let waits: Vec<_> = (0..1_000)
+        .map(|_| backoff.wait(20, 0, secs(60), &mut rng))
+        .collect();
+    let bounds = Duration::from_millis(3_200)..=Duration::from_millis(4_800);
+    assert!(waits.iter().all(|wait| bounds.contains(wait)));
+    let above = waits.iter().filter(|wait| **wait > secs(4)).count();
+    assert!(
+        (450..550).contains(&above),
+        "{above} of 1,000 above the cap"
+    );
+}
+
+#[test]
+fn around_saturates() {
+    let backoff = Backoff::exponential(Duration::MAX).jitter(Jitter::Around);
+    for step in [0, 1, u32::MAX] {
+        for seed in 0..100 {
+            let wait = backoff.wait(step, 1, Duration::MAX, &mut Rng::with_seed(seed));
+            assert!(wait >= Duration::MAX - Duration::MAX / 5, "{wait:?}");
+        }
+    }
 }

@@ -14,8 +14,10 @@ use super::{Class, Verdict, errors};
 type ConnectError = <HttpConnector as Service<Uri>>::Error;
 
 pub(super) fn read(error: &(dyn Error + 'static)) -> Option<Verdict> {
-    let client = error.downcast_ref::<ClientError>()?;
-    client.is_connect().then(|| connect(error))
+    let client = error.downcast_ref::<ClientError>();
+    // Its connector serves other clients as well: tonic's.
+    let is_connect = client.is_some_and(ClientError::is_connect) || error.is::<ConnectError>();
+    is_connect.then(|| connect(error))
 }
 
 /// A failure to connect: nobody acted on the request. What will not pass is permanent.

@@ -190,3 +190,74 @@ fn jitter_alone_does_not_carry_a_hint_out_of_the_window() {
         }
     }
 }
+
+#[test]
+fn a_transparent_retry_is_made_once_at_no_cost_and_still_by_all_other_rules() {
+    use Class::{Permanent, Refused, Success, Transient};
+    let stop = Decision::Stop;
+    let only = |max_retries| Rules {
+        max_retries,
+        ..rules()
+    };
+    let first = facts(Refused.transparent());
+    let second = Facts {
+        sent_at_once: true,
+        ..first
+    };
+    let maybe = Facts {
+        may_repeat: false,
+        ..facts(Transient.transparent())
+    };
+    let transparent = retry(secs(0), Reason::Transparent);
+    #[rustfmt::skip]
+    let cases = [
+        // Neither counted nor paid for: the retries may be used up, and the budget is not asked.
+        (rules(), first, transparent, false),
+        (rules(), Facts { retries: 5, step: 5, ..first }, transparent, false),
+        (only(1), Facts { retries: 1, ..first }, transparent, false),
+        (rules(), facts(Transient.transparent()), transparent, false),
+        // A layer that makes no retries makes none at all.
+        (only(0), first, stop(Stop::Attempts), false),
+        // Once; a retry at once before it is that one.
+        (rules(), second, retry(secs(1), Reason::Backoff), true),
+        (rules(), Facts { step: 2, ..second }, retry(secs(4), Reason::Backoff), true),
+        (rules(), Facts { retries: 5, ..second }, stop(Stop::Attempts), false),
+        (rules(), Facts { verdict: Refused.at_once().timed_out(), ..second }, retry(secs(2), Reason::TimedOut), true),
+        // All other rules hold.
+        (rules(), facts(Success.transparent()), stop(Stop::Success), false),
+        (rules(), facts(Permanent.transparent()), stop(Stop::Permanent), false),
+        (rules(), Facts { replayable: false, ..first }, stop(Stop::NotReplayable), false),
+        (rules(), maybe, stop(Stop::NotIdempotent), false),
+        (rules(), Facts { may_repeat: false, ..first }, transparent, false),
+        (rules(), Facts { hint: Hint::Never, ..first }, stop(Stop::ServerSaidNo), false),
+        (rules(), Facts { hint: Hint::AtLeast(secs(301)), ..first }, stop(Stop::ServerWaitTooLong), false),
+        // Where the server says when, even that it need not wait, it has seen the request.
+        (rules(), Facts { hint: Hint::AtLeast(secs(0)), ..first }, retry(secs(0), Reason::AtOnce), true),
+        (rules(), Facts { elapsed: Duration::from_millis(299_999), ..first }, transparent, false),
+        (rules(), Facts { elapsed: Duration::from_nanos(299_999_000_001), ..first }, stop(Stop::Window), false),
+    ];
+    for (rules, facts, decision, asked) in cases {
+        assert_eq!(decided(&rules, facts, true), (decision, asked), "{facts:?}");
+    }
+    assert_eq!(decided(&rules(), first, false), (transparent, false));
+    assert_eq!(decided(&rules(), second, false), (stop(Stop::Budget), true));
+}
+
+#[test]
+fn what_waits_for_the_server_is_no_transparent_retry() {
+    let asked = [Hint::AtLeast(secs(3)), Hint::Exactly(secs(3))];
+    for hint in asked {
+        let facts = Facts {
+            hint,
+            ..facts(Class::Refused.transparent())
+        };
+        let expected = (retry(secs(3), Reason::Server), true);
+        assert_eq!(decided(&rules(), facts, true), expected, "{hint:?}");
+        let used_up = Facts {
+            retries: 5,
+            ..facts
+        };
+        let expected = (Decision::Stop(Stop::Attempts), false);
+        assert_eq!(decided(&rules(), used_up, true), expected, "{hint:?}");
+    }
+}

@@ -34,9 +34,11 @@ use super::STATUS;
 /// use tonic::transport::Channel;
 /// use tower::ServiceBuilder;
 /// use tower_http::map_request_body::MapRequestBodyLayer;
-/// use tower_http_retry::{PeekTrailersLayer, RetryLayer};
+/// use tower_http_retry::{PeekTrailersLayer, PeekedBody, RetryLayer};
 ///
-/// fn with_retries(channel: Channel) -> impl GrpcService<Body> + Clone {
+/// fn with_retries(
+///     channel: Channel,
+/// ) -> impl GrpcService<Body, ResponseBody = PeekedBody<Body>, Future: Send> + Clone {
 ///     ServiceBuilder::new()
 ///         .layer(RetryLayer::grpc())
 ///         .layer(PeekTrailersLayer::new())
@@ -173,7 +175,11 @@ impl<R: Body> Body for PeekedBody<R> {
         match this.first.take() {
             Some(first) => Poll::Ready(Some(first)),
             None if *this.ended => Poll::Ready(None),
-            None => this.rest.poll_frame(cx),
+            None => {
+                let frame = ready!(this.rest.poll_frame(cx));
+                *this.ended = frame.is_none();
+                Poll::Ready(frame)
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::ByGrpcStatus;
 use crate::backoff::Backoff;
 use crate::budget::Budget;
-use crate::classify::{Classify, Outcome, RequestHead, Verdict};
+use crate::classify::{Class, Classify, Outcome, RequestHead, Verdict};
 use crate::layer::RetryLayer;
 use crate::retry_override::RetryOverride;
 
@@ -107,9 +107,14 @@ impl ServiceConfig {
 
 impl Classify for ServiceConfig {
     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
-        let policy = self.policy(outcome.uri().path());
-        let classify = policy.map_or(ByGrpcStatus::none(), |policy| policy.classify);
-        classify.classify(outcome)
+        if let Some(policy) = self.policy(outcome.uri().path()) {
+            return policy.classify.classify(outcome);
+        }
+        let verdict = ByGrpcStatus::none().classify(outcome);
+        match verdict.class() {
+            Class::Transient | Class::Refused if !verdict.transparent => Class::Permanent.into(),
+            Class::Success | Class::Permanent | Class::Transient | Class::Refused => verdict,
+        }
     }
 
     fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {

@@ -1,4 +1,8 @@
 pub mod body;
+#[cfg(feature = "grpc")]
+pub mod calls;
+#[cfg(feature = "grpc")]
+pub mod greeter;
 pub mod http2;
 pub mod items;
 pub mod management;

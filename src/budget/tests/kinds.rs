@@ -98,3 +98,60 @@ fn a_budget_of_towers_is_given_each_success_and_asked_for_each_retry() {
     assert_eq!(*seen.lock().unwrap(), expected);
     assert_eq!(budget.level(), None);
 }
+
+#[test]
+fn an_answered_failure_leaves_the_throttle_as_it_is() {
+    let budget = Budget::throttle(10, 0.5);
+    let at = |level| assert_eq!(budget.level(), Some(level));
+    for level in [10_000, 4_000] {
+        at(level);
+        budget.first_attempt(Ending::Answered, Instant::now());
+        budget.retry(Ending::Answered, Failure::Quick, secs(1));
+        budget.retry(Ending::Answered, timed_out(10), secs(1));
+        at(level);
+        (0..6).for_each(|_| budget.failed());
+    }
+}
+
+#[test]
+fn an_answered_failure_is_a_deposit_into_towers() {
+    struct Counts(Arc<Mutex<u32>>);
+    impl TowerBudget for Counts {
+        fn deposit(&self) {
+            *self.0.lock().unwrap() += 1;
+        }
+        fn withdraw(&self) -> bool {
+            false
+        }
+    }
+    let deposits = Arc::default();
+    let budget = Budget::tower(Counts(Arc::clone(&deposits)));
+    budget.first_attempt(Ending::Answered, Instant::now());
+    budget.retry(Ending::Answered, Failure::Quick, secs(1));
+    assert_eq!(*deposits.lock().unwrap(), 2);
+    budget.first_attempt(Ending::Failure, Instant::now());
+    budget.retry(Ending::Failure, Failure::Quick, secs(1));
+    assert_eq!(*deposits.lock().unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answered_failure_earns_as_a_success_does() {
+    let after = |ending: Ending| {
+        let budget = Budget::earning(5);
+        spend(&budget, 10);
+        let mut levels = Vec::new();
+        budget.first_attempt(ending, Instant::now());
+        levels.push(budget.level());
+        budget.retry(ending, Failure::Quick, secs(1));
+        levels.push(budget.level());
+        budget.retry(ending, timed_out(10), secs(5));
+        levels.push(budget.level());
+        budget.retry(ending, timed_out(10), secs(6));
+        levels.push(budget.level());
+        levels
+    };
+    let served = [100, 1_600, 5_600, 5_600].map(Some);
+    assert_eq!(after(Ending::Success), served);
+    assert_eq!(after(Ending::Answered), served);
+    assert_eq!(after(Ending::Failure), [Some(0); 4]);
+}

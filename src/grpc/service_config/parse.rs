@@ -137,9 +137,11 @@ fn throttling(throttling: Field<'_>) -> Parsed<Throttling> {
     })
 }
 
-/// Three decimals count.
+/// Three decimals count, the others are cut off: 0.5466 is 0.546. (Rounded before that, since the
+/// nearest number to 0.57 is a little less.)
 fn thousandths(number: &Field<'_>) -> Parsed<u64> {
-    match (above_zero(number)? * 1_000.0).round() as u64 {
+    let millionths = (above_zero(number)? * 1_000_000.0).round();
+    match (millionths / 1_000.0) as u64 {
         0 => Err(number.wrong("is less than 0.001")),
         thousandths => Ok(thousandths),
     }

@@ -1,0 +1,283 @@
+//! Calls a greeter that fails, with gRPC's retries (gRFC A6) under a generated client:
+//! `cargo run --example grpc_client --features grpc`.
+//!
+//! The greeter is a part of this program, a tonic server that listens on 127.0.0.1. It is
+//! unavailable for a moment, asks for a wait, asks not to be called again, and refuses a call that
+//! is wrong; then a wait that it asks for is too long for a deadline, and in the end so many calls
+//! have failed that the layer throttles itself. For each call this prints what the server saw, by
+//! the server's clock, and what the layer decided, with the tokens that are left in its throttle;
+//! below it, what the caller got. Takes about a second.
+//!
+//! Exit status: 0 if each call went as gRFC A6 says, else 1.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tonic::{Code, Request, Response, Status};
+use tower_http_retry::{BoxError, Reason, Step, Stop};
+
+// Beside this file, each of them would be an example of its own.
+#[path = "grpc_client/client.rs"]
+mod client;
+#[path = "grpc_client/greeter.rs"]
+mod greeter;
+#[path = "grpc_client/service.rs"]
+mod service;
+#[path = "grpc_client/timeline.rs"]
+mod timeline;
+
+use client::Client;
+use greeter::{HelloReply, HelloRequest};
+use service::{Fault, GreeterService, NAMELESS, RESTARTING};
+use timeline::{Decision, Entry, Seen, Timeline};
+
+/// How long all calls may take together, whatever happens.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One call: what befalls it, and what is to come of it.
+struct Case {
+    title: &'static str,
+    /// Whom to greet.
+    name: &'static str,
+    /// How long the call may take altogether: attempts and waits.
+    deadline: Duration,
+    /// What becomes of its attempts, one after the other; those after them are well.
+    faults: &'static [Fault],
+    /// What the layer decides after each attempt.
+    decisions: &'static [Expected],
+    /// The message, or the code and the text of the status.
+    answer: Result<&'static str, (Code, &'static str)>,
+}
+
+/// What the layer is to decide.
+#[derive(Clone, Copy)]
+enum Expected {
+    /// A wait of about this step of the back-off.
+    Backoff(Duration),
+    /// A wait of exactly this, which the server asks for.
+    Pushback(Duration),
+    Stop(Stop),
+}
+
+/// What the caller gets where the last attempt was no better than the first.
+const UNAVAILABLE: Result<&str, (Code, &str)> = Err((Code::Unavailable, RESTARTING));
+
+const PLAN: [Case; 6] = [
+    Case {
+        title: "Unavailable twice",
+        name: "Ada",
+        deadline: Duration::from_secs(5),
+        faults: &[Fault::Unavailable, Fault::Unavailable],
+        decisions: &[
+            Expected::Backoff(Duration::from_millis(100)),
+            Expected::Backoff(Duration::from_millis(200)),
+            Expected::Stop(Stop::Success),
+        ],
+        answer: Ok("Hello, Ada!"),
+    },
+    Case {
+        title: "Asked to come back in 300 ms",
+        name: "Grace",
+        deadline: Duration::from_secs(5),
+        faults: &[Fault::PushedBack(300)],
+        decisions: &[
+            Expected::Pushback(Duration::from_millis(300)),
+            Expected::Stop(Stop::Success),
+        ],
+        answer: Ok("Hello, Grace!"),
+    },
+    Case {
+        title: "Asked not to come back",
+        name: "Edsger",
+        deadline: Duration::from_secs(5),
+        faults: &[Fault::PushedBack(-1)],
+        decisions: &[Expected::Stop(Stop::ServerSaidNo)],
+        answer: UNAVAILABLE,
+    },
+    // Sending it again would not give it a name.
+    Case {
+        title: "A call that is wrong",
+        name: "",
+        deadline: Duration::from_secs(5),
+        faults: &[],
+        decisions: &[Expected::Stop(Stop::Permanent)],
+        answer: Err((Code::InvalidArgument, NAMELESS)),
+    },
+    // It ends at once with what the server said, and not when the deadline is over.
+    Case {
+        title: "A deadline of 2 s, too short for the next wait",
+        name: "Barbara",
+        deadline: Duration::from_secs(2),
+        faults: &[Fault::Unavailable, Fault::PushedBack(3_000)],
+        decisions: &[
+            Expected::Backoff(Duration::from_millis(100)),
+            Expected::Stop(Stop::Window),
+        ],
+        answer: UNAVAILABLE,
+    },
+    // Each failure so far that could have been retried took one of the layer's ten tokens, each
+    // success gave back a tenth of one. Less than half are left.
+    Case {
+        title: "Unavailable once more, after all these failures",
+        name: "Alan",
+        deadline: Duration::from_secs(5),
+        faults: &[Fault::Unavailable],
+        decisions: &[Expected::Stop(Stop::Budget)],
+        answer: UNAVAILABLE,
+    },
+];
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let outcome = tokio::time::timeout(TOTAL_TIMEOUT, run()).await;
+    match outcome.unwrap_or_else(|elapsed| Err(elapsed.into())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(io::stderr(), "grpc_client: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), BoxError> {
+    let timeline = Timeline::default();
+    let service = GreeterService::new(timeline.clone());
+    let mut client = client::connect(service.listen().await?, timeline.clone()).await?;
+    say("With RetryLayer::grpc:");
+    for case in &PLAN {
+        say(&format!("\n  {}:", case.title));
+        service.plan(case.faults);
+        let called = Instant::now();
+        let answer = case.call(&mut client).await;
+        let took = called.elapsed();
+        let entries = timeline.take();
+        for entry in &entries {
+            say(&format!("    {entry}"));
+        }
+        say(&format!("    the caller gets {}", told(&answer)));
+        case.expect(&entries, &answer, took)
+            .map_err(|error| format!("{}: {error}", case.title))?;
+    }
+    Ok(())
+}
+
+impl Case {
+    async fn call(&self, client: &mut Client) -> Result<Response<HelloReply>, Status> {
+        let name = self.name.to_owned();
+        let mut request = Request::new(HelloRequest { name });
+        request.set_timeout(self.deadline);
+        client.say_hello(request).await
+    }
+
+    fn expect(
+        &self,
+        entries: &[Entry],
+        answer: &Result<Response<HelloReply>, Status>,
+        took: Duration,
+    ) -> Result<(), BoxError> {
+        let attempts = self.decisions.len();
+        ensure(
+            entries.len() == 2 * attempts,
+            &format!("{attempts} attempts, and a decision after each"),
+        )?;
+        let mut before = Before::default();
+        for (pair, expected) in entries.chunks(2).zip(self.decisions) {
+            let [Entry::Server(seen), Entry::Layer(decision)] = pair else {
+                return Err("expected: a decision after each attempt".into());
+            };
+            before.expect(seen, self.deadline)?;
+            let wait = expected.expect(decision)?;
+            before.then(seen, wait);
+        }
+        ensure(took < self.deadline, "the call ends before its deadline")?;
+        let answer = match answer {
+            Ok(reply) => Ok(reply.get_ref().message.as_str()),
+            Err(status) => Err((status.code(), status.message())),
+        };
+        ensure(
+            answer == self.answer,
+            "the caller gets what the last attempt came to",
+        )
+    }
+}
+
+/// What has happened before an attempt.
+#[derive(Default)]
+struct Before {
+    attempts: u32,
+    waited: Duration,
+    /// When it may arrive, on the server's clock.
+    earliest: Duration,
+}
+
+impl Before {
+    /// An attempt that knows of those before it, and is no earlier than it should.
+    fn expect(&self, seen: &Seen, deadline: Duration) -> Result<(), BoxError> {
+        let attempts = (self.attempts > 0).then(|| self.attempts.to_string());
+        ensure(
+            seen.previous_attempts == attempts,
+            "the server is told how many attempts there were before, if any",
+        )?;
+        let most = deadline.saturating_sub(self.waited);
+        ensure(
+            seen.time_left.is_some_and(|left| left <= most),
+            "the server is told what is left of the deadline",
+        )?;
+        ensure(
+            seen.at >= self.earliest,
+            "the attempt is no earlier than its wait allows",
+        )
+    }
+
+    fn then(&mut self, seen: &Seen, wait: Duration) {
+        self.attempts += 1;
+        self.waited += wait;
+        self.earliest = seen.at + wait;
+    }
+}
+
+impl Expected {
+    /// How long the wait is; nothing is after a stop.
+    fn expect(self, decision: &Decision) -> Result<Duration, BoxError> {
+        let (is_met, wait) = match (self, decision.step) {
+            (Self::Backoff(step), Step::Retry { after, reason }) => {
+                let is_around = after >= step * 4 / 5 && after <= step * 6 / 5;
+                (is_around && reason == Reason::Backoff, after)
+            }
+            (Self::Pushback(wait), Step::Retry { after, reason }) => {
+                (after == wait && reason == Reason::Server, after)
+            }
+            (Self::Stop(stop), step) => (step == Step::Stop(stop), Duration::ZERO),
+            (Self::Backoff(_) | Self::Pushback(_), _) => (false, Duration::ZERO),
+        };
+        let expected = match self {
+            Self::Backoff(step) => format!("a wait of about {step:?}, for the back-off"),
+            Self::Pushback(wait) => format!("a wait of {wait:?}, for the server's pushback"),
+            Self::Stop(stop) => format!("a stop: {stop}"),
+        };
+        ensure(is_met, &expected)?;
+        Ok(wait)
+    }
+}
+
+/// What the caller knows in the end.
+fn told(answer: &Result<Response<HelloReply>, Status>) -> String {
+    match answer {
+        Ok(reply) => format!("{:?}", reply.get_ref().message),
+        Err(status) => format!("{:?}: {}", status.code(), status.message()),
+    }
+}
+
+fn ensure(holds: bool, expectation: &str) -> Result<(), BoxError> {
+    match holds {
+        true => Ok(()),
+        false => Err(format!("expected: {expectation}").into()),
+    }
+}
+
+/// Prints a line; a reader that has gone away, as `head` does, is no reason to panic.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
