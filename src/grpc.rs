@@ -89,8 +89,9 @@ impl ByGrpcStatus {
     /// A call with this code, by its number, may be sent again, too. `OK`, and a number that is no
     /// code, change nothing.
     pub const fn also(mut self, code: i32) -> Self {
-        if let Some(code) = Code::new(code) {
-            self.retried |= code.bit();
+        match Code::new(code) {
+            Some(code) if !code.is_ok() => self.retried |= code.bit(),
+            _ => {}
         }
         self
     }
@@ -104,7 +105,7 @@ impl ByGrpcStatus {
     }
 
     const fn retries(&self, code: Code) -> bool {
-        self.retried & code.bit() != 0 && !code.is_ok()
+        self.retried & code.bit() != 0
     }
 
     fn of_response(&self, head: &ResponseHead<'_>) -> Verdict {

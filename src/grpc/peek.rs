@@ -155,7 +155,11 @@ where
 
 fn is_waiting_for_status<R>(response: &Response<R>) -> bool {
     let headers = response.headers();
-    let is_grpc = |value: &http::HeaderValue| value.as_bytes().starts_with(b"application/grpc");
+    // As in `application/grpc+proto`; gRPC-Web's trailers are data.
+    let is_grpc = |value: &http::HeaderValue| {
+        let rest = value.as_bytes().strip_prefix(b"application/grpc");
+        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
+    };
     headers.get(CONTENT_TYPE).is_some_and(is_grpc) && !headers.contains_key(STATUS)
 }
 

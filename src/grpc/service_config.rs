@@ -10,6 +10,7 @@ use super::ByGrpcStatus;
 use crate::backoff::Backoff;
 use crate::budget::Budget;
 use crate::classify::{Class, Classify, Outcome, RequestHead, Verdict};
+use crate::hint::Hint;
 use crate::layer::RetryLayer;
 use crate::retry_override::RetryOverride;
 
@@ -111,8 +112,10 @@ impl Classify for ServiceConfig {
             return policy.classify.classify(outcome);
         }
         let verdict = ByGrpcStatus::none().classify(outcome);
+        // A server that says no is heard by the throttle, whatever the method.
+        let is_told = verdict.transparent || verdict.hint == Hint::Never;
         match verdict.class() {
-            Class::Transient | Class::Refused if !verdict.transparent => Class::Permanent.into(),
+            Class::Transient | Class::Refused if !is_told => Class::Permanent.into(),
             Class::Success | Class::Permanent | Class::Transient | Class::Refused => verdict,
         }
     }

@@ -205,9 +205,15 @@ fn every_form_of_a_duration() {
         let changes = json!({ "initialBackoff": text, "maxBackoff": "315576000000s" });
         let config = with_policy(&changes).parse::<ServiceConfig>();
         let most = second * 1_000 * 315_576_000;
-        let expected = expected.map(|base| backoff(base, most, 2.0));
+        let expected = match expected {
+            Some(base) => Ok(backoff(base, most, 2.0)),
+            None => Err("methodConfig[0].retryPolicy.initialBackoff: \
+                is not a duration, as in \"0.1s\""
+                .to_owned()),
+        };
         let got = config.map(|config| config.policy("/").unwrap().backoff);
-        assert_eq!(got.ok(), expected, "{text:?}");
+        let got = got.map_err(|error| error.to_string());
+        assert_eq!(got, expected, "{text:?}");
     }
 }
 
