@@ -23,7 +23,7 @@ use throttle::Throttle;
 /// |---|---|---|
 /// | [`Budget::earning`] (the default) | 1 token; 2 after a time-out | 0.1 by each first attempt that is served, and more by retries that helped |
 /// | [`Budget::ratio`] | 1 token | a fixed part of a token by each request |
-/// | [`Budget::throttle`] | nothing, while more than half the tokens are there | each success adds, each failure takes |
+/// | [`Budget::throttle`] | nothing, while more than half the tokens are there | each success adds, each failure that could be retried takes |
 /// | [`Budget::tower`] | what that budget takes | what that budget gives for each success |
 ///
 /// # Example
@@ -64,7 +64,7 @@ pub(crate) enum Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     Success,
-    /// A failure, but not of a server that is not well: a 404, say.
+    /// A failure that a server which is well answers with: a 404, say. For a bucket it is served.
     Answered,
     Failure,
 }
@@ -134,7 +134,7 @@ impl Budget {
         }
     }
 
-    /// Any of `tower`'s budgets: every success deposits, every retry withdraws.
+    /// Any of `tower`'s budgets: every request that is served deposits, every retry withdraws.
     ///
     /// ```
     /// use tower::retry::budget::TpsBudget;

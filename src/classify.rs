@@ -106,8 +106,9 @@ pub trait Classify {
     /// What a request's protocol says of it instead of the layer: its deadline, as
     /// [`RetryOverride::within`], or the rules of its method. Nothing, unless implemented.
     ///
-    /// It is asked whenever the rules are needed, and must answer the same each time. The request's
-    /// own [`RetryOverride`] goes before it, but does not make a window longer that is given here.
+    /// What it says takes the place of the layer's settings. It is asked whenever the rules are
+    /// needed, and must answer the same each time. The request's own [`RetryOverride`] goes before
+    /// it, but does not make a window longer that is given here.
     fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
         let _ = request;
         RetryOverride::new()

@@ -76,7 +76,7 @@ pub(crate) fn decide(
     if let Some(stop) = is_final(facts.verdict.class) {
         return Decision::Stop(stop);
     }
-    let is_transparent = facts.is_transparent() && rules.max_retries > 0;
+    let is_transparent = facts.is_transparent(rules);
     if facts.retries >= rules.max_retries && !is_transparent {
         return Decision::Stop(Stop::Attempts);
     }
@@ -107,9 +107,10 @@ pub(crate) fn decide(
 
 impl Facts {
     /// Whether a retry would be sent at once, and not count.
-    pub(crate) fn is_transparent(&self) -> bool {
+    pub(crate) fn is_transparent(&self, rules: &Rules) -> bool {
         let is_asked_to_wait = matches!(self.hint, Hint::AtLeast(_) | Hint::Exactly(_));
-        self.verdict.transparent && !self.sent_at_once && !is_asked_to_wait
+        let may_be = rules.max_retries > 0 && !self.sent_at_once;
+        self.verdict.transparent && may_be && !is_asked_to_wait
     }
 }
 
@@ -152,7 +153,7 @@ fn spread(hint: Duration, rules: &Rules, facts: &Facts) -> Duration {
 
 fn step(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
     if facts.verdict.at_once && !facts.sent_at_once {
-        let reason = match facts.is_transparent() {
+        let reason = match facts.is_transparent(rules) {
             true => Reason::Transparent,
             false => Reason::AtOnce,
         };

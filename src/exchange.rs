@@ -25,6 +25,7 @@ pub(crate) struct Exchange<C, B> {
     snapshot: Snapshot<B>,
     started: Instant,
     attempt_started: Instant,
+    attempt_timeout: Option<Duration>,
     retries: u32,
     /// Whether one of them was transparent, and so does not count.
     sent_transparently: bool,
@@ -61,11 +62,12 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let mut replays = Replays::new(body, policy.settings.max_replay_bytes);
         let first = replays.next();
         let started = Instant::now();
-        let exchange = Self {
+        let mut exchange = Self {
             snapshot: Snapshot::new(&head, replays),
             policy,
             started,
             attempt_started: started,
+            attempt_timeout: None,
             retries: 0,
             sent_transparently: false,
             step: 0,
@@ -79,6 +81,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             jitter: None,
             handle,
         };
+        exchange.attempt_timeout = exchange.timeout();
         if exchange.policy.settings.marks_first_attempt || acted_on_above {
             head.extensions.insert(exchange.attempt());
         }
@@ -155,7 +158,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     }
 
     fn counted_retries(&self) -> u32 {
-        self.retries - u32::from(self.sent_transparently)
+        self.retries
+            .saturating_sub(u32::from(self.sent_transparently))
     }
 
     pub(crate) fn retries(&self) -> u32 {
@@ -164,6 +168,10 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// How long an attempt may take, if there is a limit.
     pub(crate) fn attempt_timeout(&self) -> Option<Duration> {
+        self.attempt_timeout
+    }
+
+    fn timeout(&self) -> Option<Duration> {
         let own = self.overridden().and_then(RetryOverride::timeout);
         own.or_else(|| self.protocol().timeout())
             .or(self.policy.settings.attempt_timeout)
@@ -195,8 +203,14 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         })
     }
 
-    /// For the budget, a request is served when it is answered in a way that is not retryable: a
-    /// 404 comes from a server that is well.
+    /// An attempt failed in a way that can be retried.
+    fn account_failure(&self) {
+        self.account(Ending::Failure);
+        if let Some(budget) = self.policy.settings.budget.get() {
+            budget.failed();
+        }
+    }
+
     fn account(&self, ending: Ending) {
         let Some(budget) = self.policy.settings.budget.get() else {
             return;
@@ -226,9 +240,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         };
         let budget = settings.budget.get();
         // What is sent again transparently does not count: another attempt takes its place.
-        if !facts.is_transparent() {
-            self.account(Ending::Failure);
-            budget.inspect(|budget| budget.failed());
+        let is_transparent = facts.is_transparent(&rules);
+        if !is_transparent {
+            self.account_failure();
         }
         let failure = match verdict.timed_out {
             true => Failure::TimedOut {
@@ -241,6 +255,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             .get_or_insert_with(|| settings.jitter.generator());
         let withdraw = || budget.is_none_or(|budget| budget.withdraw(failure));
         let decision = decide(&rules, &facts, jitter, withdraw);
+        if is_transparent && matches!(decision, Decision::Stop(_)) {
+            self.account_failure();
+        }
         if let Decision::Retry(wait) = decision {
             self.snapshot.reserve_body();
             self.previous = Some(verdict.class);

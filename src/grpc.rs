@@ -1,6 +1,7 @@
 //! gRPC: the status of a call, its deadline, and what its service's config says of it.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -35,18 +36,21 @@ const STATUS: &str = "grpc-status";
 ///
 /// | outcome | verdict |
 /// |---|---|
-/// | a response whose head has no `grpc-status` | success: the call is committed |
+/// | a 200 whose head has no `grpc-status` | success: the call is committed |
 /// | `grpc-status` in the head (Trailers-Only), one of the [codes](Self::also) | transient, and repeatable whatever the method |
-/// | any other code | permanent |
-/// | `grpc-retry-pushback-ms` with a failure: 0 or more | the wait is exactly that; then the back-off starts again |
-/// | negative, or not a number | the server asks not to be sent the call again, whatever the code |
+/// | any other code | permanent; `OK`: success |
+/// | `grpc-retry-pushback-ms` beside a failure's `grpc-status`: 0 or more | the wait is exactly that; then the back-off starts again |
+/// | any other value, negative or malformed | the server asks not to be sent the call again, whatever the code |
 /// | a response that is no gRPC (a proxy's 503, say) | by the code that its HTTP status stands for |
-/// | an error | by the code that it stands for: `UNAVAILABLE` for a connection that failed or broke, `DEADLINE_EXCEEDED` for a time-out; an HTTP/2 reset by its reason |
+/// | an error | by the code that it stands for: `UNAVAILABLE` for a connection that failed, broke or timed out, `DEADLINE_EXCEEDED` for any other time-out; an HTTP/2 reset by its reason |
 /// | an attempt's [own time-out](RetryLayer::attempt_timeout) | transient, and repeatable, whatever the codes |
 /// | a stream that was refused, a `GOAWAY` that left it out, a request that was never started | on the first attempt [transparent](Verdict::transparent), whatever the codes |
 ///
 /// A call's deadline (`grpc-timeout`) is its window: no retry starts after it, a wait that would
 /// reach it ends the call at once with the last status, and each retry is sent with what is left.
+///
+/// A classifier of one's own around this one has to forward [`Classify::overrides`] and
+/// [`Classify::renew`] as well, or deadlines are lost.
 ///
 /// A status that comes in trailers after the head is seen where a [`PeekTrailersLayer`] is stacked
 /// under the retry.
@@ -152,7 +156,9 @@ impl ByGrpcStatus {
         let code = match verdict.class {
             Class::Success | Class::Permanent => return Class::Permanent.into(),
             Class::Refused => Code::UNAVAILABLE,
-            Class::Transient if verdict.timed_out => Code::DEADLINE_EXCEEDED,
+            Class::Transient if verdict.timed_out && !is_of_connection(error) => {
+                Code::DEADLINE_EXCEEDED
+            }
             Class::Transient => reset(error).unwrap_or(Code::UNAVAILABLE),
         };
         let is_transparent = verdict.at_once || was_never_started(error);
@@ -202,11 +208,15 @@ impl RetryLayer {
     /// | [`budget`](Self::budget) | [`Budget::throttle(10, 0.1)`](Budget::throttle) |
     /// | [`attempt_header`](Self::attempt_header) | `grpc-previous-rpc-attempts` |
     ///
-    /// All else is as [`RetryLayer::new`] has it: a call's deadline is kept, but without one it
-    /// ends within five minutes, and a pushback above five minutes ends it at once.
+    /// All else is as [`RetryLayer::new`] has it: no retry starts after five minutes
+    /// ([`within`](Self::within)) or, where the call has one, after its deadline; and a pushback
+    /// above five minutes ends the call at once.
     ///
     /// For a time-out of each attempt use [`attempt_timeout`](Self::attempt_timeout): what tonic's
-    /// `Endpoint::timeout` ends is not retried. tonic tells it to the caller as `UNKNOWN`.
+    /// `Endpoint::timeout` ends is not retried. The caller gets an
+    /// [`AttemptTimedOut`](crate::AttemptTimedOut) as `UNKNOWN`. It ends with the response's head,
+    /// which many servers send with their first message: give streams that are quiet at first a
+    /// longer one of their own ([`RetryOverride::attempt_timeout`]).
     ///
     /// # Example
     ///
@@ -282,6 +292,15 @@ fn millis(value: &HeaderValue) -> Option<u64> {
 fn reset(error: &(dyn Error + 'static)) -> Option<Code> {
     let reason = |cause: &(dyn Error + 'static)| cause.downcast_ref::<h2::Error>()?.reason();
     chain(error).find_map(reason).map(Code::of_reset)
+}
+
+/// Whether it is the connection that timed out, by TCP's or HTTP/2's means, and not the call.
+fn is_of_connection(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|cause| {
+        let io = cause.downcast_ref().map(io::Error::kind);
+        let hyper = cause.downcast_ref::<hyper::Error>();
+        io == Some(io::ErrorKind::TimedOut) || hyper.is_some_and(hyper::Error::is_timeout)
+    })
 }
 
 fn was_never_started(error: &(dyn Error + 'static)) -> bool {

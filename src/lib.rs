@@ -68,7 +68,7 @@
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
 //! | `http2` | no | h2's errors are told apart: a refused stream or a `GOAWAY` is a refusal |
 //! | `reqwest` | no | reqwest's errors are told apart |
-//! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` |
+//! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
 //! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`; implies `grpc` |
 //!
 //! [tower]: https://docs.rs/tower

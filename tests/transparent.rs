@@ -245,3 +245,15 @@ async fn a_server_that_asks_to_wait_each_time_is_not_asked_without_end() {
     service.oneshot(get()).await.unwrap();
     assert_eq!(upstream.seconds(), [0, 1, 2]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_not_made_after_all_is_a_failure_for_the_budget() {
+    // No retries at all; or a window that is over.
+    for layer in [layer().max_retries(0), layer().within(Duration::ZERO)] {
+        let budget = Budget::throttle(10, 0.1);
+        let upstream = Upstream::new([UNSEEN]);
+        let layer = layer.budget(budget.clone());
+        layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
+        assert_eq!((upstream.count(), budget.level()), (1, Some(9_000)));
+    }
+}

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::*;
 
-/// The head of a request, as the caller sent it.
+/// The head of a request, as it was first sent.
 ///
 /// # Example
 ///
@@ -50,9 +50,11 @@ impl<'a> RequestHead<'a> {
         self.uri
     }
 
-    /// The first value of a header, where it is text.
+    /// The first value of a header, where it is text: visible ASCII.
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        std::str::from_utf8(self.headers.find(name)?).ok()
+        let text = std::str::from_utf8(self.headers.find(name)?).ok()?;
+        let is_visible = |byte: u8| byte == b'\t' || (b' '..=b'~').contains(&byte);
+        text.bytes().all(is_visible).then_some(text)
     }
 
     /// The extensions.

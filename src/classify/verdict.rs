@@ -85,9 +85,10 @@ impl Verdict {
         self
     }
 
-    /// As [`at_once`](Self::at_once); and the first retry that is asked for in this way does not
-    /// count: neither as one of the layer's retries, unless it makes none at all, nor for the
-    /// budget. gRPC's transparent retry ([gRFC A6]).
+    /// As [`at_once`](Self::at_once); and a retry that is sent at once so does not count: neither as
+    /// one of the layer's retries, unless it makes none at all, nor for the budget. gRPC's
+    /// transparent retry ([gRFC A6]). There is one for a request, and none where the server says how
+    /// long to wait.
     ///
     /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries
     pub fn transparent(mut self) -> Self {

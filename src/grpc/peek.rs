@@ -22,7 +22,8 @@ use super::STATUS;
 ///
 /// The head of a stream is handed over when its first frame comes: a server that sends its headers
 /// early, and its first message only after the client has sent more, may then wait for a client
-/// that waits for it. Do not use it for such methods.
+/// that waits for it. Do not use it for such methods. An attempt's time-out then ends with the first
+/// frame, too.
 ///
 /// The response's body must be `Unpin`; one that is not can be boxed.
 ///

@@ -36,8 +36,8 @@ const MAX_ATTEMPTS: u32 = 5;
 /// | `retryPolicy.initialBackoff`, `maxBackoff` | a duration above zero, as `"0.1s"` |
 /// | `retryPolicy.backoffMultiplier` | a number above zero |
 /// | `retryPolicy.retryableStatusCodes` | one or more, by name (in upper or lower case) or number |
-/// | `retryThrottling.maxTokens` | above 0, at most 1000 |
-/// | `retryThrottling.tokenRatio` | above 0; three decimals count |
+/// | `retryThrottling.maxTokens` | 0.001 to 1000 |
+/// | `retryThrottling.tokenRatio` | 0.001 or more; three decimals count |
 ///
 /// Fields that are not known are ignored, and so is a `hedgingPolicy`, unless a `retryPolicy` is
 /// beside it.
@@ -137,8 +137,9 @@ impl Classify for ServiceConfig {
 }
 
 impl<C> RetryLayer<C> {
-    /// Goes by a gRPC service config: each call by what it says of its method. Its
-    /// `retryThrottling` is the layer's budget; without one there is none.
+    /// Goes by a gRPC service config: each call by what it says of its method, whatever the layer's
+    /// own number of retries and back-off are. Its `retryThrottling` is the layer's budget; without
+    /// one there is none. ([`classify`](Self::classify) with the config leaves the budget as it is.)
     ///
     /// ```
     /// use tower_http_retry::{RetryLayer, ServiceConfig};

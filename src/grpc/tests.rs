@@ -124,13 +124,31 @@ fn what_an_error_stands_for() {
     let cases = [
         (ByGrpcStatus::new(), ErrorKind::ConnectionRefused, Class::Refused.repeatable()),
         (ByGrpcStatus::new(), ErrorKind::ConnectionReset, Class::Transient.repeatable()),
-        (ByGrpcStatus::new(), ErrorKind::TimedOut, permanent),
+        (ByGrpcStatus::new(), ErrorKind::TimedOut, Class::Transient.repeatable().timed_out()),
         (ByGrpcStatus::new(), ErrorKind::InvalidData, permanent),
         (ByGrpcStatus::none(), ErrorKind::ConnectionRefused, permanent),
         (ByGrpcStatus::none(), ErrorKind::ConnectionReset, permanent),
-        (ByGrpcStatus::new().also(4), ErrorKind::TimedOut, Class::Transient.repeatable().timed_out()),
+        (ByGrpcStatus::none().also(4), ErrorKind::TimedOut, permanent),
     ];
     for (classify, kind, expected) in cases {
         assert_eq!(said(classify, kind), expected, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_out_of_the_call_is_deadline_exceeded() {
+    let request = Request::post("/").body(()).unwrap();
+    let pending = std::future::pending::<()>();
+    let tokio = tokio::time::timeout(Duration::from_secs(1), pending).await;
+    let tower = tower::timeout::error::Elapsed::new();
+    let errors: [&(dyn Error + 'static); 2] = [&tokio.unwrap_err(), &tower];
+    for error in errors {
+        let outcome = || Outcome::error(&request, error);
+        let retried = ByGrpcStatus::none().also(4).classify(&outcome());
+        assert_eq!(retried, Class::Transient.repeatable().timed_out());
+        assert_eq!(
+            ByGrpcStatus::new().classify(&outcome()),
+            Class::Permanent.into()
+        );
     }
 }
