@@ -360,7 +360,6 @@ fn unresolved(kind: ErrorKind) -> Channel {
 }
 
 /// So a connect time-out of tonic's channel looks, too.
-#[cfg(feature = "hyper-util")]
 #[tokio::test(start_paused = true)]
 async fn a_connect_that_fails_before_there_is_a_connection_is_unavailable_and_tried_again() {
     for kind in [ErrorKind::Other, ErrorKind::TimedOut] {
