@@ -215,7 +215,7 @@ where
 }
 
 /// Starts the timer, if it is not running, for what is left, and waits for its end.
-fn poll_timer(
+pub(crate) fn poll_timer(
     mut timer: Pin<&mut Option<Sleep>>,
     left: impl FnOnce() -> Duration,
     cx: &mut Context<'_>,

@@ -12,6 +12,7 @@ use crate::classify::{
     ByStatus, Class, Classify, Outcome, RequestHead, ResponseHead, Verdict, errors::chain,
 };
 use crate::error::AttemptTimedOut;
+use crate::hint::whole;
 use crate::layer::RetryLayer;
 use crate::retry_override::RetryOverride;
 
@@ -282,10 +283,8 @@ fn pushback(headers: &HeaderMap) -> Option<Pushback> {
 
 fn millis(value: &HeaderValue) -> Option<u64> {
     let text = value.to_str().ok()?;
-    let is_whole = text.bytes().all(|byte| byte.is_ascii_digit());
     let has_zeros = text.len() > 1 && text.starts_with('0');
-    let millis: i32 = text.parse().ok().filter(|_| is_whole && !has_zeros)?;
-    u64::try_from(millis).ok()
+    whole(text).filter(|millis| *millis <= i32::MAX as u64 && !has_zeros)
 }
 
 /// The code that the reason of an HTTP/2 reset stands for.

@@ -102,7 +102,7 @@ fn retry_after(text: &str, headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Digits only (no sign, point or blank inside); what no `u64` holds is the largest.
-fn whole(text: &str) -> Option<u64> {
+pub(crate) fn whole(text: &str) -> Option<u64> {
     let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_whole.then(|| text.parse().unwrap_or(u64::MAX))
 }

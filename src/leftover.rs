@@ -3,12 +3,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf;
-use http_body::Body;
+use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 /// A response that is let go is read to its end, so that its connection can be used again; but no
 /// more of it than this, and no longer.
-const DRAINED_BYTES: usize = 64 * 1024;
+pub(crate) const DRAINED_BYTES: usize = 64 * 1024;
 pub(crate) const DRAINED_FOR: Duration = Duration::from_secs(1);
 
 /// What a frame counts at least, or one without data could be followed by any number of them.
@@ -39,9 +39,28 @@ impl<T: Body> Leftover<T> {
             let Some(Ok(frame)) = ready!(this.response.as_mut().poll_frame(cx)) else {
                 return Poll::Ready(());
             };
-            let size = frame.data_ref().map_or(0, Buf::remaining);
-            *this.room = this.room.saturating_sub(size.max(DRAINED_FRAME));
+            *this.room = this.room.saturating_sub(room_of(&frame));
         }
         Poll::Ready(())
     }
+}
+
+/// How much of the room a frame takes.
+pub(crate) fn room_of<D: Buf>(frame: &Frame<D>) -> usize {
+    length_of(frame).max(DRAINED_FRAME)
+}
+
+pub(crate) fn length_of<D: Buf>(frame: &Frame<D>) -> usize {
+    frame.data_ref().map_or(0, Buf::remaining)
+}
+
+/// The size of what was read ahead, so many bytes, and of what is left.
+pub(crate) fn size_with(read: usize, left: &SizeHint) -> SizeHint {
+    let read = read as u64;
+    let mut hint = SizeHint::new();
+    hint.set_lower(left.lower().saturating_add(read));
+    if let Some(upper) = left.upper() {
+        hint.set_upper(upper.saturating_add(read));
+    }
+    hint
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 use crate::classify::RequestHead;
+use crate::hint::whole;
 
 const TIMEOUT: &str = "grpc-timeout";
 
@@ -39,9 +40,7 @@ pub(super) fn renew(headers: &mut HeaderMap, elapsed: Duration) {
 
 fn read(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let is_whole =
-        (1..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let count: u64 = digits.parse().ok().filter(|_| is_whole)?;
+    let count = whole(digits).filter(|_| digits.len() <= 8)?;
     match unit {
         "H" => Some(Duration::from_secs(count * 3_600)),
         "M" => Some(Duration::from_secs(count * 60)),

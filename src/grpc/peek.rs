@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use super::STATUS;
+use crate::leftover::{length_of, size_with};
 
 /// Looks at the trailers of a response that has nothing before them, so that a
 /// [`ByGrpcStatus`](crate::ByGrpcStatus) above sees the status there.
@@ -197,15 +198,7 @@ impl<R: Body> Body for PeekedBody<R> {
         let Some(Ok(first)) = &self.first else {
             return rest;
         };
-        let length = first
-            .data_ref()
-            .map_or(0, |data| bytes::Buf::remaining(data) as u64);
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower().saturating_add(length));
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper.saturating_add(length));
-        }
-        hint
+        size_with(length_of(first), &rest)
     }
 }
 

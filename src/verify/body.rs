@@ -3,15 +3,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// So much of a conflict is kept while its item is asked for.
-const KEPT_BYTES: usize = 64 * 1024;
-
-/// What a frame counts at least, or one without data could be followed by any number of them.
-const KEPT_FRAME: usize = 16;
+use crate::leftover::{DRAINED_BYTES, length_of, room_of, size_with};
 
 pin_project! {
     /// The body of a [`Verify`](crate::Verify)'s response: the inner service's own, or one that was
@@ -78,7 +73,7 @@ impl<R: Body> Kept<R> {
         Self {
             frames: VecDeque::new(),
             rest: Some(Box::pin(body)),
-            room: KEPT_BYTES,
+            room: DRAINED_BYTES,
         }
     }
 
@@ -89,13 +84,9 @@ impl<R: Body> Kept<R> {
                 return Poll::Ready(false);
             }
             let frame = ready!(rest.as_mut().poll_frame(cx));
-            let size = match &frame {
-                Some(Ok(frame)) => frame.data_ref().map_or(0, Buf::remaining),
-                Some(Err(_)) | None => 0,
-            };
-            self.room = self.room.saturating_sub(size.max(KEPT_FRAME));
-            if !matches!(frame, Some(Ok(_))) {
-                self.rest = None;
+            match &frame {
+                Some(Ok(frame)) => self.room = self.room.saturating_sub(room_of(frame)),
+                Some(Err(_)) | None => self.rest = None,
             }
             self.frames.extend(frame);
         }
@@ -103,19 +94,12 @@ impl<R: Body> Kept<R> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let frames = self.frames.iter().flatten();
-        let length = |frame: &Frame<R::Data>| frame.data_ref().map_or(0, Buf::remaining) as u64;
-        let length: u64 = frames.map(length).sum();
+        let read = self.frames.iter().flatten().map(length_of).sum();
         let rest = match &self.rest {
             Some(rest) => rest.size_hint(),
             None => SizeHint::with_exact(0),
         };
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower().saturating_add(length));
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper.saturating_add(length));
-        }
-        hint
+        size_with(read, &rest)
     }
 }
 

@@ -8,13 +8,14 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, TRAILER, TRA
 use http::{HeaderName, Method, Request, Response, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
+use tokio::time::Sleep;
 use tower::Service;
 
 use super::body::{Kept, VerifyBody};
 use super::finding::{Finding, Operation};
 use super::{Settings, Unverified, Verified};
 use crate::error::BoxError;
+use crate::future::poll_timer;
 use crate::leftover::{DRAINED_FOR, Leftover};
 
 /// What says how content is sent: an answer to HEAD has none.
@@ -161,7 +162,7 @@ where
         let mut this = self.project();
         if let Some(leftover) = this.leftover.as_mut().as_pin_mut() {
             if leftover.poll_drained(cx).is_pending() {
-                ready!(poll_limit(this.timer.as_mut(), limit, cx));
+                ready!(poll_timer(this.timer.as_mut(), || limit, cx));
             }
             this.leftover.set(None);
             this.timer.set(None);
@@ -283,7 +284,7 @@ where
         let is_whole = match conflict.body_mut().poll_whole(cx) {
             Poll::Ready(is_whole) => is_whole,
             Poll::Pending => {
-                ready!(poll_limit(this.timer.as_mut(), DRAINED_FOR, cx));
+                ready!(poll_timer(this.timer.as_mut(), || DRAINED_FOR, cx));
                 false
             }
         };
@@ -297,20 +298,6 @@ where
         }
         *this.conflict = Some(conflict);
         Poll::Ready(None)
-    }
-}
-
-fn poll_limit(
-    mut timer: Pin<&mut Option<Sleep>>,
-    limit: Duration,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    if timer.is_none() {
-        timer.set(Some(sleep(limit)));
-    }
-    match timer.as_pin_mut() {
-        Some(timer) => timer.poll(cx),
-        None => Poll::Ready(()),
     }
 }
 
