@@ -1,17 +1,16 @@
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use pinnable::Mutex;
 
 use crate::error::BoxError;
 
 mod tape;
 
-use tape::{Reader, Tape};
+use tape::{Reader, SharedTape, Tape};
 
 /// A request body that is read once and can be sent many times; what the service under the retry
 /// gets.
@@ -64,16 +63,10 @@ struct Playing<B> {
     reader: Reader,
 }
 
-type SharedTape<B> = Pin<Arc<Mutex<Tape<B>>>>;
-
 /// What is kept of a body: makes the [`ReplayBody`] of each attempt.
 pub(crate) struct Replays<B> {
-    kept: Option<Kept<B>>,
-}
-
-struct Kept<B> {
-    tape: SharedTape<B>,
-    size: SizeHint,
+    /// None if the body is empty.
+    tape: Option<SharedTape<B>>,
     next: u32,
 }
 
@@ -126,46 +119,52 @@ impl fmt::Display for Superseded {
 impl std::error::Error for Superseded {}
 
 impl<B: Body> Replays<B> {
-    pub(crate) fn new(source: B, max_replay_bytes: usize) -> Self {
-        if source.is_end_stream() {
-            return Self { kept: None };
-        }
-        let size = source.size_hint();
-        let tape = Tape::new(source, size.exact(), max_replay_bytes);
-        let kept = Kept {
-            tape: Arc::pin(Mutex::new(tape)),
-            size,
-            next: 1,
+    /// Keeps a body, and gives the first attempt's.
+    #[inline]
+    pub(crate) fn of(source: B, max_replay_bytes: usize) -> (Self, ReplayBody<B>) {
+        let playing = match source.is_end_stream() {
+            true => None,
+            false => Some(Playing::first(source, max_replay_bytes)),
         };
-        Self { kept: Some(kept) }
+        let tape = playing.as_ref().map(|playing| playing.tape.clone());
+        (Self { tape, next: 2 }, ReplayBody { playing })
     }
 
     /// The body of the next attempt.
     pub(crate) fn next(&mut self) -> ReplayBody<B> {
-        let playing = self.kept.as_mut().map(|kept| {
-            let reader = Reader::new(kept.next, kept.size);
-            kept.next = kept.next.saturating_add(1);
-            Playing {
-                tape: kept.tape.clone(),
-                reader,
-            }
+        let number = self.next;
+        self.next = number.saturating_add(1);
+        let playing = self.tape.as_ref().map(|tape| Playing {
+            tape: tape.clone(),
+            reader: Reader::new(
+                number,
+                lock(tape).map_or_else(|_| SizeHint::new(), |tape| tape.size()),
+            ),
         });
         ReplayBody { playing }
     }
 
     /// There will be a next attempt: those before it may read on, but only what can be kept.
     pub(crate) fn reserve(&self) {
-        if let Some(kept) = &self.kept {
-            if let Ok(mut tape) = lock(&kept.tape) {
-                tape.as_mut().reserve(kept.next);
-            }
+        if let Some(Ok(mut tape)) = self.tape.as_ref().map(lock) {
+            tape.as_mut().reserve(self.next);
         }
     }
 
     /// Whether all that the source has given so far can be given again.
     pub(crate) fn is_replayable(&self) -> bool {
-        let whole = |kept: &Kept<B>| lock(&kept.tape).is_ok_and(|tape| tape.is_replayable());
-        self.kept.as_ref().is_none_or(whole)
+        let is_whole = |tape| lock(tape).is_ok_and(|tape| tape.is_replayable());
+        self.tape.as_ref().is_none_or(is_whole)
+    }
+}
+
+impl<B: Body> Playing<B> {
+    fn first(source: B, max_replay_bytes: usize) -> Self {
+        let size = source.size_hint();
+        Self {
+            tape: tape::shared(source, size, max_replay_bytes),
+            reader: Reader::new(1, size),
+        }
     }
 }
 
@@ -184,13 +183,16 @@ where
         let Some(Playing { tape, reader }) = &mut self.get_mut().playing else {
             return Poll::Ready(None);
         };
-        let (polled, superseded) = match lock(tape) {
-            Ok(mut tape) => {
-                let superseded = tape.as_mut().take_hold(reader);
-                (tape.as_mut().poll_frame(reader, cx), superseded)
-            }
-            Err(broken) => (Poll::Ready(Some(Err(broken.into()))), None),
+        if reader.is_end_stream() {
+            return Poll::Ready(None);
+        }
+        let mut locked = match lock(tape) {
+            Ok(locked) => locked,
+            Err(broken) => return Poll::Ready(Some(Err(broken.into()))),
         };
+        let superseded = locked.as_mut().take_hold(reader);
+        let polled = locked.as_mut().poll_frame(reader, cx);
+        drop(locked);
         if let Some(waker) = superseded {
             waker.wake();
         }

@@ -161,6 +161,7 @@ impl Budget {
     }
 
     /// A first attempt that started at `start` has come to its outcome.
+    #[inline]
     pub(crate) fn first_attempt(&self, ending: Ending, start: Instant) {
         match &*self.kind {
             Kind::Bucket(bucket) => bucket.first_attempt(ending != Ending::Failure, start),
@@ -169,7 +170,7 @@ impl Budget {
     }
 
     /// A retry, made `after` such a failure, has come to its outcome `took` from its start.
-    pub(crate) fn retry(&self, ending: Ending, after: Failure, took: Duration) {
+    pub(crate) fn retry(&self, ending: Ending, after: Failure, took: impl FnOnce() -> Duration) {
         match &*self.kind {
             Kind::Bucket(bucket) if ending != Ending::Failure => bucket.retry_served(after, took),
             Kind::Bucket(_) => {}

@@ -254,6 +254,7 @@ const RETELLERS: &[fn(&Event<'_>)] = &[
 
 /// Tells one step to the listener and, unless it is a matter of course, to the features. Without
 /// anyone to hear it, the event is not made.
+#[inline]
 pub(crate) fn tell<'a>(
     step: Step,
     listener: Option<&Listener>,

@@ -13,7 +13,7 @@ use tower::Service;
 
 use crate::body::ReplayBody;
 use crate::classify::Classify;
-use crate::decide::{Decision, Wait};
+use crate::decide::Decision;
 use crate::error::{Abandoned, AttemptTimedOut, BoxError, Last};
 use crate::event::Stop;
 use crate::exchange::Exchange;
@@ -37,30 +37,38 @@ pin_project! {
     {
         inner: S,
         exchange: Exchange<C, B>,
-        last: Last,
         // Of the attempt's time-out, of the wait, or of the window's end.
         #[pin]
         timer: Option<Sleep>,
+        // In a box, made for the first retry and used by all: most requests have none, and so take
+        // 200 bytes less while they are in flight.
+        pause: Option<Pin<Box<Pause<S::Response>>>>,
         #[pin]
-        state: State<S::Future, S::Response>,
+        state: State<S::Future>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F, T> {
+    enum State<F> {
         Called {
             #[pin]
             attempt: F,
         },
-        Waiting {
-            #[pin]
-            leftover: Option<Leftover<T>>,
-            since: Instant,
-            wait: Duration,
-        },
+        Waiting,
         Readying,
         Completed,
+    }
+}
+
+pin_project! {
+    /// What there is between two attempts: the outcome that was let go, and the wait.
+    struct Pause<T> {
+        #[pin]
+        leftover: Option<Leftover<T>>,
+        last: Last,
+        since: Instant,
+        wait: Duration,
     }
 }
 
@@ -68,12 +76,13 @@ impl<S, C, B> ResponseFuture<S, C, B>
 where
     S: Service<Request<ReplayBody<B>>>,
 {
+    #[inline]
     pub(crate) fn new(inner: S, exchange: Exchange<C, B>, attempt: S::Future) -> Self {
         Self {
             inner,
             exchange,
-            last: Last::default(),
             timer: None,
+            pause: None,
             state: State::Called { attempt },
         }
     }
@@ -91,19 +100,40 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let this = self.as_mut().project();
-            let output = match this.state.project() {
-                StateProj::Called { .. } => ready!(self.as_mut().poll_called(cx)),
-                StateProj::Waiting { .. } => {
-                    ready!(self.as_mut().poll_waiting(cx));
-                    None
+            let mut this = self.as_mut().project();
+            match this.state.as_mut().project() {
+                StateProj::Called { attempt } => {
+                    let mut outcome = match attempt.poll(cx) {
+                        Poll::Ready(outcome) => outcome.map_err(Into::into),
+                        Poll::Pending => Err(ready!(self.as_mut().poll_timeout(cx))),
+                    };
+                    let mut this = self.as_mut().project();
+                    this.timer.set(None);
+                    let Decision::Retry(wait) = this.exchange.settle(&outcome) else {
+                        this.exchange.mark(&mut outcome);
+                        this.state.set(State::Completed);
+                        return Poll::Ready(outcome);
+                    };
+                    Pause::begin(this.pause, outcome, wait.after);
+                    this.state.set(State::Waiting);
                 }
-                StateProj::Readying => ready!(self.as_mut().poll_readying(cx)),
+                StateProj::Waiting => {
+                    ready!(self.as_mut().poll_pause(cx));
+                    self.as_mut().project().state.set(State::Readying);
+                }
+                StateProj::Readying => {
+                    let next = ready!(self.as_mut().poll_next(cx));
+                    let mut this = self.as_mut().project();
+                    this.timer.set(None);
+                    match next {
+                        Ok(attempt) => this.state.set(State::Called { attempt }),
+                        Err(error) => {
+                            this.state.set(State::Completed);
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                }
                 StateProj::Completed => panic!("`ResponseFuture` polled after completion"),
-            };
-            if let Some(output) = output {
-                self.project().state.set(State::Completed);
-                return Poll::Ready(output);
             }
         }
     }
@@ -117,55 +147,31 @@ where
     B: Body,
     R: Body,
 {
-    fn poll_called(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<<Self as Future>::Output>> {
-        let mut this = self.project();
-        let StateProj::Called { attempt } = this.state.as_mut().project() else {
-            return Poll::Ready(None);
+    /// Waits for the attempt's time-out, if it has one.
+    fn poll_timeout(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BoxError> {
+        let this = self.project();
+        let Some(timeout) = this.exchange.attempt_timeout() else {
+            return Poll::Pending;
         };
-        let outcome = match attempt.poll(cx) {
-            Poll::Ready(outcome) => outcome.map_err(Into::into),
-            Poll::Pending => {
-                let Some(timeout) = this.exchange.attempt_timeout() else {
-                    return Poll::Pending;
-                };
-                let left = || timeout.saturating_sub(this.exchange.attempt_elapsed());
-                ready!(poll_timer(this.timer.as_mut(), left, cx));
-                Err(AttemptTimedOut { timeout }.into())
-            }
-        };
-        this.timer.set(None);
-        let Decision::Retry(Wait { after, .. }) = this.exchange.settle(&outcome) else {
-            return Poll::Ready(Some(this.exchange.hand_over(outcome)));
-        };
-        let (last, leftover) = let_go(outcome);
-        *this.last = last;
-        this.state.set(State::Waiting {
-            leftover,
-            since: Instant::now(),
-            wait: after,
-        });
-        Poll::Ready(None)
+        let left = || timeout.saturating_sub(this.exchange.attempt_elapsed());
+        ready!(poll_timer(this.timer, left, cx));
+        Poll::Ready(AttemptTimedOut { timeout }.into())
     }
 
-    fn poll_waiting(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits for the wait's end, and drains what was let go meanwhile.
+    fn poll_pause(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let StateProj::Waiting {
-            mut leftover,
-            since,
-            wait,
-        } = this.state.as_mut().project()
-        else {
+        let Some(pause) = this.pause else {
             return Poll::Ready(());
         };
-        if let Some(response) = leftover.as_mut().as_pin_mut() {
+        let mut pause = pause.as_mut().project();
+        let (since, wait) = (*pause.since, *pause.wait);
+        if let Some(response) = pause.leftover.as_mut().as_pin_mut() {
             if response.poll_drained(cx).is_pending() && !wait.is_zero() {
-                let left = || DRAINED_FOR.min(*wait).saturating_sub(since.elapsed());
+                let left = || DRAINED_FOR.min(wait).saturating_sub(since.elapsed());
                 ready!(poll_timer(this.timer.as_mut(), left, cx));
             }
-            leftover.set(None);
+            pause.leftover.set(None);
             this.timer.set(None);
         }
         if !wait.is_zero() || this.exchange.retries() >= UNTIMED_RETRIES {
@@ -173,43 +179,69 @@ where
             ready!(poll_timer(this.timer.as_mut(), left, cx));
             this.timer.set(None);
         }
-        this.state.set(State::Readying);
         Poll::Ready(())
     }
 
-    fn poll_readying(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<<Self as Future>::Output>> {
-        let mut this = self.project();
+    /// Waits until the inner service is ready again, and makes the next attempt.
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Future, BoxError>> {
+        let this = self.project();
         let next = match this.inner.poll_ready(cx) {
             Poll::Ready(Ok(())) => this.exchange.next_attempt(),
             Poll::Ready(Err(error)) => {
                 let error = error.into();
                 this.exchange.gave_up(Stop::NotReady, Err(&*error));
-                return Poll::Ready(Some(Err(error)));
+                return Poll::Ready(Err(error));
             }
             Poll::Pending => {
                 let Some(left) = this.exchange.window_left() else {
                     return Poll::Pending;
                 };
-                ready!(poll_timer(this.timer.as_mut(), || left, cx));
+                ready!(poll_timer(this.timer, || left, cx));
                 Err(Stop::Window)
             }
         };
-        this.timer.set(None);
-        let last = mem::take(this.last);
-        match next {
-            Ok(request) => {
-                let attempt = this.inner.call(request);
-                this.state.set(State::Called { attempt });
-                Poll::Ready(None)
-            }
+        let last = this
+            .pause
+            .as_mut()
+            .map(|pause| pause.as_mut().project().last);
+        let last = last.map(mem::take).unwrap_or_default();
+        Poll::Ready(match next {
+            Ok(request) => Ok(this.inner.call(request)),
             Err(stop) => {
                 let error = BoxError::from(Abandoned { stop, last });
                 this.exchange.gave_up(stop, Err(&*error));
-                Poll::Ready(Some(Err(error)))
+                Err(error)
             }
+        })
+    }
+}
+
+impl<R: Body> Pause<Response<R>> {
+    /// Lets an outcome go, but for what is remembered of it.
+    fn begin(
+        place: &mut Option<Pin<Box<Self>>>,
+        outcome: Result<Response<R>, BoxError>,
+        wait: Duration,
+    ) {
+        let mut last = Last::default();
+        let mut leftover = None;
+        match outcome {
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                last.response = Some(head);
+                leftover = Some(Leftover::of(Response::new(body)));
+            }
+            Err(error) => last.error = Some(error),
+        }
+        let pause = Self {
+            leftover,
+            last,
+            since: Instant::now(),
+            wait,
+        };
+        match place {
+            Some(place) => place.as_mut().set(pause),
+            None => *place = Some(Box::pin(pause)),
         }
     }
 }
@@ -226,24 +258,6 @@ pub(crate) fn poll_timer(
     match timer.as_pin_mut() {
         Some(timer) => timer.poll(cx),
         None => Poll::Ready(()),
-    }
-}
-
-/// What is remembered of an outcome, and what is left of it to drain.
-fn let_go<R: Body>(
-    outcome: Result<Response<R>, BoxError>,
-) -> (Last, Option<Leftover<Response<R>>>) {
-    let mut last = Last::default();
-    match outcome {
-        Ok(response) => {
-            let (head, body) = response.into_parts();
-            last.response = Some(head);
-            (last, Some(Leftover::of(Response::new(body))))
-        }
-        Err(error) => {
-            last.error = Some(error);
-            (last, None)
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// How a layer takes what a server says about when to come back.
 ///
@@ -72,21 +72,22 @@ impl Hint {
     }
 }
 
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
+
 /// How long the server asks its client to stay away; of several values, the longest.
 fn requested_wait(headers: &HeaderMap) -> Option<Duration> {
-    let longest = |name: &str, read: &dyn Fn(&str) -> Option<Duration>| {
+    if headers.is_empty() {
+        return None;
+    }
+    let longest = |name: &HeaderName, read: &dyn Fn(&str) -> Option<Duration>| {
         let values = headers.get_all(name).iter();
         values.filter_map(|value| read(text(value)?)).max()
     };
-    longest("retry-after-ms", &|text| {
-        Some(Duration::from_millis(whole(text)?))
-    })
-    .or_else(|| {
-        longest("x-ms-retry-after-ms", &|text| {
-            Some(Duration::from_millis(whole(text)?))
-        })
-    })
-    .or_else(|| longest(RETRY_AFTER.as_str(), &|text| retry_after(text, headers)))
+    let millis = |text: &str| Some(Duration::from_millis(whole(text)?));
+    longest(&RETRY_AFTER_MS, &millis)
+        .or_else(|| longest(&X_MS_RETRY_AFTER_MS, &millis))
+        .or_else(|| longest(&RETRY_AFTER, &|text| retry_after(text, headers)))
 }
 
 fn retry_after(text: &str, headers: &HeaderMap) -> Option<Duration> {

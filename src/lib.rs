@@ -93,9 +93,11 @@ mod idempotency;
 mod layer;
 mod leftover;
 mod policy;
+mod progress;
 mod retry_override;
 mod service;
 mod snapshot;
+mod striped;
 #[cfg(feature = "tracing")]
 mod trace;
 mod verify;

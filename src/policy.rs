@@ -7,10 +7,13 @@ use fastrand::Rng;
 use http::HeaderName;
 
 use crate::budget::Budget;
+use crate::classify::{Classify, RequestHead, Verdict};
 use crate::decide::Rules;
-use crate::event::Listener;
+use crate::event::{Event, Listener, Step, Told, tell};
 use crate::hint::ServerHints;
 use crate::idempotency::Idempotency;
+use crate::progress::Progress;
+use crate::retry_override::RetryOverride;
 
 /// All that a layer was told.
 pub(crate) struct Policy<C> {
@@ -47,6 +50,68 @@ impl Default for Settings {
             jitter: JitterSource::Entropy,
             listener: None,
         }
+    }
+}
+
+impl<C: Classify> Policy<C> {
+    /// The numbers for one request. Its own word goes before its protocol's, but for a window that
+    /// would be longer.
+    pub(crate) fn rules(&self, request: &RequestHead<'_>) -> Rules {
+        let protocol = self.classify.overrides(request);
+        let mut rules = protocol.apply(self.settings.rules);
+        if let Some(own) = request.overridden() {
+            rules = own.apply(rules);
+            rules.window = protocol.window().unwrap_or(Duration::MAX).min(rules.window);
+        }
+        rules
+    }
+
+    /// How long each of a request's attempts may take, if there is a limit.
+    #[inline]
+    pub(crate) fn attempt_timeout(&self, request: &RequestHead<'_>) -> Option<Duration> {
+        let own = request.overridden().and_then(RetryOverride::timeout);
+        own.or_else(|| self.classify.overrides(request).timeout())
+            .or(self.settings.attempt_timeout)
+            .filter(|timeout| *timeout != Duration::MAX)
+    }
+
+    /// Whether a request may be sent again although it may have been acted on.
+    pub(crate) fn may_repeat(&self, request: &RequestHead<'_>, verdict: Verdict) -> bool {
+        let declared = match verdict.repeatable {
+            true => Some(true),
+            false => {
+                let own = request.overridden().and_then(RetryOverride::declared);
+                own.or_else(|| self.classify.overrides(request).declared())
+            }
+        };
+        let has_header = |name: &HeaderName| request.headers.find(name.as_str()).is_some();
+        let idempotency = &self.settings.idempotency;
+        idempotency.may_repeat(request.method, has_header, declared)
+    }
+
+    /// Tells one step of a request to whoever listens.
+    #[inline]
+    pub(crate) fn tell(
+        &self,
+        request: &RequestHead<'_>,
+        progress: &Progress,
+        step: Step,
+        verdict: Option<Verdict>,
+        outcome: Option<Told<'_>>,
+    ) {
+        tell(step, self.settings.listener.as_ref(), |step| Event {
+            method: request.method,
+            uri: request.uri,
+            extensions: request.extensions,
+            attempt: progress.number(),
+            started: progress.started,
+            attempt_started: progress.attempt_started,
+            class: verdict.map(|verdict| verdict.class),
+            timed_out: verdict.is_some_and(|verdict| verdict.timed_out),
+            outcome,
+            budget: self.settings.budget.get(),
+            step,
+        });
     }
 }
 

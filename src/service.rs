@@ -13,6 +13,7 @@ use crate::error::BoxError;
 use crate::exchange::Exchange;
 use crate::future::ResponseFuture;
 use crate::policy::Policy;
+use crate::striped::Striped;
 
 /// Middleware that sends requests again; made by [`RetryLayer`](crate::RetryLayer).
 ///
@@ -67,11 +68,12 @@ use crate::policy::Policy;
 /// ```
 pub struct Retry<S, C = ByStatus> {
     inner: S,
-    policy: Arc<Policy<C>>,
+    policy: Arc<Striped<Policy<C>>>,
 }
 
 impl<S, C> Retry<S, C> {
     pub(crate) fn new(inner: S, policy: Arc<Policy<C>>) -> Self {
+        let policy = Arc::new(Striped::new(policy));
         Self { inner, policy }
     }
 
@@ -111,8 +113,8 @@ where
         // The handle that was readied makes the call; a clone of it is not ready.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
-        let (exchange, request) = Exchange::begin(self.policy.clone(), request);
-        let attempt = inner.call(request);
+        let policy = self.policy.own().clone();
+        let (exchange, attempt) = Exchange::begin(policy, request, |request| inner.call(request));
         ResponseFuture::new(inner, exchange, attempt)
     }
 }
@@ -130,7 +132,7 @@ impl<S: fmt::Debug, C: fmt::Debug> fmt::Debug for Retry<S, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retry")
             .field("inner", &self.inner)
-            .field("policy", &self.policy)
+            .field("policy", self.policy.original())
             .finish()
     }
 }

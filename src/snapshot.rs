@@ -20,8 +20,9 @@ pub(crate) struct Snapshot<B> {
 }
 
 impl<B: Body> Snapshot<B> {
-    /// Keeps what is needed of a request's head and body.
-    pub(crate) fn new(head: &request::Parts, body: Replays<B>) -> Self {
+    /// Keeps what is needed of a request.
+    #[inline]
+    pub(crate) fn of(head: &request::Parts, body: Replays<B>) -> Self {
         Self {
             method: head.method.clone(),
             uri: head.uri.clone(),
@@ -46,10 +47,6 @@ impl<B: Body> Snapshot<B> {
         }
     }
 
-    pub(crate) fn has_header(&self, name: &HeaderName) -> bool {
-        self.headers.find(name.as_str()).is_some()
-    }
-
     pub(crate) fn reserve_body(&self) {
         self.body.reserve();
     }
@@ -72,8 +69,10 @@ impl<B: Body> Snapshot<B> {
 
 /// Headers in one allocation of the exact size, whatever their number: to clone a map would share
 /// the bytes of each fresh value at the cost of an allocation for each.
+#[derive(Default)]
 struct PackedHeaders {
-    names: usize,
+    /// How many names; a map holds at most 2^15.
+    names: u16,
     packed: Bytes,
     map: OnceLock<Box<HeaderMap>>,
 }
@@ -82,20 +81,30 @@ struct PackedHeaders {
 const PREFIX: usize = 1 + size_of::<u16>() + size_of::<u32>();
 
 impl PackedHeaders {
+    #[inline]
     fn new(headers: &HeaderMap) -> Self {
+        match headers.is_empty() {
+            true => Self::default(),
+            false => Self::pack(headers),
+        }
+    }
+
+    fn pack(headers: &HeaderMap) -> Self {
         let length =
             |(name, value): (&HeaderName, &HeaderValue)| PREFIX + name.as_str().len() + value.len();
         let mut packed = Vec::with_capacity(headers.iter().map(length).sum());
         for (name, value) in headers {
             // http allows no name above 2^16 - 1 bytes; a value of 4 GiB does not occur.
-            packed.push(u8::from(value.is_sensitive()));
-            packed.extend_from_slice(&(name.as_str().len() as u16).to_be_bytes());
-            packed.extend_from_slice(&(value.len() as u32).to_be_bytes());
-            packed.extend_from_slice(name.as_str().as_bytes());
+            let name = name.as_str().as_bytes();
+            let [n0, n1] = (name.len() as u16).to_be_bytes();
+            let [v0, v1, v2, v3] = (value.len() as u32).to_be_bytes();
+            let sensitive = u8::from(value.is_sensitive());
+            packed.extend_from_slice(&[sensitive, n0, n1, v0, v1, v2, v3]);
+            packed.extend_from_slice(name);
             packed.extend_from_slice(value.as_bytes());
         }
         Self {
-            names: headers.keys_len(),
+            names: headers.keys_len() as u16,
             packed: packed.into(),
             map: OnceLock::new(),
         }
@@ -107,7 +116,7 @@ impl PackedHeaders {
 
     /// Names are made anew; values are slices of the one allocation.
     fn unpack(&self) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(self.names);
+        let mut headers = HeaderMap::with_capacity(self.names.into());
         for line in self.lines() {
             let name = HeaderName::from_bytes(line.name).expect("packed from a name");
             let value = HeaderValue::from_maybe_shared(self.packed.slice_ref(line.value));

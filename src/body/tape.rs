@@ -1,20 +1,26 @@
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use pinnable::Mutex;
 
 use super::{Superseded, Unplayable};
 use crate::error::BoxError;
 
+/// A tape that all attempts share.
+pub(super) type SharedTape<B> = Pin<Arc<Mutex<Tape<B>>>>;
+
 pin_project! {
     /// A source, read once, and the record of what it gave.
-    pub(super) struct Tape<B> {
+    pub(super) struct Tape<B, C: ?Sized = [u8]> {
         #[pin]
         source: Option<B>,
-        exact: Option<u64>,
+        // What the source said when it came.
+        size: SizeHint,
         record: Result<Record, Unplayable>,
         // How many pieces the source has given.
         given: usize,
@@ -23,6 +29,8 @@ pin_project! {
         holder: u32,
         reserved_for: u32,
         waker: Option<Waker>,
+        // Room for a copy of the first piece.
+        copy: C,
     }
 }
 
@@ -33,18 +41,20 @@ struct Record {
     room: usize,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lies in the tape's own allocation, where a box would be another"
-)]
 enum First {
     None,
     Kept(Piece),
-    Copied { bytes: [u8; COPIED], length: usize },
+    /// So many bytes of the tape's copy.
+    Copied(usize),
 }
 
-/// To share bytes that nobody shares yet takes an allocation; to copy so few takes less.
-const COPIED: usize = 1024;
+/// A frame on its way to a reader.
+#[derive(Clone, Copy)]
+enum Passing<'a> {
+    Data(&'a Bytes),
+    Trailers(&'a HeaderMap),
+    Unknown,
+}
 
 #[derive(Clone)]
 enum Piece {
@@ -63,11 +73,21 @@ pub(super) struct Reader {
     ended: bool,
 }
 
-impl<B> Tape<B> {
-    pub(super) fn new(source: B, exact: Option<u64>, max_bytes: usize) -> Self {
+/// A tape for this source. To share bytes that nobody shares yet takes an allocation; so few as
+/// 1 KiB are copied instead, into room for them in the tape's own.
+pub(super) fn shared<B>(source: B, size: SizeHint, max_bytes: usize) -> SharedTape<B> {
+    match size.exact() {
+        Some(1..=128) => Arc::pin(Mutex::new(Tape::new(source, size, max_bytes, [0; 128]))),
+        Some(129..=1024) => Arc::pin(Mutex::new(Tape::new(source, size, max_bytes, [0; 1024]))),
+        Some(_) | None => Arc::pin(Mutex::new(Tape::new(source, size, max_bytes, []))),
+    }
+}
+
+impl<B, C> Tape<B, C> {
+    fn new(source: B, size: SizeHint, max_bytes: usize, copy: C) -> Self {
         Self {
             source: Some(source),
-            exact,
+            size,
             record: Ok(Record {
                 first: First::None,
                 rest: Vec::new(),
@@ -77,7 +97,14 @@ impl<B> Tape<B> {
             holder: 0,
             reserved_for: 0,
             waker: None,
+            copy,
         }
+    }
+}
+
+impl<B> Tape<B> {
+    pub(super) fn size(&self) -> SizeHint {
+        self.size
     }
 
     pub(super) fn is_replayable(&self) -> bool {
@@ -91,6 +118,7 @@ impl<B> Tape<B> {
 }
 
 impl<B: Body> Tape<B> {
+    #[inline]
     pub(super) fn poll_frame(
         mut self: Pin<&mut Self>,
         reader: &mut Reader,
@@ -99,9 +127,6 @@ impl<B: Body> Tape<B> {
     where
         B::Error: Into<BoxError>,
     {
-        if reader.ended {
-            return Poll::Ready(None);
-        }
         if reader.number < self.holder {
             return Poll::Ready(Some(Err(Superseded.into())));
         }
@@ -115,7 +140,7 @@ impl<B: Body> Tape<B> {
 
     fn play(&self, reader: &mut Reader) -> Result<Frame<Bytes>, BoxError> {
         match &self.record {
-            Ok(record) => match record.get(reader.pieces) {
+            Ok(record) => match record.get(reader.pieces, &self.copy) {
                 Some(piece) => Ok(reader.take(piece)),
                 None => Err(Unplayable::SourceFailed.into()),
             },
@@ -125,6 +150,7 @@ impl<B: Body> Tape<B> {
 
     /// The latest attempt that reads has the source to itself. Gives the waker of the one before
     /// it, to be woken once the lock is open: it may look at the very body that it is woken for.
+    #[inline]
     pub(super) fn take_hold(self: Pin<&mut Self>, reader: &Reader) -> Option<Waker> {
         let this = self.project();
         if reader.number <= *this.holder {
@@ -134,6 +160,7 @@ impl<B: Body> Tape<B> {
         this.waker.take()
     }
 
+    #[inline]
     fn poll_source(
         mut self: Pin<&mut Self>,
         reader: &mut Reader,
@@ -147,39 +174,60 @@ impl<B: Body> Tape<B> {
             let failed = matches!(this.record, Err(Unplayable::SourceFailed));
             return Poll::Ready(failed.then(|| Err(Unplayable::SourceFailed.into())));
         };
-        let Poll::Ready(frame) = source.poll_frame(cx) else {
-            remember(this.waker, cx);
-            return Poll::Pending;
-        };
-        let frame = match frame {
-            Some(Ok(frame)) => frame.map_data(|mut data| data.copy_to_bytes(data.remaining())),
-            Some(Err(error)) => {
+        match source.poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(self.pass(frame, reader)))),
+            Poll::Ready(Some(Err(error))) => {
                 this.source.set(None);
                 *this.record = Err(Unplayable::SourceFailed);
-                return Poll::Ready(Some(Err(error.into())));
+                Poll::Ready(Some(Err(error.into())))
             }
-            None => {
+            Poll::Ready(None) => {
                 this.source.set(None);
-                return Poll::Ready(None);
+                Poll::Ready(None)
             }
-        };
-        // An empty one says nothing, and any number of them would fit into the limit.
-        if !frame.data_ref().is_some_and(Bytes::is_empty) {
-            self.record(&frame);
-            reader.passed(&frame);
+            Poll::Pending => {
+                remember(this.waker, cx);
+                Poll::Pending
+            }
         }
-        Poll::Ready(Some(Ok(frame)))
     }
 
-    fn record(self: Pin<&mut Self>, frame: &Frame<Bytes>) {
+    /// Records what the source gave, for the readers after this one.
+    #[inline]
+    fn pass(self: Pin<&mut Self>, frame: Frame<B::Data>, reader: &mut Reader) -> Frame<Bytes> {
+        match frame.into_data() {
+            Ok(mut data) => {
+                let data = data.copy_to_bytes(data.remaining());
+                // An empty one says nothing, and any number of them would fit into the limit.
+                if !data.is_empty() {
+                    self.record(Passing::Data(&data));
+                    reader.passed(data.len());
+                }
+                Frame::data(data)
+            }
+            Err(other) => {
+                let frame = other.map_data(|mut data| data.copy_to_bytes(data.remaining()));
+                self.record(
+                    frame
+                        .trailers_ref()
+                        .map_or(Passing::Unknown, Passing::Trailers),
+                );
+                reader.passed(0);
+                frame
+            }
+        }
+    }
+
+    #[inline]
+    fn record(self: Pin<&mut Self>, piece: Passing<'_>) {
         let this = self.project();
-        let length = frame.data_ref().map(|data| data.len() as u64);
-        let in_memory = *this.given == 0 && length == *this.exact;
+        let length = piece.data().map(|data| data.len() as u64);
+        let in_memory = *this.given == 0 && length == this.size.exact();
         if let Ok(record) = this.record {
-            match record.push(frame, in_memory) {
+            match record.push(piece, in_memory, this.copy) {
                 Err(Unplayable::OverLimit) if *this.holder < *this.reserved_for => {
                     // The one that read it reads no more; who comes next plays it, and goes on.
-                    record.keep(frame);
+                    record.keep(piece, this.copy);
                     record.room = 0;
                     *this.holder = *this.reserved_for;
                 }
@@ -190,6 +238,7 @@ impl<B: Body> Tape<B> {
         *this.given += 1;
     }
 
+    #[inline]
     fn is_ended_for(&self, reader: &Reader) -> bool {
         let source_ended = match &self.source {
             Some(source) => source.is_end_stream(),
@@ -200,55 +249,62 @@ impl<B: Body> Tape<B> {
 }
 
 impl Record {
-    fn get(&self, index: usize) -> Option<Piece> {
+    fn get(&self, index: usize, copy: &[u8]) -> Option<Piece> {
         match (index, &self.first) {
             (0, First::None) => None,
             (0, First::Kept(piece)) => Some(piece.clone()),
-            (0, First::Copied { bytes, length }) => {
-                Some(Piece::Data(Bytes::copy_from_slice(&bytes[..*length])))
+            (0, First::Copied(length)) => {
+                Some(Piece::Data(Bytes::copy_from_slice(&copy[..*length])))
             }
             _ => self.rest.get(index - 1).cloned(),
         }
     }
 
-    fn push(&mut self, frame: &Frame<Bytes>, in_memory: bool) -> Result<(), Unplayable> {
-        let size = match (frame.data_ref(), frame.trailers_ref()) {
-            (Some(_), _) if in_memory => 0,
-            (Some(data), _) => data.len(),
-            (None, Some(trailers)) => size(trailers),
-            (None, None) => return Err(Unplayable::UnknownFrame),
+    #[inline]
+    fn push(
+        &mut self,
+        piece: Passing<'_>,
+        in_memory: bool,
+        copy: &mut [u8],
+    ) -> Result<(), Unplayable> {
+        let size = match piece {
+            Passing::Data(_) if in_memory => 0,
+            Passing::Data(data) => data.len(),
+            Passing::Trailers(trailers) => size(trailers),
+            Passing::Unknown => return Err(Unplayable::UnknownFrame),
         };
         self.room = self.room.checked_sub(size).ok_or(Unplayable::OverLimit)?;
-        self.keep(frame);
+        self.keep(piece, copy);
         Ok(())
     }
 
-    fn keep(&mut self, frame: &Frame<Bytes>) {
-        match self.first {
-            First::None => self.first = First::new(frame),
-            First::Kept(_) | First::Copied { .. } => self.rest.extend(Piece::new(frame)),
-        }
-    }
-}
-
-impl First {
-    fn new(frame: &Frame<Bytes>) -> Self {
-        match frame.data_ref() {
-            Some(data) if data.len() <= COPIED && data.is_unique() => {
-                let mut bytes = [0; COPIED];
-                bytes[..data.len()].copy_from_slice(data);
-                let length = data.len();
-                Self::Copied { bytes, length }
+    #[inline]
+    fn keep(&mut self, piece: Passing<'_>, copy: &mut [u8]) {
+        let is_first = matches!(self.first, First::None);
+        let piece = match piece {
+            Passing::Data(data) if is_first && data.len() <= copy.len() && data.is_unique() => {
+                copy[..data.len()].copy_from_slice(data);
+                self.first = First::Copied(data.len());
+                return;
             }
-            _ => Piece::new(frame).map_or(Self::None, Self::Kept),
+            Passing::Data(data) => Piece::Data(data.clone()),
+            Passing::Trailers(trailers) => Piece::Trailers(Box::new(trailers.clone())),
+            Passing::Unknown => return,
+        };
+        match is_first {
+            true => self.first = First::Kept(piece),
+            false => self.rest.push(piece),
         }
     }
 }
 
-impl Piece {
-    fn new(frame: &Frame<Bytes>) -> Option<Self> {
-        let data = frame.data_ref().map(|data| Self::Data(data.clone()));
-        data.or_else(|| Some(Self::Trailers(Box::new(frame.trailers_ref()?.clone()))))
+impl<'a> Passing<'a> {
+    #[inline]
+    fn data(self) -> Option<&'a Bytes> {
+        match self {
+            Self::Data(data) => Some(data),
+            Self::Trailers(_) | Self::Unknown => None,
+        }
     }
 }
 
@@ -264,17 +320,22 @@ impl Reader {
     }
 
     fn take(&mut self, piece: Piece) -> Frame<Bytes> {
-        let frame = match piece {
-            Piece::Data(data) => Frame::data(data),
-            Piece::Trailers(trailers) => Frame::trailers(*trailers),
-        };
-        self.passed(&frame);
-        frame
+        match piece {
+            Piece::Data(data) => {
+                self.passed(data.len());
+                Frame::data(data)
+            }
+            Piece::Trailers(trailers) => {
+                self.passed(0);
+                Frame::trailers(*trailers)
+            }
+        }
     }
 
-    fn passed(&mut self, frame: &Frame<Bytes>) {
+    #[inline]
+    fn passed(&mut self, bytes: usize) {
         self.pieces += 1;
-        self.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+        self.bytes += bytes as u64;
     }
 
     /// Not before the first poll, whatever is known of the source by then: each attempt starts as

@@ -91,10 +91,10 @@ impl Bucket {
         }
     }
 
-    pub(super) fn retry_served(&self, after: Failure, took: Duration) {
+    pub(super) fn retry_served(&self, after: Failure, took: impl FnOnce() -> Duration) {
         let helped = match after {
             Failure::Quick => true,
-            Failure::TimedOut { took: before } => took <= before / 2,
+            Failure::TimedOut { took: before } => took() <= before / 2,
         };
         let back = if helped {
             self.terms.price(after).back

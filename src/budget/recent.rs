@@ -1,9 +1,8 @@
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-const STRIPES: usize = 16;
+use crate::striped::{STRIPES, own_stripe};
 
 /// A count is kept in 256ths, so that fading it does not round it away.
 const ONE: u64 = 256;
@@ -84,7 +83,10 @@ impl Recent {
 
     /// Ticks wrap after 497 days.
     fn tick(&self, at: Instant) -> u32 {
-        (at.saturating_duration_since(self.epoch).as_millis() / 10) as u32
+        let since = at.saturating_duration_since(self.epoch);
+        (since.as_secs() as u32)
+            .wrapping_mul(100)
+            .wrapping_add(since.subsec_millis() / 10)
     }
 }
 
@@ -126,19 +128,4 @@ fn pack(tick: u32, count: u64) -> u64 {
 
 fn unpack(packed: u64) -> (u32, u64) {
     ((packed >> 32) as u32, packed & u64::from(u32::MAX))
-}
-
-fn own_stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static OWN: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    // A thread that is ending has lost its own.
-    let own = OWN.try_with(|own| {
-        if own.get() == usize::MAX {
-            own.set(NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES);
-        }
-        own.get()
-    });
-    own.unwrap_or(0)
 }

@@ -86,7 +86,7 @@ fn a_first_attempt_that_succeeds_earns_a_tenth_and_one_that_fails_nothing() {
 fn a_quick_retry_that_succeeds_gives_one_and_a_half_back() {
     let budget = Budget::earning(5);
     spend(&budget, 5);
-    budget.retry(Ending::Success, Failure::Quick, secs(99));
+    budget.retry(Ending::Success, Failure::Quick, || secs(99));
     assert_eq!(budget.level(), Some(6_500));
 }
 
@@ -95,7 +95,7 @@ fn a_retry_after_a_time_out_gives_four_back_only_in_half_the_time() {
     for (took, level) in [(0, 9_000), (5, 9_000), (6, 5_000), (10, 5_000)] {
         let budget = Budget::earning(5);
         spend(&budget, 5);
-        budget.retry(Ending::Success, timed_out(10), secs(took));
+        budget.retry(Ending::Success, timed_out(10), || secs(took));
         assert_eq!(budget.level(), Some(level), "a success after {took} s");
     }
 }
@@ -130,7 +130,7 @@ async fn a_retry_that_succeeds_counts_as_a_recent_success() {
     let budget = Budget::earning(5);
     succeed(&budget, 201);
     let full = budget.level().unwrap();
-    budget.retry(Ending::Success, Failure::Quick, secs(1));
+    budget.retry(Ending::Success, Failure::Quick, || secs(1));
     assert_eq!(budget.level(), Some(full + 50));
 }
 
@@ -191,7 +191,7 @@ async fn to_count_and_add_later_comes_to_the_same_as_to_add_at_once() {
                     eager.level -= if covered { 1_000.min(eager.level) } else { 0 };
                 }
                 _ => {
-                    budget.retry(Ending::Success, Failure::Quick, secs(1));
+                    budget.retry(Ending::Success, Failure::Quick, || secs(1));
                     eager.succeed(1_500);
                 }
             }

@@ -73,6 +73,7 @@ impl ByStatus {
         self
     }
 
+    #[inline]
     fn of_response(&self, method: &Method, head: &ResponseHead<'_>) -> Verdict {
         let status = head.status.as_u16();
         let is_final = *method == Method::CONNECT || status == 101;
@@ -87,10 +88,10 @@ impl ByStatus {
             421 | 425 | 429 => Class::Refused.into(),
             _ => Class::Transient.into(),
         };
-        match head.header("x-should-retry") {
-            Some("false") if self.heeds_should_retry => verdict.never(),
-            _ => verdict,
+        if self.heeds_should_retry && head.header("x-should-retry") == Some("false") {
+            return verdict.never();
         }
+        verdict
     }
 
     const fn retries(&self, status: u16) -> bool {
@@ -105,6 +106,7 @@ impl Default for ByStatus {
 }
 
 impl Classify for ByStatus {
+    #[inline]
     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
         match &outcome.result {
             Ok(head) => self.of_response(outcome.method, head),

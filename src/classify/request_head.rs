@@ -57,6 +57,12 @@ impl<'a> RequestHead<'a> {
         text.bytes().all(is_visible).then_some(text)
     }
 
+    /// What the request says of itself.
+    #[inline]
+    pub(crate) fn overridden(&self) -> Option<&'a RetryOverride> {
+        self.extensions.get()
+    }
+
     /// The extensions.
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions

@@ -11,8 +11,8 @@ fn a_ratio_earns_from_every_request_and_nothing_comes_back() {
     budget.first_attempt(Ending::Success, Instant::now());
     budget.first_attempt(Ending::Failure, Instant::now());
     assert_eq!(budget.level(), Some(400));
-    budget.retry(Ending::Success, Failure::Quick, secs(1));
-    budget.retry(Ending::Success, timed_out(10), secs(1));
+    budget.retry(Ending::Success, Failure::Quick, || secs(1));
+    budget.retry(Ending::Success, timed_out(10), || secs(1));
     assert_eq!(budget.level(), Some(400));
     for _ in 0..3 {
         budget.first_attempt(Ending::Failure, Instant::now());
@@ -50,7 +50,7 @@ fn the_throttle_allows_retries_only_above_half() {
     assert_eq!(budget.level(), Some(5_500));
     assert!(budget.withdraw(Failure::Quick));
     assert_eq!(budget.level(), Some(5_500), "a retry costs nothing");
-    budget.retry(Ending::Success, Failure::Quick, secs(1));
+    budget.retry(Ending::Success, Failure::Quick, || secs(1));
     assert_eq!(budget.level(), Some(6_000));
 }
 
@@ -64,7 +64,7 @@ fn the_throttle_stays_between_nothing_and_its_tokens() {
     }
     assert_eq!(budget.level(), Some(0));
     succeed(&budget, 1);
-    budget.retry(Ending::Success, Failure::Quick, secs(1));
+    budget.retry(Ending::Success, Failure::Quick, || secs(1));
     assert_eq!(budget.level(), Some(3_000));
     assert_eq!(Budget::throttle(0, 0.1).level(), Some(1_000));
     assert_eq!(Budget::throttle(u32::MAX, 0.1).level(), Some(1_000_000));
@@ -90,7 +90,7 @@ fn a_budget_of_towers_is_given_each_success_and_asked_for_each_retry() {
     budget.first_attempt(Ending::Failure, Instant::now());
     budget.failed();
     assert!(budget.withdraw(Failure::Quick));
-    budget.retry(Ending::Success, Failure::Quick, secs(1));
+    budget.retry(Ending::Success, Failure::Quick, || secs(1));
     budget.first_attempt(Ending::Success, Instant::now());
     assert!(budget.withdraw(timed_out(1)));
     assert!(!budget.withdraw(timed_out(1)));
@@ -106,8 +106,8 @@ fn an_answered_failure_leaves_the_throttle_as_it_is() {
     for level in [10_000, 4_000] {
         at(level);
         budget.first_attempt(Ending::Answered, Instant::now());
-        budget.retry(Ending::Answered, Failure::Quick, secs(1));
-        budget.retry(Ending::Answered, timed_out(10), secs(1));
+        budget.retry(Ending::Answered, Failure::Quick, || secs(1));
+        budget.retry(Ending::Answered, timed_out(10), || secs(1));
         at(level);
         (0..6).for_each(|_| budget.failed());
     }
@@ -127,10 +127,10 @@ fn an_answered_failure_is_a_deposit_into_towers() {
     let deposits = Arc::default();
     let budget = Budget::tower(Counts(Arc::clone(&deposits)));
     budget.first_attempt(Ending::Answered, Instant::now());
-    budget.retry(Ending::Answered, Failure::Quick, secs(1));
+    budget.retry(Ending::Answered, Failure::Quick, || secs(1));
     assert_eq!(*deposits.lock().unwrap(), 2);
     budget.first_attempt(Ending::Failure, Instant::now());
-    budget.retry(Ending::Failure, Failure::Quick, secs(1));
+    budget.retry(Ending::Failure, Failure::Quick, || secs(1));
     assert_eq!(*deposits.lock().unwrap(), 2);
 }
 
@@ -142,11 +142,11 @@ async fn an_answered_failure_earns_as_a_success_does() {
         let mut levels = Vec::new();
         budget.first_attempt(ending, Instant::now());
         levels.push(budget.level());
-        budget.retry(ending, Failure::Quick, secs(1));
+        budget.retry(ending, Failure::Quick, || secs(1));
         levels.push(budget.level());
-        budget.retry(ending, timed_out(10), secs(5));
+        budget.retry(ending, timed_out(10), || secs(5));
         levels.push(budget.level());
-        budget.retry(ending, timed_out(10), secs(6));
+        budget.retry(ending, timed_out(10), || secs(6));
         levels.push(budget.level());
         levels
     };
