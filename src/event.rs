@@ -65,6 +65,13 @@ pub enum Step {
     Stop(Stop),
 }
 
+impl Step {
+    /// A matter of course, which the features do not retell.
+    fn is_routine(self) -> bool {
+        matches!(self, Self::Sent | Self::Stop(Stop::Success))
+    }
+}
+
 /// What determined the length of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -252,24 +259,21 @@ const RETELLERS: &[fn(&Event<'_>)] = &[
     crate::trace::retell,
 ];
 
-/// Tells one step to the listener and, unless it is a matter of course, to the features. Without
-/// anyone to hear it, the event is not made.
+/// Whether anyone hears of a step: the listener of all, the features of what is not a matter of
+/// course.
 #[inline]
-pub(crate) fn tell<'a>(
-    step: Step,
-    listener: Option<&Listener>,
-    event: impl FnOnce(Step) -> Event<'a>,
-) {
-    let routine = matches!(step, Step::Sent | Step::Stop(Stop::Success));
-    let retellers = if routine { &[] } else { RETELLERS };
-    if listener.is_none() && retellers.is_empty() {
-        return;
-    }
-    let event = event(step);
+pub(crate) fn is_heard(step: Step, listener: Option<&Listener>) -> bool {
+    listener.is_some() || !(step.is_routine() || RETELLERS.is_empty())
+}
+
+/// Tells one step to the listener and, unless it is a matter of course, to the features.
+pub(crate) fn tell(event: &Event<'_>, listener: Option<&Listener>) {
     if let Some(listener) = listener {
-        listener(&event);
+        listener(event);
     }
-    for retell in retellers {
-        retell(&event);
+    if !event.step.is_routine() {
+        for retell in RETELLERS {
+            retell(event);
+        }
     }
 }

@@ -9,7 +9,7 @@ use http::HeaderName;
 use crate::budget::Budget;
 use crate::classify::{Classify, RequestHead, Verdict};
 use crate::decide::Rules;
-use crate::event::{Event, Listener, Step, Told, tell};
+use crate::event::{Event, Listener, Step, Told, is_heard, tell};
 use crate::hint::ServerHints;
 use crate::idempotency::Idempotency;
 use crate::progress::Progress;
@@ -89,7 +89,8 @@ impl<C: Classify> Policy<C> {
         idempotency.may_repeat(request.method, has_header, declared)
     }
 
-    /// Tells one step of a request to whoever listens.
+    /// Tells one step of a request to whoever listens. Without anyone to hear it, the event is not
+    /// made.
     #[inline]
     pub(crate) fn tell(
         &self,
@@ -99,7 +100,11 @@ impl<C: Classify> Policy<C> {
         verdict: Option<Verdict>,
         outcome: Option<Told<'_>>,
     ) {
-        tell(step, self.settings.listener.as_ref(), |step| Event {
+        let listener = self.settings.listener.as_ref();
+        if !is_heard(step, listener) {
+            return;
+        }
+        let event = Event {
             method: request.method,
             uri: request.uri,
             extensions: request.extensions,
@@ -111,7 +116,8 @@ impl<C: Classify> Policy<C> {
             outcome,
             budget: self.settings.budget.get(),
             step,
-        });
+        };
+        tell(&event, listener);
     }
 }
 

@@ -1,0 +1,223 @@
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::ValueEnum;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST,
+    HeaderName, HeaderValue, ORIGIN, REFERER, USER_AGENT,
+};
+use http::{HeaderMap, Method, Request, Uri};
+use http_body::{Body, Frame};
+use http_body_util::Full;
+
+use crate::contender::Settings;
+
+/// What a request is like, and what it is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Case {
+    Get,
+    GetHeaders,
+    Post,
+    PostStream,
+    Retries,
+    RetriesHeaders,
+}
+
+impl Case {
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Get => "GET, no headers",
+            Self::GetHeaders => "GET, 12 headers",
+            Self::Post => "POST, 12 headers, 1 KiB in memory",
+            Self::PostStream => "POST, 12 headers, a stream of 16 chunks",
+            Self::Retries => "GET, no headers, 2 retries",
+            Self::RetriesHeaders => "GET, 12 headers, 2 retries",
+        }
+    }
+
+    /// The name that the command line knows it by.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value().expect("none is skipped");
+        value.get_name().to_owned()
+    }
+
+    /// At most so many instructions and allocations are to be added to a request.
+    pub fn goal(self) -> (u64, u64) {
+        match self {
+            Self::Get => (600, 0),
+            Self::GetHeaders => (2_600, 1),
+            Self::Post => (2_800, 2),
+            Self::PostStream => (6_000, 6),
+            Self::Retries => (3_600, 1),
+            Self::RetriesHeaders => (12_500, 9),
+        }
+    }
+
+    /// How many attempts the upstream fails of each request.
+    pub fn failures(self) -> usize {
+        match self {
+            Self::Retries | Self::RetriesHeaders => 2,
+            Self::Get | Self::GetHeaders | Self::Post | Self::PostStream => 0,
+        }
+    }
+
+    pub fn settings(self) -> Settings {
+        match self.failures() {
+            0 => Settings::default(),
+            _ => Settings::failing(Duration::ZERO),
+        }
+    }
+
+    pub fn has_headers(self) -> bool {
+        !matches!(self, Self::Get | Self::Retries)
+    }
+}
+
+/// Makes requests, each anew.
+pub struct Requests {
+    uri: Uri,
+    method: Method,
+    has_headers: bool,
+}
+
+impl Requests {
+    pub fn get(uri: &Uri, has_headers: bool) -> Self {
+        Self {
+            uri: shared(uri),
+            method: Method::GET,
+            has_headers,
+        }
+    }
+
+    pub fn post(uri: &Uri) -> Self {
+        Self {
+            uri: shared(uri),
+            method: Method::POST,
+            has_headers: true,
+        }
+    }
+
+    pub fn of(case: Case) -> Self {
+        let uri = in_memory();
+        match case {
+            Case::Post | Case::PostStream => Self::post(&uri),
+            _ => Self::get(&uri, case.has_headers()),
+        }
+    }
+
+    // Not a part of what is measured, which could mix with it.
+    #[inline(never)]
+    pub fn make<B: Payload>(&self) -> Request<B> {
+        let is_empty = self.method == Method::GET;
+        let mut request = Request::new(if is_empty { B::empty() } else { B::full() });
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        if self.has_headers {
+            *request.headers_mut() = headers();
+        }
+        request
+    }
+}
+
+/// A URI that is not asked for over a network.
+pub fn in_memory() -> Uri {
+    Uri::from_static("http://127.0.0.1:8080/items/7")
+}
+
+/// The same, of its own bytes, which are shared already: to clone it allocates nothing.
+fn shared(uri: &Uri) -> Uri {
+    let own: Uri = uri.to_string().parse().expect("a URI");
+    // The first clone shares the bytes.
+    own.clone()
+}
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a client typically sends, ten of twelve with standard names; nobody shares their bytes yet.
+fn headers() -> HeaderMap {
+    const TOKEN: [u8; 1024] = [b'x'; 1024];
+    let token = std::str::from_utf8(&TOKEN).expect("ASCII");
+    let lines = [
+        (HOST, "inventory.example.com:8443"),
+        (
+            USER_AGENT,
+            "inventory-client/2.7.1 (linux; x86_64) hyper/1.12",
+        ),
+        (ACCEPT, "application/json, application/problem+json;q=0.9"),
+        (ACCEPT_ENCODING, "gzip, deflate, br, zstd"),
+        (ACCEPT_LANGUAGE, "en-GB,en;q=0.9,de;q=0.8"),
+        (CACHE_CONTROL, "no-cache"),
+        (CONTENT_TYPE, "application/json; charset=utf-8"),
+        (ORIGIN, "https://shop.example.com"),
+        (REFERER, "https://shop.example.com/warehouses/12/items"),
+        (
+            TRACEPARENT,
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        (X_REQUEST_ID, "7d444840-9dc0-11d1-b245-5ffdce74fad2"),
+        (AUTHORIZATION, token),
+    ];
+    let mut headers = HeaderMap::with_capacity(lines.len());
+    for (name, value) in lines {
+        headers.insert(name, HeaderValue::from_str(value).expect("a value"));
+    }
+    headers
+}
+
+/// The bodies of requests.
+pub trait Payload: Body<Data = Bytes, Error = Infallible> + Send + 'static {
+    fn empty() -> Self;
+
+    fn full() -> Self;
+}
+
+impl Payload for Full<Bytes> {
+    fn empty() -> Self {
+        Self::default()
+    }
+
+    /// 1 KiB that nobody shares yet.
+    fn full() -> Self {
+        Self::from(vec![b'x'; 1024])
+    }
+}
+
+/// A stream of chunks that cost nothing to clone. As most streams, it is not `Clone` itself.
+pub struct Chunks {
+    left: usize,
+}
+
+impl Payload for Chunks {
+    fn empty() -> Self {
+        Self { left: 0 }
+    }
+
+    fn full() -> Self {
+        Self { left: 16 }
+    }
+}
+
+impl Body for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        const CHUNK: [u8; 1024] = [b'x'; 1024];
+        let Some(left) = self.left.checked_sub(1) else {
+            return Poll::Ready(None);
+        };
+        self.left = left;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&CHUNK)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+}

@@ -1,0 +1,193 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::ValueEnum;
+use http::{Method, StatusCode};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::case::Chunks;
+use crate::client::{Tower, Visit};
+use crate::upstream::Upstream;
+
+mod backon;
+mod reqwest_retry;
+mod resilience;
+mod this_crate;
+mod tower_retry;
+
+pub type RequestBody = Full<Bytes>;
+
+/// Retries so often at most.
+const MAX_RETRIES: u32 = 5;
+
+/// What is compared. The last is what reqwest-retry stands on, as the others do on the bare service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Contender {
+    Bare,
+    ThisCrate,
+    TowerRetry,
+    Resilience,
+    Backon,
+    ReqwestRetry,
+    Reqwest,
+}
+
+/// How all of them are set.
+#[derive(Clone, Copy)]
+pub struct Settings {
+    /// Before the first retry; doubled for each one after it.
+    pub wait: Duration,
+    /// The upstream fails on purpose and often: the budget must cover it.
+    pub expects_failures: bool,
+    /// Says to a contender that has to know beforehand that any method may be repeated.
+    pub repeats_any_method: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            wait: Duration::from_secs(1),
+            expects_failures: false,
+            repeats_any_method: false,
+        }
+    }
+}
+
+impl Settings {
+    pub fn failing(wait: Duration) -> Self {
+        Self {
+            wait,
+            expects_failures: true,
+            repeats_any_method: false,
+        }
+    }
+}
+
+impl Contender {
+    /// The columns of the table.
+    pub const COLUMNS: [Self; 6] = [
+        Self::Bare,
+        Self::ThisCrate,
+        Self::TowerRetry,
+        Self::Resilience,
+        Self::Backon,
+        Self::ReqwestRetry,
+    ];
+
+    /// The columns, and what is under one of them.
+    pub const ALL: [Self; 7] = [
+        Self::Bare,
+        Self::ThisCrate,
+        Self::TowerRetry,
+        Self::Resilience,
+        Self::Backon,
+        Self::ReqwestRetry,
+        Self::Reqwest,
+    ];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::ThisCrate => "this crate",
+            Self::TowerRetry => "tower::retry",
+            Self::Resilience => "tower-resilience-retry",
+            Self::Backon => "backon",
+            Self::ReqwestRetry => "reqwest-retry",
+            Self::Reqwest => "reqwest",
+        }
+    }
+
+    /// The name that the command line knows it by.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value().expect("none is skipped");
+        value.get_name().to_owned()
+    }
+
+    /// What its cost is over.
+    pub fn base(self) -> Self {
+        match self {
+            Self::ReqwestRetry | Self::Reqwest => Self::Reqwest,
+            _ => Self::Bare,
+        }
+    }
+
+    /// Whether it takes a request body that is not `Clone`.
+    pub fn can_stream(self) -> bool {
+        matches!(self, Self::Bare | Self::ThisCrate)
+    }
+
+    /// Over a service in memory.
+    pub fn in_memory<V>(self, upstream: Upstream, settings: &Settings, visit: V) -> V::Output
+    where
+        V: Visit<RequestBody>,
+    {
+        match self {
+            Self::Bare => visit.visit(Tower(upstream)),
+            Self::ThisCrate => visit.visit(Tower(this_crate::retry(upstream, settings))),
+            Self::TowerRetry => visit.visit(Tower(tower_retry::retry(upstream, settings))),
+            Self::Resilience => visit.visit(Tower(resilience::retry(upstream, settings))),
+            Self::Backon => visit.visit(backon::Backon::new(upstream, settings)),
+            Self::ReqwestRetry => visit.visit(reqwest_retry::in_memory(upstream, Some(settings))),
+            Self::Reqwest => visit.visit(reqwest_retry::in_memory(upstream, None)),
+        }
+    }
+
+    /// Over a service in memory, with a request body that is not `Clone`.
+    pub fn streamed<V>(self, upstream: Upstream, settings: &Settings, visit: V) -> Option<V::Output>
+    where
+        V: Visit<Chunks>,
+    {
+        match self {
+            Self::Bare => Some(visit.visit(Tower(upstream))),
+            Self::ThisCrate => Some(visit.visit(Tower(this_crate::retry(upstream, settings)))),
+            _ => None,
+        }
+    }
+
+    /// Over a client of hyper-util or reqwest.
+    pub fn over_network<V>(self, is_http2: bool, settings: &Settings, visit: V) -> V::Output
+    where
+        V: Visit<RequestBody>,
+    {
+        match self {
+            Self::Bare => visit.visit(Tower(hyper::<RequestBody>(is_http2))),
+            Self::ThisCrate => visit.visit(Tower(this_crate::retry(hyper(is_http2), settings))),
+            Self::TowerRetry => visit.visit(Tower(tower_retry::retry(hyper(is_http2), settings))),
+            Self::Resilience => visit.visit(Tower(resilience::retry(hyper(is_http2), settings))),
+            Self::Backon => visit.visit(backon::Backon::new(hyper(is_http2), settings)),
+            Self::ReqwestRetry => {
+                visit.visit(reqwest_retry::over_network(is_http2, Some(settings)))
+            }
+            Self::Reqwest => visit.visit(reqwest_retry::over_network(is_http2, None)),
+        }
+    }
+}
+
+fn hyper<B>(is_http2: bool) -> HyperClient<HttpConnector, B>
+where
+    B: http_body::Body<Data: Send> + Send,
+{
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    HyperClient::builder(TokioExecutor::new())
+        .http2_only(is_http2)
+        .build(connector)
+}
+
+/// Whether a request may be sent again after a failure that the server may have acted on.
+fn is_idempotent(method: &Method) -> bool {
+    method.is_safe() || *method == Method::PUT || *method == Method::DELETE
+}
+
+/// Whether a response is a failure that may pass.
+fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+/// Nobody acted on a request that was answered with 429; any other is repeated if it may be.
+fn is_retryable(status: StatusCode, is_idempotent: bool) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || (status.is_server_error() && is_idempotent)
+}

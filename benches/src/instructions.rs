@@ -1,0 +1,94 @@
+//! Instructions and allocations, in memory.
+
+use std::io;
+
+use http::StatusCode;
+
+use crate::bench::{Bench, over_base, runtime};
+use crate::case::{Case, Payload, Requests};
+use crate::client::{Answer, Client, Visit};
+use crate::contender::Contender;
+use crate::table::{Cell, Row};
+use crate::upstream::Upstream;
+use crate::valgrind;
+
+/// One row for each figure.
+pub fn rows(bench: &Bench, case: Case) -> io::Result<Vec<Row>> {
+    let mut contenders = bench.effort.counted.clone();
+    contenders.retain(|contender| case != Case::PostStream || contender.can_stream());
+    let (few, many) = bench.effort.requests;
+    let jobs: Vec<_> = contenders
+        .iter()
+        .flat_map(|contender| [few, many].map(|count| arguments(*contender, case, count)))
+        .collect();
+    bench.begin(case.title(), jobs.len());
+    let counts = match bench.has_valgrind {
+        true => bench.share(&jobs, |arguments| valgrind::count(arguments))?,
+        false => Vec::new(),
+    };
+    let each = |contender: Contender, figure: fn(&valgrind::Counts) -> u64| {
+        let place = contenders.iter().position(|other| *other == contender)?;
+        let (few_counts, many_counts) = (counts.get(2 * place)?, counts.get(2 * place + 1)?);
+        let difference = figure(many_counts) as f64 - figure(few_counts) as f64;
+        Some(difference / (many - few) as f64)
+    };
+    let (instructions, allocations) = case.goal();
+    let row = |what: &str, goal: u64, figure: fn(&valgrind::Counts) -> u64| {
+        let title = format!("{}: {what}", case.title());
+        let mut cells = over_base(|contender| each(contender, figure));
+        for (cell, contender) in cells.iter_mut().zip(Contender::COLUMNS) {
+            if case == Case::PostStream && !contender.can_stream() {
+                *cell = Cell::Cannot;
+            }
+        }
+        Row::of_costs(title, Some(goal as f64), cells)
+    };
+    Ok(vec![
+        row("instructions", instructions, |counts| counts.instructions),
+        row("allocations", allocations, |counts| counts.allocations),
+    ])
+}
+
+/// Of the process that is looked at.
+pub fn arguments(contender: Contender, case: Case, count: usize) -> Vec<String> {
+    let words = ["send", &contender.name(), &case.name(), &count.to_string()];
+    words.map(str::to_owned).to_vec()
+}
+
+/// Sends so many requests, one after another. Does nothing if the contender cannot.
+pub fn send(contender: Contender, case: Case, count: usize) {
+    // Bare, there is one attempt, which succeeds: what is over it is all that retries cost.
+    let upstream = match contender.base() == contender {
+        true => Upstream::failing(0),
+        false => Upstream::failing(case.failures()),
+    };
+    let visit = Sequence {
+        requests: Requests::of(case),
+        count,
+    };
+    match case {
+        Case::PostStream => {
+            contender.streamed(upstream, &case.settings(), visit);
+        }
+        _ => contender.in_memory(upstream, &case.settings(), visit),
+    }
+}
+
+struct Sequence {
+    requests: Requests,
+    count: usize,
+}
+
+impl<B: Payload> Visit<B> for Sequence {
+    type Output = ();
+
+    fn visit<C: Client<B>>(self, mut client: C) {
+        runtime().block_on(async move {
+            for _ in 0..self.count {
+                let answer = client.send(self.requests.make()).await;
+                assert_eq!(answer.status(), StatusCode::OK);
+                answer.read().await;
+            }
+        });
+    }
+}

@@ -1,0 +1,121 @@
+//! Real connections, to a server on 127.0.0.1.
+
+use std::io;
+use std::time::Duration;
+
+use cpu_time::ProcessTime;
+use http::{StatusCode, Uri};
+
+use crate::bench::{Bench, runtime};
+use crate::case::{Payload, Requests};
+use crate::client::{Answer, Client, Visit};
+use crate::contender::{Contender, Settings};
+use crate::figures::{median, median_ratio, written};
+use crate::server::Server;
+use crate::table::{Cell, Row};
+
+/// The CPU time of a client over that of a bare one; for the bare one, what it is.
+pub fn cpu_rows(bench: &Bench) -> io::Result<Vec<Row>> {
+    let server = Server::start(0)?;
+    let row = |(is_http2, version)| {
+        let title = format!("{version}, GET, 12 headers: client CPU over bare (bare: µs)");
+        bench.begin(&title, Contender::COLUMNS.len());
+        let measure = |contender| {
+            let count = bench.effort.cpu_requests;
+            cpu(contender, is_http2, server.uri(), count)
+        };
+        let cell = |contender: Contender| {
+            let rounds = bench.effort.cpu_rounds;
+            let figure = match contender.base() == contender {
+                true => median((0..rounds).map(|_| measure(contender) * 1e6).collect()),
+                false => median_ratio(rounds, || measure(contender), || measure(contender.base())),
+            };
+            bench.step();
+            Cell::from(figure)
+        };
+        let cells = Contender::COLUMNS.map(cell);
+        Row::of_ratios(title, Some(1.04), cells.to_vec())
+    };
+    Ok([(false, "HTTP/1.1"), (true, "HTTP/2")].map(row).into())
+}
+
+/// The connections of requests that are retried.
+pub fn connection_rows(bench: &Bench) -> io::Result<Vec<Row>> {
+    let count = bench.effort.connection_requests;
+    let title = format!(
+        "HTTP/1.1, {} GETs with two 503s of 32 KiB each: connections",
+        written(f64::from(count), 0)
+    );
+    bench.begin(&title, Contender::COLUMNS.len());
+    let mut cells = Vec::new();
+    for contender in Contender::COLUMNS {
+        cells.push(Cell::Figure(connections(contender, count)? as f64));
+        bench.step();
+    }
+    Ok(vec![Row::of_costs(title, Some(3.0), cells)])
+}
+
+/// The CPU seconds that this process takes for each GET.
+fn cpu(contender: Contender, is_http2: bool, uri: &Uri, count: u32) -> f64 {
+    let visit = Spent {
+        requests: Requests::get(uri, true),
+        count,
+    };
+    contender.over_network(is_http2, &Settings::default(), visit)
+}
+
+struct Spent {
+    requests: Requests,
+    count: u32,
+}
+
+impl<B: Payload> Visit<B> for Spent {
+    type Output = f64;
+
+    fn visit<C: Client<B>>(self, mut client: C) -> f64 {
+        runtime().block_on(async move {
+            // Connected, and warm.
+            send(&mut client, &self.requests, self.count / 20 + 1).await;
+            let start = ProcessTime::now();
+            send(&mut client, &self.requests, self.count).await;
+            start.elapsed().as_secs_f64() / f64::from(self.count)
+        })
+    }
+}
+
+async fn send<B: Payload, C: Client<B>>(client: &mut C, requests: &Requests, count: u32) {
+    for _ in 0..count {
+        let answer = client.send(requests.make()).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.read().await;
+    }
+}
+
+/// How many connections so many requests take, each with two failures whose bodies are large.
+fn connections(contender: Contender, count: u32) -> io::Result<u64> {
+    let failures = match contender.base() == contender {
+        true => 0,
+        false => 2,
+    };
+    let server = Server::start(failures)?;
+    let visit = Sent {
+        requests: Requests::get(server.uri(), false),
+        count,
+    };
+    let settings = Settings::failing(Duration::from_millis(1));
+    contender.over_network(false, &settings, visit);
+    server.connections()
+}
+
+struct Sent {
+    requests: Requests,
+    count: u32,
+}
+
+impl<B: Payload> Visit<B> for Sent {
+    type Output = ();
+
+    fn visit<C: Client<B>>(self, mut client: C) {
+        runtime().block_on(async move { send(&mut client, &self.requests, self.count).await });
+    }
+}

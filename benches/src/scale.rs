@@ -1,0 +1,230 @@
+//! Many requests at once, each in its back-off.
+
+use std::cmp::Reverse;
+use std::env;
+use std::fs;
+use std::io;
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+use std::time::Duration;
+
+use cpu_time::ProcessTime;
+use http::StatusCode;
+
+use crate::bench::{Bench, runtime};
+use crate::case::{Payload, Requests, in_memory};
+use crate::client::{Answer, Client, Visit};
+use crate::contender::{Contender, Settings};
+use crate::figures::written;
+use crate::table::{Cell, Row};
+use crate::upstream::Upstream;
+use crate::valgrind;
+
+/// What each of many requests took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// Of memory as the system sees it, while all waited.
+    pub bytes: f64,
+    /// Of CPU time, until it waited.
+    pub start_nanos: f64,
+    /// Of CPU time, from then on.
+    pub finish_nanos: f64,
+}
+
+impl Share {
+    /// As a child process prints it.
+    pub fn to_line(self) -> String {
+        let Self {
+            bytes,
+            start_nanos,
+            finish_nanos,
+        } = self;
+        format!("{bytes} {start_nanos} {finish_nanos}")
+    }
+
+    pub fn from_line(line: &str) -> Option<Self> {
+        let mut figures = line.split_whitespace().map(f64::from_str);
+        let mut next = || figures.next()?.ok();
+        Some(Self {
+            bytes: next()?,
+            start_nanos: next()?,
+            finish_nanos: next()?,
+        })
+    }
+}
+
+/// At most so much more for each of many than for each of few.
+const GROWTH: f64 = 1.10;
+
+/// Those of whom instructions are counted here, too.
+const COUNTED: [Contender; 3] = [Contender::Bare, Contender::ThisCrate, Contender::TowerRetry];
+
+/// So long waits each for every request in flight, under valgrind and without it: none is to have
+/// waited long enough before the last has started.
+const WAIT_COUNTED: Duration = Duration::from_micros(500);
+const WAIT: Duration = Duration::from_micros(20);
+
+pub fn rows(bench: &Bench) -> io::Result<Vec<Row>> {
+    let mut rows = counted(bench)?;
+    rows.extend(in_flight(bench)?);
+    Ok(rows)
+}
+
+/// Instructions for each of few and of many.
+fn counted(bench: &Bench) -> io::Result<Vec<Row>> {
+    let flights = bench.effort.counted_flights;
+    let with_none = [&[0], &flights[..]].concat();
+    let of = |count| COUNTED.map(|contender| (contender, count));
+    let mut jobs: Vec<_> = with_none.into_iter().flat_map(of).collect();
+    // The longest first, so that the others fit in beside them.
+    jobs.sort_by_key(|(_, count)| Reverse(*count));
+    bench.begin("requests in flight: instructions", jobs.len());
+    let counts = match bench.has_valgrind {
+        true => bench.share(&jobs, |(contender, count)| {
+            valgrind::count(&arguments(*contender, *count, WAIT_COUNTED))
+        })?,
+        false => Vec::new(),
+    };
+    let total = |contender: Contender, count: usize| {
+        let place = jobs.iter().position(|job| *job == (contender, count));
+        Some(counts.get(place?)?.instructions as f64)
+    };
+    let each = |contender: Contender, count: usize| {
+        Some((total(contender, count)? - total(contender, 0)?) / count as f64)
+    };
+    let few = flights[0];
+    let title = format!("{} waiting at once: instructions of each", grouped(few));
+    let costs = Contender::COLUMNS.map(|contender| Cell::from(each(contender, few)));
+    let mut rows = vec![Row::of_costs(title, None, costs.to_vec())];
+    for many in &flights[1..] {
+        let title = format!("{} waiting, over {}", grouped(*many), grouped(few));
+        let growth = |contender| Some(each(contender, *many)? / each(contender, few)?);
+        let cells = Contender::COLUMNS.map(|contender| Cell::from(growth(contender)));
+        rows.push(Row::of_ratios(title, Some(GROWTH), cells.to_vec()));
+    }
+    Ok(rows)
+}
+
+/// Memory and time of each of many.
+fn in_flight(bench: &Bench) -> io::Result<Vec<Row>> {
+    let count = bench.effort.flight;
+    bench.begin("requests in flight", Contender::COLUMNS.len());
+    let mut shares = Vec::new();
+    for contender in Contender::COLUMNS {
+        shares.push((contender, share(contender, count)?));
+        bench.step();
+    }
+    let row = |what: &str, figure: fn(&Share) -> f64| {
+        let of = |contender| shares.iter().find(|(other, _)| *other == contender);
+        let title = format!("{} waiting at once: {what} of each", grouped(count));
+        let cells =
+            Contender::COLUMNS.map(|column| Cell::from(of(column).map(|(_, share)| figure(share))));
+        Row::of_costs(title, None, cells.to_vec())
+    };
+    Ok(vec![
+        row("resident bytes", |share| share.bytes),
+        row("CPU ns to start", |share| share.start_nanos),
+        row("CPU ns to finish", |share| share.finish_nanos),
+    ])
+}
+
+/// In a process of its own, whose memory nothing else has used before.
+fn share(contender: Contender, count: usize) -> io::Result<Share> {
+    let output = Command::new(env::current_exe()?)
+        .args(arguments(contender, count, WAIT))
+        .stderr(Stdio::inherit())
+        .output()?;
+    let share = Share::from_line(&String::from_utf8_lossy(&output.stdout));
+    share.ok_or_else(|| io::Error::other("requests in flight failed"))
+}
+
+fn grouped(count: usize) -> String {
+    written(count as f64, 0)
+}
+
+/// Of the process that is looked at.
+fn arguments(contender: Contender, count: usize, wait: Duration) -> Vec<String> {
+    let wait = wait * u32::try_from(count).unwrap_or(u32::MAX) + Duration::from_secs(1);
+    let wait = wait.as_millis().to_string();
+    let words = ["fly", &contender.name(), &count.to_string(), &wait];
+    words.map(str::to_owned).to_vec()
+}
+
+/// Starts so many requests, a task each, that all wait for so long; then finishes them.
+pub fn run(contender: Contender, count: usize, wait: Duration) -> Share {
+    let upstream = Upstream::refusing(count);
+    let last = match contender.base() == contender {
+        true => StatusCode::TOO_MANY_REQUESTS,
+        false => StatusCode::OK,
+    };
+    let visit = Flight {
+        upstream,
+        count,
+        last,
+    };
+    contender.in_memory(upstream, &Settings::failing(wait), visit)
+}
+
+struct Flight {
+    upstream: Upstream,
+    count: usize,
+    /// The status that each request ends with.
+    last: StatusCode,
+}
+
+impl<B: Payload> Visit<B> for Flight {
+    type Output = Share;
+
+    fn visit<C: Client<B>>(self, mut client: C) -> Share {
+        let requests = Requests::get(&in_memory(), false);
+        runtime().block_on(async move {
+            let mut tasks = Vec::with_capacity(self.count);
+            let (memory, start) = (resident(), ProcessTime::now());
+            for _ in 0..self.count {
+                tasks.push(tokio::spawn(client.send(requests.make())));
+            }
+            while self.upstream.answered() < self.count {
+                tokio::task::yield_now().await;
+            }
+            let (memory, start) = (resident() - memory, start.elapsed());
+            let retried = self.upstream.answered() - self.count;
+            assert_eq!(retried, 0, "the wait is too short for so many");
+            let finish = ProcessTime::now();
+            for task in tasks {
+                let answer = task.await.expect("a task that does not panic");
+                assert_eq!(answer.status(), self.last);
+            }
+            let finish = finish.elapsed();
+            let each = |total: f64| total / self.count.max(1) as f64;
+            Share {
+                bytes: each(memory),
+                start_nanos: each(start.as_secs_f64() * 1e9),
+                finish_nanos: each(finish.as_secs_f64() * 1e9),
+            }
+        })
+    }
+}
+
+/// The bytes of this process that are in memory; not a number where the system does not tell.
+fn resident() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    kibibytes.map_or(f64::NAN, |kibibytes: f64| kibibytes * 1_024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_brings_back_what_it_was_made_of() {
+        let share = Share {
+            bytes: 1_950.5,
+            start_nanos: 700.0,
+            finish_nanos: 1.25,
+        };
+        assert_eq!(Share::from_line(&share.to_line()), Some(share));
+        assert_eq!(Share::from_line("1 2"), None);
+    }
+}

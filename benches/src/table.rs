@@ -1,0 +1,176 @@
+use std::fmt;
+
+use crate::contender::Contender;
+use crate::figures::written;
+
+/// What was found, in Markdown.
+#[derive(Default)]
+pub struct Table {
+    rows: Vec<Row>,
+}
+
+/// One line: what was measured of each contender, in the order of the columns.
+pub struct Row {
+    pub title: String,
+    pub cells: Vec<Cell>,
+    pub decimals: usize,
+    /// Whether the others' figures are given as a multiple of this crate's, too.
+    pub is_compared: bool,
+    /// This crate's figure is to be at most this.
+    pub goal: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell {
+    Figure(f64),
+    /// There is nothing to measure it with, or nothing to measure.
+    Missing,
+    /// The contender cannot do it.
+    Cannot,
+}
+
+impl From<Option<f64>> for Cell {
+    fn from(figure: Option<f64>) -> Self {
+        figure.map_or(Self::Missing, Self::Figure)
+    }
+}
+
+impl Table {
+    pub fn push(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+}
+
+impl Row {
+    /// Figures of what there should be little of, compared with this crate's.
+    pub fn of_costs(title: impl Into<String>, goal: Option<f64>, cells: Vec<Cell>) -> Self {
+        Self {
+            title: title.into(),
+            cells,
+            decimals: 0,
+            is_compared: true,
+            goal,
+        }
+    }
+
+    /// Figures that are ratios themselves.
+    pub fn of_ratios(title: impl Into<String>, goal: Option<f64>, cells: Vec<Cell>) -> Self {
+        Self {
+            decimals: 3,
+            is_compared: false,
+            ..Self::of_costs(title, goal, cells)
+        }
+    }
+
+    fn own(&self) -> Option<f64> {
+        let column = Contender::COLUMNS
+            .iter()
+            .position(|column| *column == Contender::ThisCrate);
+        match self.cells.get(column?)? {
+            Cell::Figure(figure) => Some(*figure),
+            Cell::Missing | Cell::Cannot => None,
+        }
+    }
+
+    fn cell(&self, contender: Contender, cell: Cell) -> String {
+        let figure = match cell {
+            Cell::Figure(figure) => figure,
+            Cell::Missing => return "—".to_owned(),
+            Cell::Cannot => return "cannot".to_owned(),
+        };
+        let text = written(figure, self.decimals);
+        let is_peer = !matches!(contender, Contender::Bare | Contender::ThisCrate);
+        // Nothing is a multiple of none.
+        let own = self.own().filter(|own| *own > 0.0);
+        match own.filter(|_| is_peer && self.is_compared) {
+            Some(own) => format!("{text} ({})", written(figure / own, 2)),
+            None => text,
+        }
+    }
+
+    fn goal(&self) -> String {
+        let Some(goal) = self.goal else {
+            return String::new();
+        };
+        let decimals = if goal.fract() == 0.0 { 0 } else { 2 };
+        let mark = match self.own().map(|own| own <= goal) {
+            Some(true) => " met",
+            Some(false) => " missed",
+            None => "",
+        };
+        format!("≤ {}{mark}", written(goal, decimals))
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "| |")?;
+        for column in Contender::COLUMNS {
+            write!(f, " {} |", column.title())?;
+        }
+        writeln!(f, " goal |")?;
+        writeln!(f, "|---|{}---|", "---:|".repeat(Contender::COLUMNS.len()))?;
+        for row in &self.rows {
+            write!(f, "| {} |", row.title)?;
+            for (contender, cell) in Contender::COLUMNS.iter().zip(&row.cells) {
+                write!(f, " {} |", row.cell(*contender, *cell))?;
+            }
+            writeln!(f, " {} |", row.goal())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last_line(row: Row) -> String {
+        let mut table = Table::default();
+        table.push(row);
+        table.to_string().lines().last().unwrap().to_owned()
+    }
+
+    #[test]
+    fn costs_are_compared_with_this_crates() {
+        let cells = vec![
+            Cell::Figure(1_500.0),
+            Cell::Figure(600.0),
+            Cell::Figure(1_200.0),
+            Cell::Missing,
+            Cell::Cannot,
+            Cell::Figure(60.0),
+        ];
+        assert_eq!(
+            last_line(Row::of_costs("cost", Some(600.0), cells)),
+            "| cost | 1,500 | 600 | 1,200 (2.00) | — | cannot | 60 (0.10) | ≤ 600 met |"
+        );
+    }
+
+    #[test]
+    fn nothing_is_a_multiple_of_none() {
+        let cells = vec![Cell::Figure(1.0), Cell::Figure(0.0), Cell::Figure(14.0)];
+        assert_eq!(
+            last_line(Row::of_costs("cost", None, cells)),
+            "| cost | 1 | 0 | 14 |  |"
+        );
+    }
+
+    #[test]
+    fn a_goal_can_be_missed() {
+        let cells = vec![Cell::Figure(20.0), Cell::Figure(1.0404)];
+        assert_eq!(
+            last_line(Row::of_ratios("ratio", Some(1.04), cells)),
+            "| ratio | 20.000 | 1.040 | ≤ 1.04 missed |"
+        );
+    }
+
+    #[test]
+    fn every_line_has_as_many_columns() {
+        let row = Row::of_costs("cost", None, vec![Cell::Missing; 6]);
+        let mut table = Table::default();
+        table.push(row);
+        let bars = |line: &str| line.matches('|').count();
+        assert!(table.to_string().lines().all(|line| bars(line) == 9));
+    }
+}

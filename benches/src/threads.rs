@@ -1,0 +1,229 @@
+//! Clients of one layer on more than one thread.
+
+use std::fs;
+use std::hint;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use http::StatusCode;
+
+use crate::bench::{Bench, runtime};
+use crate::case::{Payload, Requests, in_memory};
+use crate::client::{Answer, Client, Visit};
+use crate::contender::{Contender, Settings};
+use crate::figures::{median, written};
+use crate::table::{Cell, Row};
+use crate::upstream::Upstream;
+
+pub fn rows(bench: &Bench) -> Vec<Row> {
+    vec![
+        slow_down(bench, false),
+        slow_down(bench, true),
+        throughput(bench),
+    ]
+}
+
+/// How many times as long a request takes when another thread sends some, too.
+fn slow_down(bench: &Bench, is_cloned: bool) -> Row {
+    let (title, goal) = match is_cloned {
+        false => ("GET, no headers: time with 2 threads over 1", Some(1.3)),
+        true => ("the same, the service cloned for each request", None),
+    };
+    bench.begin(title, Contender::COLUMNS.len());
+    let cell = |contender| {
+        let count = bench.effort.thread_requests;
+        let measure = |threads| time(contender, threads, count, is_cloned);
+        let ratio = ratio(bench.effort.thread_rounds, || (measure(2), measure(1)));
+        bench.step();
+        Cell::from(ratio)
+    };
+    Row::of_ratios(title, goal, Contender::COLUMNS.map(cell).to_vec())
+}
+
+fn throughput(bench: &Bench) -> Row {
+    let count = bench.effort.million;
+    let title = format!(
+        "{} GETs, no headers, 2 threads: requests per second",
+        written(f64::from(count), 0)
+    );
+    bench.begin(&title, Contender::COLUMNS.len());
+    let cell = |contender| {
+        let rate = |_| 2.0 / time(contender, 2, count / 2, false).running;
+        let rate = median((0..3).map(rate).collect());
+        bench.step();
+        Cell::from(rate)
+    };
+    Row::of_costs(title, None, Contender::COLUMNS.map(cell).to_vec())
+}
+
+/// What requests took their threads, for each in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Time {
+    running: f64,
+    /// While another process ran instead, or not all of the threads did.
+    disturbed: f64,
+}
+
+impl Time {
+    /// Where a neighbour takes a processor, the threads take turns on the other, and then do not
+    /// contend for anything.
+    fn is_quiet(&self) -> bool {
+        self.disturbed < self.running / 10.0
+    }
+}
+
+/// The ratio of the medians of two times, from so many rounds in which neither was disturbed; none
+/// where such rounds are too rare.
+fn ratio(rounds: usize, measure: impl Fn() -> (Time, Time)) -> Option<f64> {
+    let tries = (0..rounds * 8).map(|_| measure());
+    let quiet = tries.filter(|(one, other)| one.is_quiet() && other.is_quiet());
+    let quiet: Vec<_> = quiet.take(rounds).collect();
+    if quiet.len() < rounds.div_ceil(4) {
+        return None;
+    }
+    let (one, other): (Vec<_>, Vec<_>) = quiet
+        .into_iter()
+        .map(|(one, other)| (one.running, other.running))
+        .unzip();
+    Some(median(one)? / median(other)?)
+}
+
+/// A thread's run.
+struct Run {
+    start: Instant,
+    end: Instant,
+    /// The seconds that it waited for a processor.
+    delay: f64,
+}
+
+impl Run {
+    fn running(&self) -> f64 {
+        (self.end - self.start).as_secs_f64() - self.delay
+    }
+}
+
+/// The time of all runs, and how much of it was not running although the first began and the last
+/// had not ended.
+fn sum(runs: &[Run]) -> Option<(f64, f64)> {
+    let start = runs.iter().map(|run| run.start).min()?;
+    let end = runs.iter().map(|run| run.end).max()?;
+    let running: f64 = runs.iter().map(Run::running).sum();
+    let all = (end - start).as_secs_f64() * runs.len() as f64;
+    Some((running, all - running))
+}
+
+/// With so many threads that send so many requests each.
+fn time(contender: Contender, threads: usize, count: u32, is_cloned: bool) -> Time {
+    let visit = Timed {
+        threads,
+        count,
+        is_cloned,
+    };
+    contender.in_memory(Upstream::failing(0), &Settings::default(), visit)
+}
+
+struct Timed {
+    threads: usize,
+    count: u32,
+    /// Whether the client that all threads share is cloned for each request; or once a thread.
+    is_cloned: bool,
+}
+
+impl<B: Payload> Visit<B> for Timed {
+    type Output = Time;
+
+    fn visit<C: Client<B>>(self, client: C) -> Time {
+        let ready = AtomicUsize::new(0);
+        let clients = vec![client; self.threads];
+        let runs: Vec<Run> = thread::scope(|scope| {
+            let start = |client| scope.spawn(|| self.on_thread(client, &ready));
+            let threads: Vec<_> = clients.into_iter().map(start).collect();
+            let runs = threads
+                .into_iter()
+                .map(|thread| thread.join().expect("done"));
+            runs.collect()
+        });
+        let requests = f64::from(self.count) * self.threads as f64;
+        let (running, disturbed) = sum(&runs).expect("a thread");
+        Time {
+            running: running / requests,
+            disturbed: disturbed / requests,
+        }
+    }
+}
+
+impl Timed {
+    fn on_thread<B: Payload, C: Client<B>>(&self, mut client: C, ready: &AtomicUsize) -> Run {
+        // Each thread has its own URI, or its count of references would be what is measured.
+        let requests = Requests::get(&in_memory(), false);
+        runtime().block_on(async {
+            ready.fetch_add(1, Ordering::Relaxed);
+            // Spins, so that all are running when they begin.
+            while ready.load(Ordering::Relaxed) < self.threads {
+                hint::spin_loop();
+            }
+            let (start, delay) = (Instant::now(), run_delay());
+            for _ in 0..self.count {
+                let answer = match self.is_cloned {
+                    true => client.clone().send(requests.make()).await,
+                    false => client.send(requests.make()).await,
+                };
+                assert_eq!(answer.status(), StatusCode::OK);
+                answer.read().await;
+            }
+            Run {
+                start,
+                end: Instant::now(),
+                delay: run_delay() - delay,
+            }
+        })
+    }
+}
+
+/// The seconds that this thread waited for a processor so far, where the system tells.
+fn run_delay() -> f64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split(' ').nth(1).and_then(|nanos| nanos.parse().ok());
+    nanos.map_or(0.0, |nanos: f64| nanos / 1e9)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn rounds_that_were_disturbed_are_left_out() {
+        let round = Cell::new(0);
+        let measure = |quiet: u32| {
+            let number = round.replace(round.get() + 1);
+            let disturbed = if number % 8 < quiet { 0.0 } else { 9.0 };
+            let running = 1.0 + disturbed;
+            let one = Time {
+                running: running * 2.0,
+                disturbed,
+            };
+            (one, Time { running, disturbed })
+        };
+        assert_eq!(ratio(8, || measure(8)), Some(2.0));
+        assert_eq!(ratio(8, || measure(2)), Some(2.0));
+        assert_eq!(ratio(8, || measure(0)), None);
+    }
+
+    #[test]
+    fn to_run_one_after_the_other_is_to_be_disturbed() {
+        let zero = Instant::now();
+        let at = |seconds| zero + Duration::from_secs(seconds);
+        let run = |start, end, delay| Run {
+            start: at(start),
+            end: at(end),
+            delay,
+        };
+        assert_eq!(sum(&[run(0, 5, 0.0), run(0, 5, 0.0)]), Some((10.0, 0.0)));
+        assert_eq!(sum(&[run(0, 5, 1.0), run(0, 5, 0.0)]), Some((9.0, 1.0)));
+        assert_eq!(sum(&[run(0, 5, 0.0), run(5, 10, 0.0)]), Some((10.0, 10.0)));
+    }
+}

@@ -1,0 +1,104 @@
+//! The memory of requests that wait in their back-off.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::process;
+use std::task::Poll;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::bench::{Bench, runtime};
+use crate::case::{Payload, Requests, in_memory};
+use crate::client::{Client, Visit};
+use crate::contender::{Contender, Settings};
+use crate::table::{Cell, Row};
+use crate::upstream::Upstream;
+use crate::valgrind;
+
+/// Longer than it all takes, and within the window for retries.
+const WAIT: Duration = Duration::from_secs(200);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Method {
+    Get,
+    Post,
+}
+
+/// One row for each method.
+pub fn rows(bench: &Bench) -> io::Result<Vec<Row>> {
+    let get = row(bench, Method::Get, "GET, 12 headers", 1_950.0)?;
+    let post = row(bench, Method::Post, "POST, 12 headers, 1 KiB", 3_000.0)?;
+    Ok(vec![get, post])
+}
+
+fn row(bench: &Bench, method: Method, request: &str, goal: f64) -> io::Result<Row> {
+    let (few, many) = bench.effort.requests;
+    let mut contenders = bench.effort.counted.clone();
+    contenders.retain(|contender| *contender != contender.base());
+    let title = format!("{request}, waiting: heap bytes");
+    bench.begin(&title, contenders.len());
+    let bytes = match bench.has_valgrind {
+        true => bench.share(&contenders, |contender| {
+            let few_bytes = valgrind::bytes_at_exit(&arguments(*contender, method, few))?;
+            let many_bytes = valgrind::bytes_at_exit(&arguments(*contender, method, many))?;
+            Ok((many_bytes as f64 - few_bytes as f64) / (many - few) as f64)
+        })?,
+        false => Vec::new(),
+    };
+    let cell = |contender: Contender| {
+        let place = contenders.iter().position(|other| *other == contender);
+        Cell::from(place.and_then(|place| bytes.get(place).copied()))
+    };
+    let cells = Contender::COLUMNS.into_iter().map(cell).collect();
+    Ok(Row::of_costs(title, Some(goal), cells))
+}
+
+/// Of the process that is looked at.
+fn arguments(contender: Contender, method: Method, count: usize) -> Vec<String> {
+    let method = match method {
+        Method::Get => "get",
+        Method::Post => "post",
+    };
+    let words = ["wait", &contender.name(), method, &count.to_string()];
+    words.map(str::to_owned).to_vec()
+}
+
+/// So many requests wait, and the process ends while they do.
+pub fn wait(contender: Contender, method: Method, count: usize) {
+    let settings = Settings {
+        repeats_any_method: true,
+        ..Settings::failing(WAIT)
+    };
+    let requests = match method {
+        Method::Get => Requests::get(&in_memory(), true),
+        Method::Post => Requests::post(&in_memory()),
+    };
+    let upstream = Upstream::refusing(usize::MAX);
+    contender.in_memory(upstream, &settings, Waiting { requests, count });
+}
+
+struct Waiting {
+    requests: Requests,
+    count: usize,
+}
+
+impl<B: Payload> Visit<B> for Waiting {
+    type Output = ();
+
+    fn visit<C: Client<B>>(self, mut client: C) {
+        runtime().block_on(async move {
+            // As large for any number, so that it drops out of the difference of two.
+            let mut waiting: Vec<Pin<Box<_>>> = Vec::with_capacity(1 << 16);
+            for _ in 0..self.count {
+                let mut future = Box::pin(client.send(self.requests.make()));
+                let waits =
+                    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending()));
+                assert!(waits.await, "answered already");
+                waiting.push(future);
+            }
+            process::exit(0);
+        });
+    }
+}
