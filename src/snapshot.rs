@@ -116,6 +116,9 @@ impl PackedHeaders {
 
     /// Names are made anew; values are slices of the one allocation.
     fn unpack(&self) -> HeaderMap {
+        if self.packed.is_empty() {
+            return HeaderMap::new();
+        }
         let mut headers = HeaderMap::with_capacity(self.names.into());
         for line in self.lines() {
             let name = HeaderName::from_bytes(line.name).expect("packed from a name");

@@ -1,18 +1,19 @@
 //! What the layer allocates, exactly, by a counting allocator.
 
 use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
-use std::pin::pin;
+use std::future::{Future, Ready, pending, ready};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use allocation_counter::measure;
 use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request, Response};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
-use tower_http_retry::{Backoff, Retry, RetryLayer, VerifyLayer};
+use tower_http_retry::{Backoff, ReplayBody, Retry, RetryLayer, VerifyLayer};
 
 type Body = Full<Bytes>;
 
@@ -49,6 +50,31 @@ where
     }
 }
 
+/// A stream that costs nothing itself.
+struct Chunks {
+    left: usize,
+}
+
+impl http_body::Body for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Poll::Ready(None);
+        };
+        self.left = left;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[7; 1024])))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+}
+
 fn service(failures: u32) -> Retry<Reading> {
     let layer = RetryLayer::new().backoff(Backoff::fixed(Duration::ZERO));
     layer.layer(Reading { failures })
@@ -76,9 +102,9 @@ fn fresh(method: Method, headers: usize, body: Body) -> Request<Body> {
 }
 
 /// What a request allocates from call to response, over what it brings along.
-fn allocated<S, R>(service: &S, request: Request<Body>, status: u16) -> u64
+fn allocated<S, B, R>(service: &S, request: Request<B>, status: u16) -> u64
 where
-    S: Service<Request<Body>, Response = Response<R>> + Clone,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
 {
     let mut service = service.clone();
     let mut output = None;
@@ -198,6 +224,65 @@ async fn retries_allocate_their_pause_their_extensions_and_their_headers() {
     assert_eq!(
         allocated(&service(2), headers(), 200),
         1 + 1 + (3 + 2 + 1 + 12) + (3 + 2 + 12) + 3
+    );
+}
+
+#[tokio::test]
+async fn names_that_are_standard_ones_are_not_allocated_again() {
+    warm_up();
+    let request = || {
+        let mut request = fresh(Method::GET, 0, Body::default());
+        for name in [ACCEPT, AUTHORIZATION, HOST, USER_AGENT] {
+            let value = Bytes::from(format!("the value of {name}"));
+            let value = HeaderValue::from_maybe_shared(value).unwrap();
+            request.headers_mut().insert(name, value);
+        }
+        request
+    };
+    assert_eq!(allocated(&service(0), request(), 200), 1);
+    assert_eq!(
+        allocated(&service(2), request(), 200),
+        1 + 1 + (3 + 2 + 1) + (3 + 2) + 3
+    );
+}
+
+/// One for the tape, and the growth of its list: to 4, to 8, to 16.
+#[tokio::test]
+async fn what_is_kept_of_a_stream_grows_by_doubling() {
+    warm_up();
+    for (chunks, growth) in [(1, 0), (2, 1), (5, 1), (6, 2), (9, 2), (10, 3), (17, 3)] {
+        let request = fresh(Method::POST, 0, Body::default()).map(|_| Chunks { left: chunks });
+        assert_eq!(allocated(&service(0), request, 200), 1 + growth, "{chunks}");
+    }
+}
+
+/// An attempt that has to be waited for, and no other, needs the timer of its time-out.
+#[tokio::test]
+async fn an_attempts_time_out_is_one_allocation_where_it_is_waited_for() {
+    let polled = |layer: RetryLayer| {
+        let never = |_: Request<ReplayBody<Body>>| pending::<Result<Response<Body>, Infallible>>();
+        let mut service = layer.layer(tower::service_fn(never));
+        let request = fresh(Method::GET, 0, Body::default());
+        let count = measure(|| {
+            let mut context = Context::from_waker(Waker::noop());
+            let mut future = pin!(service.call(request));
+            assert!(future.as_mut().poll(&mut context).is_pending());
+            assert!(future.as_mut().poll(&mut context).is_pending());
+        });
+        count.count_total
+    };
+    let limit = Duration::from_secs(1);
+    let timed = || RetryLayer::new().attempt_timeout(limit);
+    polled(timed());
+    assert_eq!(polled(RetryLayer::new()), 0);
+    assert_eq!(polled(timed()), 1);
+    assert_eq!(
+        allocated(
+            &timed().layer(Reading { failures: 0 }),
+            fresh(Method::GET, 0, Body::default()),
+            200
+        ),
+        0
     );
 }
 

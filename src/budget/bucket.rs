@@ -105,7 +105,7 @@ impl Bucket {
         if !self.terms.earns_from_failure {
             self.recent.count(Instant::now());
         }
-        *level = level.saturating_add(back).min(self.capacity());
+        *level = self.capped(level.saturating_add(back));
     }
 
     pub(super) fn withdraw(&self, after: Failure) -> bool {
@@ -127,12 +127,16 @@ impl Bucket {
     fn settled(&self) -> MutexGuard<'_, u64> {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let earned = self.recent.take_earned().saturating_mul(self.terms.earned);
-        *level = level.saturating_add(earned).min(self.capacity());
+        *level = self.capped(level.saturating_add(earned));
         level
     }
 
-    fn capacity(&self) -> u64 {
-        self.floor
-            .max(self.recent.times(self.terms.room, Instant::now()))
+    /// What there is room for: the floor always, more as requests are many.
+    fn capped(&self, level: u64) -> u64 {
+        if level <= self.floor {
+            return level;
+        }
+        let room = self.recent.times(self.terms.room, Instant::now());
+        level.min(room.max(self.floor))
     }
 }

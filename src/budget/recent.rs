@@ -73,9 +73,12 @@ impl Recent {
     /// The count as it has faded by `now`, times `factor`.
     pub(super) fn times(&self, factor: u64, now: Instant) -> u64 {
         let now = self.tick(now);
-        let faded = |stripe: &Stripe| {
-            let (tick, count) = unpack(stripe.recent.load(Ordering::Relaxed));
-            fade(count, ticks_between(tick, now))
+        let faded = |stripe: &Stripe| match stripe.recent.load(Ordering::Relaxed) {
+            0 => 0,
+            packed => {
+                let (tick, count) = unpack(packed);
+                fade(count, ticks_between(tick, now))
+            }
         };
         let count: u64 = self.stripes.iter().map(faded).sum();
         count.saturating_mul(factor) / ONE
