@@ -8,6 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::error::BoxError;
 
+mod record;
 mod tape;
 
 use tape::{Reader, SharedTape, Tape};

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
-use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use pinnable::Mutex;
 
+use super::record::{Passing, Piece, Record};
 use super::{Superseded, Unplayable};
 use crate::error::BoxError;
 
@@ -21,7 +21,6 @@ pin_project! {
         source: Option<B>,
         // What the source said when it came.
         size: SizeHint,
-        record: Result<Record, Unplayable>,
         // How many pieces the source has given.
         given: usize,
         // The latest reader that has begun to read, and whom to wake when another takes its place.
@@ -29,37 +28,8 @@ pin_project! {
         holder: u32,
         reserved_for: u32,
         waker: Option<Waker>,
-        // Room for a copy of the first piece.
-        copy: C,
+        record: Record<C>,
     }
-}
-
-/// The first piece has a place of its own: it is the only one of a body in memory.
-struct Record {
-    first: First,
-    rest: Vec<Piece>,
-    room: usize,
-}
-
-enum First {
-    None,
-    Kept(Piece),
-    /// So many bytes of the tape's copy.
-    Copied(usize),
-}
-
-/// A frame on its way to a reader.
-#[derive(Clone, Copy)]
-enum Passing<'a> {
-    Data(&'a Bytes),
-    Trailers(&'a HeaderMap),
-    Unknown,
-}
-
-#[derive(Clone)]
-enum Piece {
-    Data(Bytes),
-    Trailers(Box<HeaderMap>),
 }
 
 /// One attempt's place on the tape.
@@ -88,16 +58,11 @@ impl<B, C> Tape<B, C> {
         Self {
             source: Some(source),
             size,
-            record: Ok(Record {
-                first: First::None,
-                rest: Vec::new(),
-                room: max_bytes,
-            }),
             given: 0,
             holder: 0,
             reserved_for: 0,
             waker: None,
-            copy,
+            record: Record::new(max_bytes, copy),
         }
     }
 }
@@ -108,7 +73,7 @@ impl<B> Tape<B> {
     }
 
     pub(super) fn is_replayable(&self) -> bool {
-        self.record.is_ok()
+        self.record.unplayable().is_none()
     }
 
     /// From now on, nothing is read that reader `number` could not play.
@@ -139,13 +104,7 @@ impl<B: Body> Tape<B> {
     }
 
     fn play(&self, reader: &mut Reader) -> Result<Frame<Bytes>, BoxError> {
-        match &self.record {
-            Ok(record) => match record.get(reader.pieces, &self.copy) {
-                Some(piece) => Ok(reader.take(piece)),
-                None => Err(Unplayable::SourceFailed.into()),
-            },
-            Err(unplayable) => Err((*unplayable).into()),
-        }
+        Ok(reader.take(self.record.get(reader.pieces)?))
     }
 
     /// The latest attempt that reads has the source to itself. Gives the waker of the one before
@@ -171,14 +130,14 @@ impl<B: Body> Tape<B> {
     {
         let mut this = self.as_mut().project();
         let Some(source) = this.source.as_mut().as_pin_mut() else {
-            let failed = matches!(this.record, Err(Unplayable::SourceFailed));
+            let failed = this.record.unplayable() == Some(Unplayable::SourceFailed);
             return Poll::Ready(failed.then(|| Err(Unplayable::SourceFailed.into())));
         };
         match source.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(self.pass(frame, reader)))),
             Poll::Ready(Some(Err(error))) => {
                 this.source.set(None);
-                *this.record = Err(Unplayable::SourceFailed);
+                this.record.drop_all(Unplayable::SourceFailed);
                 Poll::Ready(Some(Err(error.into())))
             }
             Poll::Ready(None) => {
@@ -223,15 +182,14 @@ impl<B: Body> Tape<B> {
         let this = self.project();
         let length = piece.data().map(|data| data.len() as u64);
         let in_memory = *this.given == 0 && length == this.size.exact();
-        if let Ok(record) = this.record {
-            match record.push(piece, in_memory, this.copy) {
+        if this.record.unplayable().is_none() {
+            match this.record.push(piece, in_memory) {
                 Err(Unplayable::OverLimit) if *this.holder < *this.reserved_for => {
                     // The one that read it reads no more; who comes next plays it, and goes on.
-                    record.keep(piece, this.copy);
-                    record.room = 0;
+                    this.record.push_last(piece);
                     *this.holder = *this.reserved_for;
                 }
-                Err(unplayable) => *this.record = Err(unplayable),
+                Err(unplayable) => this.record.drop_all(unplayable),
                 Ok(()) => {}
             }
         }
@@ -242,69 +200,9 @@ impl<B: Body> Tape<B> {
     fn is_ended_for(&self, reader: &Reader) -> bool {
         let source_ended = match &self.source {
             Some(source) => source.is_end_stream(),
-            None => !matches!(self.record, Err(Unplayable::SourceFailed)),
+            None => self.record.unplayable() != Some(Unplayable::SourceFailed),
         };
         reader.pieces == self.given && source_ended
-    }
-}
-
-impl Record {
-    fn get(&self, index: usize, copy: &[u8]) -> Option<Piece> {
-        match (index, &self.first) {
-            (0, First::None) => None,
-            (0, First::Kept(piece)) => Some(piece.clone()),
-            (0, First::Copied(length)) => {
-                Some(Piece::Data(Bytes::copy_from_slice(&copy[..*length])))
-            }
-            _ => self.rest.get(index - 1).cloned(),
-        }
-    }
-
-    #[inline]
-    fn push(
-        &mut self,
-        piece: Passing<'_>,
-        in_memory: bool,
-        copy: &mut [u8],
-    ) -> Result<(), Unplayable> {
-        let size = match piece {
-            Passing::Data(_) if in_memory => 0,
-            Passing::Data(data) => data.len(),
-            Passing::Trailers(trailers) => size(trailers),
-            Passing::Unknown => return Err(Unplayable::UnknownFrame),
-        };
-        self.room = self.room.checked_sub(size).ok_or(Unplayable::OverLimit)?;
-        self.keep(piece, copy);
-        Ok(())
-    }
-
-    #[inline]
-    fn keep(&mut self, piece: Passing<'_>, copy: &mut [u8]) {
-        let is_first = matches!(self.first, First::None);
-        let piece = match piece {
-            Passing::Data(data) if is_first && data.len() <= copy.len() && data.is_unique() => {
-                copy[..data.len()].copy_from_slice(data);
-                self.first = First::Copied(data.len());
-                return;
-            }
-            Passing::Data(data) => Piece::Data(data.clone()),
-            Passing::Trailers(trailers) => Piece::Trailers(Box::new(trailers.clone())),
-            Passing::Unknown => return,
-        };
-        match is_first {
-            true => self.first = First::Kept(piece),
-            false => self.rest.push(piece),
-        }
-    }
-}
-
-impl<'a> Passing<'a> {
-    #[inline]
-    fn data(self) -> Option<&'a Bytes> {
-        match self {
-            Self::Data(data) => Some(data),
-            Self::Trailers(_) | Self::Unknown => None,
-        }
     }
 }
 
@@ -360,10 +258,4 @@ fn remember(waker: &mut Option<Waker>, cx: &Context<'_>) {
         Some(waker) => waker.clone_from(cx.waker()),
         None => *waker = Some(cx.waker().clone()),
     }
-}
-
-fn size(trailers: &HeaderMap) -> usize {
-    let line =
-        |(name, value): (&http::HeaderName, &http::HeaderValue)| name.as_str().len() + value.len();
-    trailers.iter().map(line).sum()
 }
