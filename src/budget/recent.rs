@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use crate::striped::{STRIPES, own_stripe};
+use crate::striped::{STRIPES, own_stripe, used_stripes};
 
 /// A count is kept in 256ths, so that fading it does not round it away.
 const ONE: u64 = 256;
@@ -67,7 +67,7 @@ impl Recent {
             0 => 0,
             _ => stripe.earned.swap(0, Ordering::Relaxed),
         };
-        self.stripes.iter().map(take).sum()
+        self.used().map(take).sum()
     }
 
     /// The count as it has faded by `now`, times `factor`.
@@ -80,8 +80,12 @@ impl Recent {
                 fade(count, ticks_between(tick, now))
             }
         };
-        let count: u64 = self.stripes.iter().map(faded).sum();
+        let count: u64 = self.used().map(faded).sum();
         count.saturating_mul(factor) / ONE
+    }
+
+    fn used(&self) -> impl Iterator<Item = &Stripe> {
+        self.stripes.iter().take(used_stripes())
     }
 
     /// Ticks wrap after 497 days.

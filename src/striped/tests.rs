@@ -27,6 +27,7 @@ fn threads_have_copies_of_their_own_as_long_as_there_are_stripes() {
     });
     assert!(stripes.iter().all(|stripe| *stripe < STRIPES));
     assert!(stripes.len() > STRIPES / 2, "{stripes:?}");
+    assert!(stripes.iter().all(|stripe| *stripe < used_stripes()));
     let made = striped.copies.iter().filter(|copy| copy.get().is_some());
     assert_eq!(made.count(), stripes.len());
 }
