@@ -91,6 +91,22 @@ pub(crate) struct Last {
     pub(crate) error: Option<BoxError>,
 }
 
+impl Last {
+    pub(crate) fn response(head: Parts) -> Self {
+        Self {
+            response: Some(head),
+            error: None,
+        }
+    }
+
+    pub(crate) fn error(error: BoxError) -> Self {
+        Self {
+            response: None,
+            error: Some(error),
+        }
+    }
+}
+
 impl Abandoned {
     /// Why the retry was not started.
     pub fn stop(&self) -> Stop {

@@ -37,9 +37,12 @@ pin_project! {
     {
         inner: S,
         exchange: Exchange<C, B>,
-        // In a box, made when first needed and used from then on: most requests never wait, and so
-        // are 400 bytes smaller while they are in flight.
-        aside: Option<Pin<Box<Aside<S::Response>>>>,
+        // Of the attempt's time-out, of the wait, or of the window's end.
+        #[pin]
+        timer: Option<Sleep>,
+        // In a box, made for the first retry and used by all: most requests have none, and so are
+        // 300 bytes smaller while they are in flight.
+        pause: Option<Pin<Box<Pause<S::Response>>>>,
         #[pin]
         state: State<S::Future>,
     }
@@ -59,12 +62,8 @@ pin_project! {
 }
 
 pin_project! {
-    /// What only a request that waits has to keep.
-    struct Aside<T> {
-        // Of the attempt's time-out, of the wait, or of the window's end.
-        #[pin]
-        timer: Option<Sleep>,
-        // The outcome that was let go.
+    /// What there is between two attempts: the outcome that was let go, and the wait.
+    struct Pause<T> {
         #[pin]
         leftover: Option<Leftover<T>>,
         last: Last,
@@ -82,7 +81,8 @@ where
         Self {
             inner,
             exchange,
-            aside: None,
+            timer: None,
+            pause: None,
             state: State::Called { attempt },
         }
     }
@@ -108,15 +108,13 @@ where
                         Poll::Pending => Err(ready!(self.as_mut().poll_timeout(cx))),
                     };
                     let mut this = self.as_mut().project();
-                    if let Some(aside) = this.aside {
-                        aside.as_mut().project().timer.set(None);
-                    }
+                    this.timer.set(None);
                     let Decision::Retry(wait) = this.exchange.settle(&outcome) else {
                         this.exchange.mark(&mut outcome);
                         this.state.set(State::Completed);
                         return Poll::Ready(outcome);
                     };
-                    Aside::of(this.aside).let_go(outcome, wait.after);
+                    Pause::begin(this.pause, outcome, wait.after);
                     this.state.set(State::Waiting);
                 }
                 StateProj::Waiting => {
@@ -126,6 +124,7 @@ where
                 StateProj::Readying => {
                     let next = ready!(self.as_mut().poll_next(cx));
                     let mut this = self.as_mut().project();
+                    this.timer.set(None);
                     match next {
                         Ok(attempt) => this.state.set(State::Called { attempt }),
                         Err(error) => {
@@ -155,27 +154,30 @@ where
             return Poll::Pending;
         };
         let left = || timeout.saturating_sub(this.exchange.attempt_elapsed());
-        ready!(poll_timer(Aside::of(this.aside).project().timer, left, cx));
+        ready!(poll_timer(this.timer, left, cx));
         Poll::Ready(AttemptTimedOut { timeout }.into())
     }
 
     /// Waits for the wait's end, and drains what was let go meanwhile.
     fn poll_wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let mut aside = Aside::of(this.aside).project();
-        let (since, wait) = (*aside.since, *aside.wait);
-        if let Some(response) = aside.leftover.as_mut().as_pin_mut() {
+        let mut this = self.project();
+        let Some(pause) = this.pause else {
+            return Poll::Ready(());
+        };
+        let mut pause = pause.as_mut().project();
+        let (since, wait) = (*pause.since, *pause.wait);
+        if let Some(response) = pause.leftover.as_mut().as_pin_mut() {
             if response.poll_drained(cx).is_pending() && !wait.is_zero() {
                 let left = || DRAINED_FOR.min(wait).saturating_sub(since.elapsed());
-                ready!(poll_timer(aside.timer.as_mut(), left, cx));
+                ready!(poll_timer(this.timer.as_mut(), left, cx));
             }
-            aside.leftover.set(None);
-            aside.timer.set(None);
+            pause.leftover.set(None);
+            this.timer.set(None);
         }
         if !wait.is_zero() || this.exchange.retries() >= UNTIMED_RETRIES {
             let left = || wait.saturating_sub(since.elapsed());
-            ready!(poll_timer(aside.timer.as_mut(), left, cx));
-            aside.timer.set(None);
+            ready!(poll_timer(this.timer.as_mut(), left, cx));
+            this.timer.set(None);
         }
         Poll::Ready(())
     }
@@ -183,11 +185,9 @@ where
     /// Waits until the inner service is ready again, and makes the next attempt.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Future, BoxError>> {
         let this = self.project();
-        let mut aside = Aside::of(this.aside).project();
         let next = match this.inner.poll_ready(cx) {
             Poll::Ready(Ok(())) => this.exchange.next_attempt(),
             Poll::Ready(Err(error)) => {
-                aside.timer.set(None);
                 let error = error.into();
                 this.exchange.gave_up(Stop::NotReady, Err(&*error));
                 return Poll::Ready(Err(error));
@@ -196,12 +196,12 @@ where
                 let Some(left) = this.exchange.window_left() else {
                     return Poll::Pending;
                 };
-                ready!(poll_timer(aside.timer.as_mut(), || left, cx));
+                ready!(poll_timer(this.timer, || left, cx));
                 Err(Stop::Window)
             }
         };
-        aside.timer.set(None);
-        let last = mem::take(aside.last);
+        let pause = this.pause.as_mut().map(|pause| pause.as_mut().project());
+        let last = pause.map(|pause| mem::take(pause.last)).unwrap_or_default();
         Poll::Ready(match next {
             Ok(request) => Ok(this.inner.call(request)),
             Err(stop) => {
@@ -213,33 +213,30 @@ where
     }
 }
 
-impl<T> Aside<T> {
-    fn of(place: &mut Option<Pin<Box<Self>>>) -> Pin<&mut Self> {
-        let aside = place.get_or_insert_with(|| {
-            Box::pin(Self {
-                timer: None,
-                leftover: None,
-                last: Last::default(),
-                since: Instant::now(),
-                wait: Duration::ZERO,
-            })
-        });
-        aside.as_mut()
-    }
-}
-
-impl<R: Body> Aside<Response<R>> {
+impl<R: Body> Pause<Response<R>> {
     /// Lets an outcome go, but for what is remembered of it, and waits from now on.
-    fn let_go(self: Pin<&mut Self>, outcome: Result<Response<R>, BoxError>, wait: Duration) {
-        let mut this = self.project();
-        (*this.since, *this.wait) = (Instant::now(), wait);
-        match outcome {
+    fn begin(
+        place: &mut Option<Pin<Box<Self>>>,
+        outcome: Result<Response<R>, BoxError>,
+        wait: Duration,
+    ) {
+        let (leftover, last) = match outcome {
             Ok(response) => {
                 let (head, body) = response.into_parts();
-                this.last.response = Some(head);
-                this.leftover.set(Some(Leftover::of(Response::new(body))));
+                let leftover = Leftover::of(Response::new(body));
+                (Some(leftover), Last::response(head))
             }
-            Err(error) => this.last.error = Some(error),
+            Err(error) => (None, Last::error(error)),
+        };
+        let pause = Self {
+            leftover,
+            last,
+            since: Instant::now(),
+            wait,
+        };
+        match place {
+            Some(place) => place.as_mut().set(pause),
+            None => *place = Some(Box::pin(pause)),
         }
     }
 }

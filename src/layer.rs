@@ -14,6 +14,7 @@ use crate::hint::ServerHints;
 use crate::idempotency::Idempotency;
 use crate::policy::{BudgetChoice, JitterSource, Policy, Settings};
 use crate::service::Retry;
+use crate::striped::Striped;
 
 /// Sends requests again that failed in a way which may pass.
 ///
@@ -63,18 +64,16 @@ use crate::service::Retry;
 /// ```
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct RetryLayer<C = ByStatus> {
-    policy: Arc<Policy<C>>,
+    policy: Arc<Striped<Policy<C>>>,
 }
 
 impl RetryLayer {
     /// Microsoft's retry guidelines for token issuance and management endpoints, made safe.
     pub fn new() -> Self {
-        Self {
-            policy: Arc::new(Policy {
-                classify: Arc::new(ByStatus::new()),
-                settings: Settings::default(),
-            }),
-        }
+        Self::of(Policy {
+            classify: Arc::new(ByStatus::new()),
+            settings: Settings::default(),
+        })
     }
 }
 
@@ -107,12 +106,10 @@ impl<C> RetryLayer<C> {
 
     /// What says whether an outcome may pass.
     pub fn classify<D: Classify>(self, classify: D) -> RetryLayer<D> {
-        RetryLayer {
-            policy: Arc::new(Policy {
-                classify: Arc::new(classify),
-                settings: Arc::unwrap_or_clone(self.policy).settings,
-            }),
-        }
+        RetryLayer::of(Policy {
+            classify: Arc::new(classify),
+            settings: self.policy.original().settings.clone(),
+        })
     }
 
     /// A closure that says whether an outcome may pass.
@@ -213,10 +210,14 @@ impl<C> RetryLayer<C> {
     }
 
     fn with(self, set: impl FnOnce(&mut Settings)) -> Self {
-        let mut policy = Arc::unwrap_or_clone(self.policy);
+        let mut policy = self.policy.original().clone();
         set(&mut policy.settings);
+        Self::of(policy)
+    }
+
+    fn of(policy: Policy<C>) -> Self {
         Self {
-            policy: Arc::new(policy),
+            policy: Arc::new(Striped::new(policy)),
         }
     }
 }
@@ -246,7 +247,7 @@ impl<C> Clone for RetryLayer<C> {
 impl<C: fmt::Debug> fmt::Debug for RetryLayer<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryLayer")
-            .field("policy", &self.policy)
+            .field("policy", self.policy.original())
             .finish()
     }
 }

@@ -72,8 +72,7 @@ pub struct Retry<S, C = ByStatus> {
 }
 
 impl<S, C> Retry<S, C> {
-    pub(crate) fn new(inner: S, policy: Arc<Policy<C>>) -> Self {
-        let policy = Arc::new(Striped::new(policy));
+    pub(crate) fn new(inner: S, policy: Arc<Striped<Policy<C>>>) -> Self {
         Self { inner, policy }
     }
 

@@ -40,7 +40,8 @@ pub(crate) struct Striped<T> {
 
 impl<T: Clone> Striped<T> {
     /// The calling thread has the original itself.
-    pub(crate) fn new(original: Arc<T>) -> Self {
+    pub(crate) fn new(original: T) -> Self {
+        let original = Arc::new(original);
         let copies = [const { OnceLock::new() }; STRIPES];
         // It is empty: it can be set.
         let _ = copies[own_stripe()].set(original.clone());

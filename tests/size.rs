@@ -17,9 +17,10 @@ fn future_of<S: Service<Request<Body>>>() -> usize {
     size_of::<S::Future>()
 }
 
-/// The client's own handle, which the retries need, is 304 of these bytes, and a timer 112.
+/// Beside the client's handle, which the retries need: 352 bytes of the request and of how far it has
+/// come, 112 of a timer, 32 of the attempt that is under way and of what there is between two.
 #[test]
 fn a_future_over_hyper_utils_client_is_small() {
     let own = future_of::<Retry<Inner>>() - size_of::<Inner>();
-    assert!(own <= 512, "{own} bytes beside the client");
+    assert!(own <= 496, "{own} bytes beside the client");
 }

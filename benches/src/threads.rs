@@ -44,12 +44,12 @@ fn slow_down(bench: &Bench, is_cloned: bool) -> Row {
 fn throughput(bench: &Bench) -> Row {
     let count = bench.effort.million;
     let title = format!(
-        "{} GETs, no headers, 2 threads: requests per second",
+        "{} GETs, no headers, 2 threads: requests per second, more is better",
         written(f64::from(count), 0)
     );
     bench.begin(&title, Contender::COLUMNS.len());
     let cell = |contender| {
-        let rate = |_| 2.0 / time(contender, 2, count / 2, false).running;
+        let rate = |_| 2.0 / time(contender, 2, count / 2, false).on_the_clock();
         let rate = median((0..3).map(rate).collect());
         bench.step();
         Cell::from(rate)
@@ -66,6 +66,10 @@ struct Time {
 }
 
 impl Time {
+    fn on_the_clock(&self) -> f64 {
+        self.running + self.disturbed
+    }
+
     /// Where a neighbour takes a processor, the threads take turns on the other, and then do not
     /// contend for anything.
     fn is_quiet(&self) -> bool {
