@@ -74,18 +74,35 @@ fn a_hundred_thousand_frames_are_replayed_and_dropped_on_a_small_stack() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_frame_of_any_size_is_the_same_on_each_attempt() {
-    for length in [1, 2, 1_023, 1_024, 1_025, 70_000] {
-        let whole = pattern(length + 1);
-        for is_shared in [true, false] {
+    for length in [1, 2, 127, 128, 129, 1_023, 1_024, 1_025, 70_000] {
+        for (rest, is_sized, is_shared) in [
+            (0, false, false),
+            (0, false, true),
+            (0, true, false),
+            (0, true, true),
+            (1, false, false),
+            (1, false, true),
+            (1, true, false),
+            (1, true, true),
+        ] {
+            let whole = pattern(length + rest);
             let first = Bytes::from(whole[..length].to_vec());
             let shared = is_shared.then(|| first.clone());
-            let script = [Data(first), Data(Bytes::copy_from_slice(&whole[length..]))];
-            let sent = send(at_once(), Source::streamed(script), |attempt, mut body| {
+            let mut script = vec![Data(first)];
+            script.extend((rest > 0).then(|| Data(Bytes::copy_from_slice(&whole[length..]))));
+            let source = match is_sized {
+                true => Source::sized(script),
+                false => Source::streamed(script),
+            };
+            let sent = send(at_once(), source, |attempt, mut body| {
+                let exact = is_sized.then_some(whole.len() as u64);
+                assert_eq!(body.size_hint().exact(), exact);
                 assert_eq!(next_data(&mut body), whole[..length]);
                 assert_eq!(read(&mut body).unwrap(), Whole::data(&whole[length..]));
                 if attempt < 3 { 503 } else { 200 }
             });
-            assert_eq!(sent.await.told(), (200, 3, REPLAYED), "{length}");
+            let told = sent.await.told();
+            assert_eq!(told, (200, 3, REPLAYED), "{length} and {rest}");
             assert!(shared.is_none_or(|shared| shared == whole[..length]));
         }
     }

@@ -70,7 +70,6 @@ impl Record {
     }
 
     /// Keeps a piece for which there is room; what is in memory needs none.
-    // Inlined into a caller that is compiled in another crate: 30 instructions less for each frame.
     #[inline]
     pub(super) fn push(&mut self, piece: Passing<'_>, in_memory: bool) -> Result<(), Unplayable> {
         let size = match piece {

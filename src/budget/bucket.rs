@@ -131,7 +131,8 @@ impl Bucket {
         level
     }
 
-    /// What there is room for: the floor always, more as requests are many.
+    /// What there is room for: the floor always, and more when requests are many. Below the floor
+    /// nobody has to count them, which takes 400 instructions.
     fn capped(&self, level: u64) -> u64 {
         if level <= self.floor {
             return level;
