@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use support::upstream::Answer::{Error, Headers, Status};
-use support::upstream::{Body, Upstream, get};
+use support::upstream::Answer::{Error, Headers, Never, Status};
+use support::upstream::{Body, Upstream, after, get};
 use tokio::time::Instant;
 use tower::layer::util::Stack;
 use tower::limit::ConcurrencyLimitLayer;
@@ -100,6 +100,23 @@ async fn a_rate_limit_under_a_buffer_spaces_the_retries_too() {
         .service(upstream.clone());
     assert_eq!(service.oneshot(get()).await.unwrap().status(), 200);
     assert_eq!(upstream.seconds(), [0, 10, 20]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempts_time_out_begins_with_its_call_and_not_with_the_wait_for_readiness() {
+    let long = after(secs(10), Status(200));
+    let upstream = Upstream::new([Status(503), long, Never, Status(200)]);
+    let limit = ServiceBuilder::new()
+        .layer(ConcurrencyLimitLayer::new(1))
+        .service(upstream.clone());
+    let retry = exact().attempt_timeout(secs(3)).layer(limit.clone());
+    let retried = tokio::spawn(retry.oneshot(get()));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let other = limit.oneshot(get().map(|_| ReplayBody::<Body>::default()));
+    assert_eq!(other.await.unwrap().status(), 200);
+    assert_eq!(retried.await.unwrap().unwrap().status(), 200);
+    // The permit was the other request's until 10.5 s; the time-out came at 13.5 s.
+    assert_eq!(upstream.millis(), [0, 500, 10_500, 17_500]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -133,3 +133,6 @@ fn size(trailers: &HeaderMap) -> usize {
     let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
     trailers.iter().map(line).sum()
 }
+
+#[cfg(test)]
+mod tests;
