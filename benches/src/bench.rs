@@ -2,6 +2,7 @@ use std::io;
 use std::sync::Mutex;
 use std::thread;
 
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime::{Builder, Runtime};
 
@@ -36,7 +37,7 @@ pub struct Effort {
 impl Effort {
     pub fn full() -> Self {
         Self {
-            counted: Contender::ALL.to_vec(),
+            counted: Contender::value_variants().to_vec(),
             requests: (500, 1_500),
             cpu_rounds: 21,
             cpu_requests: 4_000,
@@ -128,11 +129,17 @@ impl Bench {
 /// A cell for each column: what the contender takes over its base, and for the base what it takes.
 pub fn over_base(figure: impl Fn(Contender) -> Option<f64>) -> Vec<Cell> {
     let cell = |contender: Contender| match (figure(contender), figure(contender.base())) {
-        (Some(own), _) if contender == contender.base() => Cell::Figure(own),
+        (Some(own), _) if contender.is_base() => Cell::Figure(own),
         (Some(own), Some(base)) => Cell::Figure(own - base),
         _ => Cell::Missing,
     };
     Contender::COLUMNS.into_iter().map(cell).collect()
+}
+
+/// The name that the command line knows it by.
+pub fn name_of(value: &impl ValueEnum) -> String {
+    let value = value.to_possible_value().expect("none is skipped");
+    value.get_name().to_owned()
 }
 
 pub fn runtime() -> Runtime {

@@ -38,12 +38,6 @@ impl Case {
         }
     }
 
-    /// The name that the command line knows it by.
-    pub fn name(self) -> String {
-        let value = self.to_possible_value().expect("none is skipped");
-        value.get_name().to_owned()
-    }
-
     /// At most so many instructions and allocations are to be added to a request.
     pub fn goal(self) -> (u64, u64) {
         match self {

@@ -61,7 +61,7 @@ impl Settings {
         Self {
             wait,
             expects_failures: true,
-            repeats_any_method: false,
+            ..Self::default()
         }
     }
 }
@@ -77,17 +77,6 @@ impl Contender {
         Self::ReqwestRetry,
     ];
 
-    /// The columns, and what is under one of them.
-    pub const ALL: [Self; 7] = [
-        Self::Bare,
-        Self::ThisCrate,
-        Self::TowerRetry,
-        Self::Resilience,
-        Self::Backon,
-        Self::ReqwestRetry,
-        Self::Reqwest,
-    ];
-
     pub fn title(self) -> &'static str {
         match self {
             Self::Bare => "bare",
@@ -100,18 +89,16 @@ impl Contender {
         }
     }
 
-    /// The name that the command line knows it by.
-    pub fn name(self) -> String {
-        let value = self.to_possible_value().expect("none is skipped");
-        value.get_name().to_owned()
-    }
-
     /// What its cost is over.
     pub fn base(self) -> Self {
         match self {
             Self::ReqwestRetry | Self::Reqwest => Self::Reqwest,
             _ => Self::Bare,
         }
+    }
+
+    pub fn is_base(self) -> bool {
+        self == self.base()
     }
 
     /// Whether it takes a request body that is not `Clone`.

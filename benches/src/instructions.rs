@@ -2,12 +2,10 @@
 
 use std::io;
 
-use http::StatusCode;
-
-use crate::bench::{Bench, over_base, runtime};
-use crate::case::{Case, Payload, Requests};
-use crate::client::{Answer, Client, Visit};
+use crate::bench::{Bench, name_of, over_base};
+use crate::case::{Case, Requests};
 use crate::contender::Contender;
+use crate::sequence::Sequence;
 use crate::table::{Cell, Row};
 use crate::upstream::Upstream;
 use crate::valgrind;
@@ -51,14 +49,19 @@ pub fn rows(bench: &Bench, case: Case) -> io::Result<Vec<Row>> {
 
 /// Of the process that is looked at.
 pub fn arguments(contender: Contender, case: Case, count: usize) -> Vec<String> {
-    let words = ["send", &contender.name(), &case.name(), &count.to_string()];
+    let words = [
+        "send",
+        &name_of(&contender),
+        &name_of(&case),
+        &count.to_string(),
+    ];
     words.map(str::to_owned).to_vec()
 }
 
 /// Sends so many requests, one after another. Does nothing if the contender cannot.
-pub fn send(contender: Contender, case: Case, count: usize) {
+pub fn send(contender: Contender, case: Case, count: u32) {
     // Bare, there is one attempt, which succeeds: what is over it is all that retries cost.
-    let upstream = match contender.base() == contender {
+    let upstream = match contender.is_base() {
         true => Upstream::failing(0),
         false => Upstream::failing(case.failures()),
     };
@@ -71,24 +74,5 @@ pub fn send(contender: Contender, case: Case, count: usize) {
             contender.streamed(upstream, &case.settings(), visit);
         }
         _ => contender.in_memory(upstream, &case.settings(), visit),
-    }
-}
-
-struct Sequence {
-    requests: Requests,
-    count: usize,
-}
-
-impl<B: Payload> Visit<B> for Sequence {
-    type Output = ();
-
-    fn visit<C: Client<B>>(self, mut client: C) {
-        runtime().block_on(async move {
-            for _ in 0..self.count {
-                let answer = client.send(self.requests.make()).await;
-                assert_eq!(answer.status(), StatusCode::OK);
-                answer.read().await;
-            }
-        });
     }
 }

@@ -4,13 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use cpu_time::ProcessTime;
-use http::{StatusCode, Uri};
+use http::Uri;
 
 use crate::bench::{Bench, runtime};
 use crate::case::{Payload, Requests};
-use crate::client::{Answer, Client, Visit};
+use crate::client::{Client, Visit};
 use crate::contender::{Contender, Settings};
 use crate::figures::{median, median_ratio, written};
+use crate::sequence::{Sequence, send};
 use crate::server::Server;
 use crate::table::{Cell, Row};
 
@@ -26,7 +27,7 @@ pub fn cpu_rows(bench: &Bench) -> io::Result<Vec<Row>> {
         };
         let cell = |contender: Contender| {
             let rounds = bench.effort.cpu_rounds;
-            let figure = match contender.base() == contender {
+            let figure = match contender.is_base() {
                 true => median((0..rounds).map(|_| measure(contender) * 1e6).collect()),
                 false => median_ratio(rounds, || measure(contender), || measure(contender.base())),
             };
@@ -83,39 +84,18 @@ impl<B: Payload> Visit<B> for Spent {
     }
 }
 
-async fn send<B: Payload, C: Client<B>>(client: &mut C, requests: &Requests, count: u32) {
-    for _ in 0..count {
-        let answer = client.send(requests.make()).await;
-        assert_eq!(answer.status(), StatusCode::OK);
-        answer.read().await;
-    }
-}
-
 /// How many connections so many requests take, each with two failures whose bodies are large.
 fn connections(contender: Contender, count: u32) -> io::Result<u64> {
-    let failures = match contender.base() == contender {
+    let failures = match contender.is_base() {
         true => 0,
         false => 2,
     };
     let server = Server::start(failures)?;
-    let visit = Sent {
+    let visit = Sequence {
         requests: Requests::get(server.uri(), false),
         count,
     };
     let settings = Settings::failing(Duration::from_millis(1));
     contender.over_network(false, &settings, visit);
     server.connections()
-}
-
-struct Sent {
-    requests: Requests,
-    count: u32,
-}
-
-impl<B: Payload> Visit<B> for Sent {
-    type Output = ();
-
-    fn visit<C: Client<B>>(self, mut client: C) {
-        runtime().block_on(async move { send(&mut client, &self.requests, self.count).await });
-    }
 }

@@ -22,6 +22,7 @@ mod figures;
 mod instructions;
 mod loopback;
 mod scale;
+mod sequence;
 mod server;
 mod table;
 mod threads;
@@ -54,7 +55,7 @@ enum Command {
     Send {
         contender: Contender,
         case: Case,
-        count: usize,
+        count: u32,
     },
     /// Ends while requests wait.
     #[command(hide = true)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use cpu_time::ProcessTime;
 use http::StatusCode;
 
-use crate::bench::{Bench, runtime};
+use crate::bench::{Bench, name_of, runtime};
 use crate::case::{Payload, Requests, in_memory};
 use crate::client::{Answer, Client, Visit};
 use crate::contender::{Contender, Settings};
@@ -146,14 +146,14 @@ fn grouped(count: usize) -> String {
 fn arguments(contender: Contender, count: usize, wait: Duration) -> Vec<String> {
     let wait = wait * u32::try_from(count).unwrap_or(u32::MAX) + Duration::from_secs(1);
     let wait = wait.as_millis().to_string();
-    let words = ["fly", &contender.name(), &count.to_string(), &wait];
+    let words = ["fly", &name_of(&contender), &count.to_string(), &wait];
     words.map(str::to_owned).to_vec()
 }
 
 /// Starts so many requests, a task each, that all wait for so long; then finishes them.
 pub fn run(contender: Contender, count: usize, wait: Duration) -> Share {
     let upstream = Upstream::refusing(count);
-    let last = match contender.base() == contender {
+    let last = match contender.is_base() {
         true => StatusCode::TOO_MANY_REQUESTS,
         false => StatusCode::OK,
     };

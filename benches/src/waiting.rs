@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::bench::{Bench, runtime};
+use crate::bench::{Bench, name_of, runtime};
 use crate::case::{Payload, Requests, in_memory};
 use crate::client::{Client, Visit};
 use crate::contender::{Contender, Settings};
@@ -36,7 +36,7 @@ pub fn rows(bench: &Bench) -> io::Result<Vec<Row>> {
 fn row(bench: &Bench, method: Method, request: &str, goal: f64) -> io::Result<Row> {
     let (few, many) = bench.effort.requests;
     let mut contenders = bench.effort.counted.clone();
-    contenders.retain(|contender| *contender != contender.base());
+    contenders.retain(|contender| !contender.is_base());
     let title = format!("{request}, waiting: heap bytes");
     bench.begin(&title, contenders.len());
     let bytes = match bench.has_valgrind {
@@ -57,11 +57,12 @@ fn row(bench: &Bench, method: Method, request: &str, goal: f64) -> io::Result<Ro
 
 /// Of the process that is looked at.
 fn arguments(contender: Contender, method: Method, count: usize) -> Vec<String> {
-    let method = match method {
-        Method::Get => "get",
-        Method::Post => "post",
-    };
-    let words = ["wait", &contender.name(), method, &count.to_string()];
+    let words = [
+        "wait",
+        &name_of(&contender),
+        &name_of(&method),
+        &count.to_string(),
+    ];
     words.map(str::to_owned).to_vec()
 }
 
