@@ -37,7 +37,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Everything, but less often and of less: within a minute, and less exact.
+    /// Everything, but less often and of less: about a minute, and less exact.
     #[arg(long)]
     quick: bool,
 
