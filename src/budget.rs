@@ -1,23 +1,133 @@
+//! Choosing a budget: what all requests together may add to the load.
+//!
+//! A retry helps against a fault of one request. Against an overload it is more of the same: the
+//! servers work for attempts whose callers have gone, so that more attempts time out, so that more
+//! are sent. Such a storm goes on when what caused it is long over. A budget ends it: it makes
+//! retries few while they do not help, and leaves them where they do. Every layer has one unless
+//! told otherwise.
+//!
+//! # Which one
+//!
+//! | kind | take it |
+//! |---|---|
+//! | [`Budget::earning`] | unless there is a reason for another; each layer has one of these |
+//! | [`Budget::per_authority`] | where one layer's requests go to many upstreams |
+//! | [`Budget::throttle`] | for gRPC, whose clients all have it; its retries end early, and they are few where a third of the replicas is bad |
+//! | [`Budget::ratio`] | where the added load must have a bound that a sentence can state, and the load stays below 1 / (1 + `ratio`) |
+//! | [`Budget::tower`] | where a budget of `tower`'s is shared with other stacks |
+//! | none: [`RetryLayer::without_budget`](crate::RetryLayer::without_budget) | for a program that sends one request at a time, or under a layer that bounds the load |
+//!
+//! # What each does on a bad day
+//!
+//! `cargo run --release --example storm` simulates 11 faults of 20 seconds with the real layers: 20
+//! servers of 20 ms, which answer 1,000 requests a second together; 1,000 more wait in a queue;
+//! attempts time out after 500 ms. 100 clients, each with a budget of its own, ask for 80 % of what
+//! the servers can do, and retry twice after full jitter on 100 ms. It prints these tables, and
+//! draws them. The columns are clients without retries, with `Budget::earning`, with
+//! `RetryLayer::new()` as it is (five retries after 1 s, 2 s, ..), without a budget, with
+//! `Budget::ratio(0.2)`, and with `Budget::throttle(10, 0.1)`; and `tower::retry` with the defaults
+//! of its `TpsBudget`, and with the token bucket of AWS's SDKs.
+//!
+//! How long after the fault until 95 % of the requests succeed again, and how many attempts there
+//! are for each request in the fault:
+//!
+//! | scenario     | no-retry     | earning      | defaults     | without-budget | ratio        | tps         | throttle     | aws          |
+//! | ------------ | ------------ | ------------ | ------------ | -------------- | ------------ | ----------- | ------------ | ------------ |
+//! | brown-out    | 3.0 s, 1.00  | 3.0 s, 1.02  | 3.0 s, 1.03  | never, 2.95    | 9.0 s, 1.27  | never, 2.75 | 3.0 s, 1.02  | 3.0 s, 1.50  |
+//! | outage       | 0.0 s, 1.00  | 0.0 s, 1.04  | 0.0 s, 1.06  | 0.0 s, 2.99    | 0.0 s, 1.28  | 0.0 s, 2.80 | 0.0 s, 1.02  | 0.0 s, 1.63  |
+//! | cold-start   | 11.5 s, 1.00 | 11.5 s, 1.04 | 11.5 s, 1.06 | never, 2.99    | 24.0 s, 1.28 | never, 2.80 | 11.5 s, 1.02 | 11.5 s, 1.63 |
+//! | background   | -, 1.00      | -, 1.05      | -, 1.05      | -, 1.05        | -, 1.05      | -, 1.05     | -, 1.05      | -, 1.05      |
+//! | spike        | 3.0 s, 1.00  | 3.0 s, 1.01  | 3.0 s, 1.02  | never, 2.89    | 14.0 s, 1.23 | never, 1.96 | 3.0 s, 1.01  | 3.0 s, 1.24  |
+//! | costly-503   | 0.0 s, 1.00  | 0.0 s, 1.23  | 0.0 s, 1.20  | never, 2.82    | 0.0 s, 1.28  | never, 2.67 | 0.0 s, 1.03  | 0.0 s, 1.55  |
+//! | rate-limit   | 0.0 s, 1.00  | 0.0 s, 1.28  | 0.0 s, 1.37  | never, 1.51    | 0.0 s, 1.24  | 0.0 s, 1.41 | 0.0 s, 1.05  | 0.0 s, 1.41  |
+//! | slow-down    | 3.0 s, 1.00  | 3.0 s, 1.02  | 3.0 s, 1.03  | never, 2.98    | 8.5 s, 1.28  | never, 2.77 | 3.0 s, 1.02  | 3.0 s, 1.54  |
+//! | bad-replicas | 0.0 s, 1.00  | 0.0 s, 1.37  | 0.0 s, 1.38  | 0.0 s, 1.38    | 0.0 s, 1.27  | 0.0 s, 1.38 | 0.0 s, 1.03  | 0.0 s, 1.38  |
+//! | black-holes  | 0.0 s, 1.00  | 0.0 s, 1.28  | 0.0 s, 1.27  | 0.0 s, 1.37    | 0.0 s, 1.27  | 0.0 s, 1.37 | 0.0 s, 1.04  | 0.0 s, 1.37  |
+//! | marginal     | 3.0 s, 1.00  | 3.0 s, 1.02  | 3.0 s, 1.03  | never, 2.41    | 9.5 s, 1.22  | never, 2.29 | 3.0 s, 1.03  | 3.0 s, 1.43  |
+//!
+//! Requests that succeed, of those in the fault, and of all from 20 seconds before it to 50 after:
+//!
+//! | scenario     | no-retry      | earning         | defaults        | without-budget  | ratio           | tps             | throttle      | aws             |
+//! | ------------ | ------------- | --------------- | --------------- | --------------- | --------------- | --------------- | ------------- | --------------- |
+//! | brown-out    | 1.5 / 75.2 %  | 1.5 / 75.2 %    | 1.5 / 75.2 %    | 1.5 / 22.4 %    | 1.5 / 68.6 %    | 1.5 / 22.4 %    | 1.5 / 75.2 %  | 1.5 / 75.2 %    |
+//! | outage       | 0.0 / 77.8 %  | 0.0 / 77.8 %    | 0.0 / 77.8 %    | 0.8 / 78.0 %    | 0.1 / 77.8 %    | 0.7 / 77.9 %    | 0.0 / 77.8 %  | 0.0 / 77.8 %    |
+//! | cold-start   | 0.0 / 65.2 %  | 0.0 / 65.2 %    | 0.0 / 65.2 %    | 0.2 / 22.1 %    | 0.1 / 51.9 %    | 0.2 / 22.1 %    | 0.0 / 65.2 %  | 0.0 / 65.2 %    |
+//! | background   | 94.9 / 95.0 % | 100.0 / 100.0 % | 100.0 / 100.0 % | 100.0 / 100.0 % | 100.0 / 100.0 % | 100.0 / 100.0 % | 99.9 / 99.9 % | 100.0 / 100.0 % |
+//! | spike        | 3.9 / 62.7 %  | 3.9 / 62.7 %    | 3.9 / 62.7 %    | 3.9 / 19.4 %    | 3.9 / 52.7 %    | 3.9 / 19.4 %    | 3.9 / 62.7 %  | 3.9 / 62.7 %    |
+//! | costly-503   | 50.9 / 89.1 % | 59.0 / 90.9 %   | 49.3 / 88.7 %   | 7.9 / 23.8 %    | 15.8 / 81.3 %   | 7.8 / 23.8 %    | 52.3 / 89.4 % | 38.2 / 86.3 %   |
+//! | rate-limit   | 90.0 / 97.8 % | 92.6 / 98.4 %   | 94.2 / 98.7 %   | 94.6 / 44.4 %   | 91.6 / 98.1 %   | 90.8 / 98.0 %   | 90.2 / 97.8 % | 90.8 / 98.0 %   |
+//! | slow-down    | 0.3 / 74.9 %  | 0.3 / 74.9 %    | 0.3 / 74.9 %    | 0.3 / 22.1 %    | 0.3 / 68.9 %    | 0.3 / 22.1 %    | 0.3 / 74.9 %  | 0.3 / 74.9 %    |
+//! | bad-replicas | 70.5 / 93.4 % | 96.8 / 99.3 %   | 99.2 / 99.8 %   | 97.3 / 99.4 %   | 89.6 / 97.7 %   | 97.4 / 99.4 %   | 72.8 / 94.0 % | 97.4 / 99.4 %   |
+//! | black-holes  | 70.5 / 93.4 % | 91.0 / 98.0 %   | 93.7 / 98.6 %   | 97.4 / 99.4 %   | 89.8 / 97.7 %   | 97.6 / 99.5 %   | 72.9 / 94.0 % | 97.6 / 99.5 %   |
+//! | marginal     | 27.4 / 80.9 % | 27.4 / 80.9 %   | 27.4 / 80.9 %   | 27.4 / 28.2 %   | 27.4 / 74.1 %   | 27.4 / 28.2 %   | 27.4 / 80.9 % | 27.4 / 80.9 %   |
+//!
+//! - Without a budget, and with one that is refilled by time as tower's is, the retries keep up the
+//!   overload that they come from: it never ends.
+//! - Budgets that earn only from success recover like clients without retries. What tells them
+//!   apart is how many retries they make where these help: against bad replicas and black holes the
+//!   default makes nearly all of them, gRPC's throttle nearly none.
+//! - AWS's bucket starts with 100 retries for each client, all of which a first storm gets.
+//!
+//! # How much may be earned
+//!
+//! While retries do not help, each costs the servers as much as a first attempt, and what pays for
+//! it is earned by requests that succeed. The servers get out of an overload only if all that is
+//! earned buys less than the capacity that is spare:
+//!
+//! ```text
+//! earned by a success / cost of a retry after a time-out < 1 / load - 1
+//! ```
+//!
+//! `Budget::earning` earns 0.1 and takes 2, which is 0.05: it recovers up to a load of 95 % of the
+//! capacity. `Budget::ratio(0.2)` takes 1, and recovers up to 83 %. The same brown-out, over how
+//! many clients there are and what part of the capacity they ask for:
+//!
+//! | scenario     | variant        | 10, 0.7 | 10, 0.8 | 10, 0.9 | 10, 0.95 | 100, 0.7 | 100, 0.8 | 100, 0.9 | 100, 0.95 | 1000, 0.7 | 1000, 0.8 | 1000, 0.9 | 1000, 0.95 |
+//! | ------------ | -------------- | ------- | ------- | ------- | -------- | -------- | -------- | -------- | --------- | --------- | --------- | --------- | ---------- |
+//! | brown-out    | no-retry       | 2.0 s   | 3.0 s   | 4.5 s   | 11.5 s   | 2.0 s    | 3.0 s    | 4.5 s    | 11.5 s    | 2.0 s     | 3.0 s     | 4.5 s     | 11.5 s     |
+//! | brown-out    | earning        | 2.0 s   | 3.0 s   | 4.5 s   | 11.5 s   | 2.0 s    | 3.0 s    | 4.5 s    | 11.5 s    | 2.0 s     | 3.0 s     | 4.5 s     | 11.5 s     |
+//! | brown-out    | defaults       | 2.0 s   | 3.0 s   | 4.5 s   | 11.5 s   | 2.0 s    | 3.0 s    | 4.5 s    | 11.5 s    | 2.0 s     | 3.0 s     | 4.5 s     | 11.5 s     |
+//! | brown-out    | without-budget | never   | never   | never   | never    | never    | never    | never    | never     | never     | never     | never     | never      |
+//! | brown-out    | ratio          | 2.5 s   | 9.0 s   | never   | never    | 2.5 s    | 9.0 s    | never    | never     | 2.5 s     | 9.0 s     | never     | never      |
+//! | brown-out    | tps            | 3.0 s   | 3.5 s   | never   | never    | never    | never    | never    | never     | never     | never     | never     | never      |
+//! | brown-out    | throttle       | 2.0 s   | 3.0 s   | 4.5 s   | 11.5 s   | 2.0 s    | 3.0 s    | 4.5 s    | 11.5 s    | 2.0 s     | 3.0 s     | 4.5 s     | 11.5 s     |
+//! | brown-out    | aws            | 2.0 s   | 3.0 s   | 4.5 s   | 12.5 s   | 2.0 s    | 3.0 s    | 4.5 s    | 11.5 s    | 42.5 s    | 40.5 s    | 40.0 s    | 44.0 s     |
+//!
+//! What a budget starts with is for each client, that is for each process: with many clients of few
+//! requests each, the first retries of all are a burst, which passes, but is why `Budget::earning`
+//! starts with no more than a fresh client needs for the retries of one request.
+//!
+//! # At one layer only
+//!
+//! Retries multiply: where three services call one another and each retries twice, one request can
+//! become 3 × 3 × 3 = 27 attempts at the last of them. Its budget bounds what each client adds, not
+//! what their layers add on top of each other. Retry where the failure is seen first and can be
+//! judged, which is directly above what fails; hand the failure up from there; and send what comes
+//! from a layer that retries by itself once only, with
+//! [`RetryOverride::once`](crate::RetryOverride::once) or `max_retries(0)`. A client at the edge
+//! that acts for a person should leave it to the person.
+
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::Instant;
+use http::Uri;
 use tower::retry::budget::Budget as TowerBudget;
 
+mod authorities;
 mod bucket;
 mod recent;
+mod rule;
 mod throttle;
 
-use bucket::{Bucket, Terms};
-use throttle::Throttle;
+use authorities::Authorities;
+pub(crate) use rule::{Ending, Failure, Rule};
 
 /// What all requests through one layer may add to the load together.
 ///
 /// Retries help against faults of single requests; against an overload they are more of the same.
 /// A budget tells the two apart by what comes back. It never queues: a retry that it does not
 /// cover is not made, and the request's last outcome is handed over at once. Clones share it, so
-/// one budget can serve several layers.
+/// one budget can serve several layers. The [module](self) says which to choose.
 ///
 /// | kind | a retry costs | what is earned |
 /// |---|---|---|
@@ -25,6 +135,7 @@ use throttle::Throttle;
 /// | [`Budget::ratio`] | 1 token | a fixed part of a token by each request |
 /// | [`Budget::throttle`] | nothing, while more than half the tokens are there | each success adds, each failure that could be retried takes |
 /// | [`Budget::tower`] | what that budget takes | what that budget gives for each success |
+/// | [`Budget::per_authority`] | as above, from the budget of its upstream | as above |
 ///
 /// # Example
 ///
@@ -40,33 +151,13 @@ use throttle::Throttle;
 /// ```
 #[derive(Clone)]
 pub struct Budget {
-    kind: Arc<Kind>,
+    scope: Scope,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each layer, on the heap"
-)]
-enum Kind {
-    Bucket(Bucket),
-    Throttle(Throttle),
-    Tower(Box<dyn TowerBudget + Send + Sync>),
-}
-
-/// How an attempt failed, which is what its retry is charged by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    Quick,
-    TimedOut { took: Duration },
-}
-
-/// What an attempt came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Success,
-    /// A failure that a server which is well answers with: a 404, say. For a bucket it is served.
-    Answered,
-    Failure,
+#[derive(Clone)]
+enum Scope {
+    All(Arc<Rule>),
+    Each(Arc<Authorities>),
 }
 
 impl Budget {
@@ -85,14 +176,13 @@ impl Budget {
     ///   attempt before it took to time out, 4 come back.
     /// - A request whose caller goes away earns nothing, and nothing comes back.
     pub fn earning(max_retries: u32) -> Self {
-        let floor = u64::from(max_retries).saturating_mul(2).clamp(6, 1_000);
-        Self::bucket(Terms::earning(), floor)
+        Self::of(Rule::earning(max_retries))
     }
 
     /// Every request adds `ratio` of a token, succeed or fail; every retry costs 1: in the long
     /// run retries add at most this ratio to the load. It starts with 10 tokens and holds at most
     /// 10, or `ratio` for each recent request if that is more. A ratio that is not a number counts
-    /// as 0.
+    /// as 0, one above 1,000 as 1,000.
     ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};
@@ -100,13 +190,7 @@ impl Budget {
     /// # let _ = layer;
     /// ```
     pub fn ratio(ratio: f64) -> Self {
-        Self::bucket(Terms::ratio(thousandths(ratio)), 10)
-    }
-
-    fn bucket(terms: Terms, floor: u64) -> Self {
-        Self {
-            kind: Arc::new(Kind::Bucket(Bucket::new(terms, floor))),
-        }
+        Self::of(Rule::ratio(ratio))
     }
 
     /// gRPC's retry throttling ([gRFC A6]): every failed attempt that could be retried takes one
@@ -122,16 +206,12 @@ impl Budget {
     ///
     /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
     pub fn throttle(max_tokens: u32, token_ratio: f64) -> Self {
-        let max_tokens = u64::from(max_tokens.clamp(1, 1_000)) * 1_000;
-        Self::throttling(max_tokens, thousandths(token_ratio))
+        Self::of(Rule::throttle(max_tokens, token_ratio))
     }
 
     /// In thousandths of a token.
     pub(crate) fn throttling(max_tokens: u64, token_ratio: u64) -> Self {
-        let throttle = Throttle::new(max_tokens, token_ratio);
-        Self {
-            kind: Arc::new(Kind::Throttle(throttle)),
-        }
+        Self::of(Rule::throttling(max_tokens, token_ratio))
     }
 
     /// Any of `tower`'s budgets: every request that is served deposits, every retry withdraws.
@@ -146,60 +226,76 @@ impl Budget {
     where
         T: TowerBudget + Send + Sync + 'static,
     {
+        Self::of(Rule::tower(budget))
+    }
+
+    /// [`Budget::default`] for each upstream; see [`Budget::per_authority_with`].
+    ///
+    /// ```
+    /// use http::Uri;
+    /// use tower_http_retry::{Budget, RetryLayer};
+    ///
+    /// let budget = Budget::per_authority(100);
+    /// let layer = RetryLayer::new().budget(budget.clone());
+    /// # let _ = layer;
+    /// let level = budget.level_of(&Uri::from_static("http://service.test/items/7"));
+    /// assert_eq!(level, Some(10_000));
+    /// ```
+    pub fn per_authority(max: usize) -> Self {
+        Self::per_authority_with(max, Self::default)
+    }
+
+    /// A budget that `make` makes for each upstream: for each scheme, host and port of the URIs of
+    /// requests, so that one bad host does not starve another. All requests whose URI names no host
+    /// share one.
+    ///
+    /// At most `max` are kept, and at least one; the least recently used goes for a new one. A host
+    /// that comes back gets a new budget: let `max` be above the number of hosts that are called.
+    ///
+    /// ```
+    /// use tower_http_retry::{Budget, RetryLayer};
+    ///
+    /// // gRPC's throttling is for each server name.
+    /// let budget = Budget::per_authority_with(100, || Budget::throttle(10, 0.1));
+    /// let layer = RetryLayer::new().budget(budget);
+    /// # let _ = layer;
+    /// ```
+    pub fn per_authority_with(max: usize, make: impl Fn() -> Self + Send + Sync + 'static) -> Self {
         Self {
-            kind: Arc::new(Kind::Tower(Box::new(budget))),
+            scope: Scope::Each(Arc::new(Authorities::new(max, make))),
         }
     }
 
-    /// What is left, in thousandths of a token; none for [`Budget::tower`], which does not tell.
+    fn of(rule: Rule) -> Self {
+        Self {
+            scope: Scope::All(Arc::new(rule)),
+        }
+    }
+
+    /// What is left, in thousandths of a token; none for [`Budget::tower`], which does not tell,
+    /// and for one that is for each upstream.
     pub fn level(&self) -> Option<u64> {
-        match &*self.kind {
-            Kind::Bucket(bucket) => Some(bucket.level()),
-            Kind::Throttle(throttle) => Some(throttle.level()),
-            Kind::Tower(_) => None,
+        match &self.scope {
+            Scope::All(rule) => rule.level(),
+            Scope::Each(_) => None,
         }
     }
 
-    /// A first attempt that started at `start` has come to its outcome.
+    /// What is left for requests to this URI's upstream, in thousandths of a token; none for
+    /// [`Budget::tower`], which does not tell.
+    pub fn level_of(&self, uri: &Uri) -> Option<u64> {
+        match &self.scope {
+            Scope::All(rule) => rule.level(),
+            Scope::Each(authorities) => authorities.peek(uri, |budget| budget.level_of(uri)),
+        }
+    }
+
+    /// The rule for requests to this URI.
     #[inline]
-    pub(crate) fn first_attempt(&self, ending: Ending, start: Instant) {
-        match &*self.kind {
-            Kind::Bucket(bucket) => bucket.first_attempt(ending != Ending::Failure, start),
-            Kind::Throttle(_) | Kind::Tower(_) => self.deposit(ending),
-        }
-    }
-
-    /// A retry, made `after` such a failure, has come to its outcome `took` from its start.
-    pub(crate) fn retry(&self, ending: Ending, after: Failure, took: impl FnOnce() -> Duration) {
-        match &*self.kind {
-            Kind::Bucket(bucket) if ending != Ending::Failure => bucket.retry_served(after, took),
-            Kind::Bucket(_) => {}
-            Kind::Throttle(_) | Kind::Tower(_) => self.deposit(ending),
-        }
-    }
-
-    fn deposit(&self, ending: Ending) {
-        match &*self.kind {
-            Kind::Throttle(throttle) if ending == Ending::Success => throttle.success(),
-            Kind::Tower(budget) if ending != Ending::Failure => budget.deposit(),
-            Kind::Bucket(_) | Kind::Throttle(_) | Kind::Tower(_) => {}
-        }
-    }
-
-    /// An attempt failed in a way that can be retried, whether or not it will be.
-    pub(crate) fn failed(&self) {
-        match &*self.kind {
-            Kind::Throttle(throttle) => throttle.failure(),
-            Kind::Bucket(_) | Kind::Tower(_) => {}
-        }
-    }
-
-    /// Takes what a retry after such a failure costs; false if that is not there.
-    pub(crate) fn withdraw(&self, after: Failure) -> bool {
-        match &*self.kind {
-            Kind::Bucket(bucket) => bucket.withdraw(after),
-            Kind::Throttle(throttle) => throttle.allows(),
-            Kind::Tower(budget) => budget.withdraw(),
+    pub(crate) fn at<T>(&self, uri: &Uri, act: impl FnOnce(&Rule) -> T) -> T {
+        match &self.scope {
+            Scope::All(rule) => act(rule),
+            Scope::Each(authorities) => authorities.with(uri, |budget| budget.at(uri, act)),
         }
     }
 }
@@ -213,22 +309,13 @@ impl Default for Budget {
 
 impl fmt::Debug for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match &*self.kind {
-            Kind::Bucket(_) => "bucket",
-            Kind::Throttle(_) => "throttle",
-            Kind::Tower(_) => "tower",
+        let (kind, level) = match &self.scope {
+            Scope::All(rule) => (rule.name(), rule.level()),
+            Scope::Each(_) => ("per authority", None),
         };
         f.debug_struct("Budget")
             .field("kind", &kind)
-            .field("level", &self.level())
+            .field("level", &level)
             .finish()
     }
 }
-
-/// Negative and not a number are zero; what is too large is the largest.
-fn thousandths(ratio: f64) -> u64 {
-    (ratio * 1_000.0).round() as u64
-}
-
-#[cfg(test)]
-mod tests;

@@ -230,7 +230,7 @@ impl<'a> Event<'a> {
     /// What is left in the budget at this moment, in thousandths of a token, after this step's
     /// retry was paid for. None where there is no budget, or one that does not tell.
     pub fn budget(&self) -> Option<u64> {
-        self.budget?.level()
+        self.budget?.level_of(self.uri)
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::attempt::{Attempt, AttemptsHandle};
 use crate::body::{ReplayBody, Replays};
-use crate::budget::{Ending, Failure};
+use crate::budget::{Ending, Failure, Rule};
 use crate::classify::{
     Classify, Elapsed, Outcome, RequestHead, RequestHeaders, ResponseHead, Verdict,
 };
@@ -171,7 +171,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     fn account_failure(&self) {
         self.account(Ending::Failure);
         if let Some(budget) = self.policy.settings.budget.get() {
-            budget.failed();
+            budget.at(&self.snapshot.uri, Rule::failed);
         }
     }
 
@@ -180,10 +180,13 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let Some(budget) = self.policy.settings.budget.get() else {
             return;
         };
-        match self.progress.counted_retries() {
-            0 => budget.first_attempt(ending, self.progress.started),
-            _ => budget.retry(ending, self.progress.paid_for, || self.attempt_elapsed()),
-        }
+        let progress = &self.progress;
+        budget.at(&self.snapshot.uri, |rule| {
+            match progress.counted_retries() {
+                0 => rule.first_attempt(ending, progress.started),
+                _ => rule.retry(ending, progress.paid_for, || self.attempt_elapsed()),
+            }
+        });
     }
 
     fn decide(&mut self, verdict: Verdict, response: Option<&HeaderMap>) -> Decision {
@@ -217,7 +220,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let jitter = self
             .jitter
             .get_or_insert_with(|| settings.jitter.generator());
-        let withdraw = || budget.is_none_or(|budget| budget.withdraw(failure));
+        let uri = &self.snapshot.uri;
+        let withdraw = || budget.is_none_or(|budget| budget.at(uri, |rule| rule.withdraw(failure)));
         let decision = decide(&rules, &facts, jitter, withdraw);
         if is_transparent && matches!(decision, Decision::Stop(_)) {
             self.account_failure();

@@ -79,7 +79,7 @@
 mod attempt;
 mod backoff;
 mod body;
-mod budget;
+pub mod budget;
 mod classify;
 mod decide;
 mod error;
@@ -98,6 +98,7 @@ mod retry_override;
 mod service;
 mod snapshot;
 mod striped;
+mod sync;
 #[cfg(feature = "tracing")]
 mod trace;
 mod verify;
@@ -105,6 +106,7 @@ mod verify;
 pub use attempt::{Attempt, Attempts, AttemptsHandle};
 pub use backoff::{Backoff, Jitter};
 pub use body::{ReplayBody, Superseded};
+#[doc(inline)]
 pub use budget::Budget;
 pub use classify::{
     ByStatus, Class, Classify, ClassifyFn, Outcome, RequestHead, ResponseHead, Verdict,

@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
-use tower_http_retry::{Backoff, ReplayBody, Retry, RetryLayer, VerifyLayer};
+use tower_http_retry::{Backoff, Budget, ReplayBody, Retry, RetryLayer, VerifyLayer};
 
 type Body = Full<Bytes>;
 
@@ -273,6 +273,16 @@ async fn an_attempts_time_out_allocates_nothing() {
     };
     polled();
     assert_eq!(polled(), 0);
+}
+
+#[tokio::test]
+async fn to_find_the_budget_of_an_upstream_allocates_nothing() {
+    warm_up();
+    let layer = RetryLayer::new().budget(Budget::per_authority(10));
+    let service = layer.layer(Reading { failures: 0 });
+    let get = || fresh(Method::GET, 0, Body::default());
+    assert!(allocated(&service, get(), 200) > 0, "it is made");
+    assert_eq!(allocated(&service, get(), 200), 0);
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Failure;
 use super::recent::Recent;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is earned and what is paid, in thousandths of a token.
 #[derive(Clone, Copy, Debug)]
@@ -64,10 +64,12 @@ impl Terms {
     }
 }
 
-/// A bucket of tokens. What first attempts earn is only counted, each thread on a cache line of
-/// its own, until a retry has to know the level. That comes to the same as adding it at once: as
-/// `room` is at most `earned`, a bucket that was ever full stays full until a withdrawal.
-pub(super) struct Bucket {
+/// A bucket of tokens. What attempts earn is put aside, by each thread on a cache line of its own,
+/// until a retry has to know the level. That comes to the same as adding it at once: as `room` is
+/// at most what is earned, a bucket that was ever full stays full until a withdrawal. (A retry that
+/// helped too late earns nothing and makes room: a twentieth of a token at most is kept then that
+/// would have been too much.)
+pub(crate) struct Bucket {
     terms: Terms,
     floor: u64,
     recent: Recent,
@@ -87,11 +89,15 @@ impl Bucket {
 
     pub(super) fn first_attempt(&self, is_served: bool, start: Instant) {
         if is_served || self.terms.earns_from_failure {
-            self.recent.earn(start);
+            self.recent.earn(self.terms.earned, start);
         }
     }
 
     pub(super) fn retry_served(&self, after: Failure, took: impl FnOnce() -> Duration) {
+        // First attempts have earned for it already.
+        if self.terms.earns_from_failure {
+            return;
+        }
         let helped = match after {
             Failure::Quick => true,
             Failure::TimedOut { took: before } => took() <= before / 2,
@@ -101,11 +107,7 @@ impl Bucket {
         } else {
             0
         };
-        let mut level = self.settled();
-        if !self.terms.earns_from_failure {
-            self.recent.count(Instant::now());
-        }
-        *level = self.capped(level.saturating_add(back));
+        self.recent.earn(back, Instant::now());
     }
 
     pub(super) fn withdraw(&self, after: Failure) -> bool {
@@ -124,10 +126,9 @@ impl Bucket {
     }
 
     /// The level, with all that was earned since the last look.
-    fn settled(&self) -> MutexGuard<'_, u64> {
+    pub(super) fn settled(&self) -> MutexGuard<'_, u64> {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-        let earned = self.recent.take_earned().saturating_mul(self.terms.earned);
-        *level = self.capped(level.saturating_add(earned));
+        *level = self.capped(level.saturating_add(self.recent.take_earned()));
         level
     }
 

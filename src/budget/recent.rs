@@ -1,8 +1,7 @@
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use tokio::time::Instant;
 
 use crate::striped::{STRIPES, own_stripe, used_stripes};
+use crate::sync::{AtomicU64, Ordering};
 
 /// A count is kept in 256ths, so that fading it does not round it away.
 const ONE: u64 = 256;
@@ -26,8 +25,8 @@ const LEFT: [u64; 15] = [
     329,
 ];
 
-/// Counts events that fade with time, and what they earned that nobody took yet. Each thread
-/// writes to a cache line of its own.
+/// Counts events that fade with time, and keeps what they earned until somebody takes it. Each
+/// thread writes to a cache line of its own.
 pub(super) struct Recent {
     epoch: Instant,
     stripes: [Stripe; STRIPES],
@@ -49,19 +48,14 @@ impl Recent {
         }
     }
 
-    /// Counts an event at `at` that has earned.
-    pub(super) fn earn(&self, at: Instant) {
+    /// Counts an event at `at`, which has earned so much.
+    pub(super) fn earn(&self, earned: u64, at: Instant) {
         let stripe = &self.stripes[own_stripe()];
-        stripe.earned.fetch_add(1, Ordering::Relaxed);
+        stripe.earned.fetch_add(earned, Ordering::Relaxed);
         stripe.count(self.tick(at));
     }
 
-    /// Counts an event at `at` that has not.
-    pub(super) fn count(&self, at: Instant) {
-        self.stripes[own_stripe()].count(self.tick(at));
-    }
-
-    /// How many events have earned since the last call.
+    /// What was earned since the last call.
     pub(super) fn take_earned(&self) -> u64 {
         let take = |stripe: &Stripe| match stripe.earned.load(Ordering::Relaxed) {
             0 => 0,
@@ -111,10 +105,13 @@ impl Stripe {
     }
 }
 
-/// Zero where `now` is the earlier one: threads do not agree to the tick.
+/// Zero where `now` is the earlier one: an event counts from when its attempt started. What is a
+/// month earlier or less is taken for that, all else for later: half and half, a count that nobody
+/// touched for eight months would not fade for the next eight.
 fn ticks_between(then: u32, now: u32) -> u32 {
+    const MONTH: u32 = 30 * 24 * 60 * 60 * 100;
     let ticks = now.wrapping_sub(then);
-    if ticks > u32::MAX / 2 { 0 } else { ticks }
+    if ticks > u32::MAX - MONTH { 0 } else { ticks }
 }
 
 fn fade(mut count: u64, mut ticks: u32) -> u64 {

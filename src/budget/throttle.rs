@@ -1,9 +1,9 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 const TOKEN: u64 = 1_000;
 
 /// gRPC's retry throttling, in thousandths of a token.
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     max: u64,
     ratio: u64,
     level: AtomicU64,

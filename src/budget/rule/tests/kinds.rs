@@ -1,10 +1,12 @@
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+
+use tokio::time::advance;
 
 use super::*;
 
 #[test]
 fn a_ratio_earns_from_every_request_and_nothing_comes_back() {
-    let budget = Budget::ratio(0.2);
+    let budget = Rule::ratio(0.2);
     assert_eq!(budget.level(), Some(10_000));
     spend(&budget, 10);
     assert!(!budget.withdraw(Failure::Quick));
@@ -23,19 +25,35 @@ fn a_ratio_earns_from_every_request_and_nothing_comes_back() {
     );
     assert_eq!(budget.level(), Some(0));
     for ratio in [f64::NAN, -1.0, 0.0] {
-        let never = Budget::ratio(ratio);
+        let never = Rule::ratio(ratio);
         spend(&never, 10);
         succeed(&never, 1_000);
         assert_eq!(never.level(), Some(0), "{ratio}");
     }
-    let always = Budget::ratio(f64::INFINITY);
-    succeed(&always, 10);
-    assert!(always.withdraw(Failure::Quick));
+    // Two of the last come to 2^64 thousandths, which is nothing at all to a counter that wraps.
+    for ratio in [f64::INFINITY, 1e300, 2.0_f64.powi(63) / 1_000.0] {
+        let always = Rule::ratio(ratio);
+        spend(&always, 10);
+        succeed(&always, 2);
+        spend(&always, 1_000);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ratio_has_room_for_first_attempts_only() {
+    let budget = Rule::ratio(0.1);
+    succeed(&budget, 200);
+    for _ in 0..1_000 {
+        budget.retry(Ending::Success, Failure::Quick, || secs(1));
+    }
+    assert_eq!(budget.level(), Some(20_000));
+    advance(secs(10)).await;
+    assert_eq!(budget.level(), Some(10_000));
 }
 
 #[test]
 fn the_throttle_allows_retries_only_above_half() {
-    let budget = Budget::throttle(10, 0.5);
+    let budget = Rule::throttle(10, 0.5);
     assert_eq!(budget.level(), Some(10_000));
     for _ in 0..4 {
         budget.failed();
@@ -56,7 +74,7 @@ fn the_throttle_allows_retries_only_above_half() {
 
 #[test]
 fn the_throttle_stays_between_nothing_and_its_tokens() {
-    let budget = Budget::throttle(3, 2.0);
+    let budget = Rule::throttle(3, 2.0);
     succeed(&budget, 5);
     assert_eq!(budget.level(), Some(3_000));
     for _ in 0..5 {
@@ -66,8 +84,8 @@ fn the_throttle_stays_between_nothing_and_its_tokens() {
     succeed(&budget, 1);
     budget.retry(Ending::Success, Failure::Quick, || secs(1));
     assert_eq!(budget.level(), Some(3_000));
-    assert_eq!(Budget::throttle(0, 0.1).level(), Some(1_000));
-    assert_eq!(Budget::throttle(u32::MAX, 0.1).level(), Some(1_000_000));
+    assert_eq!(Rule::throttle(0, 0.1).level(), Some(1_000));
+    assert_eq!(Rule::throttle(u32::MAX, 0.1).level(), Some(1_000_000));
 }
 
 #[test]
@@ -86,7 +104,7 @@ fn a_budget_of_towers_is_given_each_success_and_asked_for_each_retry() {
     }
     let told = Told::default();
     let seen = told.0.clone();
-    let budget = Budget::tower(told);
+    let budget = Rule::tower(told);
     budget.first_attempt(Ending::Failure, Instant::now());
     budget.failed();
     assert!(budget.withdraw(Failure::Quick));
@@ -101,7 +119,7 @@ fn a_budget_of_towers_is_given_each_success_and_asked_for_each_retry() {
 
 #[test]
 fn an_answered_failure_leaves_the_throttle_as_it_is() {
-    let budget = Budget::throttle(10, 0.5);
+    let budget = Rule::throttle(10, 0.5);
     let at = |level| assert_eq!(budget.level(), Some(level));
     for level in [10_000, 4_000] {
         at(level);
@@ -125,7 +143,7 @@ fn an_answered_failure_is_a_deposit_into_towers() {
         }
     }
     let deposits = Arc::default();
-    let budget = Budget::tower(Counts(Arc::clone(&deposits)));
+    let budget = Rule::tower(Counts(Arc::clone(&deposits)));
     budget.first_attempt(Ending::Answered, Instant::now());
     budget.retry(Ending::Answered, Failure::Quick, || secs(1));
     assert_eq!(*deposits.lock().unwrap(), 2);
@@ -137,7 +155,7 @@ fn an_answered_failure_is_a_deposit_into_towers() {
 #[tokio::test(start_paused = true)]
 async fn an_answered_failure_earns_as_a_success_does() {
     let after = |ending: Ending| {
-        let budget = Budget::earning(5);
+        let budget = Rule::earning(5);
         spend(&budget, 10);
         let mut levels = Vec::new();
         budget.first_attempt(ending, Instant::now());

@@ -15,14 +15,14 @@ const fn timed_out(after: u64) -> Failure {
     Failure::TimedOut { took: secs(after) }
 }
 
-fn succeed(budget: &Budget, count: usize) {
+fn succeed(budget: &Rule, count: usize) {
     for _ in 0..count {
         budget.first_attempt(Ending::Success, Instant::now());
     }
 }
 
 /// Takes so many quick retries; fails if one is not covered.
-fn spend(budget: &Budget, count: usize) {
+fn spend(budget: &Rule, count: usize) {
     for _ in 0..count {
         assert!(budget.withdraw(Failure::Quick));
     }
@@ -39,15 +39,14 @@ fn it_starts_with_six_tokens_or_two_for_each_retry() {
         (500, 1_000),
         (u32::MAX, 1_000),
     ] {
-        let level = Budget::earning(max_retries).level();
+        let level = Rule::earning(max_retries).level();
         assert_eq!(level, Some(tokens * 1_000), "{max_retries} retries");
     }
-    assert_eq!(Budget::default().level(), Some(10_000));
 }
 
 #[test]
 fn a_fresh_one_covers_five_retries_even_through_time_outs_and_no_sixth() {
-    let budget = Budget::earning(5);
+    let budget = Rule::earning(5);
     for _ in 0..5 {
         assert!(budget.withdraw(timed_out(10)));
     }
@@ -59,7 +58,7 @@ fn a_fresh_one_covers_five_retries_even_through_time_outs_and_no_sixth() {
 
 #[test]
 fn a_quick_retry_costs_one_and_one_after_a_time_out_two() {
-    let budget = Budget::earning(5);
+    let budget = Rule::earning(5);
     assert!(budget.withdraw(Failure::Quick));
     assert_eq!(budget.level(), Some(9_000));
     assert!(budget.withdraw(timed_out(1)));
@@ -71,7 +70,7 @@ fn a_quick_retry_costs_one_and_one_after_a_time_out_two() {
 
 #[test]
 fn a_first_attempt_that_succeeds_earns_a_tenth_and_one_that_fails_nothing() {
-    let budget = Budget::earning(5);
+    let budget = Rule::earning(5);
     spend(&budget, 5);
     succeed(&budget, 1);
     assert_eq!(budget.level(), Some(5_100));
@@ -84,7 +83,7 @@ fn a_first_attempt_that_succeeds_earns_a_tenth_and_one_that_fails_nothing() {
 
 #[test]
 fn a_quick_retry_that_succeeds_gives_one_and_a_half_back() {
-    let budget = Budget::earning(5);
+    let budget = Rule::earning(5);
     spend(&budget, 5);
     budget.retry(Ending::Success, Failure::Quick, || secs(99));
     assert_eq!(budget.level(), Some(6_500));
@@ -93,7 +92,7 @@ fn a_quick_retry_that_succeeds_gives_one_and_a_half_back() {
 #[test]
 fn a_retry_after_a_time_out_gives_four_back_only_in_half_the_time() {
     for (took, level) in [(0, 9_000), (5, 9_000), (6, 5_000), (10, 5_000)] {
-        let budget = Budget::earning(5);
+        let budget = Rule::earning(5);
         spend(&budget, 5);
         budget.retry(Ending::Success, timed_out(10), || secs(took));
         assert_eq!(budget.level(), Some(level), "a success after {took} s");
@@ -102,7 +101,7 @@ fn a_retry_after_a_time_out_gives_four_back_only_in_half_the_time() {
 
 #[tokio::test(start_paused = true)]
 async fn it_holds_a_twentieth_for_each_recent_success_and_they_fade_in_ten_seconds() {
-    let budget = Budget::earning(5);
+    let budget = Rule::earning(5);
     succeed(&budget, 200);
     assert_eq!(budget.level(), Some(10_000), "200 successes are worth ten");
     succeed(&budget, 800);
@@ -119,15 +118,55 @@ async fn it_holds_a_twentieth_for_each_recent_success_and_they_fade_in_ten_secon
 
 #[tokio::test(start_paused = true)]
 async fn time_alone_adds_nothing() {
-    let budget = Budget::earning(5);
+    let budget = Rule::earning(5);
     spend(&budget, 10);
     advance(secs(1_000_000)).await;
     assert_eq!(budget.level(), Some(0));
 }
 
+/// A budget that went through the time slot by slot, of a tenth of a second say, would take hours.
+#[tokio::test(start_paused = true)]
+async fn after_an_idle_week_it_is_there_at_once_and_holds_its_floor() {
+    let week = secs(7 * 24 * 60 * 60);
+    for rule in [Rule::earning(5), Rule::ratio(0.1)] {
+        for _ in 0..30 {
+            succeed(&rule, 1_000);
+            assert!(rule.level() > Some(45_000));
+            for _ in 0..100 {
+                rule.first_attempt(Ending::Failure, Instant::now());
+            }
+            advance(week).await;
+            assert_eq!(rule.level(), Some(10_000));
+        }
+        // Years, in which the ticks wrap.
+        for weeks in (1..60).chain([1; 1_000]) {
+            advance(week * weeks).await;
+            succeed(&rule, 1_000);
+            advance(week * weeks).await;
+            assert_eq!(rule.level(), Some(10_000), "{weeks} weeks");
+            rule.retry(Ending::Success, Failure::Quick, || secs(1));
+            assert!(rule.withdraw(Failure::Quick));
+            rule.first_attempt(Ending::Success, Instant::now());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_took_long_leaves_the_others_as_recent_as_they_are() {
+    let budget = Rule::earning(5);
+    let start = Instant::now();
+    for took in [1, 60, 60 * 60, 7 * 24 * 60 * 60] {
+        advance(secs(took)).await;
+        succeed(&budget, 1_000);
+        budget.first_attempt(Ending::Success, start);
+        assert_eq!(budget.level(), Some(50_050), "after {took} seconds");
+        advance(secs(1_000)).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_succeeds_counts_as_a_recent_success() {
-    let budget = Budget::earning(5);
+    let budget = Rule::earning(5);
     succeed(&budget, 201);
     let full = budget.level().unwrap();
     budget.retry(Ending::Success, Failure::Quick, || secs(1));
@@ -164,7 +203,7 @@ impl Eager {
 async fn to_count_and_add_later_comes_to_the_same_as_to_add_at_once() {
     for seed in 0..200 {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let budget = Budget::earning(5);
+        let budget = Rule::earning(5);
         let mut eager = Eager {
             level: 10_000,
             recent: 0.0,
@@ -208,7 +247,7 @@ async fn to_count_and_add_later_comes_to_the_same_as_to_add_at_once() {
 
 #[test]
 fn sixty_four_threads_lose_and_invent_no_tokens() {
-    let budget = Budget::earning(100_000);
+    let budget = Rule::earning(100_000);
     let start = budget.level().unwrap();
     let paid = AtomicU64::new(0);
     thread::scope(|scope| {
@@ -242,7 +281,7 @@ fn sixty_four_threads_lose_and_invent_no_tokens() {
 #[test]
 fn threads_that_race_for_the_last_tokens_take_each_once() {
     for _ in 0..20 {
-        let budget = Budget::earning(5);
+        let budget = Rule::earning(5);
         let covered = AtomicU64::new(0);
         thread::scope(|scope| {
             for _ in 0..64 {

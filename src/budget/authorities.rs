@@ -1,0 +1,134 @@
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use http::Uri;
+
+use super::Budget;
+
+/// A budget for each upstream. A request that finds its own only reads: the map is never changed,
+/// but replaced by one with another upstream in it.
+pub(super) struct Authorities {
+    max: usize,
+    make: Box<dyn Fn() -> Budget + Send + Sync>,
+    map: ArcSwap<HashMap<Authority<'static>, Arc<Entry>>>,
+    /// How many times another upstream was used than the one before.
+    uses: AtomicU64,
+}
+
+struct Entry {
+    budget: Budget,
+    /// What `uses` was when it was last used.
+    used: AtomicU64,
+}
+
+/// Who a URI asks, in lower case and without a port that goes without saying. One that asks nobody,
+/// as in a request to an origin server, is none of the others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Authority<'a> {
+    scheme: Cow<'a, str>,
+    host: Cow<'a, str>,
+    port: Option<u16>,
+}
+
+impl Authorities {
+    pub(super) fn new(max: usize, make: impl Fn() -> Budget + Send + Sync + 'static) -> Self {
+        Self {
+            max,
+            make: Box::new(make),
+            map: ArcSwap::default(),
+            uses: AtomicU64::new(0),
+        }
+    }
+
+    /// Uses the budget of a URI's upstream, and makes it if there is none.
+    pub(super) fn with<T>(&self, uri: &Uri, act: impl FnOnce(&Budget) -> T) -> T {
+        let authority = Authority::of(uri);
+        let map = self.map.load();
+        if let Some(entry) = map.get(&authority) {
+            self.touch(entry);
+            return act(&entry.budget);
+        }
+        drop(map);
+        act(&self.insert(authority.into_owned()).budget)
+    }
+
+    /// The same without a use, and none is kept.
+    pub(super) fn peek<T>(&self, uri: &Uri, act: impl FnOnce(&Budget) -> T) -> T {
+        match self.map.load().get(&Authority::of(uri)) {
+            Some(entry) => act(&entry.budget),
+            None => act(&(self.make)()),
+        }
+    }
+
+    /// An upstream that is used again and again writes nothing that threads share.
+    fn touch(&self, entry: &Entry) {
+        if entry.used.load(Ordering::Relaxed) != self.uses.load(Ordering::Relaxed) {
+            entry.used.store(self.next_use(), Ordering::Relaxed);
+        }
+    }
+
+    fn next_use(&self) -> u64 {
+        self.uses.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Threads that meet here agree on one entry.
+    fn insert(&self, authority: Authority<'static>) -> Arc<Entry> {
+        let made = Arc::new(Entry {
+            budget: (self.make)(),
+            used: AtomicU64::new(self.next_use()),
+        });
+        let before = self.map.rcu(|map| {
+            if map.contains_key(&authority) {
+                return map.clone();
+            }
+            let mut next = HashMap::clone(map);
+            if next.len() >= self.max {
+                let used = |entry: &Entry| entry.used.load(Ordering::Relaxed);
+                let oldest = next.iter().min_by_key(|(_, entry)| used(entry));
+                if let Some(oldest) = oldest.map(|(authority, _)| authority.clone()) {
+                    next.remove(&oldest);
+                }
+            }
+            next.insert(authority.clone(), made.clone());
+            Arc::new(next)
+        });
+        before.get(&authority).cloned().unwrap_or(made)
+    }
+}
+
+impl<'a> Authority<'a> {
+    fn of(uri: &'a Uri) -> Self {
+        let scheme = lower_case(uri.scheme_str().unwrap_or_default());
+        let usual = match &*scheme {
+            "http" | "ws" => Some(80),
+            "https" | "wss" => Some(443),
+            _ => None,
+        };
+        Self {
+            host: lower_case(uri.host().unwrap_or_default()),
+            port: uri.port_u16().filter(|port| Some(*port) != usual),
+            scheme,
+        }
+    }
+
+    fn into_owned(self) -> Authority<'static> {
+        Authority {
+            scheme: Cow::Owned(self.scheme.into_owned()),
+            host: Cow::Owned(self.host.into_owned()),
+            port: self.port,
+        }
+    }
+}
+
+fn lower_case(text: &str) -> Cow<'_, str> {
+    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(text.to_ascii_lowercase()),
+        false => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use std::sync::atomic::AtomicUsize;
+use std::thread;
+
+use super::*;
+use crate::budget::Failure;
+
+fn authority(uri: &'static str) -> Authority<'static> {
+    Authority::of(&Uri::from_static(uri)).into_owned()
+}
+
+#[test]
+fn one_upstream_is_a_scheme_a_host_and_a_port() {
+    for (one, other) in [
+        ("http://a.test/x?y", "http://a.test/"),
+        ("http://a.test", "http://A.Test:80/"),
+        ("https://a.test", "https://user:secret@a.test:443/"),
+        ("ws://a.test", "ws://a.test:80/"),
+        ("wss://a.test", "wss://a.test:443/"),
+        ("http://[::1]/", "http://[::1]:80/"),
+        ("/x", "/y"),
+        ("*", "/y"),
+    ] {
+        assert_eq!(authority(one), authority(other), "{one} and {other}");
+    }
+    for (one, other) in [
+        ("http://a.test", "https://a.test"),
+        ("http://a.test:443", "https://a.test"),
+        ("http://a.test", "http://b.test"),
+        ("http://a.test", "http://a.test:8080"),
+        ("http://a.test:8080", "http://a.test:8081"),
+        ("http://a.test", "http://a.test.other"),
+        ("http://a.test", "/"),
+        ("a.test:80", "http://a.test:80"),
+    ] {
+        assert_ne!(authority(one), authority(other), "{one} and {other}");
+    }
+}
+
+/// Takes a token of this host's, and says how many it had.
+fn spend(authorities: &Authorities, host: &'static str) -> u64 {
+    let uri = Uri::from_static(host);
+    authorities.with(&uri, |budget| {
+        let level = budget.level().unwrap() / 1_000;
+        assert!(budget.at(&uri, |rule| rule.withdraw(Failure::Quick)));
+        level
+    })
+}
+
+#[test]
+fn the_least_recently_used_upstream_goes_first() {
+    let authorities = Authorities::new(2, Budget::default);
+    assert_eq!(spend(&authorities, "http://a.test"), 10);
+    assert_eq!(spend(&authorities, "http://b.test"), 10);
+    assert_eq!(spend(&authorities, "http://a.test"), 9);
+    assert_eq!(spend(&authorities, "http://c.test"), 10, "instead of b");
+    assert_eq!(spend(&authorities, "http://a.test"), 8);
+    assert_eq!(spend(&authorities, "http://b.test"), 10, "instead of c");
+    assert_eq!(spend(&authorities, "http://c.test"), 10, "instead of a");
+    assert_eq!(spend(&authorities, "http://b.test"), 9);
+    assert_eq!(authorities.map.load().len(), 2);
+}
+
+#[test]
+fn to_look_at_a_level_is_no_use_of_it() {
+    let authorities = Authorities::new(2, Budget::default);
+    let level = |host| authorities.peek(&Uri::from_static(host), Budget::level);
+    assert_eq!(level("http://a.test"), Some(10_000));
+    assert_eq!(authorities.map.load().len(), 0);
+    spend(&authorities, "http://a.test");
+    spend(&authorities, "http://b.test");
+    assert_eq!(level("http://a.test"), Some(9_000));
+    spend(&authorities, "http://c.test");
+    assert_eq!(level("http://a.test"), Some(10_000), "a has gone for c");
+    assert_eq!(level("http://b.test"), Some(9_000));
+}
+
+#[test]
+fn there_is_room_for_one_at_least() {
+    let authorities = Authorities::new(0, Budget::default);
+    assert_eq!(spend(&authorities, "http://a.test"), 10);
+    assert_eq!(spend(&authorities, "http://a.test"), 9);
+    assert_eq!(spend(&authorities, "http://b.test"), 10);
+    assert_eq!(authorities.map.load().len(), 1);
+}
+
+#[test]
+fn threads_that_meet_at_a_new_upstream_share_its_budget() {
+    const HOSTS: [&str; 4] = [
+        "http://a.test",
+        "http://b.test",
+        "http://c.test",
+        "http://d.test",
+    ];
+    for _ in 0..50 {
+        let authorities = Authorities::new(4, || Budget::earning(500));
+        let most = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for thread in 0..8 {
+                let (authorities, most) = (&authorities, &most);
+                scope.spawn(move || {
+                    for turn in 0..8 {
+                        spend(authorities, HOSTS[(thread + turn) % HOSTS.len()]);
+                        most.fetch_max(authorities.map.load().len(), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(most.into_inner(), 4);
+        for host in HOSTS {
+            assert_eq!(spend(&authorities, host), 1_000 - 16, "{host}");
+        }
+    }
+}
+
+#[test]
+fn more_upstreams_than_there_is_room_for_never_take_more_room() {
+    let authorities = Authorities::new(3, Budget::default);
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let authorities = &authorities;
+            scope.spawn(move || {
+                for number in 0..200 {
+                    let uri: Uri = format!("http://{thread}.{number}.test").parse().unwrap();
+                    let level = authorities.with(&uri, Budget::level);
+                    assert_eq!(level, Some(10_000));
+                    assert!(authorities.map.load().len() <= 3);
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,128 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tower::retry::budget::Budget as TowerBudget;
+
+use super::bucket::{Bucket, Terms};
+use super::throttle::Throttle;
+
+/// What one upstream's requests share.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each upstream, on the heap"
+)]
+pub(crate) enum Rule {
+    Bucket(Bucket),
+    Throttle(Throttle),
+    Tower(Box<dyn TowerBudget + Send + Sync>),
+}
+
+/// How an attempt failed, which is what its retry is charged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    Quick,
+    TimedOut { took: Duration },
+}
+
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Success,
+    /// A failure that a server which is well answers with: a 404, say. For a bucket it is served.
+    Answered,
+    Failure,
+}
+
+impl Rule {
+    pub(super) fn earning(max_retries: u32) -> Self {
+        let floor = u64::from(max_retries).saturating_mul(2).clamp(6, 1_000);
+        Self::Bucket(Bucket::new(Terms::earning(), floor))
+    }
+
+    pub(super) fn ratio(ratio: f64) -> Self {
+        // A number so large that every retry is covered, and far from an overflow.
+        let ratio = thousandths(ratio).min(1_000_000);
+        Self::Bucket(Bucket::new(Terms::ratio(ratio), 10))
+    }
+
+    pub(super) fn throttle(max_tokens: u32, token_ratio: f64) -> Self {
+        let max_tokens = u64::from(max_tokens.clamp(1, 1_000)) * 1_000;
+        Self::throttling(max_tokens, thousandths(token_ratio))
+    }
+
+    /// In thousandths of a token.
+    pub(super) fn throttling(max_tokens: u64, token_ratio: u64) -> Self {
+        Self::Throttle(Throttle::new(max_tokens, token_ratio))
+    }
+
+    pub(super) fn tower<T: TowerBudget + Send + Sync + 'static>(budget: T) -> Self {
+        Self::Tower(Box::new(budget))
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Bucket(_) => "bucket",
+            Self::Throttle(_) => "throttle",
+            Self::Tower(_) => "tower",
+        }
+    }
+
+    pub(super) fn level(&self) -> Option<u64> {
+        match self {
+            Self::Bucket(bucket) => Some(bucket.level()),
+            Self::Throttle(throttle) => Some(throttle.level()),
+            Self::Tower(_) => None,
+        }
+    }
+
+    /// A first attempt that started at `start` has come to its outcome.
+    #[inline]
+    pub(crate) fn first_attempt(&self, ending: Ending, start: Instant) {
+        match self {
+            Self::Bucket(bucket) => bucket.first_attempt(ending != Ending::Failure, start),
+            Self::Throttle(_) | Self::Tower(_) => self.deposit(ending),
+        }
+    }
+
+    /// A retry, made `after` such a failure, has come to its outcome `took` from its start.
+    pub(crate) fn retry(&self, ending: Ending, after: Failure, took: impl FnOnce() -> Duration) {
+        match self {
+            Self::Bucket(bucket) if ending != Ending::Failure => bucket.retry_served(after, took),
+            Self::Bucket(_) => {}
+            Self::Throttle(_) | Self::Tower(_) => self.deposit(ending),
+        }
+    }
+
+    fn deposit(&self, ending: Ending) {
+        match self {
+            Self::Throttle(throttle) if ending == Ending::Success => throttle.success(),
+            Self::Tower(budget) if ending != Ending::Failure => budget.deposit(),
+            Self::Bucket(_) | Self::Throttle(_) | Self::Tower(_) => {}
+        }
+    }
+
+    /// An attempt failed in a way that can be retried, whether or not it will be.
+    pub(crate) fn failed(&self) {
+        match self {
+            Self::Throttle(throttle) => throttle.failure(),
+            Self::Bucket(_) | Self::Tower(_) => {}
+        }
+    }
+
+    /// Takes what a retry after such a failure costs; false if that is not there.
+    pub(crate) fn withdraw(&self, after: Failure) -> bool {
+        match self {
+            Self::Bucket(bucket) => bucket.withdraw(after),
+            Self::Throttle(throttle) => throttle.allows(),
+            Self::Tower(budget) => budget.withdraw(),
+        }
+    }
+}
+
+/// Negative and not a number are zero; what is too large is the largest.
+fn thousandths(ratio: f64) -> u64 {
+    (ratio * 1_000.0).round() as u64
+}
+
+#[cfg(test)]
+mod tests;
