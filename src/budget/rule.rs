@@ -51,7 +51,7 @@ impl Rule {
     }
 
     /// In thousandths of a token.
-    pub(super) fn throttling(max_tokens: u64, token_ratio: u64) -> Self {
+    pub(crate) fn throttling(max_tokens: u64, token_ratio: u64) -> Self {
         Self::Throttle(Throttle::new(max_tokens, token_ratio))
     }
 

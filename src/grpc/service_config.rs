@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ByGrpcStatus;
 use crate::backoff::Backoff;
-use crate::budget::Budget;
+use crate::budget::{Budget, Rule};
 use crate::classify::{Class, Classify, Outcome, RequestHead, Verdict};
 use crate::hint::Hint;
 use crate::layer::RetryLayer;
@@ -158,7 +158,7 @@ impl<C> RetryLayer<C> {
 
 impl Throttling {
     fn budget(self) -> Budget {
-        Budget::throttling(self.max_tokens, self.token_ratio)
+        Budget::of(Rule::throttling(self.max_tokens, self.token_ratio))
     }
 }
 

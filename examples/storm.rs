@@ -1,0 +1,121 @@
+//! What retries do to a service on a bad day: `cargo run --release --example storm`.
+//!
+//! Simulates many clients, and the service that they call, on a paused clock: a fault comes, lasts
+//! for 20 seconds and ends. Each scenario is a fault; each variant is a way to retry, most of them
+//! this crate's layer with another budget. Some of them keep the service down long after the fault
+//! has ended.
+//!
+//! Standard output carries tables in Markdown: how long the service takes to recover, how many
+//! attempts were sent, how many requests succeeded; then the recovery again over the number of
+//! clients and the load. They are the same for the same seed. Into `target/storm` go a page,
+//! `index.html`, with charts and tables, and the chart of each scenario by itself, as SVG. Standard
+//! error carries the progress, and what was done in what time. `--help` lists the options.
+//!
+//! ```text
+//! cargo run --release --example storm
+//! cargo run --release --example storm -- --seed 2 --scenario brown-out
+//! cargo run --release --example storm -- --clients 50 --load 0.9 --variant earning
+//! ```
+//!
+//! Takes little more than a minute on two cores.
+//!
+//! Exit status: 0, or 1 if something could not be written, or 2 for wrong arguments.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use tower_http_retry::BoxError;
+
+// Beside this file, each of them would be an example of its own.
+#[path = "storm/arguments.rs"]
+mod arguments;
+#[path = "storm/chart.rs"]
+mod chart;
+#[path = "storm/figures.rs"]
+mod figures;
+#[path = "storm/grid.rs"]
+mod grid;
+#[path = "storm/names.rs"]
+mod names;
+#[path = "storm/page.rs"]
+mod page;
+#[path = "storm/peers.rs"]
+mod peers;
+#[path = "storm/runs.rs"]
+mod runs;
+#[path = "storm/scenario.rs"]
+mod scenario;
+#[path = "storm/simulation.rs"]
+mod simulation;
+#[path = "storm/table.rs"]
+mod table;
+#[path = "storm/tables.rs"]
+mod tables;
+#[path = "storm/upstream.rs"]
+mod upstream;
+
+use arguments::Arguments;
+use grid::Grid;
+use runs::Outcomes;
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), BoxError> {
+    let start = Instant::now();
+    let grid = arguments.grid();
+    let out = &arguments.out;
+    // Before the runs: it would be a pity to learn only after them that it cannot be.
+    fs::create_dir_all(out).map_err(|error| format!("cannot create {}: {error}", out.display()))?;
+    let outcomes = Outcomes::of(&grid, arguments.threads());
+    write_files(out, &grid, &outcomes)?;
+    print(&tables::markdown(&grid, &outcomes))?;
+    let seconds = start.elapsed().as_secs_f64();
+    tell(&format!("{} in {seconds:.1} s", outcomes.summary()));
+    tell(&format!("See {}", out.join("index.html").display()));
+    Ok(())
+}
+
+/// The chart of each scenario, and the page with all of them.
+fn write_files(out: &Path, grid: &Grid, outcomes: &Outcomes) -> Result<(), BoxError> {
+    let mut charts = Vec::new();
+    for scenario in &grid.scenarios {
+        let chart = chart::draw(scenario, grid, outcomes)?;
+        write(&out.join(scenario.name).with_extension("svg"), &chart)?;
+        charts.push((*scenario, chart));
+    }
+    let page = page::page(&charts, grid, outcomes);
+    write(&out.join("index.html"), &page)
+}
+
+fn write(file: &Path, content: &str) -> Result<(), BoxError> {
+    fs::write(file, content)
+        .map_err(|error| format!("cannot write {}: {error}", file.display()).into())
+}
+
+/// A reader that has gone away, as `head` does, has seen enough.
+fn print(text: &str) -> Result<(), BoxError> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and(stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Nobody is left to tell if standard error is closed.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

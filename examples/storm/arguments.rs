@@ -1,0 +1,111 @@
+//! What the user asks for. A wrong argument ends the program with status 2 and a message that
+//! names it.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use clap::Parser;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use crate::grid::{Asked, Grid};
+use crate::names::{by_name, variant_name, variant_summary};
+use crate::scenario::{SCENARIOS, Scenario};
+use crate::simulation::{VARIANTS, Variant};
+
+/// More take more memory than a small machine has.
+const MOST_CLIENTS: usize = 100_000;
+
+const AFTER_HELP: &str = "\
+Without --clients and --load: all with 100 clients and load 0.8, and then, for the tables of the
+sweep, brown-out with 10, 100 and 1000 clients and loads 0.7, 0.8, 0.9 and 0.95, and the other
+scenarios, too, with no-retry, earning and defaults, or the variants that are asked for.
+With them: each number of clients with each load, and no others. The charts are those of the first.
+
+Exit status: 0, or 1 if something could not be written, or 2 for wrong arguments.";
+
+/// Simulates what retries do to a service on a bad day; prints tables and writes a page.
+#[derive(Debug, Parser)]
+#[command(name = "storm", version, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// What all that is random depends on
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// What goes wrong; repeat it for more [default: each]
+    #[arg(long = "scenario", value_name = "NAME", value_parser = scenarios())]
+    scenarios: Vec<&'static Scenario>,
+
+    /// How the clients retry; repeat it for more [default: each]
+    #[arg(long = "variant", value_name = "NAME", value_parser = variants())]
+    variants: Vec<Variant>,
+
+    /// How many clients there are; repeat it for more
+    #[arg(long, value_name = "N", value_parser = parse_clients)]
+    clients: Vec<usize>,
+
+    /// What is asked for, of what the servers can answer; repeat it for more
+    #[arg(long = "load", value_name = "X", value_parser = parse_load)]
+    loads: Vec<f64>,
+
+    /// Where to write the page and the charts
+    #[arg(long, value_name = "DIR", default_value = "target/storm")]
+    pub out: PathBuf,
+
+    /// How many runs to do at a time [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    threads: Option<NonZeroUsize>,
+}
+
+impl Arguments {
+    pub fn grid(&self) -> Grid {
+        Grid::new(Asked {
+            seed: self.seed,
+            scenarios: self.scenarios.clone(),
+            variants: self.variants.clone(),
+            clients: self.clients.clone(),
+            shares: self.loads.clone(),
+        })
+    }
+
+    pub fn threads(&self) -> usize {
+        let threads = self.threads.or_else(|| available_parallelism().ok());
+        threads.map_or(1, NonZeroUsize::get)
+    }
+}
+
+fn scenarios() -> impl TypedValueParser<Value = &'static Scenario> {
+    let values = SCENARIOS
+        .iter()
+        .map(|scenario| PossibleValue::new(scenario.name).help(scenario.summary));
+    PossibleValuesParser::new(values)
+        .map(|name| by_name(&SCENARIOS, &name, |scenario| scenario.name))
+}
+
+fn variants() -> impl TypedValueParser<Value = Variant> {
+    let values = VARIANTS
+        .map(|variant| PossibleValue::new(variant_name(variant)).help(variant_summary(variant)));
+    PossibleValuesParser::new(values)
+        .map(|name| *by_name(&VARIANTS, &name, |variant| variant_name(*variant)))
+}
+
+fn parse_clients(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(clients) if (1..=MOST_CLIENTS).contains(&clients) => Ok(clients),
+        _ => Err(format!(
+            "it must be a whole number from 1 to {MOST_CLIENTS}"
+        )),
+    }
+}
+
+fn parse_load(text: &str) -> Result<f64, &'static str> {
+    match text.parse() {
+        Ok(load) if load > 0.0 && load <= 2.0 => Ok(load),
+        _ => Err("it must be a number above 0 and up to 2"),
+    }
+}
+
+fn parse_threads(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse()
+        .map_err(|_| "it must be a whole number above zero")
+}

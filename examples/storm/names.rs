@@ -1,0 +1,49 @@
+//! What things are called on the command line, in the tables and on the page.
+
+use crate::simulation::Variant;
+
+pub fn variant_name(variant: Variant) -> &'static str {
+    match variant {
+        Variant::NoRetry => "no-retry",
+        Variant::Earning => "earning",
+        Variant::Defaults => "defaults",
+        Variant::WithoutBudget => "without-budget",
+        Variant::Ratio => "ratio",
+        Variant::Tps => "tps",
+        Variant::Throttle => "throttle",
+        Variant::Aws => "aws",
+    }
+}
+
+pub fn variant_summary(variant: Variant) -> &'static str {
+    match variant {
+        Variant::NoRetry => "each request is sent once",
+        Variant::Earning => "the budget that a RetryLayer has unless told otherwise",
+        Variant::Defaults => "RetryLayer::new() as it is: 5 retries, after 1 s, 2 s, 4 s, ..",
+        Variant::WithoutBudget => "RetryLayer's without_budget()",
+        Variant::Ratio => "Budget::ratio(0.2)",
+        Variant::Tps => "tower::retry with its TpsBudget as it is",
+        Variant::Throttle => "Budget::throttle(10, 0.1), gRPC's",
+        Variant::Aws => "tower::retry with the token bucket of AWS's SDKs",
+    }
+}
+
+/// The one of that name, which is there.
+pub fn by_name<'a, T>(all: &'a [T], name: &str, name_of: impl Fn(&T) -> &str) -> &'a T {
+    let mut all = all.iter();
+    all.find(|one| name_of(one) == name)
+        .expect("clap lets only these names through")
+}
+
+/// As 12,345.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,211 @@
+//! One day of many clients and the service that they call, on the paused clock.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use http::{Request, Response};
+use http_body_util::Empty;
+use tokio::time::{Instant, sleep_until};
+use tower::retry::budget::TpsBudget;
+use tower::timeout::TimeoutLayer;
+use tower::{Layer, Service, ServiceExt};
+use tower_http_retry::{Backoff, BoxError, Budget, Jitter, RetryLayer};
+
+use super::peers::{AwsBucket, Bucket, Peer};
+use super::scenario::{AFTER, FAULT, Fault, Scenario, WARM_UP};
+use super::upstream::{CAPACITY, Upstream};
+
+/// How long each attempt may take.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What is counted together.
+pub const SLOT: Duration = Duration::from_millis(500);
+
+pub const SLOTS: usize =
+    ((WARM_UP.as_millis() + FAULT.as_millis() + AFTER.as_millis()) / SLOT.as_millis()) as usize;
+
+/// How the clients retry. But for [`Variant::Defaults`] it is twice, after full jitter on 100 ms and
+/// 200 ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    NoRetry,
+    /// `Budget::earning`, which a layer has unless told otherwise.
+    Earning,
+    /// `RetryLayer::new()` as it is: five retries, after 1 s, 2 s, 4 s, ..
+    Defaults,
+    WithoutBudget,
+    Ratio,
+    Tps,
+    Throttle,
+    Aws,
+}
+
+pub const VARIANTS: [Variant; 8] = [
+    Variant::NoRetry,
+    Variant::Earning,
+    Variant::Defaults,
+    Variant::WithoutBudget,
+    Variant::Ratio,
+    Variant::Tps,
+    Variant::Throttle,
+    Variant::Aws,
+];
+
+/// How many clients there are, and what they ask for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Load {
+    pub clients: usize,
+    /// What is asked for, of what the servers can answer.
+    pub share: f64,
+}
+
+/// What happened, by the slot that it happened in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Requests that started.
+    pub started: Vec<u32>,
+    /// Those of them that came to a success, however late.
+    pub answered: Vec<u32>,
+    /// Attempts that were sent.
+    pub sent: Vec<u32>,
+    /// Successes that were handed over.
+    pub succeeded: Vec<u32>,
+}
+
+impl Record {
+    fn new() -> Self {
+        let none = vec![0; SLOTS];
+        Self {
+            started: none.clone(),
+            answered: none.clone(),
+            sent: none.clone(),
+            succeeded: none,
+        }
+    }
+
+    pub fn sent(&mut self, now: Duration) {
+        add(&mut self.sent, now);
+    }
+
+    fn settled(&mut self, start: Duration, now: Duration) {
+        add(&mut self.answered, start);
+        add(&mut self.succeeded, now);
+    }
+}
+
+/// What is after the last slot is not watched.
+fn add(slots: &mut [u32], at: Duration) {
+    let slot = (at.as_millis() / SLOT.as_millis()) as usize;
+    if let Some(count) = slots.get_mut(slot) {
+        *count += 1;
+    }
+}
+
+/// The same for the same seed.
+pub fn simulate(scenario: &Scenario, variant: Variant, load: Load, seed: u64) -> Record {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O");
+    let mut rng = Rng::with_seed(seed);
+    runtime.block_on(async {
+        let upstream = Upstream::start(scenario.fault, Record::new(), rng.fork());
+        let attempt = TimeoutLayer::new(ATTEMPT_TIMEOUT).layer(upstream.clone());
+        let each = 0..load.clients;
+        let mut seeds = rng.fork();
+        let fault = scenario.fault;
+        match variant {
+            Variant::NoRetry => {
+                let clients = each.map(|_| attempt.clone()).collect();
+                drive(upstream, clients, load, fault, rng).await
+            }
+            Variant::Tps | Variant::Aws => {
+                let client = |_| {
+                    let bucket = match variant {
+                        Variant::Tps => Bucket::Tps(TpsBudget::default()),
+                        _ => Bucket::Aws(AwsBucket::new()),
+                    };
+                    let policy = Peer::new(bucket, 2, seeds.u64(..));
+                    tower::retry::Retry::new(policy, attempt.clone())
+                };
+                drive(upstream, each.map(client).collect(), load, fault, rng).await
+            }
+            Variant::Earning
+            | Variant::Defaults
+            | Variant::WithoutBudget
+            | Variant::Ratio
+            | Variant::Throttle => {
+                let client = |_| {
+                    let layer = layer(variant).jitter_seed(seeds.u64(..));
+                    layer.layer(attempt.clone())
+                };
+                drive(upstream, each.map(client).collect(), load, fault, rng).await
+            }
+        }
+    })
+}
+
+/// The layer of one client, with a budget of its own.
+fn layer(variant: Variant) -> RetryLayer {
+    if variant == Variant::Defaults {
+        return RetryLayer::new();
+    }
+    let backoff = Backoff::exponential(Duration::from_millis(100)).jitter(Jitter::Full);
+    let layer = RetryLayer::new().max_retries(2).backoff(backoff);
+    match variant {
+        Variant::WithoutBudget => layer.without_budget(),
+        Variant::Ratio => layer.budget(Budget::ratio(0.2)),
+        Variant::Throttle => layer.budget(Budget::throttle(10, 0.1)),
+        _ => layer,
+    }
+}
+
+/// Sends requests at random times, each from a random client, and waits until all is watched.
+async fn drive<S>(
+    upstream: Upstream,
+    clients: Vec<S>,
+    load: Load,
+    fault: Fault,
+    mut rng: Rng,
+) -> Record
+where
+    S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+{
+    let start = Instant::now();
+    let end = WARM_UP + FAULT + AFTER;
+    let mut next = Duration::ZERO;
+    loop {
+        let in_fault = next >= WARM_UP && next < WARM_UP + FAULT;
+        let rate = match fault {
+            Fault::Spike(times) if in_fault => CAPACITY * load.share * times,
+            _ => CAPACITY * load.share,
+        };
+        next += Duration::from_secs_f64(-(1.0 - rng.f64()).ln() / rate);
+        if next >= end {
+            break;
+        }
+        sleep_until(start + next).await;
+        let client = clients[rng.usize(..clients.len())].clone();
+        tokio::spawn(request(client, upstream.clone()));
+    }
+    sleep_until(start + end).await;
+    upstream.record(|record, _| record.clone())
+}
+
+async fn request<S>(client: S, upstream: Upstream)
+where
+    S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>>,
+{
+    let start = upstream.record(|record, now| {
+        add(&mut record.started, now);
+        now
+    });
+    let outcome = client.oneshot(Request::new(Empty::new())).await;
+    if outcome.is_ok_and(|response| response.status().is_success()) {
+        upstream.record(|record, now| record.settled(start, now));
+    }
+}

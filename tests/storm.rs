@@ -1,0 +1,197 @@
+//! Storms: what the layer's retries do to a service on its worst day, and what they are good for.
+//!
+//! The simulation is the one of `cargo run --release --example storm`: 20 servers of 20 ms, a queue
+//! of 1,000, attempts that time out after 500 ms, and many clients, each with a budget of its own.
+
+// Some of what only the example shows.
+#![allow(dead_code)]
+
+#[path = "../examples/storm/figures.rs"]
+mod figures;
+#[path = "../examples/storm/peers.rs"]
+mod peers;
+#[path = "../examples/storm/scenario.rs"]
+mod scenario;
+#[path = "../examples/storm/simulation.rs"]
+mod simulation;
+#[path = "../examples/storm/upstream.rs"]
+mod upstream;
+
+use std::time::Duration;
+
+use figures::{Figures, figures};
+use scenario::{SCENARIOS, Scenario};
+use simulation::{Load, Variant, simulate};
+
+const SEEDS: [u64; 2] = [1, 2];
+
+const USUAL: Load = Load {
+    clients: 100,
+    share: 0.8,
+};
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn scenario(name: &str) -> &'static Scenario {
+    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
+    scenario.expect("a scenario of this name")
+}
+
+fn run(name: &str, variant: Variant, load: Load, seed: u64) -> Figures {
+    figures(&simulate(scenario(name), variant, load, seed))
+}
+
+/// Whether it recovers within so long of the fault's end, with so many attempts for each request in
+/// the fault, at 100 clients, load 0.8 and two retries.
+fn recovers_within(name: &str, recovery: Duration, attempts: f64) {
+    for seed in SEEDS {
+        let figures = run(name, Variant::Earning, USUAL, seed);
+        let is_good =
+            figures.recovery.is_some_and(|after| after <= recovery) && figures.attempts <= attempts;
+        assert!(is_good, "{name}, seed {seed}: {figures:?}");
+    }
+}
+
+#[test]
+fn a_brown_out_is_over_four_seconds_after_it_ends() {
+    recovers_within("brown-out", millis(4_000), 1.05);
+}
+
+#[test]
+fn a_spike_is_over_four_seconds_after_it_ends() {
+    recovers_within("spike", millis(4_000), 1.05);
+}
+
+#[test]
+fn an_outage_is_over_when_it_ends() {
+    recovers_within("outage", millis(0), 1.05);
+}
+
+#[test]
+fn a_cold_start_is_over_in_fourteen_seconds() {
+    recovers_within("cold-start", millis(14_000), 1.05);
+}
+
+#[test]
+fn a_slow_down_is_over_four_and_a_half_seconds_after_it_ends() {
+    recovers_within("slow-down", millis(4_500), 1.05);
+}
+
+#[test]
+fn answers_that_cost_the_server_work_are_not_asked_for_again_and_again() {
+    recovers_within("costly-503", millis(0), 1.25);
+}
+
+/// Whether at least this share of requests comes to a success, with so many attempts for each.
+fn succeeds(name: &str, share: impl Fn(&Figures) -> f64, least: f64, attempts: f64) {
+    for seed in SEEDS {
+        let figures = run(name, Variant::Earning, USUAL, seed);
+        let is_good = share(&figures) >= least && figures.attempts <= attempts;
+        assert!(is_good, "{name}, seed {seed}: {figures:?}");
+    }
+}
+
+#[test]
+fn of_five_failures_in_a_hundred_the_caller_sees_none() {
+    succeeds("background", |figures| figures.success, 0.9995, 1.055);
+}
+
+#[test]
+fn a_rate_limiter_is_waited_for() {
+    succeeds("rate-limit", |figures| figures.success, 0.97, 1.45);
+}
+
+#[test]
+fn bad_replicas_are_tried_around() {
+    let in_fault = |figures: &Figures| figures.success_in_fault;
+    succeeds("bad-replicas", in_fault, 0.96, 1.4);
+}
+
+#[test]
+fn black_holes_are_tried_around() {
+    let in_fault = |figures: &Figures| figures.success_in_fault;
+    succeeds("black-holes", in_fault, 0.9, 1.4);
+}
+
+/// What comes of it without retries and with them; which recovers at most two seconds later.
+fn both(name: &str, load: Load, seed: u64) -> [Figures; 2] {
+    let without = run(name, Variant::NoRetry, load, seed);
+    let with = run(name, Variant::Earning, load, seed);
+    let latest = without.recovery.expect("it recovers") + millis(2_000);
+    let is_good = with.recovery.is_some_and(|after| after <= latest);
+    assert!(is_good, "{name}, seed {seed}: {with:?}, {without:?}");
+    [without, with]
+}
+
+#[test]
+fn a_capacity_that_falls_short_by_a_little_is_no_worse_with_retries() {
+    for seed in SEEDS {
+        let [without, with] = both("marginal", USUAL, seed);
+        assert!(with.success >= without.success - 0.02, "seed {seed}");
+        assert!(with.success_in_fault >= without.success_in_fault - 0.02);
+    }
+}
+
+#[test]
+fn a_thousand_clients_recover_as_without_retries() {
+    let load = Load {
+        clients: 1_000,
+        share: 0.8,
+    };
+    for name in ["brown-out", "spike", "slow-down"] {
+        both(name, load, 1);
+    }
+}
+
+/// Recovered is after each fault, never mind when: without retries the service recovers from all of
+/// them.
+fn recovers_at_all(variant: Variant, load: Load) {
+    for scenario in &SCENARIOS {
+        let figures = run(scenario.name, variant, load, 1);
+        assert!(figures.recovery.is_some(), "{}: {figures:?}", scenario.name);
+    }
+}
+
+const fn nearly_full(clients: usize) -> Load {
+    Load {
+        clients,
+        share: 0.95,
+    }
+}
+
+#[test]
+fn ten_clients_recover_at_a_load_of_95_percent() {
+    recovers_at_all(Variant::Earning, nearly_full(10));
+}
+
+#[test]
+fn a_hundred_clients_recover_at_a_load_of_95_percent() {
+    recovers_at_all(Variant::Earning, nearly_full(100));
+}
+
+#[test]
+fn a_thousand_clients_recover_at_a_load_of_95_percent() {
+    recovers_at_all(Variant::Earning, nearly_full(1_000));
+}
+
+#[test]
+fn a_layer_as_it_is_recovers_wherever_clients_without_retries_do() {
+    recovers_at_all(Variant::Defaults, USUAL);
+}
+
+#[test]
+fn without_a_budget_a_brown_out_never_ends() {
+    let figures = run("brown-out", Variant::WithoutBudget, USUAL, 1);
+    assert_eq!(figures.recovery, None, "{figures:?}");
+    let tower = run("brown-out", Variant::Tps, USUAL, 1);
+    assert_eq!(tower.recovery, None, "{tower:?}");
+}
+
+#[test]
+fn a_simulation_repeats_for_its_seed() {
+    let record = |seed| simulate(scenario("costly-503"), Variant::Earning, USUAL, seed);
+    assert_eq!(record(7), record(7));
+    assert_ne!(record(7), record(8));
+}

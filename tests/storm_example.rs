@@ -1,0 +1,167 @@
+//! The example `storm`, run as its users run it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A small part of the grid, with few requests.
+const SMALL: [&str; 10] = [
+    "--scenario",
+    "outage",
+    "--clients",
+    "10",
+    "--load",
+    "0.05",
+    "--variant",
+    "no-retry",
+    "--variant",
+    "earning",
+];
+
+/// The example beside this test: cargo puts the one into `examples`, the other into `deps`.
+fn storm_command(arguments: &[&str]) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().unwrap().parent().unwrap();
+    let program = profile.join("examples").join("storm");
+    let program = program.with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        program.exists(),
+        "`cargo test` builds {program:?}, `cargo test --test storm_example` does not: \
+         run `cargo build --examples` before it"
+    );
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn storm(arguments: &[&str]) -> Output {
+    storm_command(arguments).output().unwrap()
+}
+
+/// A place of a test's own, where nothing is yet.
+fn place(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if path.exists() {
+        fs::remove_dir_all(&path).unwrap();
+    }
+    path
+}
+
+/// What a small run prints and writes: its tables, its page and its chart.
+fn small_run(out: &Path, arguments: &[&str]) -> [String; 3] {
+    let out_arguments = ["--out", out.to_str().unwrap()];
+    let output = storm(&[&SMALL, &out_arguments[..], arguments].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let read = |name| fs::read_to_string(out.join(name)).unwrap();
+    let tables = String::from_utf8(output.stdout).unwrap();
+    [tables, read("index.html"), read("outage.svg")]
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_whatever_the_threads_and_another_seed_does_not() {
+    let one = small_run(&place("storm-one"), &["--threads", "1"]);
+    let two = small_run(&place("storm-two"), &["--threads", "2"]);
+    let other = small_run(&place("storm-other"), &["--seed", "2"]);
+    assert!(one == two);
+    for (one, other) in one.iter().zip(&other) {
+        assert_ne!(one, other);
+    }
+}
+
+#[test]
+fn the_tables_have_a_row_for_the_scenario_and_a_column_for_each_variant() {
+    let [tables, ..] = small_run(&place("storm-tables"), &[]);
+    let lines: Vec<_> = tables.lines().collect();
+    let heads = lines.iter().filter(|line| line.starts_with("| scenario |"));
+    let columns = |line: &&str| {
+        let cells = line.trim_matches('|').split('|').map(str::trim);
+        assert!(cells.eq(["scenario", "no-retry", "earning"]));
+    };
+    assert_eq!(heads.inspect(|line| columns(line)).count(), 2);
+    let rows = lines.iter().filter(|line| line.starts_with("| outage "));
+    assert_eq!(rows.count(), 2);
+    assert!(tables.contains("10 clients, load 0.05"));
+    assert!(tables.contains("0.0 s, 1.00"), "{tables}");
+}
+
+#[test]
+fn a_sweep_has_each_number_of_clients_with_each_load() {
+    let arguments = ["--clients", "3", "--load", "0.02"];
+    let [tables, page, _] = small_run(&place("storm-sweep"), &arguments);
+    let head = "| scenario | variant  | 10, 0.05 | 10, 0.02 | 3, 0.05 | 3, 0.02 |";
+    assert!(tables.contains(head), "{tables}");
+    assert!(page.contains("<th>3, 0.02</th>"));
+}
+
+#[test]
+fn the_page_has_the_chart_and_refers_to_nothing_else() {
+    let [_, page, chart] = small_run(&place("storm-page"), &[]);
+    assert!(page.contains(&chart));
+    assert!(chart.starts_with("<svg "));
+    assert!(chart.ends_with("</svg>\n"));
+    assert!(chart.contains("<polyline "));
+    for reference in [
+        "src=", "href=", "<script", "<link", "<use", "url(", "@import",
+    ] {
+        assert!(!page.contains(reference), "{reference}");
+    }
+    let hosts = page.matches("://").count();
+    let names = page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count();
+    assert_eq!(hosts, names);
+}
+
+#[test]
+fn wrong_arguments_are_named() {
+    let wrong: [(&[&str], &str); 9] = [
+        (&["--scenario", "drizzle"], "'drizzle'"),
+        (&["--variant", "hope"], "'hope'"),
+        (&["--clients", "0"], "from 1 to"),
+        (&["--clients", "many"], "'many'"),
+        (&["--load", "0"], "above 0 and up to 2"),
+        (&["--load", "2.1"], "above 0 and up to 2"),
+        (&["--load", "NaN"], "'NaN'"),
+        (&["--threads", "0"], "above zero"),
+        (&["--seed", "-1"], "-1"),
+    ];
+    for (arguments, named) in wrong {
+        let output = storm(arguments);
+        let errors = errors(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(errors.contains(named), "{arguments:?}: {errors}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_named() {
+    let place = place("storm-unwritable");
+    fs::create_dir(&place).unwrap();
+    // Neither can be: not below a file, and not where a directory is.
+    let below = place.join("file").join("storm");
+    fs::write(place.join("file"), "").unwrap();
+    fs::create_dir(place.join("index.html")).unwrap();
+    for (out, named) in [(&below, &below), (&place, &place.join("index.html"))] {
+        let output = storm(&[&SMALL[..], &["--out", out.to_str().unwrap()]].concat());
+        let errors = errors(&output);
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.starts_with("error: cannot "), "{errors}");
+        assert!(errors.contains(named.to_str().unwrap()), "{errors}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let out = place("storm-gone");
+    let mut command = storm_command(&[&SMALL[..], &["--out", out.to_str().unwrap()]].concat());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    assert!(!errors(&output).contains("error"));
+    assert!(out.join("index.html").exists());
+}
