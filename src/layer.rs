@@ -135,7 +135,8 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.idempotency = idempotency)
     }
 
-    /// What all requests together may add to the load.
+    /// What all requests together may add to the load. The [module](crate::budget) of budgets says
+    /// which to choose.
     pub fn budget(self, budget: Budget) -> Self {
         self.with(|settings| settings.budget = BudgetChoice::Chosen(budget))
     }
