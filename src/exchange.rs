@@ -211,12 +211,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         if !is_transparent {
             self.account_failure();
         }
-        let failure = match verdict.timed_out {
-            true => Failure::TimedOut {
-                took: now.duration_since(self.progress.attempt_started),
-            },
-            false => Failure::Quick,
-        };
+        let failure = self.failure(verdict);
         let jitter = self
             .jitter
             .get_or_insert_with(|| settings.jitter.generator());
@@ -231,6 +226,15 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             self.progress.advance(verdict.class, failure, wait, hint);
         }
         decision
+    }
+
+    fn failure(&self, verdict: Verdict) -> Failure {
+        match verdict.timed_out {
+            true => Failure::TimedOut {
+                took: self.attempt_elapsed(),
+            },
+            false => Failure::Quick,
+        }
     }
 
     fn sending(&self) {

@@ -1,8 +1,9 @@
 //! The budget under threads: every order in which they can meet, on loom's model of memory.
 //!
-//! The files of the budget are compiled here once more, with loom's atomics and lock in place of
-//! std's, so that what is checked is what runs. The search is bounded by the number of times that a
-//! thread is interrupted (CHESS: most faults show with two), and by time.
+//! The files of the bucket and the throttle are compiled here once more, with loom's atomics and lock
+//! in place of std's, so that what is checked is what runs. The search is bounded by the number of
+//! times that a thread is interrupted (CHESS: most faults show with two). What is not in the model:
+//! which stripe a thread gets, and the map of a budget for each authority.
 
 // Here stands what the crate has in these modules, as far as the budget's files use it.
 mod sync {
@@ -42,6 +43,7 @@ mod budget {
     use crate::striped::OWN;
     use Failure::{Quick, TimedOut};
     use bucket::{Bucket, Terms};
+    use recent::Recent;
     use throttle::Throttle;
 
     mod bucket;
@@ -62,7 +64,6 @@ mod budget {
     fn model(check: impl Fn() + Sync + Send + 'static) {
         let mut model = loom::model::Builder::new();
         model.preemption_bound = Some(3);
-        model.max_duration = Some(Duration::from_secs(20));
         model.check(check);
     }
 
@@ -196,11 +197,30 @@ mod budget {
     fn a_full_bucket_stays_full_and_no_fuller() {
         model(|| {
             let bucket = bucket(6);
-            let earner = spawn(&bucket, |bucket| bucket.first_attempt(true, Instant::now()));
+            let earner = || spawn(&bucket, |bucket| bucket.first_attempt(true, Instant::now()));
+            let first = earner();
+            assert_eq!(bucket.level(), 6_000);
+            join([first]);
+            let second = earner();
             assert!(bucket.withdraw(Quick));
-            join([earner]);
+            join([second]);
             // What was earned before the withdrawal found no room.
             assert!([5_000, 5_000 + EARNED].contains(&bucket.level()));
+        });
+    }
+
+    #[test]
+    fn what_two_threads_count_on_one_stripe_is_all_counted() {
+        model(|| {
+            let recent = Arc::new(Recent::new());
+            let now = Instant::now();
+            let other = {
+                let recent = recent.clone();
+                thread::spawn(move || recent.earn(1, now))
+            };
+            recent.earn(1, now);
+            other.join().unwrap();
+            assert_eq!((recent.times(1, now), recent.take_earned()), (2, 2));
         });
     }
 

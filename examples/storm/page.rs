@@ -67,7 +67,8 @@ fn introduction(grid: &Grid) -> String {
          second. Before them is a queue of {QUEUE}, first come, first served; what does not fit \
          is answered 503 at once. An attempt is given up after {} ms, but the servers do not know: \
          they work on it all the same. Requests come at random times, each from a random client; \
-         the load is what is asked for, of what the servers can answer. All is well for {} s, then \
+         the load is what is asked for, of what the servers can answer. In bad-replicas and \
+         black-holes the other replicas have the whole capacity. All is well for {} s, then \
          comes the fault for {} s, then {} s are watched. Recovered is a service from when on \
          {:.0} % of the requests, or more, succeed in each half second.</p>\n\
          <p>How the clients retry; each has a budget of its own. But for defaults it is twice, \

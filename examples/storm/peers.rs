@@ -1,11 +1,13 @@
-//! tower::retry, with a policy as its users write it: other budgets around the same waits.
+//! tower::retry, with a policy as its users write it: other budgets around the same waits, with
+//! which the server's `Retry-After` is obeyed.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
-use http::{Request, Response};
+use http::header::RETRY_AFTER;
+use http::{Request, Response, StatusCode};
 use tokio::time::{Sleep, sleep};
 use tower::retry::Policy;
 use tower::retry::budget::{Budget, TpsBudget};
@@ -18,8 +20,9 @@ pub enum Bucket {
     Aws(AwsBucket),
 }
 
-/// The standard retry mode of AWS's SDKs: 500 tokens; a retry takes 5, one after a time-out 10, and
-/// gets them back if it succeeds; any other success adds 1.
+/// The standard retry mode of AWS's SDKs, as it is from November 2026 on (`AWS_NEW_RETRIES_2026`):
+/// 500 tokens; a retry takes 14, one after throttling 5, and gets them back if it succeeds; any
+/// other success adds 1.
 pub struct AwsBucket {
     tokens: AtomicI64,
 }
@@ -45,7 +48,7 @@ impl AwsBucket {
     }
 }
 
-/// Retries a response of 5xx or 429, and any error: here these are time-outs.
+/// Retries whatever is no success: here these are 503, 429 and time-outs.
 #[derive(Clone)]
 pub struct Peer {
     shared: Arc<(Bucket, Mutex<Rng>)>,
@@ -71,14 +74,22 @@ impl Peer {
         }
     }
 
-    fn covers(&mut self, timed_out: bool) -> bool {
+    fn covers(&mut self, is_throttled: bool) -> bool {
         match &self.shared.0 {
             Bucket::Tps(budget) => budget.withdraw(),
             Bucket::Aws(bucket) => {
-                self.paid = if timed_out { 10 } else { 5 };
+                self.paid = if is_throttled { 5 } else { 14 };
                 bucket.take(self.paid)
             }
         }
+    }
+
+    /// Full jitter; or what the server asks for, and up to half as much again.
+    fn wait(&self, asked: Option<u64>) -> Sleep {
+        let mut rng = self.shared.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = rng.u64(0..=100 << self.retries);
+        let asked = asked.map_or(0, |millis| millis + rng.u64(0..=millis / 2));
+        sleep(Duration::from_millis(step.max(asked)))
     }
 }
 
@@ -90,24 +101,29 @@ impl<Q: Clone, B> Policy<Request<Q>, Response<B>, BoxError> for Peer {
         _: &mut Request<Q>,
         outcome: &mut Result<Response<B>, BoxError>,
     ) -> Option<Sleep> {
-        let timed_out = outcome.is_err();
-        if let Ok(response) = outcome {
-            let status = response.status();
-            if !status.is_server_error() && status.as_u16() != 429 {
+        let is_throttled = match outcome {
+            Ok(response) if response.status().is_success() => {
                 self.succeeded();
                 return None;
             }
-        }
-        if self.retries == self.max_retries || !self.covers(timed_out) {
+            Ok(response) => response.status() == StatusCode::TOO_MANY_REQUESTS,
+            Err(_) => false,
+        };
+        if self.retries == self.max_retries || !self.covers(is_throttled) {
             return None;
         }
-        let step = 100 << self.retries;
+        let wait = self.wait(outcome.as_ref().ok().and_then(retry_after));
         self.retries += 1;
-        let mut rng = self.shared.1.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(sleep(Duration::from_millis(rng.u64(0..=step))))
+        Some(wait)
     }
 
     fn clone_request(&mut self, request: &Request<Q>) -> Option<Request<Q>> {
         Some(request.clone())
     }
+}
+
+/// In milliseconds.
+fn retry_after<B>(response: &Response<B>) -> Option<u64> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    Some(seconds.parse::<u64>().ok()? * 1_000)
 }

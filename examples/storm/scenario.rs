@@ -35,9 +35,10 @@ pub enum Fault {
     Limited(f64),
     /// Every attempt takes so many times the time.
     Slow(u32),
-    /// This share of the replicas answers 503 at once.
+    /// This share of the attempts meets a replica that answers 503 at once. The others have the
+    /// whole capacity.
     BadReplicas(f64),
-    /// This share of the replicas never answers.
+    /// The same with a replica that never answers.
     BlackHoles(f64),
 }
 
@@ -94,12 +95,12 @@ pub const SCENARIOS: [Scenario; 11] = [
     scenario(
         "bad-replicas",
         Fault::BadReplicas(0.3),
-        "30 % of the replicas answer 503 for 20 s",
+        "30 % of the attempts are answered 503 by bad replicas for 20 s",
     ),
     scenario(
         "black-holes",
         Fault::BlackHoles(0.3),
-        "30 % of the replicas never answer for 20 s",
+        "30 % of the attempts meet replicas that never answer for 20 s",
     ),
     scenario(
         "marginal",

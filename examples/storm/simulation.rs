@@ -109,56 +109,64 @@ pub fn simulate(scenario: &Scenario, variant: Variant, load: Load, seed: u64) ->
         .start_paused(true)
         .build()
         .expect("a runtime without I/O");
-    let mut rng = Rng::with_seed(seed);
-    runtime.block_on(async {
-        let upstream = Upstream::start(scenario.fault, Record::new(), rng.fork());
-        let attempt = TimeoutLayer::new(ATTEMPT_TIMEOUT).layer(upstream.clone());
-        let each = 0..load.clients;
-        let mut seeds = rng.fork();
-        let fault = scenario.fault;
-        match variant {
-            Variant::NoRetry => {
-                let clients = each.map(|_| attempt.clone()).collect();
-                drive(upstream, clients, load, fault, rng).await
-            }
-            Variant::Tps | Variant::Aws => {
-                let client = |_| {
-                    let bucket = match variant {
-                        Variant::Tps => Bucket::Tps(TpsBudget::default()),
-                        _ => Bucket::Aws(AwsBucket::new()),
-                    };
-                    let policy = Peer::new(bucket, 2, seeds.u64(..));
-                    tower::retry::Retry::new(policy, attempt.clone())
-                };
-                drive(upstream, each.map(client).collect(), load, fault, rng).await
-            }
-            Variant::Earning
-            | Variant::Defaults
-            | Variant::WithoutBudget
-            | Variant::Ratio
-            | Variant::Throttle => {
-                let client = |_| {
-                    let layer = layer(variant).jitter_seed(seeds.u64(..));
-                    layer.layer(attempt.clone())
-                };
-                drive(upstream, each.map(client).collect(), load, fault, rng).await
-            }
-        }
-    })
+    runtime.block_on(day(scenario.fault, variant, load, Rng::with_seed(seed)))
 }
 
-/// The layer of one client, with a budget of its own.
-fn layer(variant: Variant) -> RetryLayer {
-    if variant == Variant::Defaults {
-        return RetryLayer::new();
+async fn day(fault: Fault, variant: Variant, load: Load, mut rng: Rng) -> Record {
+    let upstream = Upstream::start(fault, Record::new(), rng.fork());
+    let attempt = TimeoutLayer::new(ATTEMPT_TIMEOUT).layer(upstream.clone());
+    let mut seeds = rng.fork();
+    let each = 0..load.clients;
+    match (layer(variant), peer(variant)) {
+        (Some(layer), _) => {
+            let client = |_| {
+                let layer = layer().jitter_seed(seeds.u64(..));
+                layer.layer(attempt.clone())
+            };
+            drive(upstream, each.map(client).collect(), load, fault, rng).await
+        }
+        (None, Some(bucket)) => {
+            let client = |_| {
+                let policy = Peer::new(bucket(), 2, seeds.u64(..));
+                tower::retry::Retry::new(policy, attempt.clone())
+            };
+            drive(upstream, each.map(client).collect(), load, fault, rng).await
+        }
+        (None, None) => {
+            let clients = each.map(|_| attempt.clone()).collect();
+            drive(upstream, clients, load, fault, rng).await
+        }
     }
-    let backoff = Backoff::exponential(Duration::from_millis(100)).jitter(Jitter::Full);
-    let layer = RetryLayer::new().max_retries(2).backoff(backoff);
+}
+
+/// What makes the layer of one client, with a budget of its own.
+fn layer(variant: Variant) -> Option<fn() -> RetryLayer> {
     match variant {
-        Variant::WithoutBudget => layer.without_budget(),
-        Variant::Ratio => layer.budget(Budget::ratio(0.2)),
-        Variant::Throttle => layer.budget(Budget::throttle(10, 0.1)),
-        _ => layer,
+        Variant::Earning => Some(twice),
+        Variant::Defaults => Some(RetryLayer::new),
+        Variant::WithoutBudget => Some(|| twice().without_budget()),
+        Variant::Ratio => Some(|| twice().budget(Budget::ratio(0.2))),
+        Variant::Throttle => Some(|| twice().budget(Budget::throttle(10, 0.1))),
+        Variant::NoRetry | Variant::Tps | Variant::Aws => None,
+    }
+}
+
+fn twice() -> RetryLayer {
+    let backoff = Backoff::exponential(Duration::from_millis(100)).jitter(Jitter::Full);
+    RetryLayer::new().max_retries(2).backoff(backoff)
+}
+
+/// What makes the budget of one client of `tower::retry`.
+fn peer(variant: Variant) -> Option<fn() -> Bucket> {
+    match variant {
+        Variant::Tps => Some(|| Bucket::Tps(TpsBudget::default())),
+        Variant::Aws => Some(|| Bucket::Aws(AwsBucket::new())),
+        Variant::NoRetry
+        | Variant::Earning
+        | Variant::Defaults
+        | Variant::WithoutBudget
+        | Variant::Ratio
+        | Variant::Throttle => None,
     }
 }
 

@@ -8,12 +8,12 @@ use http::Uri;
 
 use super::Budget;
 
-/// A budget for each upstream. A request that finds its own only reads: the map is never changed,
-/// but replaced by one with another upstream in it.
+/// A budget for each upstream. A request that finds its own waits for nobody: the map is never
+/// changed, but replaced by one with another upstream in it, which takes longer the more there are.
 pub(super) struct Authorities {
     max: usize,
     make: Box<dyn Fn() -> Budget + Send + Sync>,
-    map: ArcSwap<HashMap<Authority<'static>, Arc<Entry>>>,
+    map: ArcSwap<HashMap<Arc<Authority<'static>>, Arc<Entry>>>,
     /// How many times another upstream was used than the one before.
     uses: AtomicU64,
 }
@@ -63,9 +63,12 @@ impl Authorities {
         }
     }
 
-    /// An upstream that is used again and again writes nothing that threads share.
+    /// Which of the eighth that was used last was used last of all is never asked: others go
+    /// first. So a few upstreams that are used in turn write nothing that threads share.
     fn touch(&self, entry: &Entry) {
-        if entry.used.load(Ordering::Relaxed) != self.uses.load(Ordering::Relaxed) {
+        let uses = self.uses.load(Ordering::Relaxed);
+        let others = uses.saturating_sub(entry.used.load(Ordering::Relaxed));
+        if others > self.max as u64 / 8 {
             entry.used.store(self.next_use(), Ordering::Relaxed);
         }
     }
@@ -76,6 +79,7 @@ impl Authorities {
 
     /// Threads that meet here agree on one entry.
     fn insert(&self, authority: Authority<'static>) -> Arc<Entry> {
+        let authority = Arc::new(authority);
         let made = Arc::new(Entry {
             budget: (self.make)(),
             used: AtomicU64::new(self.next_use()),

@@ -67,8 +67,8 @@ impl Terms {
 /// A bucket of tokens. What attempts earn is put aside, by each thread on a cache line of its own,
 /// until a retry has to know the level. That comes to the same as adding it at once: as `room` is
 /// at most what is earned, a bucket that was ever full stays full until a withdrawal. (A retry that
-/// helped too late earns nothing and makes room: a twentieth of a token at most is kept then that
-/// would have been too much.)
+/// helped too late earns nothing and makes room: for each one, up to a twentieth of a token is kept
+/// that would have been too much.)
 pub(crate) struct Bucket {
     terms: Terms,
     floor: u64,

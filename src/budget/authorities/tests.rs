@@ -60,6 +60,48 @@ fn the_least_recently_used_upstream_goes_first() {
     assert_eq!(authorities.map.load().len(), 2);
 }
 
+/// How recently the upstreams that went were used: 0 is the last one.
+fn evicted(max: usize, seed: u64) -> Vec<usize> {
+    let authorities = Authorities::new(max, || Budget::throttle(1, 0.0));
+    let mut rng = fastrand::Rng::with_seed(seed);
+    // The last one first.
+    let mut kept: Vec<Uri> = Vec::new();
+    let mut evicted = Vec::new();
+    for _ in 0..max * 20 {
+        // Some are asked for more often than others.
+        let host = rng.usize(0..=max * 2).min(rng.usize(0..=max * 2));
+        let uri: Uri = format!("http://{host}.test").parse().unwrap();
+        authorities.with(&uri, |_| ());
+        let map = authorities.map.load();
+        let gone = |uri: &Uri| !map.contains_key(&Authority::of(uri));
+        if let Some(place) = kept.iter().position(gone) {
+            evicted.push(place);
+            kept.remove(place);
+        }
+        kept.retain(|other| *other != uri);
+        kept.insert(0, uri);
+        assert_eq!(map.len(), kept.len(), "no more than one goes");
+    }
+    evicted
+}
+
+#[test]
+fn the_one_that_goes_is_the_last_of_few_and_in_the_last_half_of_many() {
+    for seed in 0..5 {
+        for max in [1, 2, 3, 7] {
+            let evicted = evicted(max, seed);
+            assert!(evicted.len() > max);
+            assert!(evicted.iter().all(|&place| place == max - 1), "max {max}");
+        }
+        for max in [8, 16, 40] {
+            let evicted = evicted(max, seed);
+            assert!(evicted.len() > max);
+            let least = *evicted.iter().min().unwrap();
+            assert!(least >= max / 2, "max {max}: {least}");
+        }
+    }
+}
+
 #[test]
 fn to_look_at_a_level_is_no_use_of_it() {
     let authorities = Authorities::new(2, Budget::default);
