@@ -70,7 +70,7 @@
 //!   nearly as many as without a budget, `throttle` hardly any. (There, and with black holes, the
 //!   replicas that are well have the whole capacity.)
 //! - Where each 503 costs the server as much as an answer, and half of the answers are such, retries
-//!   are worth little: two for each request bring some successes, five cost some.
+//!   are worth little: two for each request bring some successes, five next to none.
 //! - AWS's bucket starts with 35 retries for each client, all of which a first storm gets.
 //!
 //! # How much may be earned
@@ -138,7 +138,7 @@ mod throttle;
 use authorities::Authorities;
 pub(crate) use rule::{Ending, Failure, Rule};
 
-/// What all requests through one layer may add to the load together.
+/// What all requests through one layer, or to one upstream, may add to the load together.
 ///
 /// Retries help against faults of single requests; against an overload they are more of the same.
 /// A budget tells the two apart by what comes back. It never queues: a retry that it does not
@@ -240,7 +240,8 @@ impl Budget {
         Self::of(Rule::tower(budget))
     }
 
-    /// [`Budget::default`] for each upstream; see [`Budget::per_authority_with`].
+    /// [`Budget::default`], which is for five retries, for each upstream. For another number, and for
+    /// what an upstream is, see [`Budget::per_authority_with`].
     ///
     /// ```
     /// use http::Uri;
