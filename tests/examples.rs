@@ -1,5 +1,7 @@
 //! The examples, run as their users run them: as programs, against servers on 127.0.0.1.
 
+mod support;
+
 use std::io;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -12,6 +14,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, StatusCode, Version};
 use serde_json::{Value, json};
+use support::example::program;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
@@ -22,18 +25,8 @@ const QUICK: [&str; 4] = ["--jitter", "none", "--base", "1ms"];
 
 const MIB: usize = 1024 * 1024;
 
-/// An example beside this test: cargo puts the one into `examples`, the other into `deps`.
 fn example(name: &str) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().unwrap().parent().unwrap();
-    let program = profile.join("examples").join(name);
-    let program = program.with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(
-        program.exists(),
-        "`cargo test` builds {program:?}, `cargo test --test examples` does not: \
-         run `cargo build --examples` before it"
-    );
-    let mut command = Command::new(program);
+    let mut command = Command::new(program(name));
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }

@@ -1,8 +1,12 @@
 //! The example `storm`, run as its users run it.
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+use support::example::program;
 
 /// A small part of the grid, with few requests.
 const SMALL: [&str; 10] = [
@@ -18,18 +22,8 @@ const SMALL: [&str; 10] = [
     "earning",
 ];
 
-/// The example beside this test: cargo puts the one into `examples`, the other into `deps`.
 fn storm_command(arguments: &[&str]) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().unwrap().parent().unwrap();
-    let program = profile.join("examples").join("storm");
-    let program = program.with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(
-        program.exists(),
-        "`cargo test` builds {program:?}, `cargo test --test storm_example` does not: \
-         run `cargo build --examples` before it"
-    );
-    let mut command = Command::new(program);
+    let mut command = Command::new(program("storm"));
     command.args(arguments).stdin(Stdio::null());
     command
 }

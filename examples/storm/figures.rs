@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::scenario::{FAULT, WARM_UP};
-use super::simulation::{Record, SLOT, SLOTS};
+use super::simulation::{Record, SLOT, SLOTS, slot};
 
 /// Recovered is, from when on no slot has fewer successes than this share of its requests.
 pub const WELL: f64 = 0.95;
@@ -21,7 +21,6 @@ pub struct Figures {
 }
 
 pub fn figures(record: &Record) -> Figures {
-    let slot = |at: Duration| (at.as_millis() / SLOT.as_millis()) as usize;
     let end = slot(WARM_UP + FAULT);
     let fault = slot(WARM_UP)..end;
     // The last requests may not have come to their end when the watch ends.

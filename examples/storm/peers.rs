@@ -1,7 +1,7 @@
 //! tower::retry, with a policy as its users write it: other budgets around the same waits, with
 //! which the server's `Retry-After` is obeyed.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,58 +24,63 @@ pub enum Bucket {
 /// 500 tokens; a retry takes 14, one after throttling 5, and gets them back if it succeeds; any
 /// other success adds 1.
 pub struct AwsBucket {
-    tokens: AtomicI64,
+    tokens: AtomicU64,
 }
 
 impl AwsBucket {
     pub fn new() -> Self {
         Self {
-            tokens: AtomicI64::new(500),
+            tokens: AtomicU64::new(500),
         }
     }
 
-    fn put(&self, tokens: i64) {
-        let tokens = self.tokens.load(Ordering::Relaxed) + tokens;
-        self.tokens.store(tokens.min(500), Ordering::Relaxed);
+    fn put(&self, tokens: u64) {
+        self.update(|left| Some((left + tokens).min(500)));
     }
 
-    fn take(&self, tokens: i64) -> bool {
-        let left = self.tokens.load(Ordering::Relaxed) - tokens;
-        if left >= 0 {
-            self.tokens.store(left, Ordering::Relaxed);
-        }
-        left >= 0
+    fn take(&self, tokens: u64) -> bool {
+        self.update(|left| left.checked_sub(tokens))
+    }
+
+    /// False if there is no next value.
+    fn update(&self, next: impl Fn(u64) -> Option<u64>) -> bool {
+        let order = Ordering::Relaxed;
+        self.tokens.fetch_update(order, order, next).is_ok()
     }
 }
 
-/// Retries whatever is no success: here these are 503, 429 and time-outs.
+/// Retries whatever is no success, twice: here these are 503, 429 and time-outs.
 #[derive(Clone)]
 pub struct Peer {
-    shared: Arc<(Bucket, Mutex<Rng>)>,
+    shared: Arc<Shared>,
     retries: u32,
-    max_retries: u32,
-    paid: i64,
+    paid: u64,
+}
+
+struct Shared {
+    bucket: Bucket,
+    rng: Mutex<Rng>,
 }
 
 impl Peer {
-    pub fn new(bucket: Bucket, max_retries: u32, seed: u64) -> Self {
+    pub fn new(bucket: Bucket, seed: u64) -> Self {
+        let rng = Mutex::new(Rng::with_seed(seed));
         Self {
-            shared: Arc::new((bucket, Mutex::new(Rng::with_seed(seed)))),
+            shared: Arc::new(Shared { bucket, rng }),
             retries: 0,
-            max_retries,
             paid: 0,
         }
     }
 
     fn succeeded(&self) {
-        match &self.shared.0 {
+        match &self.shared.bucket {
             Bucket::Tps(budget) => budget.deposit(),
             Bucket::Aws(bucket) => bucket.put(self.paid.max(1)),
         }
     }
 
     fn covers(&mut self, is_throttled: bool) -> bool {
-        match &self.shared.0 {
+        match &self.shared.bucket {
             Bucket::Tps(budget) => budget.withdraw(),
             Bucket::Aws(bucket) => {
                 self.paid = if is_throttled { 5 } else { 14 };
@@ -86,7 +91,11 @@ impl Peer {
 
     /// Full jitter; or what the server asks for, and up to half as much again.
     fn wait(&self, asked: Option<u64>) -> Sleep {
-        let mut rng = self.shared.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rng = self
+            .shared
+            .rng
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let step = rng.u64(0..=100 << self.retries);
         let asked = asked.map_or(0, |millis| millis + rng.u64(0..=millis / 2));
         sleep(Duration::from_millis(step.max(asked)))
@@ -109,7 +118,7 @@ impl<Q: Clone, B> Policy<Request<Q>, Response<B>, BoxError> for Peer {
             Ok(response) => response.status() == StatusCode::TOO_MANY_REQUESTS,
             Err(_) => false,
         };
-        if self.retries == self.max_retries || !self.covers(is_throttled) {
+        if self.retries == 2 || !self.covers(is_throttled) {
             return None;
         }
         let wait = self.wait(outcome.as_ref().ok().and_then(retry_after));

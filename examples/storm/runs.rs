@@ -3,11 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::figures::{Figures, figures};
 use crate::grid::{Grid, Job};
-use crate::names::thousands;
 use crate::scenario::Scenario;
 use crate::simulation::{Load, Record, Variant, simulate};
 
@@ -61,7 +60,7 @@ impl Outcomes {
         let requests = self.0.iter().flat_map(|outcome| &outcome.record.started);
         let requests = requests.map(|&requests| u64::from(requests)).sum();
         let runs = self.0.len();
-        format!("{runs} runs of {} requests", thousands(requests))
+        format!("{runs} runs of {} requests", HumanCount(requests))
     }
 }
 

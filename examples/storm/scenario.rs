@@ -11,6 +11,11 @@ pub const FAULT: Duration = Duration::from_secs(20);
 /// How long is watched after it.
 pub const AFTER: Duration = Duration::from_secs(60);
 
+/// Whether the fault is there at this time, from the start.
+pub fn in_fault(at: Duration) -> bool {
+    (WARM_UP..WARM_UP + FAULT).contains(&at)
+}
+
 /// How long a cold server takes until it is as fast as ever.
 pub const COLD_START: Duration = Duration::from_secs(10);
 

@@ -13,7 +13,7 @@ use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::{Backoff, BoxError, Budget, Jitter, RetryLayer};
 
 use super::peers::{AwsBucket, Bucket, Peer};
-use super::scenario::{AFTER, FAULT, Fault, Scenario, WARM_UP};
+use super::scenario::{AFTER, FAULT, Fault, Scenario, WARM_UP, in_fault};
 use super::upstream::{CAPACITY, Upstream};
 
 /// How long each attempt may take.
@@ -22,8 +22,12 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 /// What is counted together.
 pub const SLOT: Duration = Duration::from_millis(500);
 
-pub const SLOTS: usize =
-    ((WARM_UP.as_millis() + FAULT.as_millis() + AFTER.as_millis()) / SLOT.as_millis()) as usize;
+pub const SLOTS: usize = slot(WARM_UP) + slot(FAULT) + slot(AFTER);
+
+/// The number of the slot that a time is in; the first is 0.
+pub const fn slot(at: Duration) -> usize {
+    (at.as_millis() / SLOT.as_millis()) as usize
+}
 
 /// How the clients retry. But for [`Variant::Defaults`] it is twice, after full jitter on 100 ms and
 /// 200 ms.
@@ -96,8 +100,7 @@ impl Record {
 
 /// What is after the last slot is not watched.
 fn add(slots: &mut [u32], at: Duration) {
-    let slot = (at.as_millis() / SLOT.as_millis()) as usize;
-    if let Some(count) = slots.get_mut(slot) {
+    if let Some(count) = slots.get_mut(slot(at)) {
         *count += 1;
     }
 }
@@ -117,57 +120,51 @@ async fn day(fault: Fault, variant: Variant, load: Load, mut rng: Rng) -> Record
     let attempt = TimeoutLayer::new(ATTEMPT_TIMEOUT).layer(upstream.clone());
     let mut seeds = rng.fork();
     let each = 0..load.clients;
-    match (layer(variant), peer(variant)) {
-        (Some(layer), _) => {
+    match client(variant) {
+        Client::Plain => {
+            let clients = each.map(|_| attempt.clone()).collect();
+            drive(upstream, clients, load, fault, rng).await
+        }
+        Client::Layer(layer) => {
             let client = |_| {
                 let layer = layer().jitter_seed(seeds.u64(..));
                 layer.layer(attempt.clone())
             };
             drive(upstream, each.map(client).collect(), load, fault, rng).await
         }
-        (None, Some(bucket)) => {
+        Client::Tower(bucket) => {
             let client = |_| {
-                let policy = Peer::new(bucket(), 2, seeds.u64(..));
+                let policy = Peer::new(bucket(), seeds.u64(..));
                 tower::retry::Retry::new(policy, attempt.clone())
             };
             drive(upstream, each.map(client).collect(), load, fault, rng).await
         }
-        (None, None) => {
-            let clients = each.map(|_| attempt.clone()).collect();
-            drive(upstream, clients, load, fault, rng).await
-        }
     }
 }
 
-/// What makes the layer of one client, with a budget of its own.
-fn layer(variant: Variant) -> Option<fn() -> RetryLayer> {
+/// What makes each client's own: a layer with its budget, or the budget of a `tower::retry`.
+enum Client {
+    Plain,
+    Layer(fn() -> RetryLayer),
+    Tower(fn() -> Bucket),
+}
+
+fn client(variant: Variant) -> Client {
     match variant {
-        Variant::Earning => Some(twice),
-        Variant::Defaults => Some(RetryLayer::new),
-        Variant::WithoutBudget => Some(|| twice().without_budget()),
-        Variant::Ratio => Some(|| twice().budget(Budget::ratio(0.2))),
-        Variant::Throttle => Some(|| twice().budget(Budget::throttle(10, 0.1))),
-        Variant::NoRetry | Variant::Tps | Variant::Aws => None,
+        Variant::NoRetry => Client::Plain,
+        Variant::Earning => Client::Layer(twice),
+        Variant::Defaults => Client::Layer(RetryLayer::new),
+        Variant::WithoutBudget => Client::Layer(|| twice().without_budget()),
+        Variant::Ratio => Client::Layer(|| twice().budget(Budget::ratio(0.2))),
+        Variant::Tps => Client::Tower(|| Bucket::Tps(TpsBudget::default())),
+        Variant::Throttle => Client::Layer(|| twice().budget(Budget::throttle(10, 0.1))),
+        Variant::Aws => Client::Tower(|| Bucket::Aws(AwsBucket::new())),
     }
 }
 
 fn twice() -> RetryLayer {
     let backoff = Backoff::exponential(Duration::from_millis(100)).jitter(Jitter::Full);
     RetryLayer::new().max_retries(2).backoff(backoff)
-}
-
-/// What makes the budget of one client of `tower::retry`.
-fn peer(variant: Variant) -> Option<fn() -> Bucket> {
-    match variant {
-        Variant::Tps => Some(|| Bucket::Tps(TpsBudget::default())),
-        Variant::Aws => Some(|| Bucket::Aws(AwsBucket::new())),
-        Variant::NoRetry
-        | Variant::Earning
-        | Variant::Defaults
-        | Variant::WithoutBudget
-        | Variant::Ratio
-        | Variant::Throttle => None,
-    }
 }
 
 /// Sends requests at random times, each from a random client, and waits until all is watched.
@@ -187,9 +184,8 @@ where
     let end = WARM_UP + FAULT + AFTER;
     let mut next = Duration::ZERO;
     loop {
-        let in_fault = next >= WARM_UP && next < WARM_UP + FAULT;
         let rate = match fault {
-            Fault::Spike(times) if in_fault => CAPACITY * load.share * times,
+            Fault::Spike(times) if in_fault(next) => CAPACITY * load.share * times,
             _ => CAPACITY * load.share,
         };
         next += Duration::from_secs_f64(-(1.0 - rng.f64()).ln() / rate);

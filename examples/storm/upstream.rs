@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, sleep};
 use tower::Service;
 
-use super::scenario::{COLD_START, FAULT, Fault, WARM_UP};
+use super::scenario::{COLD_START, FAULT, Fault, WARM_UP, in_fault};
 use super::simulation::Record;
 
 pub const SERVERS: usize = 20;
@@ -130,7 +130,7 @@ impl Shared {
         let now = self.start.elapsed();
         let mut state = self.lock();
         state.record.sent(now);
-        let in_fault = now >= WARM_UP && now < WARM_UP + FAULT;
+        let in_fault = in_fault(now);
         let mut status = StatusCode::OK;
         match self.fault {
             Fault::Outage | Fault::ColdStart if in_fault => {
@@ -189,7 +189,7 @@ impl Shared {
     fn capacity(&self) -> (usize, Duration) {
         let now = self.start.elapsed();
         let end = WARM_UP + FAULT;
-        let in_fault = now >= WARM_UP && now < end;
+        let in_fault = in_fault(now);
         match self.fault {
             Fault::Capacity(share) if in_fault => ((SERVERS as f64 * share) as usize, WORK),
             Fault::Slow(times) if in_fault => (SERVERS, WORK * times),

@@ -26,7 +26,7 @@ struct Entry {
 
 /// Who a URI asks, in lower case and without a port that goes without saying. One that asks nobody,
 /// as in a request to an origin server, is none of the others.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Authority<'a> {
     scheme: Cow<'a, str>,
     host: Cow<'a, str>,

@@ -1,6 +1,7 @@
 pub mod body;
 #[cfg(feature = "grpc")]
 pub mod calls;
+pub mod example;
 #[cfg(feature = "grpc")]
 pub mod greeter;
 pub mod http2;
