@@ -14,15 +14,40 @@ use crate::classify::Class;
 ///
 /// # Example
 ///
+/// A span for each attempt, with tower-http's `TraceLayer` under the retry; the example `proxy` has
+/// one for the whole request above it, too.
+///
 /// ```
 /// use http::Request;
-/// use tower_http_retry::Attempt;
+/// use tower::ServiceBuilder;
+/// use tower_http::trace::TraceLayer;
+/// use tower_http_retry::{Attempt, RetryLayer};
+/// use tracing::{Span, info_span};
 ///
 /// /// OpenTelemetry's `http.request.resend_count`: absent on the first attempt.
 /// fn resend_count<B>(request: &Request<B>) -> Option<u32> {
 ///     let attempt = request.extensions().get::<Attempt>()?;
 ///     (attempt.number() > 1).then(|| attempt.number() - 1)
 /// }
+///
+/// fn attempt_span<B>(request: &Request<B>) -> Span {
+///     info_span!(
+///         "attempt",
+///         http.request.method = request.method().as_str(),
+///         http.request.resend_count = resend_count(request),
+///     )
+/// }
+///
+/// let layers = ServiceBuilder::new()
+///     .layer(RetryLayer::new())
+///     .layer(TraceLayer::new_for_http().make_span_with(attempt_span));
+/// # let client = layers.service_fn(
+/// #     async |_: Request<tower_http_retry::ReplayBody<axum::body::Body>>| {
+/// #         Ok::<_, tower_http_retry::BoxError>(http::Response::new(axum::body::Body::empty()))
+/// #     },
+/// # );
+/// # fn accepts<S: tower::Service<Request<axum::body::Body>>>(_: S) {}
+/// # accepts(client);
 /// # assert_eq!(resend_count(&Request::new(())), None);
 /// ```
 ///

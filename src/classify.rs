@@ -3,9 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::{
-    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
 use crate::hint::Hint;
@@ -20,11 +18,13 @@ mod hyper_util;
 mod request_head;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod response_head;
 mod verdict;
 
 pub use by_status::ByStatus;
 pub(crate) use request_head::Headers;
 pub use request_head::RequestHead;
+pub use response_head::ResponseHead;
 pub use verdict::{Class, Verdict};
 
 /// Says what the outcome of one attempt means for sending the request again.
@@ -212,36 +212,6 @@ pub(crate) enum RequestHeaders<'a> {
 pub(crate) enum Elapsed {
     Told(Duration),
     Since(Instant),
-}
-
-/// The head of a response.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct ResponseHead<'a> {
-    /// The status.
-    pub status: StatusCode,
-    /// The version of HTTP.
-    pub version: Version,
-    /// The headers.
-    pub headers: &'a HeaderMap,
-    /// The extensions; a layer below may have left a word for the classifier here.
-    pub extensions: &'a Extensions,
-}
-
-impl<'a> ResponseHead<'a> {
-    pub(crate) fn of<R>(response: &'a Response<R>) -> Self {
-        Self {
-            status: response.status(),
-            version: response.version(),
-            headers: response.headers(),
-            extensions: response.extensions(),
-        }
-    }
-
-    /// The first value of a header, where it is text.
-    pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.headers.get(name)?.to_str().ok()
-    }
 }
 
 impl<'a> Outcome<'a> {

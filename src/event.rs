@@ -9,6 +9,10 @@ use tokio::time::Instant;
 use crate::budget::Budget;
 use crate::classify::Class;
 
+mod step;
+
+pub use step::{Reason, Step, Stop};
+
 /// One step of a request, told as it happens to [`RetryLayer::on_event`] and, with feature
 /// `tracing`, as a tracing event: a retry at level `DEBUG`, a stop with a failure at `WARN` (but a
 /// first attempt that is permanent, such as a 404, is not told there: nothing was retried).
@@ -41,124 +45,12 @@ pub struct Event<'a> {
     pub(crate) attempt: u32,
     pub(crate) started: Instant,
     pub(crate) attempt_started: Instant,
+    pub(crate) waited: Duration,
     pub(crate) class: Option<Class>,
     pub(crate) timed_out: bool,
     pub(crate) outcome: Option<Told<'a>>,
     pub(crate) budget: Option<&'a Budget>,
     pub(crate) step: Step,
-}
-
-/// What a request did at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Step {
-    /// An attempt was handed to the inner service.
-    Sent,
-    /// The attempt's outcome is let go; the next attempt follows after a wait.
-    Retry {
-        /// How long the wait is.
-        after: Duration,
-        /// What determined it.
-        reason: Reason,
-    },
-    /// The outcome is handed to the caller.
-    Stop(Stop),
-}
-
-impl Step {
-    /// A matter of course, which the features do not retell.
-    fn is_routine(self) -> bool {
-        matches!(self, Self::Sent | Self::Stop(Stop::Success))
-    }
-}
-
-/// What determined the length of a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The back-off.
-    Backoff,
-    /// The back-off, one step further up after a time-out.
-    TimedOut,
-    /// The server's own hint.
-    Server,
-    /// The request was refused in a way that allows sending it again at once.
-    AtOnce,
-    /// As `AtOnce`; and it does not count, neither as a retry nor for the budget.
-    Transparent,
-}
-
-/// Why there is no further attempt.
-///
-/// # Example
-///
-/// ```
-/// use tower_http_retry::Stop;
-///
-/// assert!(Stop::Budget.is_failure() && !Stop::Success.is_failure());
-/// assert_eq!(Stop::Window.to_string(), "the window for retries ends before the next one");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stop {
-    /// The outcome is a success.
-    Success,
-    /// The outcome is a failure that sending again will not cure.
-    Permanent,
-    /// The retries are used up.
-    Attempts,
-    /// The body cannot be played again: it is over the limit, or its source failed.
-    NotReplayable,
-    /// The server may have acted on the request, which may not be repeated.
-    NotIdempotent,
-    /// The server asks not to be sent the request again.
-    ServerSaidNo,
-    /// The server asks for a longer wait than allowed.
-    ServerWaitTooLong,
-    /// The window for retries ends before the next one.
-    Window,
-    /// The budget does not cover a retry.
-    Budget,
-    /// The inner service failed while the retry waited for it to be ready.
-    NotReady,
-}
-
-impl Stop {
-    /// Whether the outcome that is handed over is a failure.
-    pub fn is_failure(&self) -> bool {
-        *self != Self::Success
-    }
-}
-
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Success => "success",
-            Self::Permanent => "sending again will not help",
-            Self::Attempts => "the retries are used up",
-            Self::NotReplayable => "the body cannot be sent again",
-            Self::NotIdempotent => {
-                "the server may have acted on a request that may not be repeated"
-            }
-            Self::ServerSaidNo => "the server asks not to be sent the request again",
-            Self::ServerWaitTooLong => "the server asks for a longer wait than allowed",
-            Self::Window => "the window for retries ends before the next one",
-            Self::Budget => "the budget does not cover a retry",
-            Self::NotReady => "the service failed before it was ready for a retry",
-        })
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Backoff => "backoff",
-            Self::TimedOut => "backoff, one step up after a time-out",
-            Self::Server => "the server asked for it",
-            Self::AtOnce => "refused unprocessed, sent again at once",
-            Self::Transparent => "refused unprocessed, sent again transparently",
-        })
-    }
 }
 
 impl<'a> Event<'a> {
@@ -227,6 +119,37 @@ impl<'a> Event<'a> {
         self.outcome?.err()
     }
 
+    /// What failed, in a word, as OpenTelemetry's `error.type` has it: the response's status;
+    /// `timeout` or `refused`, if the error was that; `_OTHER`. None after a success, and while there
+    /// is no outcome.
+    ///
+    /// ```
+    /// use tower_http_retry::RetryLayer;
+    ///
+    /// let layer = RetryLayer::new().on_event(|event| {
+    ///     if let Some(error_type) = event.error_type() {
+    ///         println!("attempt {} failed: {error_type}", event.attempt());
+    ///     }
+    /// });
+    /// # let _ = layer;
+    /// ```
+    pub fn error_type(&self) -> Option<&str> {
+        if self.step == Step::Stop(Stop::Success) {
+            return None;
+        }
+        Some(match self.outcome.as_ref()? {
+            Ok(status) => status.as_str(),
+            Err(_) if self.timed_out => "timeout",
+            Err(_) if self.class == Some(Class::Refused) => "refused",
+            Err(_) => "_OTHER",
+        })
+    }
+
+    /// How long was waited between the attempts, in sum, with the wait that follows this step.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
     /// What is left in the budget at this moment, in thousandths of a token, after this step's
     /// retry was paid for. None where there is no budget, or one that does not tell.
     pub fn budget(&self) -> Option<u64> {
@@ -250,30 +173,51 @@ impl fmt::Debug for Event<'_> {
 /// What is told of an outcome.
 pub(crate) type Told<'a> = Result<StatusCode, &'a (dyn Error + Send + Sync + 'static)>;
 
+type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+
 /// Whoever listens to a layer's events.
-pub(crate) type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
-
-/// The features that retell retries and failures.
-const RETELLERS: &[fn(&Event<'_>)] = &[
-    #[cfg(feature = "tracing")]
-    crate::trace::retell,
-];
-
-/// Whether anyone hears of a step: the listener of all, the features of what is not a matter of
-/// course.
-#[inline]
-pub(crate) fn is_heard(step: Step, listener: Option<&Listener>) -> bool {
-    listener.is_some() || !(step.is_routine() || RETELLERS.is_empty())
+#[derive(Clone, Default)]
+pub(crate) struct Listeners {
+    pub(crate) own: Option<Listener>,
+    /// Whether what is counted is counted for each upstream.
+    pub(crate) by_authority: bool,
 }
 
-/// Tells one step to the listener and, unless it is a matter of course, to the features.
-pub(crate) fn tell(event: &Event<'_>, listener: Option<&Listener>) {
-    if let Some(listener) = listener {
-        listener(event);
+/// A feature that retells steps to whom it knows.
+struct Retelling {
+    hears: fn(Step) -> bool,
+    retell: fn(&Event<'_>, by_authority: bool),
+}
+
+const RETELLINGS: &[Retelling] = &[
+    #[cfg(feature = "tracing")]
+    Retelling {
+        hears: crate::trace::hears,
+        retell: crate::trace::retell,
+    },
+    #[cfg(feature = "metrics")]
+    Retelling {
+        hears: crate::metrics::hears,
+        retell: crate::metrics::retell,
+    },
+];
+
+impl Listeners {
+    /// Whether anyone hears of a step. Most successes are heard by nobody.
+    #[inline]
+    pub(crate) fn hear(&self, step: Step) -> bool {
+        self.own.is_some() || RETELLINGS.iter().any(|feature| (feature.hears)(step))
     }
-    if !event.step.is_routine() {
-        for retell in RETELLERS {
-            retell(event);
+
+    /// Tells one step to all who hear of it.
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        if let Some(own) = &self.own {
+            own(event);
+        }
+        for feature in RETELLINGS {
+            if (feature.hears)(event.step) {
+                (feature.retell)(event, self.by_authority);
+            }
         }
     }
 }

@@ -207,10 +207,10 @@ impl<C> RetryLayer<C> {
     /// A closure that is told each step of each request as it happens, on the task that polls it.
     /// See [`Event`].
     pub fn on_event(self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
-        self.with(|settings| settings.listener = Some(Arc::new(listener)))
+        self.with(|settings| settings.listeners.own = Some(Arc::new(listener)))
     }
 
-    fn with(self, set: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(self, set: impl FnOnce(&mut Settings)) -> Self {
         let mut policy = self.policy.original().clone();
         set(&mut policy.settings);
         Self::of(policy)

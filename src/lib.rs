@@ -68,6 +68,7 @@
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
 //! | `http2` | no | h2's errors are told apart: a refused stream or a `GOAWAY` is a refusal |
 //! | `reqwest` | no | reqwest's errors are told apart |
+//! | `metrics` | no | counters and histograms through the facade `metrics`: see the module of that name |
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
 //! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`; implies `grpc` |
 //!
@@ -77,6 +78,7 @@
 #![warn(unreachable_pub)]
 
 mod attempt;
+mod authority;
 mod backoff;
 mod body;
 pub mod budget;
@@ -92,6 +94,8 @@ mod hint;
 mod idempotency;
 mod layer;
 mod leftover;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod policy;
 mod progress;
 mod retry_override;

@@ -9,7 +9,7 @@ use http::HeaderName;
 use crate::budget::Budget;
 use crate::classify::{Classify, RequestHead, Verdict};
 use crate::decide::Rules;
-use crate::event::{Event, Listener, Step, Told, is_heard, tell};
+use crate::event::{Event, Listeners, Step, Told};
 use crate::hint::ServerHints;
 use crate::idempotency::Idempotency;
 use crate::progress::Progress;
@@ -32,7 +32,7 @@ pub(crate) struct Settings {
     pub(crate) attempt_header: Option<HeaderName>,
     pub(crate) marks_first_attempt: bool,
     pub(crate) jitter: JitterSource,
-    pub(crate) listener: Option<Listener>,
+    pub(crate) listeners: Listeners,
 }
 
 impl Default for Settings {
@@ -48,7 +48,7 @@ impl Default for Settings {
             attempt_header: None,
             marks_first_attempt: false,
             jitter: JitterSource::Entropy,
-            listener: None,
+            listeners: Listeners::default(),
         }
     }
 }
@@ -100,8 +100,8 @@ impl<C: Classify> Policy<C> {
         verdict: Option<Verdict>,
         outcome: Option<Told<'_>>,
     ) {
-        let listener = self.settings.listener.as_ref();
-        if !is_heard(step, listener) {
+        let listeners = &self.settings.listeners;
+        if !listeners.hear(step) {
             return;
         }
         let event = Event {
@@ -111,13 +111,14 @@ impl<C: Classify> Policy<C> {
             attempt: progress.number(),
             started: progress.started,
             attempt_started: progress.attempt_started,
+            waited: progress.attempts().waited,
             class: verdict.map(|verdict| verdict.class),
             timed_out: verdict.is_some_and(|verdict| verdict.timed_out),
             outcome,
             budget: self.settings.budget.get(),
             step,
         };
-        tell(&event, listener);
+        listeners.tell(&event);
     }
 }
 

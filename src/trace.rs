@@ -1,12 +1,19 @@
 //! Events through `tracing`, with OpenTelemetry's names for the fields.
 
+use std::time::Duration;
+
 use tracing::{debug, warn};
 
 use crate::event::{Event, Step, Stop};
 
 const TARGET: &str = "tower_http_retry";
 
-pub(crate) fn retell(event: &Event<'_>) {
+/// All but what is a matter of course.
+pub(crate) fn hears(step: Step) -> bool {
+    !matches!(step, Step::Sent | Step::Stop(Stop::Success))
+}
+
+pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
     match event.step {
         Step::Sent => {}
         Step::Retry { after, reason } => debug!(
@@ -17,8 +24,8 @@ pub(crate) fn retell(event: &Event<'_>) {
             http.response.status_code = event.status().map(|status| status.as_u16()),
             server.address = event.host(),
             server.port = event.port(),
-            error.r#type = error_type(event),
-            wait_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+            error.r#type = event.error_type(),
+            wait_ms = milliseconds(after),
             %reason,
             },
             "retrying",
@@ -33,7 +40,8 @@ pub(crate) fn retell(event: &Event<'_>) {
             http.response.status_code = event.status().map(|status| status.as_u16()),
             server.address = event.host(),
             server.port = event.port(),
-            error.r#type = error_type(event),
+            error.r#type = event.error_type(),
+            waited_ms = milliseconds(event.waited),
             reason = %stop,
             },
             "gave up",
@@ -41,14 +49,6 @@ pub(crate) fn retell(event: &Event<'_>) {
     }
 }
 
-/// A low-cardinality name of the failure: the status, or what kind of error it was.
-fn error_type<'a>(event: &'a Event<'_>) -> &'a str {
-    use crate::classify::Class;
-    match (&event.outcome, event.class) {
-        (Some(Ok(status)), _) => status.as_str(),
-        (Some(Err(_)), _) if event.timed_out => "timeout",
-        (Some(Err(_)), Some(Class::Refused)) => "refused",
-        (Some(Err(_)), Some(Class::Success | Class::Permanent | Class::Transient)) => "_OTHER",
-        (Some(Err(_)), None) | (None, _) => "_OTHER",
-    }
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

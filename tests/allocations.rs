@@ -120,13 +120,19 @@ where
     info.count_total
 }
 
-/// Makes what is made once: a thread's own, and the registration of a tracing event.
+/// Makes what is made once: a thread's own, the registration of a tracing event, and the keys of
+/// metrics.
 fn warm_up() {
-    allocated(&service(1), fresh(Method::GET, 1, Body::default()), 200);
+    let get = || fresh(Method::GET, 1, Body::default());
+    allocated(&service(0), get(), 200);
+    allocated(&service(1), get(), 200);
     let once = RetryLayer::new()
         .max_retries(0)
         .layer(Reading { failures: 1 });
-    allocated(&once, fresh(Method::GET, 1, Body::default()), 503);
+    allocated(&once, get(), 503);
+    for method in [Method::POST, Method::PUT] {
+        allocated(&service(0), fresh(method, 1, Body::default()), 200);
+    }
 }
 
 #[tokio::test]

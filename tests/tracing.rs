@@ -81,7 +81,7 @@ async fn a_retry_is_debug_and_a_stop_with_failure_is_warn() {
             "DEBUG tower_http_retry: retrying {method} http.request.resend_count=2 {server} error.type=\"timeout\" wait_ms=4000 reason=backoff, one step up after a time-out"
         ),
         format!(
-            " WARN tower_http_retry: gave up {method} http.request.resend_count=2 http.response.status_code=404 {server} error.type=\"404\" reason=sending again will not help"
+            " WARN tower_http_retry: gave up {method} http.request.resend_count=2 http.response.status_code=404 {server} error.type=\"404\" waited_ms=5000 reason=sending again will not help"
         ),
     ] {
         writeln!(expected, "{line}").unwrap();

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,6 +6,7 @@ use arc_swap::ArcSwap;
 use http::Uri;
 
 use super::Budget;
+use crate::authority::Authority;
 
 /// A budget for each upstream. A request that finds its own waits for nobody: the map is never
 /// changed, but replaced by one with another upstream in it, which takes longer the more there are.
@@ -22,15 +22,6 @@ struct Entry {
     budget: Budget,
     /// What `uses` was when it was last used.
     used: AtomicU64,
-}
-
-/// Who a URI asks, in lower case and without a port that goes without saying. One that asks nobody,
-/// as in a request to an origin server, is none of the others.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Authority<'a> {
-    scheme: Cow<'a, str>,
-    host: Cow<'a, str>,
-    port: Option<u16>,
 }
 
 impl Authorities {
@@ -100,37 +91,6 @@ impl Authorities {
             Arc::new(next)
         });
         before.get(&authority).cloned().unwrap_or(made)
-    }
-}
-
-impl<'a> Authority<'a> {
-    fn of(uri: &'a Uri) -> Self {
-        let scheme = lower_case(uri.scheme_str().unwrap_or_default());
-        let usual = match &*scheme {
-            "http" | "ws" => Some(80),
-            "https" | "wss" => Some(443),
-            _ => None,
-        };
-        Self {
-            host: lower_case(uri.host().unwrap_or_default()),
-            port: uri.port_u16().filter(|port| Some(*port) != usual),
-            scheme,
-        }
-    }
-
-    fn into_owned(self) -> Authority<'static> {
-        Authority {
-            scheme: Cow::Owned(self.scheme.into_owned()),
-            host: Cow::Owned(self.host.into_owned()),
-            port: self.port,
-        }
-    }
-}
-
-fn lower_case(text: &str) -> Cow<'_, str> {
-    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Cow::Owned(text.to_ascii_lowercase()),
-        false => Cow::Borrowed(text),
     }
 }
 

@@ -4,38 +4,6 @@ use std::thread;
 use super::*;
 use crate::budget::Failure;
 
-fn authority(uri: &'static str) -> Authority<'static> {
-    Authority::of(&Uri::from_static(uri)).into_owned()
-}
-
-#[test]
-fn one_upstream_is_a_scheme_a_host_and_a_port() {
-    for (one, other) in [
-        ("http://a.test/x?y", "http://a.test/"),
-        ("http://a.test", "http://A.Test:80/"),
-        ("https://a.test", "https://user:secret@a.test:443/"),
-        ("ws://a.test", "ws://a.test:80/"),
-        ("wss://a.test", "wss://a.test:443/"),
-        ("http://[::1]/", "http://[::1]:80/"),
-        ("/x", "/y"),
-        ("*", "/y"),
-    ] {
-        assert_eq!(authority(one), authority(other), "{one} and {other}");
-    }
-    for (one, other) in [
-        ("http://a.test", "https://a.test"),
-        ("http://a.test:443", "https://a.test"),
-        ("http://a.test", "http://b.test"),
-        ("http://a.test", "http://a.test:8080"),
-        ("http://a.test:8080", "http://a.test:8081"),
-        ("http://a.test", "http://a.test.other"),
-        ("http://a.test", "/"),
-        ("a.test:80", "http://a.test:80"),
-    ] {
-        assert_ne!(authority(one), authority(other), "{one} and {other}");
-    }
-}
-
 /// Takes a token of this host's, and says how many it had.
 fn spend(authorities: &Authorities, host: &'static str) -> u64 {
     let uri = Uri::from_static(host);

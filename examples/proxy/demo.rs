@@ -1,0 +1,105 @@
+//! A bounded load, with an outage in its middle.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tower_http_retry::BoxError;
+
+use crate::say;
+
+/// The time from one request to the next.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// So many requests at most are in flight.
+const IN_FLIGHT: usize = 64;
+
+/// What is asked for in turn while the upstream is up.
+const TURNS: [&str; 20] = [
+    "/ok",
+    "/flaky",
+    "/ok",
+    "/ok",
+    "/throttled",
+    "/ok",
+    "/flaky",
+    "/ok",
+    "/ok",
+    "/slow",
+    "/ok",
+    "/flaky",
+    "/ok",
+    "/ok",
+    "/cut",
+    "/ok",
+    "/flaky",
+    "/ok",
+    "/missing",
+    "/ok",
+];
+
+type Caller = Client<HttpConnector, Empty<Bytes>>;
+
+/// Sends requests to the proxy until the time is up, or the program stops, and says what they came
+/// to.
+pub(crate) async fn send(
+    proxy: SocketAddr,
+    duration: Duration,
+    stopping: watch::Receiver<bool>,
+) -> Result<(), BoxError> {
+    let caller: Caller = Client::builder(TokioExecutor::new()).build_http();
+    let places = Arc::new(Semaphore::new(IN_FLIGHT));
+    let total = duration.as_millis() / PERIOD.as_millis();
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut requests = JoinSet::new();
+    for number in 0..total {
+        ticks.tick().await;
+        if *stopping.borrow() {
+            break;
+        }
+        let place = places.clone().acquire_owned().await?;
+        let uri = format!("http://{proxy}{}", path(number, total)).parse()?;
+        let caller = caller.clone();
+        requests.spawn(async move {
+            // The last ones may come when the proxy takes no more.
+            let answer = ask(&caller, uri).await.map(|status| status.to_string());
+            drop(place);
+            answer.unwrap_or_else(|_| "no answer".to_owned())
+        });
+    }
+    let mut answers = BTreeMap::<String, u64>::new();
+    while let Some(answer) = requests.join_next().await {
+        *answers.entry(answer?).or_default() += 1;
+    }
+    for (answer, count) in answers {
+        say(&format!("demo: {count} x {answer}"));
+    }
+    Ok(())
+}
+
+/// The upstream is down in the third fifth.
+fn path(number: u128, total: u128) -> &'static str {
+    match number * 5 / total {
+        2 => "/down",
+        _ => TURNS[number as usize % TURNS.len()],
+    }
+}
+
+async fn ask(caller: &Caller, uri: http::Uri) -> Result<StatusCode, BoxError> {
+    let request = Request::get(uri).body(Empty::new())?;
+    let response = caller.request(request).await?;
+    let status = response.status();
+    response.into_body().collect().await?;
+    Ok(status)
+}

@@ -1,0 +1,166 @@
+//! The way of a request to the upstream: its identity, its retries, its spans.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CONNECTION, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE, VIA};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tower::util::BoxCloneSyncService;
+use tower::{ServiceBuilder, ServiceExt};
+use tower_http::request_id::{
+    MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
+};
+use tower_http::trace::{DefaultOnFailure, TraceLayer};
+use tower_http_retry::{Attempt, AttemptTimedOut, Backoff, BoxError, RetryLayer};
+use tracing::{Level, Span, info_span};
+
+use crate::history::History;
+
+/// How long an attempt may take until its response's head.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Retries start no later than this after the first attempt.
+const WINDOW: Duration = Duration::from_secs(5);
+
+/// The wait before the first retry; short, for the sake of the demonstration.
+const BASE: Duration = Duration::from_millis(100);
+
+const RETRIES: u32 = 3;
+
+/// What concerns one connection only (RFC 9110, section 7.6.1), beside what `Connection` names.
+const HOP_BY_HOP: [HeaderName; 6] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Sends a request to the upstream, again if need be.
+type Sender = BoxCloneSyncService<Request, Response, BoxError>;
+
+#[derive(Clone)]
+struct Gateway {
+    upstream: Authority,
+    sender: Sender,
+}
+
+/// Forwards what nobody else answers. Failures are told by the retry layer, and not again by the
+/// tracing above and below it.
+pub(crate) fn router(upstream: SocketAddr, history: Arc<History>) -> Router {
+    let upstream = upstream.to_string();
+    let gateway = Gateway {
+        upstream: upstream.parse().expect("an address is an authority"),
+        sender: sender(history),
+    };
+    let quiet = DefaultOnFailure::new().level(Level::DEBUG);
+    // The identity comes first: the span has it, and each attempt carries it.
+    let identified = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(request_span)
+                .on_failure(quiet),
+        )
+        .layer(PropagateRequestIdLayer::x_request_id());
+    Router::new()
+        .fallback(forward)
+        .layer(identified)
+        .with_state(gateway)
+}
+
+/// The stack, from the outside in.
+fn sender(history: Arc<History>) -> Sender {
+    let retry = RetryLayer::new()
+        .max_retries(RETRIES)
+        .backoff(Backoff::exponential(BASE))
+        .within(WINDOW)
+        .attempt_timeout(ATTEMPT_TIMEOUT)
+        .on_event(move |event| history.hear(event));
+    let quiet = DefaultOnFailure::new().level(Level::DEBUG);
+    let trace = TraceLayer::new_for_http()
+        .make_span_with(attempt_span)
+        .on_failure(quiet);
+    let service = ServiceBuilder::new()
+        .map_response(|response: http::Response<_>| response.map(Body::new))
+        .layer(retry)
+        .layer(trace)
+        .service(Client::builder(TokioExecutor::new()).build_http());
+    BoxCloneSyncService::new(service)
+}
+
+/// Without the query: secrets stand there.
+fn request_span(request: &Request) -> Span {
+    let id = request.extensions().get::<RequestId>();
+    info_span!(
+        "request",
+        id = id.and_then(|id| id.header_value().to_str().ok()),
+        http.request.method = %request.method(),
+        url.path = request.uri().path(),
+    )
+}
+
+/// One for each attempt. The count is absent on the first, as OpenTelemetry has it.
+fn attempt_span<B>(request: &http::Request<B>) -> Span {
+    let attempt = request.extensions().get::<Attempt>();
+    let retries = attempt.map(|attempt| attempt.number() - 1);
+    info_span!("attempt", http.request.resend_count = retries)
+}
+
+async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Response {
+    // A tunnel is nothing that a gateway to one upstream has to offer.
+    if request.method() == Method::CONNECT {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    *request.uri_mut() = gateway.uri(request.uri());
+    *request.version_mut() = Version::HTTP_11;
+    let headers = request.headers_mut();
+    remove_hop_by_hop(headers);
+    // The client names the upstream instead.
+    headers.remove(HOST);
+    headers.append(VIA, HeaderValue::from_static("1.1 proxy"));
+    match gateway.sender.oneshot(request).await {
+        Ok(mut response) => {
+            remove_hop_by_hop(response.headers_mut());
+            response
+        }
+        Err(error) if error.is::<AttemptTimedOut>() => {
+            (StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer\n").into_response()
+        }
+        Err(_) => (StatusCode::BAD_GATEWAY, "the upstream failed\n").into_response(),
+    }
+}
+
+impl Gateway {
+    fn uri(&self, asked: &Uri) -> Uri {
+        let path = asked.path_and_query().cloned();
+        Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.upstream.clone())
+            .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+            .build()
+            .expect("all parts are there")
+    }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}

@@ -1,0 +1,170 @@
+//! What the retry layer told, over the last minutes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tower_http::request_id::RequestId;
+use tower_http_retry::{Event, Step, Stop};
+
+/// How far back the page looks.
+const SPAN: Duration = Duration::from_secs(5 * 60);
+
+/// How many of the last requests that were retried or failed are kept.
+const RECENT: usize = 12;
+
+/// How often something happened, by its name.
+type Counts = BTreeMap<&'static str, u64>;
+
+pub(crate) struct History {
+    start: Instant,
+    told: Mutex<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    attempts: u64,
+    retries: Counts,
+    stops: Counts,
+    /// In thousandths of a token.
+    budget: Option<u64>,
+    /// The oldest first; only those in which something happened.
+    seconds: VecDeque<Second>,
+    /// The last one first.
+    recent: VecDeque<Value>,
+}
+
+#[derive(Default)]
+struct Second {
+    second: u64,
+    retries: Counts,
+    stops: Counts,
+    budget: Option<u64>,
+}
+
+impl History {
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            told: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn hear(&self, event: &Event<'_>) {
+        let now = self.start.elapsed();
+        let mut told = self.told();
+        told.budget = event.budget();
+        match event.step() {
+            Step::Sent => told.attempts += 1,
+            Step::Retry { reason, .. } => {
+                *told.retries.entry(reason.name()).or_default() += 1;
+                *told.second(now).retries.entry(reason.name()).or_default() += 1;
+            }
+            Step::Stop(stop) => {
+                *told.stops.entry(stop.name()).or_default() += 1;
+                *told.second(now).stops.entry(stop.name()).or_default() += 1;
+                if stop.is_failure() || event.attempt() > 1 {
+                    told.recent.push_front(ended(event, stop, now));
+                    told.recent.truncate(RECENT);
+                }
+            }
+            // There may be more kinds of steps one day.
+            _ => {}
+        }
+    }
+
+    /// All that there is to know, as JSON.
+    pub(crate) fn status(&self) -> Value {
+        let now = self.start.elapsed();
+        let mut told = self.told();
+        told.forget(now);
+        json!({
+            "uptime_seconds": now.as_secs_f64(),
+            "span_seconds": SPAN.as_secs(),
+            "totals": {
+                "requests": sum(&told.stops),
+                "attempts": told.attempts,
+                "retries": told.retries,
+                "stops": told.stops,
+            },
+            "budget": tokens(told.budget),
+            "seconds": told.seconds.iter().map(Second::status).collect::<Vec<_>>(),
+            "recent": told.recent,
+        })
+    }
+
+    pub(crate) fn summary(&self) -> String {
+        let told = self.told();
+        let requests = sum(&told.stops);
+        let served = told.stops.get(Stop::Success.name()).copied();
+        format!(
+            "{requests} requests, {} attempts, {} retries, {} failures",
+            told.attempts,
+            sum(&told.retries),
+            requests - served.unwrap_or_default(),
+        )
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Told {
+    /// What happens in this second, with the budget as it is now.
+    fn second(&mut self, now: Duration) -> &mut Second {
+        let second = now.as_secs();
+        if self.seconds.back().is_none_or(|last| last.second < second) {
+            self.forget(now);
+            self.seconds.push_back(Second {
+                second,
+                ..Second::default()
+            });
+        }
+        let last = self.seconds.len() - 1;
+        self.seconds[last].budget = self.budget;
+        &mut self.seconds[last]
+    }
+
+    fn forget(&mut self, now: Duration) {
+        let first = now.saturating_sub(SPAN).as_secs();
+        while self.seconds.front().is_some_and(|old| old.second < first) {
+            self.seconds.pop_front();
+        }
+    }
+}
+
+impl Second {
+    fn status(&self) -> Value {
+        json!({
+            "second": self.second,
+            "retries": self.retries,
+            "stops": self.stops,
+            "budget": tokens(self.budget),
+        })
+    }
+}
+
+/// What became of a request. Its query is not shown: secrets stand there.
+fn ended(event: &Event<'_>, stop: Stop, now: Duration) -> Value {
+    let id = event.extensions().get::<RequestId>();
+    json!({
+        "at_seconds": now.as_secs_f64(),
+        "id": id.and_then(|id| id.header_value().to_str().ok()),
+        "method": event.method().as_str(),
+        "path": event.path(),
+        "attempts": event.attempt(),
+        "waited_seconds": event.waited().as_secs_f64(),
+        "status": event.status().map(|status| status.as_u16()),
+        "stop": stop.name(),
+    })
+}
+
+fn tokens(thousandths: Option<u64>) -> Option<f64> {
+    thousandths.map(|thousandths| thousandths as f64 / 1_000.0)
+}
+
+fn sum(counts: &Counts) -> u64 {
+    counts.values().sum()
+}

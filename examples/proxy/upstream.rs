@@ -1,0 +1,187 @@
+//! An upstream that fails in a way which the path of a request names.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// Of so many requests at most is remembered how often they came.
+const MOST_REQUESTS: usize = 10_000;
+
+type Answer = Response<Full<Bytes>>;
+
+/// What the upstream does with a request.
+#[derive(Clone, Copy)]
+enum Plan {
+    Serve,
+    Missing,
+    Down,
+    /// Fails when the request comes for the first time.
+    Once(Fault),
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    Unavailable,
+    Throttled,
+    Silent,
+    Cut,
+}
+
+/// The paths that the upstream knows, and what it does there.
+const PLANS: [(&str, Plan, &str); 6] = [
+    ("/ok", Plan::Serve, "200"),
+    (
+        "/flaky",
+        Plan::Once(Fault::Unavailable),
+        "503 once, then 200",
+    ),
+    (
+        "/throttled",
+        Plan::Once(Fault::Throttled),
+        "429 with Retry-After: 1 once, then 200",
+    ),
+    (
+        "/slow",
+        Plan::Once(Fault::Silent),
+        "no answer once, then 200",
+    ),
+    (
+        "/cut",
+        Plan::Once(Fault::Cut),
+        "the connection is cut once, then 200",
+    ),
+    ("/down", Plan::Down, "503"),
+];
+
+/// The paths that can be asked for, each with what comes of it.
+pub(crate) fn paths() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let planned = PLANS.iter().map(|(path, _, what)| (*path, *what));
+    planned.chain([("/missing", "404, as for any other path")])
+}
+
+/// Serves on a free port for as long as it is kept.
+pub(crate) struct Upstream {
+    address: SocketAddr,
+    serving: AbortHandle,
+}
+
+impl Upstream {
+    pub(crate) async fn listen() -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let serving = tokio::spawn(serve(listener)).abort_handle();
+        Ok(Self { address, serving })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(listener: TcpListener) -> io::Result<Infallible> {
+    let known = Arc::new(Known::default());
+    // Ends the connections when it is dropped.
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        connections.spawn(connection(stream, known.clone()));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn connection(stream: TcpStream, known: Arc<Known>) {
+    let answer = service_fn(async |request| answer(&known, &request).await);
+    // It ends with an error when it is cut, as planned.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), answer)
+        .await;
+}
+
+async fn answer(known: &Known, request: &Request<Incoming>) -> Result<Answer, Cut> {
+    let path = request.uri().path();
+    let plan = PLANS.iter().find(|(planned, _, _)| *planned == path);
+    match plan.map_or(Plan::Missing, |(_, plan, _)| *plan) {
+        Plan::Serve => Ok(text(StatusCode::OK, "served\n")),
+        Plan::Missing => Ok(text(StatusCode::NOT_FOUND, "there is nothing here\n")),
+        Plan::Down => Ok(text(StatusCode::SERVICE_UNAVAILABLE, "down\n")),
+        Plan::Once(fault) if known.is_first(request) => fail(fault).await,
+        Plan::Once(_) => Ok(text(StatusCode::OK, "served when it came again\n")),
+    }
+}
+
+async fn fail(fault: Fault) -> Result<Answer, Cut> {
+    match fault {
+        Fault::Unavailable => Ok(text(StatusCode::SERVICE_UNAVAILABLE, "not now\n")),
+        Fault::Throttled => {
+            let mut answer = text(StatusCode::TOO_MANY_REQUESTS, "not so fast\n");
+            answer.headers_mut().insert(RETRY_AFTER, 1.into());
+            Ok(answer)
+        }
+        Fault::Silent => pending().await,
+        Fault::Cut => Err(Cut),
+    }
+}
+
+fn text(status: StatusCode, text: &'static str) -> Answer {
+    let mut answer = Response::new(Full::from(text));
+    *answer.status_mut() = status;
+    let plain = http::HeaderValue::from_static("text/plain");
+    answer.headers_mut().insert(CONTENT_TYPE, plain);
+    answer
+}
+
+/// The requests that came once, and have failed, by the identity that all their attempts have.
+#[derive(Default)]
+struct Known {
+    ids: Mutex<HashSet<Vec<u8>>>,
+}
+
+impl Known {
+    fn is_first(&self, request: &Request<Incoming>) -> bool {
+        let Some(id) = request.headers().get("x-request-id") else {
+            return true;
+        };
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.remove(id.as_bytes()) {
+            return false;
+        }
+        // Of those that never came again.
+        if ids.len() >= MOST_REQUESTS {
+            ids.clear();
+        }
+        ids.insert(id.as_bytes().to_vec())
+    }
+}
+
+/// Ends the connection without an answer.
+#[derive(Debug)]
+struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection is cut")
+    }
+}
+
+impl std::error::Error for Cut {}

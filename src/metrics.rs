@@ -1,0 +1,221 @@
+//! What is counted and measured, through the facade [`metrics`](::metrics): feature `metrics`.
+//!
+//! Every layer tells it, and it costs little while no recorder is installed. Names, units and labels
+//! are a part of this crate's interface:
+//!
+//! | metric | kind | unit | labels | what |
+//! |---|---|---|---|---|
+//! | `tower_http_retry_attempts_total` | counter | attempts | `method` | attempts that were started, the first ones and the retries |
+//! | `tower_http_retry_attempt_duration_seconds` | histogram | seconds | `method`, `status` | from an attempt's start to its outcome: a response's head, or an error |
+//! | `tower_http_retry_retries_total` | counter | retries | `method`, `status`, `reason` | outcomes that were let go, for another attempt after a wait |
+//! | `tower_http_retry_wait_seconds` | histogram | seconds | `method`, `status`, `reason` | that wait, as it was decided |
+//! | `tower_http_retry_stops_total` | counter | requests | `method`, `status`, `reason` | requests that ended, and why |
+//! | `tower_http_retry_budget_tokens` | gauge | tokens | none | what is left in the budget |
+//!
+//! | label | values |
+//! |---|---|
+//! | `method` | a method of RFC 9110, `PATCH` or `QUERY`; else `_OTHER`, as OpenTelemetry has it |
+//! | `status` | the class of the response's status, `1xx` to `9xx`; of an error [`Event::error_type`]: `timeout`, `refused`, `_OTHER` |
+//! | `reason` | of a retry [`Reason::name`], of a stop [`Stop::name`] |
+//! | `authority` | the host of the request's URI, with its port if that is not the scheme's own; on all of them, but only where [`RetryLayer::metrics_by_authority`] asks for it |
+//!
+//! An attempt is counted when it starts, as gRPC's `grpc.client.attempt.started` is ([gRFC A66]), and
+//! a request when it ends. So while an upstream hangs and a time-out above the layer cuts requests
+//! short, attempts go on to be counted, although neither durations nor stops are. With gRPC, the
+//! status is the one of HTTP.
+//!
+//! The budget's level is told with every retry and every failure, and by each thread with successes
+//! up to ten times a second; with the label `authority`, with every success. Without it, a budget for
+//! each upstream ([`Budget::per_authority`](crate::Budget::per_authority)) is not told. Where a
+//! process has several layers, they count together, and the level is that of the layer which told it
+//! last: ask for the authority there.
+//!
+//! # Example
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::Empty;
+//! use metrics_exporter_prometheus::PrometheusBuilder;
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_http_retry::{Attempt, BoxError, ReplayBody, RetryLayer};
+//!
+//! // A program has one recorder, for all threads: `install_recorder()`.
+//! let recorder = PrometheusBuilder::new().build_recorder();
+//! let _guard = metrics::set_default_local_recorder(&recorder);
+//! tower_http_retry::metrics::describe();
+//!
+//! type Body = Empty<bytes::Bytes>;
+//! let client = ServiceBuilder::new()
+//!     .layer(RetryLayer::new())
+//!     .service_fn(async |request: Request<ReplayBody<Body>>| {
+//!         let mut response = Response::new(Body::new());
+//!         if request.extensions().get::<Attempt>().is_none() {
+//!             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+//!         }
+//!         Ok::<_, BoxError>(response)
+//!     });
+//! client.oneshot(Request::new(Body::new())).await.unwrap();
+//!
+//! let page = recorder.handle().render();
+//! for line in [
+//!     "# HELP tower_http_retry_attempts_total Attempts that were started.",
+//!     r#"tower_http_retry_attempts_total{method="GET"} 2"#,
+//!     r#"tower_http_retry_retries_total{method="GET",status="5xx",reason="backoff"} 1"#,
+//!     r#"tower_http_retry_stops_total{method="GET",status="2xx",reason="success"} 1"#,
+//!     "tower_http_retry_budget_tokens 10",
+//! ] {
+//!     assert!(page.lines().any(|found| found == line), "{line} is not in {page}");
+//! }
+//! # }
+//! ```
+//!
+//! [gRFC A66]: https://github.com/grpc/proposal/blob/master/A66-otel-stats.md
+//! [`Event::error_type`]: crate::Event::error_type
+//! [`Reason::name`]: crate::Reason::name
+//! [`Stop::name`]: crate::Stop::name
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{
+    Key, SharedString, Unit, describe_counter, describe_gauge, describe_histogram, with_recorder,
+};
+use tokio::time::Instant;
+
+use crate::authority::Authority;
+use crate::budget::Budget;
+use crate::event::{Event, Step, Stop};
+use crate::layer::RetryLayer;
+
+mod family;
+mod label;
+
+use family::{Family, METADATA, authority_label};
+use label::{METHOD, RETRY, STATUS, STOP, method, status};
+
+static ATTEMPTS: Family<1, { METHOD.len() }> =
+    Family::new("tower_http_retry_attempts_total", [METHOD]);
+
+static ATTEMPT_DURATION: Family<2, { METHOD.len() * STATUS.len() }> = Family::new(
+    "tower_http_retry_attempt_duration_seconds",
+    [METHOD, STATUS],
+);
+
+static RETRIES: Family<3, { METHOD.len() * STATUS.len() * RETRY.len() }> =
+    Family::new("tower_http_retry_retries_total", [METHOD, STATUS, RETRY]);
+
+static WAIT: Family<3, { METHOD.len() * STATUS.len() * RETRY.len() }> =
+    Family::new("tower_http_retry_wait_seconds", [METHOD, STATUS, RETRY]);
+
+static STOPS: Family<3, { METHOD.len() * STATUS.len() * STOP.len() }> =
+    Family::new("tower_http_retry_stops_total", [METHOD, STATUS, STOP]);
+
+const BUDGET: &str = "tower_http_retry_budget_tokens";
+
+/// A thread tells the budget's level after a success no more often than this: it takes a lock, and a
+/// look at what all threads have earned.
+const LEVEL_EVERY: Duration = Duration::from_millis(100);
+
+/// Tells the recorder what the metrics are, with their units: once, when it is installed.
+///
+/// The [module](self) has an example.
+pub fn describe() {
+    describe_counter!(ATTEMPTS.name, Unit::Count, "Attempts that were started.");
+    describe_histogram!(
+        ATTEMPT_DURATION.name,
+        Unit::Seconds,
+        "Time from an attempt's start to its outcome."
+    );
+    describe_counter!(
+        RETRIES.name,
+        Unit::Count,
+        "Outcomes that were let go, for another attempt after a wait."
+    );
+    describe_histogram!(WAIT.name, Unit::Seconds, "Wait before a retry.");
+    describe_counter!(STOPS.name, Unit::Count, "Requests that ended, and why.");
+    describe_gauge!(BUDGET, "Tokens that are left in the retry budget.");
+}
+
+impl<C> RetryLayer<C> {
+    /// Gives all [metrics](crate::metrics) the label `authority`, too: feature `metrics`.
+    ///
+    /// Each upstream then has metrics of its own for as long as the recorder keeps them, and each
+    /// step of a request allocates. So this is for upstreams of a bounded number, not for a client
+    /// of any host that it is given.
+    ///
+    /// ```
+    /// use tower_http_retry::{Budget, RetryLayer};
+    /// let layer = RetryLayer::new().budget(Budget::per_authority(100)).metrics_by_authority();
+    /// # let _ = layer;
+    /// ```
+    pub fn metrics_by_authority(self) -> Self {
+        self.with(|settings| settings.listeners.by_authority = true)
+    }
+}
+
+/// All steps are counted.
+pub(crate) fn hears(_: Step) -> bool {
+    true
+}
+
+pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
+    let authority = by_authority.then(|| {
+        let authority = Authority::of(event.uri).to_string();
+        SharedString::from_shared(Arc::from(authority))
+    });
+    let authority = authority.as_ref();
+    let method = method(event.method);
+    if event.step == Step::Sent {
+        ATTEMPTS.count([method], authority);
+        return;
+    }
+    let status = status(event);
+    if event.class.is_some() {
+        ATTEMPT_DURATION.record([method, status], authority, event.attempt_elapsed());
+    }
+    match event.step {
+        Step::Sent => {}
+        Step::Retry { after, reason } => {
+            let places = [method, status, reason as usize];
+            RETRIES.count(places, authority);
+            WAIT.record(places, authority, after);
+        }
+        Step::Stop(stop) => STOPS.count([method, status, stop as usize], authority),
+    }
+    tell_level(event, authority);
+}
+
+fn tell_level(event: &Event<'_>, authority: Option<&SharedString>) {
+    let level = match authority {
+        Some(_) => event.budget(),
+        None if is_due(event.step) => event.budget.and_then(Budget::level),
+        None => None,
+    };
+    let Some(level) = level else {
+        return;
+    };
+    let key = match authority {
+        Some(authority) => Key::from_parts(BUDGET, vec![authority_label(authority)]),
+        None => const { Key::from_static_name(BUDGET) },
+    };
+    let tokens = level as f64 / 1_000.0;
+    with_recorder(|recorder| recorder.register_gauge(&key, &METADATA).set(tokens));
+}
+
+fn is_due(step: Step) -> bool {
+    thread_local! {
+        static TOLD: Cell<Option<Instant>> = const { Cell::new(None) };
+    }
+    let now = Instant::now();
+    let is_due = step != Step::Stop(Stop::Success)
+        || TOLD
+            .get()
+            .is_none_or(|told| now.duration_since(told) >= LEVEL_EVERY);
+    if is_due {
+        TOLD.set(Some(now));
+    }
+    is_due
+}

@@ -1,0 +1,84 @@
+use http::Method;
+
+use crate::event::{Event, Reason, Stop};
+
+/// A label whose values are known beforehand.
+pub(super) struct Label {
+    pub(super) name: &'static str,
+    pub(super) values: &'static [&'static str],
+}
+
+pub(super) const METHOD: Label = Label {
+    name: "method",
+    values: &[
+        "GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "QUERY", "CONNECT", "TRACE",
+        "_OTHER",
+    ],
+};
+
+pub(super) const STATUS: Label = Label {
+    name: "status",
+    values: &[
+        "1xx", "2xx", "3xx", "4xx", "5xx", "6xx", "7xx", "8xx", "9xx", "timeout", "refused",
+        "_OTHER",
+    ],
+};
+
+/// Each in its place among the variants.
+pub(super) const RETRY: Label = Label {
+    name: "reason",
+    values: &[
+        Reason::Backoff.name(),
+        Reason::TimedOut.name(),
+        Reason::Server.name(),
+        Reason::AtOnce.name(),
+        Reason::Transparent.name(),
+    ],
+};
+
+/// Each in its place among the variants.
+pub(super) const STOP: Label = Label {
+    name: "reason",
+    values: &[
+        Stop::Success.name(),
+        Stop::Permanent.name(),
+        Stop::Attempts.name(),
+        Stop::NotReplayable.name(),
+        Stop::NotIdempotent.name(),
+        Stop::ServerSaidNo.name(),
+        Stop::ServerWaitTooLong.name(),
+        Stop::Window.name(),
+        Stop::Budget.name(),
+        Stop::NotReady.name(),
+    ],
+};
+
+/// A value's place among a label's.
+pub(super) type Place = usize;
+
+impl Label {
+    pub(super) const fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The place of a value; of one that is not known, that of the last, which stands for all others.
+    fn place(&self, value: &str) -> Place {
+        let known = self.values.iter().position(|known| *known == value);
+        known.unwrap_or(self.len() - 1)
+    }
+}
+
+pub(super) fn method(method: &Method) -> Place {
+    METHOD.place(method.as_str())
+}
+
+pub(super) fn status(event: &Event<'_>) -> Place {
+    match event.status() {
+        // From 100 to 999.
+        Some(status) => usize::from(status.as_u16() / 100 - 1),
+        None => STATUS.place(event.error_type().unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
