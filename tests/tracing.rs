@@ -1,102 +1,146 @@
-//! Tracing events: which there are, at which level, and what they say.
+//! Tracing events: which there are, at which level, and what they say; and the spans around them.
 
 #![cfg(feature = "tracing")]
 
 mod support;
 
-use std::cell::RefCell;
-use std::fmt::Write;
 use std::io::ErrorKind;
-use std::sync::Once;
-use std::time::Duration;
 
 use http::Request;
+use support::log::told;
+use support::stops;
 use support::upstream::Answer::{Error, Status};
 use support::upstream::{Answer, Body, Upstream, get, post};
-use tower::{Layer, ServiceExt};
-use tower_http_retry::{Backoff, Jitter, RetryLayer};
-use tracing_subscriber::filter::LevelFilter;
+use tower::{Layer, ServiceBuilder, ServiceExt};
+use tower_http::trace::TraceLayer;
+use tower_http_retry::{Attempt, Stop};
+use tracing::{Instrument, info_span};
 
-thread_local! {
-    /// What was written on this thread, which is that of one test.
-    static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-struct ToThread;
-
-impl std::io::Write for ToThread {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        WRITTEN.with_borrow_mut(|written| written.extend_from_slice(bytes));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What is told of one request.
-async fn traced(plan: &[Answer], request: Request<Body>) -> String {
-    // One subscriber for all threads: whether anybody listens is kept for each event, for all.
-    static SUBSCRIBER: Once = Once::new();
-    SUBSCRIBER.call_once(|| {
-        tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::TRACE)
-            .with_writer(|| ToThread)
-            .without_time()
-            .with_ansi(false)
-            .init();
-    });
-    WRITTEN.take();
-    let backoff = Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::None);
-    let layer = RetryLayer::new().backoff(backoff);
-    let _ = layer.layer(Upstream::new(plan)).oneshot(request).await;
-    String::from_utf8(WRITTEN.take()).unwrap()
+async fn traced(plan: &[Answer], request: Request<Body>) -> Vec<String> {
+    let service = stops::layer().layer(Upstream::new(plan));
+    told(service.oneshot(request)).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_success_is_not_told() {
-    assert_eq!(traced(&[Status(200)], get()).await, "");
+    assert!(traced(&[Status(200)], get()).await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_is_no_concern_of_retries_is_not_told() {
-    assert_eq!(traced(&[Status(404)], get()).await, "");
-    assert_ne!(traced(&[Status(503)], post()).await, "");
+    assert!(traced(&[Status(404)], get()).await.is_empty());
+    assert_eq!(traced(&[Status(503)], post()).await.len(), 1);
+}
+
+const SERVER: &str = "server.address=\"upstream.test\" server.port=8080";
+
+fn retrying(method: &str, status: &str) -> String {
+    format!(
+        "DEBUG tower_http_retry: retrying http.request.method=\"{method}\" \
+         http.request.resend_count=1 http.response.status_code={status} {SERVER} \
+         error.type=\"{status}\" wait_ms=1000 reason=backoff"
+    )
+}
+
+/// What the second attempt came to, if it came to a status, and why there is no third one.
+fn gave_up(method: &str, retries: u32, status: Option<&str>, error: &str, why: &str) -> String {
+    let status = status.map(|status| format!("http.response.status_code={status} "));
+    let waited = retries * 1_000;
+    format!(
+        "WARN tower_http_retry: gave up http.request.method=\"{method}\" \
+         http.request.resend_count={retries} {}{SERVER} error.type=\"{error}\" \
+         waited_ms={waited} reason={why}",
+        status.unwrap_or_default()
+    )
+}
+
+/// The whole of what is told of a request that ends so.
+fn expected(stop: Stop) -> Vec<String> {
+    let why = stop.to_string();
+    let failed = |status, error| gave_up("PUT", 1, status, error, &why);
+    match stop {
+        Stop::Success => vec![retrying("PUT", "503")],
+        Stop::Permanent => vec![retrying("PUT", "503"), failed(Some("404"), "404")],
+        Stop::Attempts => vec![retrying("PUT", "503"), failed(None, "timeout")],
+        Stop::NotReplayable => vec![gave_up("PUT", 0, Some("503"), "503", &why)],
+        Stop::NotIdempotent => vec![
+            retrying("POST", "429"),
+            gave_up("POST", 1, Some("503"), "503", &why),
+        ],
+        // It has waited for a retry that was not made.
+        Stop::NotReady => vec![
+            retrying("PUT", "503"),
+            gave_up("PUT", 0, None, "_OTHER", &why).replace("waited_ms=0", "waited_ms=1000"),
+        ],
+        _ => vec![retrying("PUT", "503"), failed(Some("503"), "503")],
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_is_debug_and_a_stop_with_failure_is_warn() {
-    let plan = [Status(503), Error(ErrorKind::TimedOut), Status(404)];
-    let request = Request::get("http://user:pass@upstream.test:8080/item?token=secret");
-    let request = request.body(Body::default()).unwrap();
-    let method = "http.request.method=\"GET\"";
-    let server = "server.address=\"upstream.test\" server.port=8080";
-    let mut expected = String::new();
-    for line in [
-        format!(
-            "DEBUG tower_http_retry: retrying {method} http.request.resend_count=1 http.response.status_code=503 {server} error.type=\"503\" wait_ms=1000 reason=backoff"
-        ),
-        format!(
-            "DEBUG tower_http_retry: retrying {method} http.request.resend_count=2 {server} error.type=\"timeout\" wait_ms=4000 reason=backoff, one step up after a time-out"
-        ),
-        format!(
-            " WARN tower_http_retry: gave up {method} http.request.resend_count=2 http.response.status_code=404 {server} error.type=\"404\" waited_ms=5000 reason=sending again will not help"
-        ),
-    ] {
-        writeln!(expected, "{line}").unwrap();
+async fn each_retry_is_debug_and_each_stop_with_a_failure_is_warn() {
+    for stop in stops::ALL {
+        let told = told(stops::send(stop, stops::layer())).await;
+        assert_eq!(told, expected(stop), "{stop:?}");
     }
-    assert_eq!(traced(&plan, request).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_says_what_determined_it() {
+    let asks = Answer::Headers(429, vec![("retry-after", "30".into())]);
+    let plan = [Error(ErrorKind::TimedOut), asks, Status(200)];
+    let told = traced(&plan, get()).await;
+    let waits: Vec<_> = told
+        .iter()
+        .map(|line| line.split("wait_ms=").nth(1))
+        .collect();
+    assert_eq!(
+        waits,
+        [
+            Some("2000 reason=backoff, one step up after a time-out"),
+            Some("30000 reason=the server asked for it")
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_kind_of_error_it_was_is_told_in_few_words() {
     let word = async |kind, request| {
-        let told = traced(&[Error(kind), Status(200)], request).await;
+        let told = traced(&[Error(kind), Status(200)], request).await.concat();
         let word = told.split("error.type=\"").nth(1).unwrap();
         word.split('"').next().unwrap().to_owned()
     };
     assert_eq!(word(ErrorKind::ConnectionRefused, post()).await, "refused");
     assert_eq!(word(ErrorKind::ConnectionReset, get()).await, "_OTHER");
     assert_eq!(word(ErrorKind::TimedOut, post()).await, "timeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trace_layer_below_has_a_span_for_each_attempt_in_that_of_the_request() {
+    let attempts = TraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
+        let attempt = request.extensions().get::<Attempt>();
+        let retries = attempt.map(|attempt| attempt.number() - 1);
+        info_span!("attempt", http.request.resend_count = retries)
+    });
+    let client = ServiceBuilder::new()
+        .layer(stops::layer())
+        .layer(attempts.on_request(|_: &Request<_>, _: &tracing::Span| tracing::info!("sent")))
+        .service(Upstream::new([Status(503), Status(503), Status(200)]));
+    let call = client
+        .oneshot(get())
+        .instrument(info_span!("request", id = 7));
+    let told = told(call).await;
+    let sent: Vec<_> = told.iter().filter(|line| line.ends_with(" sent")).collect();
+    assert_eq!(
+        sent,
+        [
+            "INFO request{id=7}:attempt: tracing: sent",
+            "INFO request{id=7}:attempt{http.request.resend_count=1}: tracing: sent",
+            "INFO request{id=7}:attempt{http.request.resend_count=2}: tracing: sent",
+        ]
+    );
+    let retrying = told
+        .iter()
+        .find(|line| line.contains(" retrying "))
+        .unwrap();
+    assert!(retrying.starts_with("DEBUG request{id=7}: tower_http_retry: retrying"));
 }

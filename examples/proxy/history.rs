@@ -149,9 +149,10 @@ impl Second {
 /// What became of a request. Its query is not shown: secrets stand there.
 fn ended(event: &Event<'_>, stop: Stop, now: Duration) -> Value {
     let id = event.extensions().get::<RequestId>();
+    let id = id.and_then(|id| id.header_value().to_str().ok());
     json!({
         "at_seconds": now.as_secs_f64(),
-        "id": id.and_then(|id| id.header_value().to_str().ok()),
+        "id": id.unwrap_or_default(),
         "method": event.method().as_str(),
         "path": event.path(),
         "attempts": event.attempt(),

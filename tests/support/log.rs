@@ -1,0 +1,48 @@
+//! What is written for tracing events.
+
+// Each test file is a crate of its own and uses what it needs.
+#![allow(dead_code)]
+
+use std::cell::RefCell;
+use std::sync::Once;
+
+use tracing_subscriber::filter::LevelFilter;
+
+thread_local! {
+    /// What was written on this thread, which is that of one test.
+    static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct ToThread;
+
+impl std::io::Write for ToThread {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        WRITTEN.with_borrow_mut(|written| written.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines that are told while something is done.
+pub async fn told<T>(done: impl Future<Output = T>) -> Vec<String> {
+    // One subscriber for all threads: whether anybody listens is kept for each event, for all.
+    static SUBSCRIBER: Once = Once::new();
+    SUBSCRIBER.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(LevelFilter::TRACE)
+            .with_writer(|| ToThread)
+            .without_time()
+            .with_ansi(false)
+            .init();
+    });
+    WRITTEN.take();
+    done.await;
+    let written = String::from_utf8(WRITTEN.take()).unwrap();
+    written
+        .lines()
+        .map(|line| line.trim_start().to_owned())
+        .collect()
+}

@@ -1,0 +1,134 @@
+//! A request for each reason why one may end: after a retry, where that can be.
+
+// Each test file is a crate of its own and uses what it needs.
+#![allow(dead_code)]
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
+use http::{Method, Request, Response, StatusCode};
+use http_body::{Body as _, Frame};
+use http_body_util::Full;
+use tower::{Layer, Service, ServiceExt};
+use tower_http_retry::{Backoff, BoxError, Budget, ByStatus, Jitter, ReplayBody, RetryLayer, Stop};
+
+pub const ALL: [Stop; 10] = [
+    Stop::Success,
+    Stop::Permanent,
+    Stop::Attempts,
+    Stop::NotReplayable,
+    Stop::NotIdempotent,
+    Stop::ServerSaidNo,
+    Stop::ServerWaitTooLong,
+    Stop::Window,
+    Stop::Budget,
+    Stop::NotReady,
+];
+
+/// Waits 1 s, 2 s, 4 s, ..
+pub fn layer() -> RetryLayer {
+    let backoff = Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::None);
+    RetryLayer::new().backoff(backoff)
+}
+
+/// Sends a request that ends with this stop. Wherever something may be secret, there is a secret.
+pub async fn send(stop: Stop, layer: RetryLayer) -> Result<Response<Full<Bytes>>, BoxError> {
+    let layer = layer.classify(ByStatus::new().heed_should_retry());
+    let layer = match stop {
+        Stop::Attempts => layer.max_retries(1),
+        Stop::NotReplayable => layer.max_replay_bytes(4),
+        Stop::Window => layer.within(Duration::from_secs(2)),
+        // The first failure leaves three of four, the second one half of them.
+        Stop::Budget => layer.budget(Budget::throttle(4, 0.0)),
+        _ => layer,
+    };
+    let method = match stop {
+        Stop::NotIdempotent => Method::POST,
+        _ => Method::PUT,
+    };
+    layer.layer(Server::of(stop)).oneshot(request(method)).await
+}
+
+fn request(method: Method) -> Request<Streamed> {
+    let request = Request::builder()
+        .method(method)
+        .uri("http://user-secret:secret@upstream.test:8080/item?token=secret")
+        .header(AUTHORIZATION, "Bearer secret")
+        .header("x-secret", "secret");
+    let body = Streamed(Some(Bytes::from_static(b"secret")));
+    request.body(body).unwrap()
+}
+
+/// A body whose size is not known beforehand.
+pub struct Streamed(Option<Bytes>);
+
+impl http_body::Body for Streamed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|data| Ok(Frame::data(data))))
+    }
+}
+
+/// Fails once, and then as the stop needs it.
+#[derive(Clone)]
+struct Server {
+    stop: Stop,
+    calls: usize,
+}
+
+impl Server {
+    fn of(stop: Stop) -> Self {
+        Self { stop, calls: 0 }
+    }
+
+    fn answer(&self) -> io::Result<Response<Full<Bytes>>> {
+        let status = match (self.calls, self.stop) {
+            (1, Stop::NotIdempotent) => StatusCode::TOO_MANY_REQUESTS,
+            (2, Stop::Success) => StatusCode::OK,
+            (2, Stop::Permanent) => StatusCode::NOT_FOUND,
+            (2, Stop::Attempts) => return Err(io::Error::new(io::ErrorKind::TimedOut, "secret")),
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let response = Response::builder()
+            .status(status)
+            .header(SET_COOKIE, "secret");
+        let response = match (self.calls, self.stop) {
+            (2, Stop::ServerSaidNo) => response.header("x-should-retry", "false"),
+            (2, Stop::ServerWaitTooLong) => response.header(RETRY_AFTER, "999"),
+            _ => response,
+        };
+        Ok(response.body(Full::from("secret")).unwrap())
+    }
+}
+
+impl Service<Request<ReplayBody<Streamed>>> for Server {
+    type Response = Response<Full<Bytes>>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match (self.calls, self.stop) {
+            (1, Stop::NotReady) => Poll::Ready(Err(io::Error::other("secret"))),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, request: Request<ReplayBody<Streamed>>) -> Self::Future {
+        self.calls += 1;
+        let mut body = pin!(request.into_body());
+        let mut context = Context::from_waker(Waker::noop());
+        while !matches!(body.as_mut().poll_frame(&mut context), Poll::Ready(None)) {}
+        ready(self.answer())
+    }
+}
