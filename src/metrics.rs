@@ -156,11 +156,6 @@ impl<C> RetryLayer<C> {
     }
 }
 
-/// All steps are counted.
-pub(crate) fn hears(_: Step) -> bool {
-    true
-}
-
 pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
     let authority = by_authority.then(|| {
         let authority = Authority::of(event.uri).to_string();
@@ -173,8 +168,10 @@ pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
         return;
     }
     let status = status(event);
+    let now = Instant::now();
     if event.class.is_some() {
-        ATTEMPT_DURATION.record([method, status], authority, event.attempt_elapsed());
+        let took = now.duration_since(event.attempt_started);
+        ATTEMPT_DURATION.record([method, status], authority, took);
     }
     match event.step {
         Step::Sent => {}
@@ -185,13 +182,13 @@ pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
         }
         Step::Stop(stop) => STOPS.count([method, status, stop as usize], authority),
     }
-    tell_level(event, authority);
+    tell_level(event, authority, now);
 }
 
-fn tell_level(event: &Event<'_>, authority: Option<&SharedString>) {
+fn tell_level(event: &Event<'_>, authority: Option<&SharedString>, now: Instant) {
     let level = match authority {
         Some(_) => event.budget(),
-        None if is_due(event.step) => event.budget.and_then(Budget::level),
+        None if is_due(event.step, now) => event.budget.and_then(Budget::level),
         None => None,
     };
     let Some(level) = level else {
@@ -205,11 +202,10 @@ fn tell_level(event: &Event<'_>, authority: Option<&SharedString>) {
     with_recorder(|recorder| recorder.register_gauge(&key, &METADATA).set(tokens));
 }
 
-fn is_due(step: Step) -> bool {
+fn is_due(step: Step, now: Instant) -> bool {
     thread_local! {
         static TOLD: Cell<Option<Instant>> = const { Cell::new(None) };
     }
-    let now = Instant::now();
     let is_due = step != Step::Stop(Stop::Success)
         || TOLD
             .get()

@@ -8,11 +8,6 @@ use crate::event::{Event, Step, Stop};
 
 const TARGET: &str = "tower_http_retry";
 
-/// All but what is a matter of course.
-pub(crate) fn hears(step: Step) -> bool {
-    !matches!(step, Step::Sent | Step::Stop(Stop::Success))
-}
-
 pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
     match event.step {
         Step::Sent => {}

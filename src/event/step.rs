@@ -18,6 +18,14 @@ pub enum Step {
     Stop(Stop),
 }
 
+impl Step {
+    /// A matter of course.
+    #[inline]
+    pub(super) fn is_routine(self) -> bool {
+        matches!(self, Self::Sent | Self::Stop(Stop::Success))
+    }
+}
+
 /// What determined the length of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
