@@ -15,7 +15,8 @@ pub use step::{Reason, Step, Stop};
 
 /// One step of a request, told as it happens to [`RetryLayer::on_event`] and, with feature
 /// `tracing`, as a tracing event: a retry at level `DEBUG`, a stop with a failure at `WARN` (but a
-/// first attempt that is permanent, such as a 404, is not told there: nothing was retried).
+/// first attempt that is permanent, such as a 404, is not told there: nothing was retried). Feature
+/// `metrics` counts all of them.
 ///
 /// A request is told as `Sent`, then any number of times as `Retry` and `Sent`, then as `Stop`
 /// (never, if its caller drops the future). The URL's query and user info are not told: secrets

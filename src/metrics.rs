@@ -1,4 +1,4 @@
-//! What is counted and measured, through the facade [`metrics`](::metrics): feature `metrics`.
+//! What is counted and measured, through the facade of the crate [metrics]: feature `metrics`.
 //!
 //! Every layer tells it, and it costs little while no recorder is installed. Names, units and labels
 //! are a part of this crate's interface:
@@ -71,6 +71,7 @@
 //! # }
 //! ```
 //!
+//! [metrics]: https://docs.rs/metrics
 //! [gRFC A66]: https://github.com/grpc/proposal/blob/master/A66-otel-stats.md
 //! [`Event::error_type`]: crate::Event::error_type
 //! [`Reason::name`]: crate::Reason::name
