@@ -37,6 +37,7 @@ use crate::striped::Striped;
 /// | [`mark_first_attempt`](Self::mark_first_attempt) | off |
 /// | [`jitter_seed`](Self::jitter_seed) | none: from entropy |
 /// | [`on_event`](Self::on_event) | nobody |
+/// | `metrics_by_authority`, of feature `metrics` | off |
 ///
 /// # Example
 ///

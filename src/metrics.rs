@@ -95,7 +95,7 @@ mod family;
 mod label;
 
 use family::{Family, METADATA, authority_label};
-use label::{METHOD, RETRY, STATUS, STOP, method, status};
+use label::{METHOD, Place, RETRY, STATUS, STOP, method, status};
 
 static ATTEMPTS: Family<1, { METHOD.len() }> =
     Family::new("tower_http_retry_attempts_total", [METHOD]);
@@ -164,24 +164,29 @@ pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
     });
     let authority = authority.as_ref();
     let method = method(event.method);
-    if event.step == Step::Sent {
-        ATTEMPTS.count([method], authority);
-        return;
+    match event.step {
+        Step::Sent => ATTEMPTS.count([method], authority),
+        Step::Retry { after, reason } => {
+            let status = status(event);
+            let labels = [method, status, reason as usize];
+            RETRIES.count(labels, authority);
+            WAIT.record(labels, authority, after);
+            ended(event, [method, status], authority);
+        }
+        Step::Stop(stop) => {
+            let status = status(event);
+            STOPS.count([method, status, stop as usize], authority);
+            ended(event, [method, status], authority);
+        }
     }
-    let status = status(event);
+}
+
+/// An attempt has ended; or, without a class, the wait for one that could not start.
+fn ended(event: &Event<'_>, labels: [Place; 2], authority: Option<&SharedString>) {
     let now = Instant::now();
     if event.class.is_some() {
         let took = now.duration_since(event.attempt_started);
-        ATTEMPT_DURATION.record([method, status], authority, took);
-    }
-    match event.step {
-        Step::Sent => {}
-        Step::Retry { after, reason } => {
-            let places = [method, status, reason as usize];
-            RETRIES.count(places, authority);
-            WAIT.record(places, authority, after);
-        }
-        Step::Stop(stop) => STOPS.count([method, status, stop as usize], authority),
+        ATTEMPT_DURATION.record(labels, authority, took);
     }
     tell_level(event, authority, now);
 }
