@@ -133,7 +133,7 @@ async fn time_is_up(runs_for: Option<Duration>) {
     };
     tokio::select! {
         () = time => {}
-        _ = ctrl_c() => {}
+        Ok(()) = ctrl_c() => {}
     }
 }
 
@@ -145,8 +145,11 @@ async fn finish(
     stop.send_replace(true);
     say("proxy: stops, and waits for the requests in flight");
     tokio::select! {
-        ended = timeout(GRACE, all(tasks)) => ended.unwrap_or(Ok(())),
-        _ = ctrl_c() => Ok(()),
+        ended = timeout(GRACE, all(tasks)) => ended.unwrap_or_else(|_| {
+            say("proxy: waits no longer");
+            Ok(())
+        }),
+        Ok(()) = ctrl_c() => Ok(()),
     }
 }
 
