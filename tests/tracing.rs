@@ -5,12 +5,13 @@
 mod support;
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use http::Request;
 use support::log::told;
 use support::stops;
 use support::upstream::Answer::{Error, Status};
-use support::upstream::{Answer, Body, Upstream, get, post};
+use support::upstream::{Answer, Body, Upstream, after, get, post};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::trace::TraceLayer;
 use tower_http_retry::{Attempt, Stop};
@@ -100,6 +101,13 @@ async fn a_wait_says_what_determined_it() {
             Some("30000 reason=the server asked for it")
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_the_attempts_is_no_wait() {
+    let slow = |status| after(Duration::from_secs(5), Status(status));
+    let told = traced(&[slow(503), slow(404)], get()).await;
+    assert!(told[1].contains(" waited_ms=1000 "), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]
