@@ -8,8 +8,10 @@
 //!
 //! Exit status: 0 if it stopped because it was told to, else 1.
 
+use std::future::ready;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +101,7 @@ async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let gateway = gateway::router(upstream.address(), history.clone());
     let router = status::router(history.clone(), recorder.clone()).merge(gateway);
 
+    let interrupt = next_interrupt().await;
     let address = arguments.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
@@ -116,15 +119,28 @@ async fn run(arguments: &Arguments) -> Result<(), BoxError> {
 
     let outcome = tokio::select! {
         outcome = all(&mut tasks) => outcome,
-        () = time_is_up(arguments.runs_for) => finish(&stop, &mut tasks).await,
+        () = time_is_up(arguments.runs_for, interrupt) => finish(&stop, &mut tasks).await,
     };
     upkeep.abort();
     say(&history.summary());
     outcome
 }
 
+type Interrupt = Pin<Box<dyn Future<Output = io::Result<()>>>>;
+
+/// The next Ctrl-C, which is listened for from now on: before that it would end the program by
+/// itself, or be lost.
+async fn next_interrupt() -> Interrupt {
+    let mut interrupt: Interrupt = Box::pin(ctrl_c());
+    tokio::select! {
+        biased;
+        failed = &mut interrupt => Box::pin(ready(failed)),
+        () = ready(()) => interrupt,
+    }
+}
+
 /// Until the time is up, or somebody presses Ctrl-C.
-async fn time_is_up(runs_for: Option<Duration>) {
+async fn time_is_up(runs_for: Option<Duration>, interrupt: Interrupt) {
     let time = async {
         match runs_for {
             Some(duration) => sleep(duration).await,
@@ -133,7 +149,7 @@ async fn time_is_up(runs_for: Option<Duration>) {
     };
     tokio::select! {
         () = time => {}
-        Ok(()) = ctrl_c() => {}
+        Ok(()) = interrupt => {}
     }
 }
 
@@ -142,6 +158,7 @@ async fn finish(
     stop: &watch::Sender<bool>,
     tasks: &mut JoinSet<Result<(), BoxError>>,
 ) -> Result<(), BoxError> {
+    let interrupt = next_interrupt().await;
     stop.send_replace(true);
     say("proxy: stops, and waits for the requests in flight");
     tokio::select! {
@@ -149,7 +166,7 @@ async fn finish(
             say("proxy: waits no longer");
             Ok(())
         }),
-        Ok(()) = ctrl_c() => Ok(()),
+        Ok(()) = interrupt => Ok(()),
     }
 }
 

@@ -1,253 +1,20 @@
-//! The example `proxy`, run as its users run it: a program, its answers, its signals and its page.
+//! The example `proxy`: its answers, its figures, its log and its signals.
 
 #![cfg(unix)]
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::net::TcpListener;
-use std::process::Stdio;
-use std::time::Duration;
-
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, COOKIE, UPGRADE};
-use http::request::Builder;
-use http::{HeaderMap, Request, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use serde_json::{Value, json};
-use support::example::program;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::net::TcpStream;
-use tokio::process::{Child, ChildStdout, Command};
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
-
-use crate::browser::Browser;
-
-#[path = "support/browser.rs"]
-mod browser;
+#[path = "support/proxy.rs"]
+mod proxy;
 mod support;
 
-/// Far longer than anything here takes: a program that hangs fails its test.
-const LIMIT: Duration = Duration::from_secs(60);
+use std::collections::BTreeMap;
+use std::net::TcpListener;
 
-const ID: &str = "x-request-id";
+use bytes::Bytes;
+use http::Request;
+use http::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, COOKIE, TE, UPGRADE, VIA};
+use serde_json::{Value, json};
 
-/// Requests, what they get, why they stop, and what is let go: outcome, how often, reason. In an order
-/// in which the budget covers each retry: those that help pay for themselves.
-const PLAN: &str = "
-    GET  /ok         200  success
-    GET  /flaky      200  success         5xx      1  backoff
-    GET  /throttled  200  success         4xx      1  server
-    GET  /slow       200  success         timeout  1  timed_out
-    GET  /cut        200  success         _OTHER   1  backoff
-    GET  /down       503  attempts        5xx      3  backoff
-    GET  /missing    404  permanent
-    POST /down       503  not_idempotent
-";
-
-struct Planned {
-    method: &'static str,
-    path: &'static str,
-    status: u16,
-    stop: &'static str,
-    let_go: Option<(&'static str, u64, &'static str)>,
-}
-
-fn plan() -> impl Iterator<Item = Planned> {
-    PLAN.trim().lines().map(|line| {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let let_go = words.get(4..).filter(|words| !words.is_empty());
-        Planned {
-            method: words[0],
-            path: words[1],
-            status: words[2].parse().unwrap(),
-            stop: words[3],
-            let_go: let_go.map(|words| (words[0], words[1].parse().unwrap(), words[2])),
-        }
-    })
-}
-
-impl Planned {
-    fn retries(&self) -> u64 {
-        self.let_go.map_or(0, |(_, times, _)| times)
-    }
-
-    fn is_recent(&self) -> bool {
-        self.stop != "success" || self.retries() > 0
-    }
-}
-
-type Counts = BTreeMap<String, u64>;
-
-/// A running proxy.
-struct Proxy {
-    child: Child,
-    address: String,
-    lines: Lines<BufReader<ChildStdout>>,
-    errors: JoinHandle<String>,
-    caller: Client<HttpConnector, Full<Bytes>>,
-}
-
-/// What it left behind: its exit status, what it printed after its address, and its log.
-struct End {
-    status: Option<i32>,
-    lines: Vec<String>,
-    errors: String,
-}
-
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    text: String,
-}
-
-fn proxy(arguments: &[&str]) -> Command {
-    let mut command = Command::new(program("proxy"));
-    command.args(arguments).kill_on_drop(true);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(LIMIT, future).await.expect("it does not hang")
-}
-
-impl Proxy {
-    async fn start(arguments: &[&str]) -> Self {
-        let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
-        let mut child = proxy(&arguments).spawn().unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        let errors = tokio::spawn(async move {
-            let mut errors = String::new();
-            stderr.read_to_string(&mut errors).await.unwrap();
-            errors
-        });
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = soon(lines.next_line()).await.unwrap().unwrap();
-        let address = line.strip_prefix("proxy: http://").unwrap();
-        Self {
-            child,
-            address: address.strip_suffix('/').unwrap().to_owned(),
-            lines,
-            errors,
-            caller: Client::builder(TokioExecutor::new()).build_http(),
-        }
-    }
-
-    fn url(&self, path: impl Display) -> Uri {
-        format!("http://{}{path}", self.address).parse().unwrap()
-    }
-
-    /// Sends a request whose URI is a path.
-    async fn send(&self, request: Builder, body: impl Into<Bytes>) -> Answer {
-        let mut request = request.body(Full::new(body.into())).unwrap();
-        *request.uri_mut() = self.url(request.uri());
-        let response = soon(self.caller.request(request)).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = soon(body.collect()).await.unwrap().to_bytes();
-        Answer {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            text: String::from_utf8(body.into()).unwrap(),
-        }
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.send(Request::get(path), "").await
-    }
-
-    /// The answer to a request that hyper's client would not send, by its method and target.
-    async fn send_raw(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).await.unwrap();
-        let head = format!("{request} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        soon(stream.read_to_string(&mut answer)).await.unwrap();
-        answer
-    }
-
-    /// Sends what is planned, one after the other; `id` names the request with this number.
-    async fn follow_plan(&self, id: impl Fn(usize) -> String) {
-        for (number, planned) in plan().enumerate() {
-            let request = Request::builder().method(planned.method).uri(planned.path);
-            let answer = self.send(request.header(ID, id(number)), "").await;
-            assert_eq!(answer.status, planned.status, "{}", planned.path);
-        }
-    }
-
-    async fn status(&self) -> Value {
-        serde_json::from_str(&self.get("/status").await.text).unwrap()
-    }
-
-    /// What Prometheus is told: counters, how many samples histograms have, and the budget.
-    async fn metrics(&self) -> (Counts, f64) {
-        let page = self.get("/metrics").await.text;
-        let samples = page.lines().filter_map(|line| line.rsplit_once(' '));
-        let is_count = |name: &str| name.contains("_total{") || name.contains("_count{");
-        let counts = samples.clone().filter(|(name, _)| is_count(name));
-        let counts = counts.map(|(name, value)| (name.to_owned(), value.parse().unwrap()));
-        let mut budget = samples.filter(|(name, _)| *name == "tower_http_retry_budget_tokens");
-        let budget = budget.next().unwrap().1;
-        (counts.collect(), budget.parse().unwrap())
-    }
-
-    /// Sends a request to `/slow`, and waits until it is on its way.
-    async fn slow(&self) -> JoinHandle<Option<u16>> {
-        let slow = self.caller.get(self.url("/slow"));
-        let slow = tokio::spawn(async { Some(slow.await.ok()?.status().as_u16()) });
-        let sent = async { while self.status().await["totals"]["attempts"] == 0 {} };
-        soon(sent).await;
-        slow
-    }
-
-    /// What Ctrl-C does.
-    fn interrupt(&self) {
-        let id = self.child.id().unwrap().to_string();
-        let mut kill = std::process::Command::new("kill");
-        assert!(kill.args(["-INT", &id]).status().unwrap().success());
-    }
-
-    async fn end(mut self) -> End {
-        let mut lines = Vec::new();
-        while let Some(line) = soon(self.lines.next_line()).await.unwrap() {
-            lines.push(line);
-        }
-        End {
-            status: soon(self.child.wait()).await.unwrap().code(),
-            lines,
-            errors: soon(self.errors).await.unwrap(),
-        }
-    }
-
-    async fn stop(self) -> End {
-        self.interrupt();
-        self.end().await
-    }
-}
-
-fn count(counts: &mut Counts, name: impl Into<String>, times: u64) {
-    *counts.entry(name.into()).or_default() += times;
-}
-
-/// What the plan comes to, as `/status` has it.
-fn planned_totals() -> Value {
-    let (mut retries, mut stops) = (Counts::new(), Counts::new());
-    for planned in plan() {
-        count(&mut stops, planned.stop, 1);
-        if let Some((_, times, reason)) = planned.let_go {
-            count(&mut retries, reason, times);
-        }
-    }
-    let requests = stops.values().sum::<u64>();
-    let attempts = requests + retries.values().sum::<u64>();
-    json!({ "requests": requests, "attempts": attempts, "retries": retries, "stops": stops })
-}
+use crate::proxy::{Counts, ID, Planned, Proxy, count, plan, planned_totals, proxy, soon};
 
 /// What the plan comes to, as `/metrics` has it.
 fn planned_metrics() -> Counts {
@@ -389,18 +156,49 @@ async fn each_attempt_has_a_span_of_its_own_within_that_of_its_request() {
     );
 }
 
-/// The layer never repeats a request that would upgrade its connection, and the upstream tells
-/// requests apart by their ids.
+/// The layer never repeats a request that would upgrade its connection.
 #[tokio::test]
-async fn what_concerns_the_callers_connection_goes_no_further() {
+async fn an_upgrade_goes_no_further() {
     let proxy = Proxy::start(&[]).await;
     let request = Request::get("/flaky").header(CONNECTION, "upgrade");
     let answer = proxy.send(request.header(UPGRADE, "other/1.0"), "").await;
     assert_eq!(answer.status, 200);
-    let request = Request::get("/flaky").header(CONNECTION, "close, X-Request-Id");
-    let answer = proxy.send(request.header(ID, "mine"), "").await;
-    assert_eq!((answer.status, &answer.text[..]), (503, "not now\n"));
-    assert_eq!(answer.headers[ID], "mine");
+}
+
+#[tokio::test]
+async fn what_concerns_one_connection_goes_no_further() {
+    let proxy = Proxy::start(&[]).await;
+    let request = Request::get("/headers").header(CONNECTION, "keep-alive, X-Hop, X-Request-Id");
+    let request = request
+        .header("keep-alive", "timeout=5")
+        .header(TE, "trailers");
+    let request = request.header("proxy-connection", "keep-alive");
+    let request = request.header("x-hop", "caller").header(VIA, "1.0 other");
+    let request = request
+        .header(ACCEPT, "text/plain")
+        .header(ID, "of this hop");
+    let answer = proxy.send(request, "").await;
+    let (id, headers) = (answer.headers[ID].to_str().unwrap(), &answer.headers);
+    let (host, mut arrived): (Vec<_>, Vec<_>) = answer
+        .text
+        .lines()
+        .partition(|line| line.starts_with("host: "));
+    arrived.sort_unstable();
+    let expected = [
+        "accept: text/plain".to_owned(),
+        "via: 1.0 other".to_owned(),
+        "via: 1.1 proxy".to_owned(),
+        format!("x-request-id: {id}"),
+    ];
+    assert_eq!(arrived, expected);
+    assert_eq!(id.len(), 36, "a new one");
+    assert!(
+        host.len() == 1 && !host[0].ends_with(&proxy.address),
+        "{host:?}"
+    );
+    for name in ["connection", "keep-alive", "x-hop"] {
+        assert!(!headers.contains_key(name), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -501,7 +299,7 @@ async fn a_second_interrupt_ends_it_at_once() {
     let mut proxy = Proxy::start(&[]).await;
     let slow = proxy.slow().await;
     proxy.interrupt();
-    assert!(soon(proxy.lines.next_line()).await.unwrap().is_some());
+    proxy.line().await;
     proxy.interrupt();
     assert_eq!(slow.await.unwrap(), None);
     let end = proxy.end().await;
@@ -543,137 +341,26 @@ async fn wrong_arguments_are_named() {
 
 #[tokio::test]
 async fn the_demonstration_sends_so_many_requests_and_all_are_accounted_for() {
-    let proxy = Proxy::start(&["--demo", "2s", "--for", "4s"]).await;
+    let mut proxy = Proxy::start(&["--demo", "2s"]).await;
+    let mut lines = vec![proxy.line().await];
+    // It has come to its end; the proxy has not.
+    proxy.interrupt();
     let end = proxy.end().await;
+    lines.extend(end.lines);
     assert_eq!(end.status, Some(0), "{}", end.errors);
-    let answers = end
-        .lines
-        .iter()
-        .filter_map(|line| line.strip_prefix("demo: "));
+    let answers = lines.iter().filter_map(|line| line.strip_prefix("demo: "));
     let answers = answers.map(|line| line.split_once(" x ").unwrap());
     let answers: BTreeMap<_, u64> = answers
         .map(|(count, answer)| (answer, count.parse().unwrap()))
         .collect();
-    assert_eq!(answers.values().sum::<u64>(), 40, "{:?}", end.lines);
+    assert_eq!(answers.values().sum::<u64>(), 40, "{lines:?}");
     // The 8 in the outage, and those for which no retry is left after it.
     assert!(answers["503 Service Unavailable"] >= 8, "{answers:?}");
-    let words = end.lines.last().unwrap().split(' ');
+    let words = lines.last().unwrap().split(' ');
     let figures: Vec<u64> = words.filter_map(|word| word.parse().ok()).collect();
     let [requests, attempts, retries, failures] = figures[..] else {
-        panic!("{:?}", end.lines);
+        panic!("{lines:?}");
     };
     assert_eq!((requests, attempts), (40, 40 + retries));
     assert_eq!(failures, 40 - answers["200 OK"]);
-}
-
-/// All figures that the page shows, and the ids of the last requests.
-const FIGURES: &str = "(() => {
-    const sums = (shapes, key, value) => {
-        const sums = {};
-        for (const shape of document.querySelectorAll(shapes)) {
-            sums[shape.dataset[key]] = (sums[shape.dataset[key]] ?? 0) + Number(value(shape));
-        }
-        return sums;
-    };
-    const shown = (name) => sums(`[data-${name}]`, name, (shape) => shape.textContent);
-    const drawn = (chart) => sums(`${chart} rect[data-key]`, 'key', (bar) => bar.dataset.count);
-    const ids = Array.from(document.querySelectorAll('#recent td:last-child'), (id) => id.innerText);
-    const drawnAll = [drawn('#retries-chart'), drawn('#stops-chart')];
-    return { totals: shown('total'), listed: [shown('retries'), shown('stops')], drawn: drawnAll, ids };
-})()";
-
-/// What these are to be, by what the proxy tells.
-fn figures(status: &Value) -> Value {
-    let totals = &status["totals"];
-    let sum = |kind| {
-        let counts = totals[kind].as_object().unwrap().values();
-        counts.filter_map(Value::as_u64).sum::<u64>()
-    };
-    let budget = status["budget"].as_f64().unwrap();
-    let recent = status["recent"].as_array().unwrap().iter();
-    let by_kind = [&totals["retries"], &totals["stops"]];
-    json!({
-        "totals": {
-            "requests": totals["requests"],
-            "attempts": totals["attempts"],
-            "retries": sum("retries"),
-            "failures": sum("stops") - totals["stops"]["success"].as_u64().unwrap(),
-            "budget": (budget * 1_000.0).round() / 1_000.0,
-        },
-        "listed": by_kind,
-        "drawn": by_kind,
-        "ids": recent.map(|told| &told["id"]).collect::<Vec<_>>(),
-    })
-}
-
-/// As JavaScript has them: all numbers are of one kind.
-fn as_floats(value: Value) -> Value {
-    match value {
-        Value::Number(number) => json!(number.as_f64()),
-        Value::Array(values) => values.into_iter().map(as_floats).collect(),
-        Value::Object(values) => values
-            .into_iter()
-            .map(|(key, value)| (key, as_floats(value)))
-            .collect(),
-        other => other,
-    }
-}
-
-fn total(name: &str) -> String {
-    format!("Number(document.querySelector('[data-total={name}]').textContent)")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs Chromium"]
-async fn the_page_shows_what_happened_and_keeps_it_when_the_proxy_is_gone() {
-    let browser = Browser::start().await;
-    let proxy = Proxy::start(&[]).await;
-    let page = browser.open(&proxy.url("/").to_string()).await;
-    page.until("document.documentElement.dataset.updates > 0")
-        .await;
-    let text = page.evaluate("document.body.innerText").await;
-    assert_eq!(
-        text.as_str().unwrap().matches("none yet").count(),
-        3,
-        "{text}"
-    );
-
-    // An id is text, whatever it contains.
-    let id = |number| format!("<b>{number}</b>");
-    proxy.follow_plan(id).await;
-    page.until(&format!("{} === {}", total("requests"), plan().count()))
-        .await;
-    let status = proxy.status().await;
-    assert_eq!(status["totals"], planned_totals());
-    let shown = page.evaluate(FIGURES).await;
-    assert_eq!(as_floats(shown.clone()), as_floats(figures(&status)));
-    let recent = plan()
-        .enumerate()
-        .filter(|(_, planned)| planned.is_recent());
-    let mut ids: Vec<_> = recent.map(|(number, _)| id(number)).collect();
-    ids.reverse();
-    assert_eq!(shown["ids"], json!(ids));
-    assert_eq!(page.problems(), [""; 0]);
-
-    assert_eq!(proxy.stop().await.status, Some(0));
-    page.until("document.body.innerText.includes('The proxy does not answer.')")
-        .await;
-    assert_eq!(page.evaluate(FIGURES).await, shown);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs Chromium"]
-async fn the_page_follows_the_demonstration_to_its_end() {
-    let browser = Browser::start().await;
-    let proxy = Proxy::start(&["--demo", "3s"]).await;
-    let page = browser.open(&proxy.url("/").to_string()).await;
-    let requests = total("requests");
-    page.until(&format!("{requests} > 0")).await;
-    let first = page.evaluate(&requests).await;
-    page.until(&format!("{requests} > {first}")).await;
-    page.until(&format!("{requests} === 60")).await;
-    let shown = page.evaluate(FIGURES).await;
-    let told = figures(&proxy.status().await);
-    assert_eq!(as_floats(shown), as_floats(told));
-    assert_eq!(page.problems(), [""; 0]);
 }

@@ -63,8 +63,10 @@ pub(crate) fn router(upstream: SocketAddr, history: Arc<History>) -> Router {
         sender: sender(history),
     };
     let quiet = DefaultOnFailure::new().level(Level::DEBUG);
-    // The identity comes first: the span has it, and each attempt carries it.
+    // The identity comes before the span, which has it, and after the caller's connection, which may
+    // claim it for itself.
     let identified = ServiceBuilder::new()
+        .map_request(without_hop_by_hop)
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(
             TraceLayer::new_for_http()
@@ -124,7 +126,6 @@ async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Respon
     *request.uri_mut() = gateway.uri(request.uri());
     *request.version_mut() = Version::HTTP_11;
     let headers = request.headers_mut();
-    remove_hop_by_hop(headers);
     // The client names the upstream instead.
     headers.remove(HOST);
     headers.append(VIA, HeaderValue::from_static("1.1 proxy"));
@@ -150,6 +151,11 @@ impl Gateway {
             .build()
             .expect("all parts are there")
     }
+}
+
+fn without_hop_by_hop(mut request: Request) -> Request {
+    remove_hop_by_hop(request.headers_mut());
+    request
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {

@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -28,6 +28,8 @@ type Answer = Response<Full<Bytes>>;
 #[derive(Clone, Copy)]
 enum Plan {
     Serve,
+    /// Answers with the headers that arrived, and with some of its own that go no further.
+    Echo,
     Missing,
     Down,
     /// Fails when the request comes for the first time.
@@ -43,7 +45,7 @@ enum Fault {
 }
 
 /// The paths that the upstream knows, and what it does there.
-const PLANS: [(&str, Plan, &str); 6] = [
+const PLANS: [(&str, Plan, &str); 7] = [
     ("/ok", Plan::Serve, "200"),
     (
         "/flaky",
@@ -66,6 +68,7 @@ const PLANS: [(&str, Plan, &str); 6] = [
         "the connection is cut once, then 200",
     ),
     ("/down", Plan::Down, "503"),
+    ("/headers", Plan::Echo, "200, with the headers that arrived"),
 ];
 
 /// The paths that can be asked for, each with what comes of it.
@@ -111,7 +114,11 @@ async fn serve(listener: TcpListener) -> io::Result<Infallible> {
 }
 
 async fn connection(stream: TcpStream, known: Arc<Known>) {
-    let answer = service_fn(async |request| answer(&known, &request).await);
+    let answer = service_fn(async |mut request: Request<Incoming>| {
+        // An answer in the middle of a body would be followed by a cut.
+        while let Some(Ok(_)) = request.body_mut().frame().await {}
+        answer(&known, &request).await
+    });
     // It ends with an error when it is cut, as planned.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), answer)
@@ -123,6 +130,7 @@ async fn answer(known: &Known, request: &Request<Incoming>) -> Result<Answer, Cu
     let plan = PLANS.iter().find(|(planned, _, _)| *planned == path);
     match plan.map_or(Plan::Missing, |(_, plan, _)| *plan) {
         Plan::Serve => Ok(text(StatusCode::OK, "served\n")),
+        Plan::Echo => Ok(echo(request.headers())),
         Plan::Missing => Ok(text(StatusCode::NOT_FOUND, "there is nothing here\n")),
         Plan::Down => Ok(text(StatusCode::SERVICE_UNAVAILABLE, "down\n")),
         Plan::Once(fault) if known.is_first(request) => fail(fault).await,
@@ -143,10 +151,23 @@ async fn fail(fault: Fault) -> Result<Answer, Cut> {
     }
 }
 
-fn text(status: StatusCode, text: &'static str) -> Answer {
-    let mut answer = Response::new(Full::from(text));
+fn echo(headers: &HeaderMap) -> Answer {
+    let mut lines = String::new();
+    for (name, value) in headers {
+        lines += &format!("{name}: {}\n", value.to_str().unwrap_or_default());
+    }
+    let mut answer = text(StatusCode::OK, lines);
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("x-hop"));
+    headers.insert("keep-alive", HeaderValue::from_static("timeout=60"));
+    headers.insert("x-hop", HeaderValue::from_static("upstream"));
+    answer
+}
+
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(text.into()));
     *answer.status_mut() = status;
-    let plain = http::HeaderValue::from_static("text/plain");
+    let plain = HeaderValue::from_static("text/plain");
     answer.headers_mut().insert(CONTENT_TYPE, plain);
     answer
 }
