@@ -120,9 +120,9 @@ impl<'a> Event<'a> {
         self.outcome?.err()
     }
 
-    /// What failed, in a word, as OpenTelemetry's `error.type` has it: the response's status;
-    /// `timeout` or `refused`, if the error was that; `_OTHER`. None after a success, and while there
-    /// is no outcome.
+    /// What failed, in a word, as OpenTelemetry's `error.type` has it: the response's status, from
+    /// 400 on; `timeout` or `refused`, if the error was that; else `_OTHER`, as for gRPC's errors in
+    /// a 200. None after a success, and while there is no outcome.
     ///
     /// ```
     /// use tower_http_retry::RetryLayer;
@@ -139,10 +139,10 @@ impl<'a> Event<'a> {
             return None;
         }
         Some(match self.outcome.as_ref()? {
-            Ok(status) => status.as_str(),
+            Ok(status) if status.as_u16() >= 400 => status.as_str(),
             Err(_) if self.timed_out => "timeout",
             Err(_) if self.class == Some(Class::Refused) => "refused",
-            Err(_) => "_OTHER",
+            Ok(_) | Err(_) => "_OTHER",
         })
     }
 

@@ -15,20 +15,25 @@
 //! | label | values |
 //! |---|---|
 //! | `method` | a method of RFC 9110, `PATCH` or `QUERY`; else `_OTHER`, as OpenTelemetry has it |
-//! | `status` | the class of the response's status, `1xx` to `9xx`; of an error [`Event::error_type`]: `timeout`, `refused`, `_OTHER` |
+//! | `status` | the class of the response's status, `1xx` to `5xx`; of an error [`Event::error_type`]: `timeout`, `refused`; else `_OTHER` |
 //! | `reason` | of a retry [`Reason::name`], of a stop [`Stop::name`] |
-//! | `authority` | the host of the request's URI, with its port if that is not the scheme's own; on all of them, but only where [`RetryLayer::metrics_by_authority`] asks for it |
+//! | `authority` | the host of the request's URI, with its port if that is not the scheme's own: `http` and `https` of a host share one, and requests without a host have an empty one. On all metrics, but only where [`RetryLayer::metrics_by_authority`] asks for it |
 //!
 //! An attempt is counted when it starts, as gRPC's `grpc.client.attempt.started` is ([gRFC A66]), and
 //! a request when it ends. So while an upstream hangs and a time-out above the layer cuts requests
-//! short, attempts go on to be counted, although neither durations nor stops are. With gRPC, the
+//! short, attempts go on to be counted, although neither durations nor stops are. But for those, and
+//! for retries that could not start after their wait, attempts are retries plus stops. With gRPC, the
 //! status is the one of HTTP.
 //!
-//! The budget's level is told with every retry and every failure, and by each thread with successes
-//! up to ten times a second; with the label `authority`, with every success. Without it, a budget for
-//! each upstream ([`Budget::per_authority`](crate::Budget::per_authority)) is not told. Where a
-//! process has several layers, they count together, and the level is that of the layer which told it
-//! last: ask for the authority there.
+//! The budget's level is told with every retry and with every failure that was to be retried; after
+//! other outcomes, by each thread, only if it has not told it in the last 100 ms: what they earn last
+//! may be missing. With the label `authority` it is told always; without it, a budget for each
+//! upstream ([`Budget::per_authority`](crate::Budget::per_authority)) is not told. Where a process has
+//! several layers, they count together, and the level is that of the layer which told it last: ask for
+//! the authority there.
+//!
+//! Some exporters make summaries of histograms, which cannot be added up, unless they are given
+//! buckets, as with `PrometheusBuilder::set_buckets`.
 //!
 //! # Example
 //!
@@ -87,7 +92,6 @@ use metrics::{
 use tokio::time::Instant;
 
 use crate::authority::Authority;
-use crate::budget::Budget;
 use crate::event::{Event, Step, Stop};
 use crate::layer::RetryLayer;
 
@@ -97,27 +101,23 @@ mod label;
 use family::{Family, METADATA, authority_label};
 use label::{METHOD, Place, RETRY, STATUS, STOP, method, status};
 
-static ATTEMPTS: Family<1, { METHOD.len() }> =
-    Family::new("tower_http_retry_attempts_total", [METHOD]);
+static ATTEMPTS: Family<1> = Family::new("tower_http_retry_attempts_total", [METHOD]);
 
-static ATTEMPT_DURATION: Family<2, { METHOD.len() * STATUS.len() }> = Family::new(
+static ATTEMPT_DURATION: Family<2> = Family::new(
     "tower_http_retry_attempt_duration_seconds",
     [METHOD, STATUS],
 );
 
-static RETRIES: Family<3, { METHOD.len() * STATUS.len() * RETRY.len() }> =
-    Family::new("tower_http_retry_retries_total", [METHOD, STATUS, RETRY]);
+static RETRIES: Family<3> = Family::new("tower_http_retry_retries_total", [METHOD, STATUS, RETRY]);
 
-static WAIT: Family<3, { METHOD.len() * STATUS.len() * RETRY.len() }> =
-    Family::new("tower_http_retry_wait_seconds", [METHOD, STATUS, RETRY]);
+static WAIT: Family<3> = Family::new("tower_http_retry_wait_seconds", [METHOD, STATUS, RETRY]);
 
-static STOPS: Family<3, { METHOD.len() * STATUS.len() * STOP.len() }> =
-    Family::new("tower_http_retry_stops_total", [METHOD, STATUS, STOP]);
+static STOPS: Family<3> = Family::new("tower_http_retry_stops_total", [METHOD, STATUS, STOP]);
 
 const BUDGET: &str = "tower_http_retry_budget_tokens";
 
-/// A thread tells the budget's level after a success no more often than this: it takes a lock, and a
-/// look at what all threads have earned.
+/// A thread tells the budget's level after what is no concern of retries no more often than this: it
+/// takes a lock, and a look at what all threads have earned.
 const LEVEL_EVERY: Duration = Duration::from_millis(100);
 
 /// Tells the recorder what the metrics are, with their units: once, when it is installed.
@@ -194,8 +194,7 @@ fn ended(event: &Event<'_>, labels: [Place; 2], authority: Option<&SharedString>
 fn tell_level(event: &Event<'_>, authority: Option<&SharedString>, now: Instant) {
     let level = match authority {
         Some(_) => event.budget(),
-        None if is_due(event.step, now) => event.budget.and_then(Budget::level),
-        None => None,
+        None => due_level(event, now),
     };
     let Some(level) = level else {
         return;
@@ -208,16 +207,17 @@ fn tell_level(event: &Event<'_>, authority: Option<&SharedString>, now: Instant)
     with_recorder(|recorder| recorder.register_gauge(&key, &METADATA).set(tokens));
 }
 
-fn is_due(step: Step, now: Instant) -> bool {
+/// That of a budget for all, unless nothing but a success or the like has come since it was told.
+fn due_level(event: &Event<'_>, now: Instant) -> Option<u64> {
     thread_local! {
         static TOLD: Cell<Option<Instant>> = const { Cell::new(None) };
     }
-    let is_due = step != Step::Stop(Stop::Success)
-        || TOLD
-            .get()
-            .is_none_or(|told| now.duration_since(told) >= LEVEL_EVERY);
-    if is_due {
-        TOLD.set(Some(now));
+    let is_routine = matches!(event.step, Step::Stop(Stop::Success | Stop::Permanent));
+    let since = TOLD.get().and_then(|told| now.checked_duration_since(told));
+    if is_routine && since.is_some_and(|since| since < LEVEL_EVERY) {
+        return None;
     }
-    is_due
+    let level = event.budget?.level()?;
+    TOLD.set(Some(now));
+    Some(level)
 }

@@ -17,7 +17,7 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
             http.request.method = event.method.as_str(),
             http.request.resend_count = event.attempt,
             http.response.status_code = event.status().map(|status| status.as_u16()),
-            server.address = event.host(),
+            server.address = address(event.host()),
             server.port = event.port(),
             error.r#type = event.error_type(),
             wait_ms = milliseconds(after),
@@ -33,7 +33,7 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
             http.request.method = event.method.as_str(),
             http.request.resend_count = event.attempt - 1,
             http.response.status_code = event.status().map(|status| status.as_u16()),
-            server.address = event.host(),
+            server.address = address(event.host()),
             server.port = event.port(),
             error.r#type = event.error_type(),
             waited_ms = milliseconds(event.waited),
@@ -42,6 +42,14 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
             "gave up",
         ),
     }
+}
+
+/// A host name, or an address without the brackets that it has in a URI.
+fn address(host: &str) -> Option<&str> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    Some(bare.unwrap_or(host)).filter(|host| !host.is_empty())
 }
 
 fn milliseconds(duration: Duration) -> u64 {

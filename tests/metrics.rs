@@ -150,6 +150,25 @@ async fn an_attempt_is_counted_even_if_its_caller_goes_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_is_counted_by_its_class() {
+    let statuses = [200, 204, 302, 404, 451, 501, 600, 999];
+    let layer = stops::layer().max_retries(0);
+    let requests = statuses.map(|status| (get(), vec![Status(status)]));
+    let mut recorded = told(layer, requests.into()).await;
+    recorded.retain(|key, _| key.starts_with("attempt_duration"));
+    expect(
+        &recorded,
+        &[
+            ("attempt_duration_seconds GET 2xx", seconds(&[0.0, 0.0])),
+            ("attempt_duration_seconds GET 3xx", seconds(&[0.0])),
+            ("attempt_duration_seconds GET 4xx", seconds(&[0.0, 0.0])),
+            ("attempt_duration_seconds GET 5xx", seconds(&[0.0])),
+            ("attempt_duration_seconds GET _OTHER", seconds(&[0.0, 0.0])),
+        ],
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_method_that_is_not_known_is_counted_with_the_others() {
     let method = |name: &[u8]| request(Method::from_bytes(name).unwrap());
     let requests =
@@ -218,7 +237,7 @@ async fn a_level_is_told_where_there_is_one_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn successes_tell_the_level_ten_times_a_second_and_failures_each_time() {
+async fn what_is_retried_tells_the_level_each_time_and_other_outcomes_if_it_is_old() {
     let recorder = DebuggingRecorder::new();
     let _guard = set_default_local_recorder(&recorder);
     let layer = stops::layer()
@@ -238,8 +257,29 @@ async fn successes_tell_the_level_ten_times_a_second_and_failures_each_time() {
     advance(Duration::from_millis(1)).await;
     assert_eq!(told(vec![Status(200)]).await, level(10.0));
     assert_eq!(told(vec![Status(503), Status(503)]).await, level(8.0));
-    assert_eq!(told(vec![Status(404)]).await, level(8.0));
-    assert_eq!(told(vec![Status(200)]).await, None);
+    assert_eq!(told(vec![Status(404)]).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_without_a_level_does_not_keep_another_from_telling_its_own() {
+    let recorder = DebuggingRecorder::new();
+    let _guard = set_default_local_recorder(&recorder);
+    let send = async |layer: &RetryLayer| {
+        let service = layer.layer(Upstream::new([Status(200)]));
+        service.oneshot(get()).await.unwrap();
+        let gauge = recorded(&recorder.snapshotter()).remove("budget_tokens");
+        gauge.is_some_and(|level| level != Gauge(0.0.into()))
+    };
+    let silent = stops::layer().without_budget();
+    let by_authority = stops::layer().metrics_by_authority();
+    let telling = stops::layer();
+    for _ in 0..3 {
+        advance(Duration::from_millis(100)).await;
+        send(&silent).await;
+        send(&by_authority).await;
+        assert!(send(&telling).await);
+        assert!(!send(&telling).await);
+    }
 }
 
 /// Its rows: a metric's name, kind, unit and labels.

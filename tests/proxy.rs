@@ -125,6 +125,8 @@ async fn a_request_keeps_its_own_id_and_gets_one_if_it_has_none() {
         );
     }
     assert!(made[0].len() == 36 && made[0] != made[1], "{made:?}");
+    let too_long = Request::get("/ok").header(ID, "x".repeat(129));
+    assert_eq!(proxy.send(too_long, "").await.headers[ID].len(), 36);
 }
 
 /// The spans in which something of this target was logged.

@@ -187,6 +187,26 @@ async fn an_event_says_how_long_was_waited_and_what_failed_in_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failure_in_a_200_has_no_status_for_its_word() {
+    let words = Arc::new(Mutex::new(Vec::new()));
+    let noted = words.clone();
+    let layer = stops::layer()
+        .max_retries(0)
+        .classify_fn(|_| Class::Transient.into())
+        .on_event(move |event| {
+            let word = event.error_type().map(str::to_owned);
+            noted.lock().unwrap().push(word);
+        });
+    for status in [200, 302, 400, 503] {
+        let service = layer.layer(Upstream::new([Status(status)]));
+        service.oneshot(get()).await.unwrap();
+    }
+    let words = words.lock().unwrap();
+    let words: Vec<_> = words.iter().flatten().collect();
+    assert_eq!(words, ["_OTHER", "_OTHER", "400", "503"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_has_the_extensions_of_its_request() {
     let numbers = Arc::new(Mutex::new(Vec::new()));
     let noted = numbers.clone();

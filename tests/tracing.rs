@@ -104,6 +104,23 @@ async fn a_wait_says_what_determined_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_servers_address_has_no_brackets_and_is_absent_where_there_is_none() {
+    for (uri, expected) in [
+        (
+            "http://[::1]:80/",
+            " server.address=\"::1\" server.port=80 ",
+        ),
+        ("http://a.test/", " server.address=\"a.test\" error.type="),
+        ("/", " http.response.status_code=503 error.type="),
+    ] {
+        let mut request = post();
+        *request.uri_mut() = uri.parse().unwrap();
+        let told = traced(&[Status(503)], request).await.concat();
+        assert!(told.contains(expected), "{uri}: {told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_time_of_the_attempts_is_no_wait() {
     let slow = |status| after(Duration::from_secs(5), Status(status));
     let told = traced(&[slow(503), slow(404)], get()).await;

@@ -59,7 +59,7 @@ pub(crate) async fn send(
 ) -> Result<(), BoxError> {
     let caller: Caller = Client::builder(TokioExecutor::new()).build_http();
     let places = Arc::new(Semaphore::new(IN_FLIGHT));
-    let total = duration.as_millis() / PERIOD.as_millis();
+    let total = duration.as_millis().div_ceil(PERIOD.as_millis());
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut requests = JoinSet::new();

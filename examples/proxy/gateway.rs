@@ -35,6 +35,11 @@ const BASE: Duration = Duration::from_millis(100);
 
 const RETRIES: u32 = 3;
 
+const REQUEST_ID: &str = "x-request-id";
+
+/// In bytes; a UUID has 36.
+const LONGEST_ID: usize = 128;
+
 /// What concerns one connection only (RFC 9110, section 7.6.1), beside what `Connection` names.
 const HOP_BY_HOP: [HeaderName; 6] = [
     CONNECTION,
@@ -66,7 +71,7 @@ pub(crate) fn router(upstream: SocketAddr, history: Arc<History>) -> Router {
     // The identity comes before the span, which has it, and after the caller's connection, which may
     // claim it for itself.
     let identified = ServiceBuilder::new()
-        .map_request(without_hop_by_hop)
+        .map_request(cleaned)
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(
             TraceLayer::new_for_http()
@@ -124,11 +129,12 @@ async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Respon
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     *request.uri_mut() = gateway.uri(request.uri());
+    let via = via(request.version());
     *request.version_mut() = Version::HTTP_11;
     let headers = request.headers_mut();
     // The client names the upstream instead.
     headers.remove(HOST);
-    headers.append(VIA, HeaderValue::from_static("1.1 proxy"));
+    headers.append(VIA, via);
     match gateway.sender.oneshot(request).await {
         Ok(mut response) => {
             remove_hop_by_hop(response.headers_mut());
@@ -139,6 +145,15 @@ async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Respon
         }
         Err(_) => (StatusCode::BAD_GATEWAY, "the upstream failed\n").into_response(),
     }
+}
+
+/// By which version the request came (RFC 9110, section 7.6.3).
+fn via(version: Version) -> HeaderValue {
+    HeaderValue::from_static(match version {
+        Version::HTTP_10 => "1.0 proxy",
+        Version::HTTP_2 => "2 proxy",
+        _ => "1.1 proxy",
+    })
 }
 
 impl Gateway {
@@ -153,8 +168,16 @@ impl Gateway {
     }
 }
 
-fn without_hop_by_hop(mut request: Request) -> Request {
-    remove_hop_by_hop(request.headers_mut());
+/// Without what concerns the caller's connection, or an id too long to be told again and again.
+fn cleaned(mut request: Request) -> Request {
+    let headers = request.headers_mut();
+    remove_hop_by_hop(headers);
+    if headers
+        .get(REQUEST_ID)
+        .is_some_and(|id| id.len() > LONGEST_ID)
+    {
+        headers.remove(REQUEST_ID);
+    }
     request
 }
 

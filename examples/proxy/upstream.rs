@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
@@ -18,9 +18,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
 
 /// Of so many requests at most is remembered how often they came.
 const MOST_REQUESTS: usize = 10_000;
+
+/// Longer than an attempt may take.
+const SILENCE: Duration = Duration::from_secs(3);
 
 type Answer = Response<Full<Bytes>>;
 
@@ -60,7 +64,7 @@ const PLANS: [(&str, Plan, &str); 7] = [
     (
         "/slow",
         Plan::Once(Fault::Silent),
-        "no answer once, then 200",
+        "no answer in time once, then 200",
     ),
     (
         "/cut",
@@ -146,7 +150,10 @@ async fn fail(fault: Fault) -> Result<Answer, Cut> {
             answer.headers_mut().insert(RETRY_AFTER, 1.into());
             Ok(answer)
         }
-        Fault::Silent => pending().await,
+        Fault::Silent => {
+            sleep(SILENCE).await;
+            Ok(text(StatusCode::OK, "too late\n"))
+        }
         Fault::Cut => Err(Cut),
     }
 }

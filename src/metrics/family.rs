@@ -10,19 +10,19 @@ pub(super) static METADATA: Metadata<'_> =
     Metadata::new("tower_http_retry", Level::INFO, Some(module_path!()));
 
 /// A metric, with all combinations of its labels' values.
-pub(super) struct Family<const LABELS: usize, const KEYS: usize> {
+pub(super) struct Family<const LABELS: usize> {
     pub(super) name: &'static str,
     labels: [Label; LABELS],
-    // A key is two allocations, so it is made once, when it is first needed.
-    keys: [OnceLock<Key>; KEYS],
+    // A key is two allocations, so each is made once, when it is first needed.
+    keys: OnceLock<Box<[OnceLock<Key>]>>,
 }
 
-impl<const LABELS: usize, const KEYS: usize> Family<LABELS, KEYS> {
+impl<const LABELS: usize> Family<LABELS> {
     pub(super) const fn new(name: &'static str, labels: [Label; LABELS]) -> Self {
         Self {
             name,
             labels,
-            keys: [const { OnceLock::new() }; KEYS],
+            keys: OnceLock::new(),
         }
     }
 
@@ -52,8 +52,18 @@ impl<const LABELS: usize, const KEYS: usize> Family<LABELS, KEYS> {
     ) {
         match authority {
             Some(authority) => act(&self.key(places, [authority_label(authority)])),
-            None => act(self.keys[self.place(places)].get_or_init(|| self.key(places, []))),
+            None => act(self.kept_key(places)),
         }
+    }
+
+    fn kept_key(&self, places: [Place; LABELS]) -> &Key {
+        let keys = self.keys.get_or_init(|| {
+            let combinations = self.labels.iter().map(Label::len).product();
+            (0..combinations).map(|_| OnceLock::new()).collect()
+        });
+        let labels = self.labels.iter().zip(places);
+        let place = labels.fold(0, |place, (label, value)| place * label.len() + value);
+        keys[place].get_or_init(|| self.key(places, []))
     }
 
     fn key<const MORE: usize>(&self, places: [Place; LABELS], more: [metrics::Label; MORE]) -> Key {
@@ -63,12 +73,6 @@ impl<const LABELS: usize, const KEYS: usize> Family<LABELS, KEYS> {
         };
         let labels = array::from_fn::<_, LABELS, _>(label).into_iter();
         Key::from_parts(self.name, labels.chain(more).collect::<Vec<_>>())
-    }
-
-    /// Of a combination among all.
-    fn place(&self, places: [Place; LABELS]) -> usize {
-        let labels = self.labels.iter().zip(places);
-        labels.fold(0, |place, (label, value)| place * label.len() + value)
     }
 }
 

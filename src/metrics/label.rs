@@ -19,8 +19,7 @@ pub(super) const METHOD: Label = Label {
 pub(super) const STATUS: Label = Label {
     name: "status",
     values: &[
-        "1xx", "2xx", "3xx", "4xx", "5xx", "6xx", "7xx", "8xx", "9xx", "timeout", "refused",
-        "_OTHER",
+        "1xx", "2xx", "3xx", "4xx", "5xx", "timeout", "refused", "_OTHER",
     ],
 };
 
@@ -57,7 +56,7 @@ pub(super) const STOP: Label = Label {
 pub(super) type Place = usize;
 
 impl Label {
-    pub(super) const fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.values.len()
     }
 
@@ -73,11 +72,15 @@ pub(super) fn method(method: &Method) -> Place {
 }
 
 pub(super) fn status(event: &Event<'_>) -> Place {
-    match event.status() {
-        // From 100 to 999.
-        Some(status) => usize::from(status.as_u16() / 100 - 1),
-        None => STATUS.place(event.error_type().unwrap_or_default()),
-    }
+    STATUS.place(match event.status().map(|status| status.as_u16() / 100) {
+        Some(1) => "1xx",
+        Some(2) => "2xx",
+        Some(3) => "3xx",
+        Some(4) => "4xx",
+        Some(5) => "5xx",
+        Some(_) => "_OTHER",
+        None => event.error_type().unwrap_or_default(),
+    })
 }
 
 #[cfg(test)]
