@@ -170,4 +170,6 @@ fn step(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

@@ -1,0 +1,309 @@
+//! Sections 6 to 8 of the design once more, as they read and without a thought for speed; and whether
+//! [`decide`] comes to the same for every combination of what is finite, at the edges of what is not,
+//! and for many draws in between.
+
+use super::*;
+use crate::backoff::Jitter;
+
+const NANO: Duration = Duration::from_nanos(1);
+const SECOND: Duration = Duration::from_secs(1);
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+/// A wait that may be drawn, and what may have determined it.
+#[derive(Debug)]
+struct Expected {
+    reasons: Vec<Reason>,
+    least: Duration,
+    most: Duration,
+}
+
+/// Each rule by itself, in the design's order: the first that holds says why there is no retry.
+fn expected_stop(rules: &Rules, facts: &Facts, wait: Duration, is_covered: bool) -> Option<Stop> {
+    let (class, hint) = (facts.verdict.class, facts.hint);
+    let counts = !is_transparent(rules, facts);
+    let start = facts.elapsed.as_nanos() + wait.as_nanos();
+    // A timer may be late by a millisecond.
+    let is_late = rules.window != Duration::MAX && start + 1_000_000 > rules.window.as_nanos();
+    let is_too_long = asked(hint).is_some_and(|wait| wait > rules.max_server_wait);
+    let stops = [
+        (Stop::Success, class == Class::Success),
+        (Stop::Permanent, class == Class::Permanent),
+        (Stop::Attempts, counts && facts.retries >= rules.max_retries),
+        (Stop::NotReplayable, !facts.replayable),
+        (
+            Stop::NotIdempotent,
+            class == Class::Transient && !facts.may_repeat,
+        ),
+        (Stop::ServerSaidNo, hint == Hint::Never),
+        (Stop::ServerWaitTooLong, is_too_long),
+        (Stop::Window, is_late),
+        (Stop::Budget, counts && !is_covered),
+    ];
+    stops
+        .into_iter()
+        .find(|(_, holds)| *holds)
+        .map(|(stop, _)| stop)
+}
+
+fn asked(hint: Hint) -> Option<Duration> {
+    match hint {
+        Hint::AtLeast(wait) | Hint::Exactly(wait) => Some(wait),
+        Hint::None | Hint::Never | Hint::Headers => None,
+    }
+}
+
+/// Section 13: once a request, where the layer retries at all and the server does not say when.
+fn is_transparent(rules: &Rules, facts: &Facts) -> bool {
+    let may_be = rules.max_retries > 0 && asked(facts.hint).is_none();
+    facts.verdict.transparent && !facts.sent_at_once && may_be
+}
+
+/// Section 7, and with a hint section 8: a floor, and jitter that only adds to it.
+fn expected_wait(rules: &Rules, facts: &Facts) -> Expected {
+    let step = expected_step(rules, facts);
+    let server = vec![Reason::Server];
+    match facts.hint {
+        Hint::None | Hint::Never | Hint::Headers => step,
+        Hint::Exactly(wait) => Expected {
+            reasons: server,
+            least: wait,
+            most: wait,
+        },
+        Hint::AtLeast(least) => {
+            let most = least.saturating_add(expected_spread(rules, facts, least));
+            let mut reasons = Vec::new();
+            if most > step.least {
+                reasons.push(Reason::Server);
+            }
+            if step.most >= least {
+                reasons.extend(step.reasons);
+            }
+            let (least, most) = (least.max(step.least), most.max(step.most));
+            Expected {
+                reasons,
+                least,
+                most,
+            }
+        }
+    }
+}
+
+/// Up to half of what is asked for, but not out of the window by that alone.
+fn expected_spread(rules: &Rules, facts: &Facts, hint: Duration) -> Duration {
+    let taken = facts.elapsed.as_nanos() + hint.as_nanos() + 1_000_000;
+    let left = rules.window.as_nanos().saturating_sub(taken);
+    match rules.backoff.is_jittered() {
+        true if left < (hint / 2).as_nanos() => Duration::from_nanos(left as u64),
+        true => hint / 2,
+        false => Duration::ZERO,
+    }
+}
+
+/// 1 s, 2 s, 4 s, ..; with jitter between half of that and that.
+fn expected_step(rules: &Rules, facts: &Facts) -> Expected {
+    let reason = match (
+        facts.verdict.at_once && !facts.sent_at_once,
+        facts.verdict.timed_out,
+    ) {
+        (true, _) if is_transparent(rules, facts) => Reason::Transparent,
+        (true, _) => Reason::AtOnce,
+        (false, true) => Reason::TimedOut,
+        (false, false) => Reason::Backoff,
+    };
+    let mut most = match reason {
+        Reason::AtOnce | Reason::Transparent => Duration::ZERO,
+        Reason::Backoff | Reason::TimedOut | Reason::Server => SECOND,
+    };
+    let doublings = u64::from(facts.step) + u64::from(facts.verdict.timed_out);
+    // More are no longer seen.
+    for _ in 0..doublings.min(100) {
+        most = most.saturating_mul(2);
+    }
+    let least = match rules.backoff.is_jittered() {
+        true => most / 2,
+        false => most,
+    };
+    Expected {
+        reasons: vec![reason],
+        least,
+        most,
+    }
+}
+
+/// Compares the two, and says whether the budget was asked.
+fn check(rules: &Rules, facts: &Facts, is_covered: bool, rng: &mut Rng) {
+    let mut is_asked = false;
+    let withdraw = || {
+        assert!(!is_asked, "asked twice: {facts:?}");
+        is_asked = true;
+        is_covered
+    };
+    let decision = decide(rules, facts, rng, withdraw);
+    let expected = expected_wait(rules, facts);
+    let stop = |wait| expected_stop(rules, facts, wait, is_covered);
+    // With jitter, the window's end may lie between.
+    let (early, late) = (stop(expected.least), stop(expected.most));
+    let is_as_expected = match decision {
+        Decision::Stop(stop) => early == Some(stop) || late == Some(stop),
+        Decision::Retry(Wait { after, reason }) => {
+            let range = expected.least..=expected.most;
+            stop(after).is_none() && range.contains(&after) && expected.reasons.contains(&reason)
+        }
+    };
+    assert!(
+        is_as_expected,
+        "{decision:?}, not {early:?}, {late:?}, {expected:?}: {rules:?} {facts:?}"
+    );
+    let is_paid = matches!(decision, Decision::Retry(_) | Decision::Stop(Stop::Budget));
+    let is_free = is_transparent(rules, facts);
+    assert_eq!(
+        is_asked,
+        is_paid && !is_free,
+        "the budget is asked last: {facts:?}"
+    );
+}
+
+const CLASSES: [Class; 4] = [
+    Class::Success,
+    Class::Permanent,
+    Class::Transient,
+    Class::Refused,
+];
+
+/// All verdicts, and what else is either so or not.
+fn each_finite_fact() -> impl Iterator<Item = Facts> {
+    CLASSES.into_iter().flat_map(|class| {
+        (0..1 << 7).map(move |bits: u32| {
+            let bit = |place: u32| bits & 1 << place != 0;
+            let verdict = Verdict {
+                repeatable: bit(0),
+                timed_out: bit(1),
+                at_once: bit(2),
+                transparent: bit(3),
+                ..class.into()
+            };
+            Facts {
+                verdict,
+                hint: Hint::None,
+                retries: 0,
+                step: 0,
+                previous_wait: Duration::ZERO,
+                sent_at_once: bit(4),
+                replayable: bit(5),
+                may_repeat: bit(6),
+                elapsed: Duration::ZERO,
+            }
+        })
+    })
+}
+
+/// Each kind of hint, with waits at the edges of what is allowed.
+fn each_hint() -> impl Iterator<Item = Hint> {
+    let waits = [
+        Duration::ZERO,
+        3 * SECOND,
+        FIVE_MINUTES,
+        FIVE_MINUTES + NANO,
+        Duration::MAX,
+    ];
+    let asked = waits
+        .into_iter()
+        .flat_map(|wait| [Hint::AtLeast(wait), Hint::Exactly(wait)]);
+    asked.chain([Hint::None, Hint::Never])
+}
+
+#[test]
+fn every_combination_of_facts_is_decided_as_the_design_says() {
+    const COUNTS: [(u32, u32); 5] = [
+        (0, 0),
+        (5, 4),
+        (5, 5),
+        (u32::MAX, u32::MAX - 1),
+        (1, u32::MAX),
+    ];
+    let times = [
+        Duration::ZERO,
+        FIVE_MINUTES - SECOND - Duration::from_millis(1),
+        Duration::MAX,
+    ];
+    let mut rng = Rng::with_seed(8);
+    for facts in each_finite_fact() {
+        for hint in each_hint() {
+            for (max_retries, retries) in COUNTS {
+                for (step, elapsed) in [
+                    (0, times[0]),
+                    (0, times[1]),
+                    (0, times[1] + NANO),
+                    (u32::MAX, times[2]),
+                ] {
+                    for window in [Duration::ZERO, FIVE_MINUTES, Duration::MAX] {
+                        let backoff = Backoff::exponential(SECOND).jitter(Jitter::None);
+                        let rules = Rules {
+                            max_retries,
+                            window,
+                            backoff,
+                            ..Rules::default()
+                        };
+                        let facts = Facts {
+                            hint,
+                            retries,
+                            step,
+                            elapsed,
+                            ..facts
+                        };
+                        check(&rules, &facts, true, &mut rng);
+                        check(&rules, &facts, false, &mut rng);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Of any size: as likely below a second as of years.
+fn any_time(rng: &mut Rng) -> Duration {
+    match rng.u8(0..8) {
+        0 => Duration::ZERO,
+        1 => Duration::MAX,
+        _ => Duration::from_nanos(rng.u64(..) >> rng.u32(0..64)),
+    }
+}
+
+fn any_hint(rng: &mut Rng) -> Hint {
+    match rng.u8(0..4) {
+        0 => Hint::None,
+        1 => Hint::Never,
+        2 => Hint::AtLeast(any_time(rng)),
+        _ => Hint::Exactly(any_time(rng)),
+    }
+}
+
+#[test]
+fn any_facts_are_decided_as_the_design_says_with_jitter_and_without() {
+    let facts: Vec<_> = each_finite_fact().collect();
+    let mut rng = Rng::with_seed(88);
+    for round in 0..200_000 {
+        let jitter = [Jitter::None, Jitter::Equal][round % 2];
+        let (hint, elapsed) = (any_hint(&mut rng), any_time(&mut rng));
+        // Near enough to what is asked for, jitter meets its end.
+        let soon = elapsed.saturating_add(asked(hint).unwrap_or(SECOND));
+        let window = match rng.bool() {
+            true => soon.saturating_add(Duration::from_nanos(rng.u64(0..3_000_000))),
+            false => any_time(&mut rng),
+        };
+        let rules = Rules {
+            max_retries: rng.u32(..) >> rng.u32(0..32),
+            window,
+            backoff: Backoff::exponential(SECOND).jitter(jitter),
+            max_server_wait: any_time(&mut rng),
+        };
+        let facts = Facts {
+            hint,
+            retries: rng.u32(..) >> rng.u32(0..32),
+            step: rng.u32(..) >> rng.u32(0..32),
+            elapsed,
+            ..facts[rng.usize(..facts.len())]
+        };
+        check(&rules, &facts, rng.bool(), &mut rng);
+    }
+}
