@@ -138,6 +138,29 @@ async fn a_retry_that_cannot_start_is_no_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn attempts_are_retries_plus_stops() {
+    let recorder = DebuggingRecorder::new();
+    let _guard = set_default_local_recorder(&recorder);
+    for stop in stops::ALL {
+        if stop != Stop::NotReady {
+            let _ = stops::send(stop, stops::layer()).await;
+        }
+    }
+    let recorded = recorded(&recorder.snapshotter());
+    let sum = |name: &str| {
+        let counts = recorded.iter().filter(|(key, _)| key.starts_with(name));
+        let counts = counts.map(|(_, value)| match value {
+            Counter(count) => *count,
+            other => panic!("{other:?}"),
+        });
+        counts.sum::<u64>()
+    };
+    // All have a second attempt but the one whose body is gone.
+    assert_eq!((sum("stops_total"), sum("retries_total")), (9, 8));
+    assert_eq!(sum("attempts_total"), 9 + 8);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_attempt_is_counted_even_if_its_caller_goes_away() {
     let recorder = DebuggingRecorder::new();
     let _guard = set_default_local_recorder(&recorder);
