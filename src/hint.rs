@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// `retry-after-ms` and `x-ms-retry-after-ms` (whole milliseconds), then `Retry-After` ([RFC 9110,
 /// section 10.2.3]): whole seconds, or a date in any of HTTP's three forms. A date is measured
 /// against the same response's `Date` where that parses, so that a difference between the two
-/// clocks drops out. A malformed value is no hint, nor is zero or a date gone by.
+/// clocks drops out. A malformed value is no hint, nor is zero or a date gone by; of several values
+/// of one header, the longest counts.
 ///
 /// Whatever the setting, a hint above [`RetryLayer::max_server_wait`] ends the request at once
 /// with the response that carries it; coming back earlier than asked would not help.
