@@ -168,14 +168,14 @@ pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
         Step::Sent => ATTEMPTS.count([method], authority),
         Step::Retry { after, reason } => {
             let status = status(event);
-            let labels = [method, status, reason as usize];
+            let labels = [method, status, RETRY.place(reason.name())];
             RETRIES.count(labels, authority);
             WAIT.record(labels, authority, after);
             ended(event, [method, status], authority);
         }
         Step::Stop(stop) => {
             let status = status(event);
-            STOPS.count([method, status, stop as usize], authority);
+            STOPS.count([method, status, STOP.place(stop.name())], authority);
             ended(event, [method, status], authority);
         }
     }

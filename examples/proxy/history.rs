@@ -58,12 +58,12 @@ impl History {
         match event.step() {
             Step::Sent => told.attempts += 1,
             Step::Retry { reason, .. } => {
-                *told.retries.entry(reason.name()).or_default() += 1;
-                *told.second(now).retries.entry(reason.name()).or_default() += 1;
+                count(&mut told.retries, reason.name());
+                count(&mut told.second(now).retries, reason.name());
             }
             Step::Stop(stop) => {
-                *told.stops.entry(stop.name()).or_default() += 1;
-                *told.second(now).stops.entry(stop.name()).or_default() += 1;
+                count(&mut told.stops, stop.name());
+                count(&mut told.second(now).stops, stop.name());
                 if stop.is_failure() || event.attempt() > 1 {
                     told.recent.push_front(ended(event, stop, now));
                     told.recent.truncate(RECENT);
@@ -164,6 +164,10 @@ fn ended(event: &Event<'_>, stop: Stop, now: Duration) -> Value {
 
 fn tokens(thousandths: Option<u64>) -> Option<f64> {
     thousandths.map(|thousandths| thousandths as f64 / 1_000.0)
+}
+
+fn count(counts: &mut Counts, name: &'static str) {
+    *counts.entry(name).or_default() += 1;
 }
 
 fn sum(counts: &Counts) -> u64 {

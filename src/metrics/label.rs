@@ -23,7 +23,6 @@ pub(super) const STATUS: Label = Label {
     ],
 };
 
-/// Each in its place among the variants.
 pub(super) const RETRY: Label = Label {
     name: "reason",
     values: &[
@@ -35,7 +34,6 @@ pub(super) const RETRY: Label = Label {
     ],
 };
 
-/// Each in its place among the variants.
 pub(super) const STOP: Label = Label {
     name: "reason",
     values: &[
@@ -61,7 +59,7 @@ impl Label {
     }
 
     /// The place of a value; of one that is not known, that of the last, which stands for all others.
-    fn place(&self, value: &str) -> Place {
+    pub(super) fn place(&self, value: &str) -> Place {
         let known = self.values.iter().position(|known| *known == value);
         known.unwrap_or(self.len() - 1)
     }

@@ -3,17 +3,15 @@
 // Each test file is a crate of its own and uses what it needs.
 #![allow(dead_code)]
 
-use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::body::{Source, data, read};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
-use http_body::{Body as _, Frame};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::{Backoff, BoxError, Budget, ByStatus, Jitter, ReplayBody, RetryLayer, Stop};
@@ -55,29 +53,14 @@ pub async fn send(stop: Stop, layer: RetryLayer) -> Result<Response<Full<Bytes>>
     layer.layer(Server::of(stop)).oneshot(request(method)).await
 }
 
-fn request(method: Method) -> Request<Streamed> {
+fn request(method: Method) -> Request<Source> {
     let request = Request::builder()
         .method(method)
         .uri("http://user-secret:secret@upstream.test:8080/item?token=secret")
         .header(AUTHORIZATION, "Bearer secret")
         .header("x-secret", "secret");
-    let body = Streamed(Some(Bytes::from_static(b"secret")));
+    let body = Source::streamed([data("secret")]);
     request.body(body).unwrap()
-}
-
-/// A body whose size is not known beforehand.
-pub struct Streamed(Option<Bytes>);
-
-impl http_body::Body for Streamed {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|data| Ok(Frame::data(data))))
-    }
 }
 
 /// Fails once, and then as the stop needs it.
@@ -112,7 +95,7 @@ impl Server {
     }
 }
 
-impl Service<Request<ReplayBody<Streamed>>> for Server {
+impl Service<Request<ReplayBody<Source>>> for Server {
     type Response = Response<Full<Bytes>>;
     type Error = io::Error;
     type Future = Ready<io::Result<Self::Response>>;
@@ -124,11 +107,9 @@ impl Service<Request<ReplayBody<Streamed>>> for Server {
         }
     }
 
-    fn call(&mut self, request: Request<ReplayBody<Streamed>>) -> Self::Future {
+    fn call(&mut self, request: Request<ReplayBody<Source>>) -> Self::Future {
         self.calls += 1;
-        let mut body = pin!(request.into_body());
-        let mut context = Context::from_waker(Waker::noop());
-        while !matches!(body.as_mut().poll_frame(&mut context), Poll::Ready(None)) {}
+        read(&mut request.into_body()).unwrap();
         ready(self.answer())
     }
 }

@@ -9,7 +9,7 @@ fn each_reason_has_its_place() {
         Reason::AtOnce,
         Reason::Transparent,
     ] {
-        assert_eq!(RETRY.values[reason as usize], reason.name());
+        assert_eq!(RETRY.values[RETRY.place(reason.name())], reason.name());
     }
     assert_eq!(RETRY.len(), Reason::Transparent as usize + 1);
     for stop in [
@@ -24,7 +24,7 @@ fn each_reason_has_its_place() {
         Stop::Budget,
         Stop::NotReady,
     ] {
-        assert_eq!(STOP.values[stop as usize], stop.name());
+        assert_eq!(STOP.values[STOP.place(stop.name())], stop.name());
     }
     assert_eq!(STOP.len(), Stop::NotReady as usize + 1);
 }
