@@ -1,0 +1,114 @@
+//! What a server does with one attempt.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use http::response::Builder;
+
+use super::payload::Shape;
+use super::plan::{Protocol, millis};
+
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// How much of the body is read first.
+    pub reads: Reads,
+    /// How long the server thinks, once it has acted.
+    pub thinks: Duration,
+    pub does: Does,
+    pub hint: Option<(Form, Duration)>,
+    pub body: Shape,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Reads {
+    All,
+    Some(usize),
+    Nothing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Does {
+    Answer(u16),
+    /// Never answers.
+    Hang,
+    /// Closes the connection, or resets the stream.
+    Abort,
+    /// Resets the stream, and says that it was not looked at.
+    Refuse,
+}
+
+/// In which header the hint stands.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    Milliseconds,
+    AzureMilliseconds,
+    Seconds,
+    Date,
+}
+
+impl Answer {
+    pub fn draw(random: &mut Rng, protocol: Protocol) -> Self {
+        let does = Does::draw(random, protocol);
+        let reads = match random.u8(..8) {
+            0 => Reads::Nothing,
+            1 => Reads::Some(random.usize(1..20_000)),
+            _ => Reads::All,
+        };
+        let thinks = if random.u8(..6) == 0 { 0..=600 } else { 0..=20 };
+        let is_failure = matches!(does, Does::Answer(429 | 500..));
+        let hint = (is_failure && random.u8(..3) == 0).then(|| Form::draw(random));
+        Self {
+            reads,
+            thinks: millis(random, thinks),
+            does,
+            hint,
+            body: Shape::draw(random),
+        }
+    }
+
+    /// Whether the request has its effect.
+    pub fn acts(&self) -> bool {
+        !matches!(self.does, Does::Answer(429) | Does::Refuse)
+    }
+}
+
+impl Does {
+    fn draw(random: &mut Rng, protocol: Protocol) -> Self {
+        match random.u8(..20) {
+            0 => Self::Hang,
+            1 => Self::Abort,
+            2 if protocol == Protocol::Http2 => Self::Refuse,
+            3..=6 => Self::Answer([500, 502, 503, 504][random.usize(..4)]),
+            7..=9 => Self::Answer(429),
+            10 => Self::Answer(400),
+            _ => Self::Answer(200),
+        }
+    }
+}
+
+impl Form {
+    fn draw(random: &mut Rng) -> (Self, Duration) {
+        let second = Duration::from_secs(1);
+        match random.u8(..8) {
+            0 => (Self::Seconds, second),
+            1 => (Self::Date, second),
+            2 => (Self::AzureMilliseconds, millis(random, 1..=400)),
+            _ => (Self::Milliseconds, millis(random, 1..=400)),
+        }
+    }
+
+    pub fn write(self, hint: Duration, response: Builder) -> Builder {
+        let (seconds, millis) = (hint.as_secs(), hint.as_millis().to_string());
+        match self {
+            Self::Milliseconds => response.header("retry-after-ms", millis),
+            Self::AzureMilliseconds => response.header("x-ms-retry-after-ms", millis),
+            Self::Seconds => response.header("retry-after", seconds),
+            Self::Date => response
+                .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+                .header(
+                    "retry-after",
+                    format!("Sun, 06 Nov 1994 08:49:{} GMT", 37 + seconds),
+                ),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! The caller: a stack of layers over hyper-util's client, over the simulated network.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{HeaderName, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower::limit::ConcurrencyLimitLayer;
+use tower::util::BoxCloneService;
+use tower::{Service, ServiceBuilder, ServiceExt};
+use tower_http_retry::{
+    Attempt, Attempts, AttemptsHandle, Backoff, BoxError, Event, Idempotency, ReplayBody,
+    RetryLayer, ServerHints,
+};
+
+use super::journal::{ALL, Journal, Left, What};
+use super::network::Connector;
+use super::payload::Payload;
+use super::plan::{Ask, Plan, Protocol, Sabotage};
+use super::upstream::{ATTEMPT, RETRIES, mark, name};
+
+type Stack = BoxCloneService<Request<Payload>, Response<Incoming>, BoxError>;
+
+/// The request's number, as an extension of it.
+#[derive(Clone, Copy)]
+struct Id(u32);
+
+#[derive(Clone)]
+pub struct Caller {
+    plan: Arc<Plan>,
+    journal: Journal,
+    connections: Arc<()>,
+    bodies: Arc<()>,
+}
+
+impl Caller {
+    pub fn new(plan: &Arc<Plan>, journal: &Journal) -> Self {
+        Self {
+            plan: plan.clone(),
+            journal: journal.clone(),
+            connections: Arc::default(),
+            bodies: Arc::default(),
+        }
+    }
+
+    /// Makes all requests of the plan, drops everything, and looks at what is left.
+    pub async fn call(self) -> turmoil::Result {
+        let stack = self.stack();
+        let mut requests = JoinSet::new();
+        for ask in &self.plan.requests {
+            requests.spawn_local(self.clone().ask(ask.clone(), stack.clone()));
+        }
+        if self.plan.sabotage == Some(Sabotage::Leaks) {
+            std::mem::forget(stack.clone());
+        }
+        drop(stack);
+        while let Some(ended) = requests.join_next().await {
+            ended?;
+        }
+        self.journal.write(ALL, What::Over);
+        let left = self.left_in_the_end().await;
+        self.journal.write(ALL, What::Left(left));
+        Ok(())
+    }
+
+    /// Gives what is closing the time to.
+    async fn left_in_the_end(&self) -> Left {
+        for _ in 0..1_000 {
+            if self.left() == Left::default() {
+                break;
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+        self.left()
+    }
+
+    fn left(&self) -> Left {
+        Left {
+            connections: Arc::strong_count(&self.connections) - 1,
+            // Those of the requests are not among them.
+            tasks: Handle::current().metrics().num_alive_tasks(),
+            bodies: Arc::strong_count(&self.bodies) - 1,
+        }
+    }
+
+    fn stack(&self) -> Stack {
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .http2_only(self.plan.protocol == Protocol::Http2)
+            .http2_keep_alive_interval(Duration::from_millis(300))
+            .http2_keep_alive_timeout(Duration::from_millis(300))
+            .http2_keep_alive_while_idle(true)
+            .build(Connector {
+                alive: self.connections.clone(),
+            });
+        let watch = Watch {
+            client,
+            plan: self.plan.clone(),
+            journal: self.journal.clone(),
+        };
+        let concurrency = self.plan.policy.concurrency.map(ConcurrencyLimitLayer::new);
+        ServiceBuilder::new()
+            .layer(self.layer())
+            .option_layer(concurrency)
+            .map_err(BoxError::from)
+            .service(watch)
+            .boxed_clone()
+    }
+
+    fn layer(&self) -> RetryLayer {
+        let policy = &self.plan.policy;
+        let journal = self.journal.clone();
+        let layer = RetryLayer::new()
+            .max_retries(policy.max_retries)
+            .within(policy.window)
+            .attempt_timeout(policy.attempt_timeout)
+            .backoff(Backoff::exponential(policy.base).jitter(policy.jitter))
+            .jitter_seed(self.plan.seed)
+            .max_replay_bytes(policy.max_replay_bytes)
+            .max_server_wait(policy.max_server_wait)
+            .server_hints(policy.hints)
+            .attempt_header(HeaderName::from_static(RETRIES))
+            .on_event(move |event| tell(&journal, event));
+        let layer = if policy.has_budget {
+            layer
+        } else {
+            layer.without_budget()
+        };
+        match self.plan.sabotage {
+            Some(Sabotage::RepeatsAll) => layer.idempotency(Idempotency::any()),
+            Some(Sabotage::OneMoreRetry) => layer.max_retries(policy.max_retries + 1),
+            Some(Sabotage::LongWindow) => layer.within(policy.window * 3),
+            Some(Sabotage::LongTimeout) => layer.attempt_timeout(policy.attempt_timeout * 5),
+            Some(Sabotage::IgnoresHints) => layer.server_hints(ServerHints::Ignored),
+            _ => layer,
+        }
+    }
+
+    async fn ask(self, ask: Ask, mut stack: Stack) {
+        sleep(ask.at).await;
+        let handle = AttemptsHandle::new();
+        let request = self.request(&ask, &handle);
+        // What is not ready is not the layer's affair, before the first attempt.
+        let Ok(stack) = stack.ready().await else {
+            panic!("the client is always ready");
+        };
+        self.journal.write(ask.id, What::Asked);
+        let patience = ask.gives_up.unwrap_or(Duration::MAX);
+        match timeout(patience, stack.call(request)).await {
+            Err(_) => self.journal.write(ask.id, What::GaveUp),
+            Ok(Err(_)) => self.journal.write(ask.id, What::Error),
+            Ok(Ok(response)) => self.read(ask.id, response).await,
+        }
+        let attempts = handle.get().count;
+        self.journal.write(ask.id, What::Counted { attempts });
+    }
+
+    fn request(&self, ask: &Ask, handle: &AttemptsHandle) -> Request<Payload> {
+        let mut request = Request::builder()
+            .method(ask.method.clone())
+            .uri(format!("http://{}/{}", name(ask.server), ask.id))
+            .header("te", "trailers")
+            .extension(Id(ask.id))
+            .extension(handle.clone());
+        if ask.has_key {
+            request = request.header("idempotency-key", ask.id);
+        }
+        if ask.body.has_trailers {
+            request = request.header("trailer", "x-mark");
+        }
+        if let Some(own) = ask.own.over() {
+            request = request.extension(own);
+        }
+        let body = Payload::new(&ask.body, mark(ask.id, 0), &self.bodies);
+        request.body(body).expect("a request")
+    }
+
+    async fn read(&self, id: u32, response: Response<Incoming>) {
+        let attempt = attempt_of(&response);
+        let count = response
+            .extensions()
+            .get()
+            .map_or(1, |attempts: &Attempts| attempts.count);
+        let status = response.status().as_u16();
+        self.journal.write(
+            id,
+            What::Response {
+                attempt,
+                status,
+                count,
+            },
+        );
+        let body = response.into_body().collect();
+        // A body may break off: then it was not read.
+        if let Ok(Ok(whole)) = timeout(Duration::from_millis(500), body).await {
+            let is_right = self
+                .plan
+                .answer(id, attempt)
+                .body
+                .is(mark(id, attempt), whole);
+            self.journal.write(id, What::Read { is_right });
+        }
+    }
+}
+
+fn tell(journal: &Journal, event: &Event<'_>) {
+    let Id(id) = *event.extensions().get().expect("an id");
+    let told = What::Told {
+        step: event.step(),
+        class: event.class(),
+        timed_out: event.is_timed_out(),
+    };
+    journal.write(id, told);
+}
+
+fn attempt_of(response: &Response<Incoming>) -> u32 {
+    let attempt = &response.headers()[ATTEMPT];
+    attempt.to_str().expect("text").parse().expect("a number")
+}
+
+/// Sees each attempt, and its response's head.
+#[derive(Clone)]
+struct Watch {
+    client: Client<Connector, Sent>,
+    plan: Arc<Plan>,
+    journal: Journal,
+}
+
+/// An attempt's body.
+struct Sent {
+    body: Option<ReplayBody<Payload>>,
+    loses_a_piece: bool,
+}
+
+impl Service<Request<ReplayBody<Payload>>> for Watch {
+    type Response = Response<Incoming>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.client.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReplayBody<Payload>>) -> Self::Future {
+        let Id(id) = *request.extensions().get().expect("an id");
+        let attempt = request.extensions().get().map_or(1, Attempt::number);
+        self.journal.write(id, What::Sent { attempt });
+        let sabotage = self.plan.sabotage;
+        let request = request.map(|body| Sent {
+            body: Some(body),
+            loses_a_piece: attempt > 1 && sabotage == Some(Sabotage::LosesAPiece),
+        });
+        if sabotage == Some(Sabotage::SendsTwice) {
+            tokio::spawn(self.client.call(without_body(&request)));
+        }
+        let (response, watch) = (self.client.call(request), self.clone());
+        Box::pin(async move {
+            let mut response = response.await?;
+            let status = response.status().as_u16();
+            let hint = watch.plan.answer(id, attempt).hint.map(|(_, hint)| hint);
+            let answered = What::Answered {
+                attempt,
+                status,
+                hint,
+            };
+            watch.journal.write(id, answered);
+            if sabotage == Some(Sabotage::KeepsTheFirst) {
+                response.headers_mut().insert(ATTEMPT, 1.into());
+            }
+            Ok(response)
+        })
+    }
+}
+
+fn without_body(request: &Request<Sent>) -> Request<Sent> {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let mut copy = Request::new(Sent {
+        body: None,
+        loses_a_piece: false,
+    });
+    (*copy.method_mut(), *copy.uri_mut()) = (method, uri);
+    copy.headers_mut().clone_from(request.headers());
+    copy
+}
+
+impl Body for Sent {
+    type Data = bytes::Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<bytes::Bytes>, BoxError>>> {
+        let Self {
+            body,
+            loses_a_piece,
+        } = &mut *self;
+        let Some(body) = body else {
+            return Poll::Ready(None);
+        };
+        let frame = Pin::new(&mut *body).poll_frame(cx);
+        if frame.is_ready() && std::mem::take(loses_a_piece) {
+            return Pin::new(body).poll_frame(cx);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(ReplayBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), ReplayBody::size_hint)
+    }
+}

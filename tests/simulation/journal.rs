@@ -1,0 +1,101 @@
+//! What happened in a run, in the order in which it did.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tower_http_retry::{Class, Step};
+
+/// Written to by all hosts of a simulation.
+#[derive(Clone, Default)]
+pub struct Journal {
+    entries: Arc<Mutex<Vec<Entry>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    /// Since the simulation's start, on the clock that all hosts share.
+    pub at: Duration,
+    pub id: u32,
+    pub what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum What {
+    /// The caller handed the request to the layer.
+    Asked,
+    /// The layer handed an attempt to the client below it.
+    Sent { attempt: u32 },
+    /// The attempt's response head came, asking for this wait.
+    Answered {
+        attempt: u32,
+        status: u16,
+        hint: Option<Duration>,
+    },
+    /// The layer told this.
+    Told {
+        step: Step,
+        class: Option<Class>,
+        timed_out: bool,
+    },
+    /// The attempt came to the server.
+    Came { attempt: u32 },
+    /// The server read all of the attempt's body; these were, or were not, the bytes that were sent.
+    Took { attempt: u32, is_right: bool },
+    /// The attempt had its effect.
+    Acted,
+    /// The caller was handed the response to this attempt, after so many as the response says.
+    Response {
+        attempt: u32,
+        status: u16,
+        count: u32,
+    },
+    /// The caller read all of the response's body.
+    Read { is_right: bool },
+    /// The caller was handed an error.
+    Error,
+    /// The caller dropped the future.
+    GaveUp,
+    /// As a handle of the caller's says in the end.
+    Counted { attempts: u32 },
+    /// All requests have ended, and the caller dropped all it had.
+    Over,
+    /// What was left some time later.
+    Left(Left),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    pub connections: usize,
+    pub tasks: usize,
+    pub bodies: usize,
+}
+
+/// The id of what concerns no request.
+pub const ALL: u32 = u32::MAX;
+
+impl Journal {
+    pub fn write(&self, id: u32, what: What) {
+        let at = turmoil::sim_elapsed().unwrap_or_default();
+        self.entries.lock().unwrap().push(Entry { at, id, what });
+    }
+
+    pub fn entries(&self) -> Vec<Entry> {
+        self.entries.lock().unwrap().clone()
+    }
+
+    pub fn is_over(&self) -> bool {
+        let entries = self.entries.lock().unwrap();
+        entries.iter().any(|entry| entry.what == What::Over)
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, id, what } = self;
+        if *id == ALL {
+            return write!(f, "{at:>12?}         {what:?}");
+        }
+        write!(f, "{at:>12?}  {id:>6} {what:?}")
+    }
+}

@@ -1,0 +1,203 @@
+//! What must hold in every run.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tower_http_retry::ServerHints;
+
+use super::journal::{ALL, Entry, Left, What};
+use super::plan::{Ask, Plan};
+use super::world::Run;
+
+/// Timers end at the next whole millisecond, each on its own.
+const ROUNDING: Duration = Duration::from_millis(2);
+
+/// How a law was broken.
+pub type Broken = Result<(), String>;
+/// What must hold for each request.
+struct Law {
+    says: &'static str,
+    holds: fn(&Plan, &Ask, &[Entry]) -> Broken,
+}
+
+const LAWS: [Law; 8] = [
+    Law {
+        says: "every request ends before its window plus one attempt time-out",
+        holds: ends_in_time,
+    },
+    Law {
+        says: "no attempt starts after the window",
+        holds: starts_in_the_window,
+    },
+    Law {
+        says: "a body that the server took as whole is byte for byte what the caller sent",
+        holds: taken_bodies_are_right,
+    },
+    Law {
+        says: "a request that may not be repeated is acted on at most once",
+        holds: acted_on_once,
+    },
+    Law {
+        says: "attempts never exceed the limit",
+        holds: within_the_limit,
+    },
+    Law {
+        says: "an attempt comes to the server at most once",
+        holds: comes_once,
+    },
+    Law {
+        says: "no attempt starts early against a hint",
+        holds: obeys_hints,
+    },
+    Law {
+        says: "the caller is handed the last attempt's response, whole",
+        holds: handed_the_last,
+    },
+];
+const NOTHING_LEFT: &str = "no connection or task is left when all is dropped";
+
+/// The first law that is broken.
+pub fn check(plan: &Plan, run: &Run) -> Broken {
+    run.ended.clone()?;
+    let entries = &run.entries;
+    for ask in &plan.requests {
+        let of_this = |entry: &&Entry| entry.id == ask.id;
+        let entries: Vec<Entry> = entries.iter().filter(of_this).copied().collect();
+        for law in LAWS {
+            let at = |broken| format!("{}: request {}: {broken}", law.says, ask.id);
+            (law.holds)(plan, ask, &entries).map_err(at)?;
+        }
+    }
+    let left = entries
+        .iter()
+        .find(|entry| entry.id == ALL && entry.what != What::Over);
+    match left.map(|entry| entry.what) {
+        Some(What::Left(left)) if left == Left::default() => Ok(()),
+        left => Err(format!("{NOTHING_LEFT}: {left:?}")),
+    }
+}
+
+fn ends_in_time(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
+    let limits = plan.limits(ask.id);
+    let asked = find(entries, |what| matches!(what, What::Asked));
+    let is_end = |what: &What| matches!(what, What::Response { .. } | What::Error | What::GaveUp);
+    let (Some(asked), Some(ended)) = (asked, find(entries, is_end)) else {
+        return Err("it did not end".into());
+    };
+    let (took, most) = (
+        ended - asked,
+        limits.window + limits.attempt_timeout + ROUNDING,
+    );
+    verdict(took <= most, || format!("it took {took:?}, not {most:?}"))
+}
+
+fn starts_in_the_window(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
+    let window = plan.limits(ask.id).window + ROUNDING;
+    let first = find(entries, |what| matches!(what, What::Sent { .. })).unwrap_or_default();
+    let late = entries.iter().find(|entry| {
+        matches!(entry.what, What::Sent { attempt: 2.. }) && entry.at - first > window
+    });
+    late.map_or(Ok(()), |late| {
+        Err(format!("{:?} at {:?}", late.what, late.at - first))
+    })
+}
+
+fn taken_bodies_are_right(_: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
+    let wrong = |entry: &&Entry| {
+        matches!(
+            entry.what,
+            What::Took {
+                is_right: false,
+                ..
+            }
+        )
+    };
+    let wrong = entries.iter().find(wrong);
+    wrong.map_or(Ok(()), |wrong| Err(format!("{:?}", wrong.what)))
+}
+
+fn acted_on_once(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
+    let acted = count(entries, |what| matches!(what, What::Acted));
+    let is_right = acted <= 1 || plan.limits(ask.id).may_be_repeated;
+    verdict(is_right, || {
+        format!("{} acted on {acted} times", ask.method)
+    })
+}
+
+fn within_the_limit(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
+    let sent = count(entries, |what| matches!(what, What::Sent { .. }));
+    let most = 1 + plan.limits(ask.id).max_retries;
+    verdict(sent <= most, || format!("{sent} attempts, not {most}"))?;
+    let told = entries.iter().find_map(|entry| match entry.what {
+        What::Counted { attempts } => Some(attempts),
+        _ => None,
+    });
+    verdict(told == Some(sent), || {
+        format!("{sent} attempts, {told:?} told")
+    })
+}
+
+fn comes_once(_: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
+    let mut came = HashSet::new();
+    let attempts = entries.iter().filter_map(|entry| match entry.what {
+        What::Came { attempt } => Some(attempt),
+        _ => None,
+    });
+    let twice = attempts.into_iter().find(|attempt| !came.insert(*attempt));
+    twice.map_or(Ok(()), |twice| Err(format!("attempt {twice} came twice")))
+}
+
+fn obeys_hints(plan: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
+    if plan.policy.hints == ServerHints::Ignored {
+        return Ok(());
+    }
+    let hinted = entries.iter().filter_map(|entry| match entry.what {
+        What::Answered { attempt, hint, .. } => Some((attempt, entry.at, hint?)),
+        _ => None,
+    });
+    for (attempt, at, hint) in hinted {
+        let sent = What::Sent {
+            attempt: attempt + 1,
+        };
+        let Some(next) = find(entries, |what| *what == sent) else {
+            continue;
+        };
+        let waited = next - at;
+        verdict(waited >= hint, || {
+            format!("{sent:?} after {waited:?}, not {hint:?}")
+        })?;
+        let most = plan.policy.max_server_wait;
+        verdict(hint <= most, || {
+            format!("{sent:?} after {hint:?}, not {most:?}")
+        })?;
+    }
+    Ok(())
+}
+
+fn handed_the_last(_: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
+    let sent = count(entries, |what| matches!(what, What::Sent { .. }));
+    for entry in entries {
+        match entry.what {
+            What::Response { attempt, count, .. } => {
+                let is_right = (attempt, count) == (sent, sent);
+                verdict(is_right, || format!("{:?} of {sent}", entry.what))?;
+            }
+            What::Read { is_right } => verdict(is_right, || "its body is another".into())?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn verdict(holds: bool, broken: impl FnOnce() -> String) -> Broken {
+    if holds { Ok(()) } else { Err(broken()) }
+}
+
+fn find(entries: &[Entry], is: impl Fn(&What) -> bool) -> Option<Duration> {
+    let entry = entries.iter().find(|entry| is(&entry.what));
+    entry.map(|entry| entry.at)
+}
+
+fn count(entries: &[Entry], is: impl Fn(&What) -> bool) -> u32 {
+    entries.iter().filter(|entry| is(&entry.what)).count() as u32
+}

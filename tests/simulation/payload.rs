@@ -1,0 +1,173 @@
+//! The bodies of requests and responses: in pieces, with pauses, of any size up to 1 MiB; and whether
+//! what came out at the other end is what went in.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Collected;
+use tokio::time::{Sleep, sleep};
+
+use super::plan::{millis, one_in};
+
+/// Random bytes, so that no two places of them are alike.
+static BYTES: LazyLock<Bytes> = LazyLock::new(|| {
+    let mut random = Rng::with_seed(1);
+    (0..(1 << 20) + OFFSETS).map(|_| random.u8(..)).collect()
+});
+/// A body's bytes start at one of so many places.
+const OFFSETS: usize = 1 << 16;
+
+/// What a body is like.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// The pause before each piece, and how long the piece is.
+    pieces: Vec<(Duration, usize)>,
+    /// Whether its size is known beforehand.
+    is_sized: bool,
+    pub has_trailers: bool,
+    /// Whether it breaks instead of ending.
+    breaks: bool,
+}
+
+impl Shape {
+    pub fn empty() -> Self {
+        Self {
+            pieces: Vec::new(),
+            is_sized: true,
+            has_trailers: false,
+            breaks: false,
+        }
+    }
+
+    pub fn draw(random: &mut Rng) -> Self {
+        let (pieces, longest) = match random.u8(..16) {
+            0 => (0, 0),
+            1 => (random.usize(1..=32), 1 << 15),
+            2..=5 => (random.usize(2..=8), 1 << 14),
+            6..=9 => (random.usize(2..=5), 700),
+            _ => (1, 4_000),
+        };
+        let piece = |_| {
+            let pause = millis(random, 1..=20);
+            let pause = one_in(random, 4, pause).unwrap_or_default();
+            (pause, random.usize(1..=longest))
+        };
+        let pieces = (0..pieces).map(piece).collect();
+        let is_sized = random.bool();
+        Self {
+            pieces,
+            is_sized,
+            has_trailers: !is_sized && random.u8(..4) == 0,
+            // One whose size is known is whole with its last byte.
+            breaks: !is_sized && random.u8(..16) == 0,
+        }
+    }
+
+    /// Whether there is more than one piece of it.
+    pub fn is_streamed(&self) -> bool {
+        self.pieces.len() > 1
+    }
+
+    pub fn len(&self) -> usize {
+        self.pieces.iter().map(|(_, len)| len).sum()
+    }
+
+    /// Whether these are the bytes of this body, all of them, and its trailers.
+    pub fn is(&self, mark: usize, whole: Collected<Bytes>) -> bool {
+        let trailers = whole.trailers().cloned();
+        let start = mark % OFFSETS;
+        let is_right = whole.to_bytes() == BYTES[start..start + self.len()];
+        is_right && !self.breaks && trailers == self.has_trailers.then(|| trailers_of(mark))
+    }
+}
+
+/// A body of this shape. What `mark` is chosen makes which bytes.
+pub struct Payload {
+    pieces: VecDeque<(Duration, Bytes)>,
+    pause: Option<Pin<Box<Sleep>>>,
+    trailers: Option<HeaderMap>,
+    is_sized: bool,
+    breaks: bool,
+    /// Held by each body that has not been dropped.
+    _alive: Arc<()>,
+}
+
+impl Payload {
+    pub fn new(shape: &Shape, mark: usize, alive: &Arc<()>) -> Self {
+        let mut start = mark % OFFSETS;
+        let piece = |&(pause, len): &(Duration, usize)| {
+            start += len;
+            (pause, BYTES.slice(start - len..start))
+        };
+        Self {
+            pieces: shape.pieces.iter().map(piece).collect(),
+            pause: None,
+            trailers: shape.has_trailers.then(|| trailers_of(mark)),
+            is_sized: shape.is_sized,
+            breaks: shape.breaks,
+            _alive: alive.clone(),
+        }
+    }
+
+    fn last(&mut self) -> Option<io::Result<Frame<Bytes>>> {
+        if std::mem::take(&mut self.breaks) {
+            self.trailers = None;
+            return Some(Err(io::Error::other("the source broke")));
+        }
+        self.trailers.take().map(Frame::trailers).map(Ok)
+    }
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Some(&(pause, _)) = self.pieces.front() else {
+            return Poll::Ready(self.last());
+        };
+        if !pause.is_zero() {
+            let timer = self.pause.get_or_insert_with(|| Box::pin(sleep(pause)));
+            ready!(timer.as_mut().poll(cx));
+            self.pause = None;
+        }
+        let piece = self
+            .pieces
+            .pop_front()
+            .map(|(_, piece)| Ok(Frame::data(piece)));
+        Poll::Ready(piece)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_sized && self.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if !self.is_sized {
+            return SizeHint::default();
+        }
+        SizeHint::with_exact(
+            self.pieces
+                .iter()
+                .map(|(_, piece)| piece.len() as u64)
+                .sum(),
+        )
+    }
+}
+
+fn trailers_of(mark: usize) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-mark", mark.into());
+    trailers
+}

@@ -1,0 +1,363 @@
+//! What a seed stands for: the caller's layer and requests, what each attempt meets at its server, and
+//! what befalls the network. The same seed is the same plan.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use fastrand::Rng;
+use http::Method;
+use tower_http_retry::{Jitter, RetryOverride, ServerHints};
+
+use super::answer::Answer;
+use super::payload::Shape;
+
+/// How many servers there are.
+pub const SERVERS: u64 = 2;
+
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub protocol: Protocol,
+    pub policy: Policy,
+    pub requests: Vec<Ask>,
+    pub troubles: Vec<Trouble>,
+    /// No message takes longer, unless there is trouble.
+    pub latency: Duration,
+    /// What is done wrong on purpose, to see that it is found.
+    pub sabotage: Option<Sabotage>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// The layer's settings.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub max_retries: u32,
+    pub window: Duration,
+    pub attempt_timeout: Duration,
+    pub base: Duration,
+    pub jitter: Jitter,
+    pub max_replay_bytes: usize,
+    pub max_server_wait: Duration,
+    pub hints: ServerHints,
+    pub has_budget: bool,
+    /// How many attempts may be under way at once.
+    pub concurrency: Option<usize>,
+}
+
+/// A request of the caller's.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub id: u32,
+    pub at: Duration,
+    pub server: u64,
+    pub method: Method,
+    pub has_key: bool,
+    pub body: Shape,
+    pub own: Own,
+    /// After so long the caller drops the future.
+    pub gives_up: Option<Duration>,
+}
+
+/// What a request wants otherwise than its layer.
+#[derive(Clone, Copy, Debug)]
+pub enum Own {
+    Nothing,
+    Once,
+    Repeatable(bool),
+    Retries(u32),
+    Within(Duration),
+    AttemptTimeout(Duration),
+}
+
+/// What holds for one request, by its layer and by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub max_retries: u32,
+    pub window: Duration,
+    pub attempt_timeout: Duration,
+    pub may_be_repeated: bool,
+}
+
+/// What befalls a server, or the network between it and the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Trouble {
+    pub from: Duration,
+    pub until: Duration,
+    pub server: u64,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// All messages are lost.
+    Partition,
+    /// Messages to the server are lost.
+    PartitionThere,
+    /// Messages from the server are lost.
+    PartitionBack,
+    /// All messages are kept, and delivered at the end.
+    Hold,
+    /// The server ends with all its connections, and starts again at the end.
+    Crash,
+    /// One message in so many takes the others in flight with it.
+    Loss(u32),
+    /// Messages take up to so long.
+    Delay(Duration),
+}
+
+/// A mistake in the caller's stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Anything is sent again.
+    RepeatsAll,
+    /// One retry more than the limit.
+    OneMoreRetry,
+    /// The window ends later.
+    LongWindow,
+    /// The attempt's time-out ends later.
+    LongTimeout,
+    /// Hints are not read.
+    IgnoresHints,
+    /// An attempt after the first is sent without its first piece.
+    LosesAPiece,
+    /// Each attempt is sent twice.
+    SendsTwice,
+    /// The first failure is handed over in the end.
+    KeepsTheFirst,
+    /// A handle to the client is forgotten.
+    Leaks,
+}
+
+impl Sabotage {
+    /// Each mistake, and how the law begins that finds it.
+    pub const ALL: [(Self, &str); 9] = [
+        (Self::RepeatsAll, "a request that may not be repeated"),
+        (Self::OneMoreRetry, "attempts never exceed"),
+        (Self::LongWindow, "no attempt starts after the window"),
+        (Self::LongTimeout, "every request ends"),
+        (Self::IgnoresHints, "no attempt starts early"),
+        (Self::LosesAPiece, "a body that the server took"),
+        (
+            Self::SendsTwice,
+            "an attempt comes to the server at most once",
+        ),
+        (Self::KeepsTheFirst, "the caller is handed the last"),
+        (Self::Leaks, "no connection or task is left"),
+    ];
+}
+
+impl Plan {
+    pub fn of(seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let random = &mut random;
+        let protocol = either(random, Protocol::Http1, Protocol::Http2);
+        let policy = Policy::draw(random);
+        let requests = (0..random.u32(1..=8))
+            .map(|id| Ask::draw(random, id))
+            .collect();
+        let troubles = (0..SERVERS)
+            .flat_map(|server| Trouble::draw(random, server))
+            .collect();
+        Self {
+            seed,
+            protocol,
+            policy,
+            requests,
+            troubles,
+            latency: millis(random, 1..=30),
+            sabotage: None,
+        }
+    }
+
+    pub fn with(self, sabotage: Sabotage) -> Self {
+        Self {
+            sabotage: Some(sabotage),
+            ..self
+        }
+    }
+
+    pub fn ask(&self, id: u32) -> &Ask {
+        &self.requests[id as usize]
+    }
+
+    pub fn limits(&self, id: u32) -> Limits {
+        self.ask(id).limits(&self.policy)
+    }
+
+    /// What this attempt meets.
+    pub fn answer(&self, id: u32, attempt: u32) -> Answer {
+        Answer::draw(&mut self.of_one(id, attempt), self.protocol)
+    }
+
+    /// How long a server's connection lasts, and whether it says that it goes.
+    pub fn lifetime(&self, server: u64, connection: u32) -> (Duration, bool) {
+        let mut random = self.of_one(u32::MAX - connection, server as u32);
+        let lifetime = if random.u8(..) < 150 {
+            60_000..=60_000
+        } else {
+            20..=1_500
+        };
+        (millis(&mut random, lifetime), random.bool())
+    }
+
+    /// A generator for one thing, whatever else was drawn before.
+    fn of_one(&self, one: u32, other: u32) -> Rng {
+        let one = u64::from(one) << 32 | u64::from(other);
+        let mut random = Rng::with_seed(self.seed ^ one.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        random.fork()
+    }
+}
+
+impl Policy {
+    fn draw(random: &mut Rng) -> Self {
+        let concurrency = random.usize(1..=3);
+        let jitters = [
+            Jitter::None,
+            Jitter::Full,
+            Jitter::Equal,
+            Jitter::Decorrelated,
+        ];
+        Self {
+            max_retries: random.u32(0..=6),
+            window: millis(random, 300..=2_500),
+            attempt_timeout: millis(random, 60..=500),
+            base: millis(random, 5..=100),
+            jitter: jitters[random.usize(..jitters.len())],
+            max_replay_bytes: one_in(random, 6, 2_000).unwrap_or(1 << 20),
+            max_server_wait: one_in(random, 3, Duration::from_millis(300))
+                .unwrap_or(Duration::from_secs(300)),
+            hints: match random.u8(..8) {
+                0 => ServerHints::Ignored,
+                1 | 2 => ServerHints::Exact,
+                _ => ServerHints::Floor,
+            },
+            has_budget: random.bool(),
+            concurrency: one_in(random, 4, concurrency),
+        }
+    }
+}
+
+impl Ask {
+    fn draw(random: &mut Rng, id: u32) -> Self {
+        let methods = [
+            Method::GET,
+            Method::PUT,
+            Method::DELETE,
+            Method::PATCH,
+            Method::POST,
+            Method::POST,
+        ];
+        let method = methods[random.usize(..methods.len())].clone();
+        let body = if [Method::GET, Method::DELETE].contains(&method) {
+            Shape::empty()
+        } else {
+            Shape::draw(random)
+        };
+        let gives_up = millis(random, 1..=900);
+        Self {
+            id,
+            at: millis(random, 0..=800),
+            server: random.u64(..SERVERS),
+            method,
+            has_key: random.u8(..4) == 0,
+            body,
+            own: Own::draw(random),
+            gives_up: one_in(random, 8, gives_up),
+        }
+    }
+
+    fn limits(&self, policy: &Policy) -> Limits {
+        let repeatable = [Method::GET, Method::PUT, Method::DELETE].contains(&self.method);
+        let mut limits = Limits {
+            max_retries: policy.max_retries,
+            window: policy.window,
+            attempt_timeout: policy.attempt_timeout,
+            may_be_repeated: repeatable || self.has_key,
+        };
+        match self.own {
+            Own::Nothing => {}
+            Own::Once => limits.max_retries = 0,
+            Own::Repeatable(repeatable) => limits.may_be_repeated = repeatable,
+            Own::Retries(retries) => limits.max_retries = retries,
+            Own::Within(window) => limits.window = window,
+            Own::AttemptTimeout(timeout) => limits.attempt_timeout = timeout,
+        }
+        limits
+    }
+}
+
+impl Own {
+    fn draw(random: &mut Rng) -> Self {
+        match random.u8(..24) {
+            0 => Self::Once,
+            1 | 2 => Self::Repeatable(random.bool()),
+            3 => Self::Retries(random.u32(0..=8)),
+            4 => Self::Within(millis(random, 0..=3_000)),
+            5 => Self::AttemptTimeout(millis(random, 1..=800)),
+            _ => Self::Nothing,
+        }
+    }
+
+    pub fn over(self) -> Option<RetryOverride> {
+        let own = RetryOverride::new();
+        match self {
+            Self::Nothing => None,
+            Self::Once => Some(RetryOverride::once()),
+            Self::Repeatable(repeatable) => Some(own.repeatable(repeatable)),
+            Self::Retries(retries) => Some(own.max_retries(retries)),
+            Self::Within(window) => Some(own.within(window)),
+            Self::AttemptTimeout(timeout) => Some(own.attempt_timeout(timeout)),
+        }
+    }
+}
+
+impl Trouble {
+    /// One after the other.
+    fn draw(random: &mut Rng, server: u64) -> Vec<Self> {
+        let (count, mut until) = (random.u32(0..=3), Duration::ZERO);
+        let next = |_| {
+            let from = until + millis(random, 1..=800);
+            until = from + millis(random, 10..=700);
+            let kind = Kind::draw(random);
+            Self {
+                from,
+                until,
+                server,
+                kind,
+            }
+        };
+        (0..count).map(next).collect()
+    }
+}
+
+impl Kind {
+    fn draw(random: &mut Rng) -> Self {
+        match random.u8(..8) {
+            0 => Self::Partition,
+            1 => Self::PartitionThere,
+            2 => Self::PartitionBack,
+            3 | 4 => Self::Hold,
+            5 => Self::Crash,
+            6 => Self::Loss(random.u32(5..=40)),
+            _ => Self::Delay(millis(random, 50..=400)),
+        }
+    }
+}
+
+pub fn millis(random: &mut Rng, range: RangeInclusive<u64>) -> Duration {
+    Duration::from_millis(random.u64(range))
+}
+
+/// This, one time in so many.
+pub fn one_in<T>(random: &mut Rng, times: u32, this: T) -> Option<T> {
+    (random.u32(..times) == 0).then_some(this)
+}
+
+fn either<T>(random: &mut Rng, this: T, that: T) -> T {
+    if random.bool() { this } else { that }
+}

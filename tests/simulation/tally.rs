@@ -1,0 +1,242 @@
+//! How often what happened, in all runs: a law that nothing puts to the test says nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use tower_http_retry::{Class, Step};
+
+use super::journal::{Entry, What};
+use super::plan::{Ask, Kind, Plan, Protocol, Trouble};
+
+#[derive(Default)]
+pub struct Tally {
+    counts: BTreeMap<String, u64>,
+}
+
+/// What a run of many seeds has to have met.
+const TO_BE_MET: [&str; 42] = [
+    "attempt sent",
+    "attempt timed out",
+    "attempt taken whole",
+    "body taken whole by a later attempt",
+    "body taken whole by a later attempt, streamed",
+    "class Permanent",
+    "class Refused",
+    "class Success",
+    "class Transient",
+    "fault: crash",
+    "fault: delay",
+    "fault: hold",
+    "fault: loss",
+    "fault: partition",
+    "fault: partition back",
+    "fault: partition there",
+    "request ended: error",
+    "request ended: given up",
+    "request ended: response",
+    "request, never to be repeated, acted on and failed",
+    "request, never to be repeated, acted on by a later attempt",
+    "request over HTTP/1.1",
+    "request over HTTP/2",
+    "response read whole",
+    "retry after a hint",
+    "retry: at_once",
+    "retry: backoff",
+    "retry: server",
+    "retry: timed_out",
+    "run",
+    "stop: attempts",
+    "stop: budget",
+    "stop: not_idempotent",
+    "stop: not_replayable",
+    "stop: permanent",
+    "stop: server_wait_too_long",
+    "stop: success",
+    "stop: window",
+    "success after a retry",
+    "success after a time-out",
+    "success of an upload over 64 KiB",
+    "window ended before an attempt was ready",
+];
+
+impl Tally {
+    pub fn add(&mut self, plan: &Plan, entries: &[Entry]) {
+        self.count("run");
+        let over = entries.iter().find(|entry| entry.what == What::Over);
+        let has_come = |trouble: &&Trouble| over.is_some_and(|over| trouble.from < over.at);
+        for trouble in plan.troubles.iter().filter(has_come) {
+            self.count(&format!("fault: {}", trouble.kind.name()));
+        }
+        for ask in &plan.requests {
+            let of_this = |entry: &&Entry| entry.id == ask.id;
+            let whats = entries.iter().filter(of_this).map(|entry| entry.what);
+            self.add_request(plan, ask, &whats.collect::<Vec<_>>());
+        }
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        for (name, count) in other.counts {
+            *self.counts.entry(name).or_default() += count;
+        }
+    }
+
+    pub fn never_met(&self) -> Vec<&'static str> {
+        let is_met = |name: &&str| self.counts.contains_key(*name);
+        TO_BE_MET.into_iter().filter(|name| !is_met(name)).collect()
+    }
+
+    fn count(&mut self, name: &str) {
+        *self.counts.entry(name.to_owned()).or_default() += 1;
+    }
+
+    fn add_request(&mut self, plan: &Plan, ask: &Ask, whats: &[What]) {
+        self.count(match plan.protocol {
+            Protocol::Http1 => "request over HTTP/1.1",
+            Protocol::Http2 => "request over HTTP/2",
+        });
+        for what in whats {
+            self.add_what(ask, what);
+        }
+        self.add_whole(ask, whats);
+        if !plan.limits(ask.id).may_be_repeated {
+            self.add_once(whats);
+        }
+    }
+
+    fn add_what(&mut self, ask: &Ask, what: &What) {
+        match *what {
+            What::Sent { .. } => self.count("attempt sent"),
+            What::Told {
+                step,
+                class,
+                timed_out,
+            } => self.add_told(step, class, timed_out),
+            What::Took { attempt, .. } => {
+                self.count("attempt taken whole");
+                if attempt > 1 {
+                    self.count("body taken whole by a later attempt");
+                }
+                if attempt > 1 && ask.body.is_streamed() {
+                    self.count("body taken whole by a later attempt, streamed");
+                }
+            }
+            What::Response { .. } => self.count("request ended: response"),
+            What::Error => self.count("request ended: error"),
+            What::GaveUp => self.count("request ended: given up"),
+            What::Read { .. } => self.count("response read whole"),
+            What::Asked
+            | What::Answered { .. }
+            | What::Came { .. }
+            | What::Acted
+            | What::Counted { .. }
+            | What::Over
+            | What::Left(_) => {}
+        }
+    }
+
+    fn add_told(&mut self, step: Step, class: Option<Class>, timed_out: bool) {
+        match step {
+            Step::Retry { reason, .. } => self.count(&format!("retry: {}", reason.name())),
+            Step::Stop(stop) => self.count(&format!("stop: {}", stop.name())),
+            _ => {}
+        }
+        if let Some(class) = class {
+            self.count(&format!("class {class:?}"));
+        }
+        if timed_out {
+            self.count("attempt timed out");
+        }
+    }
+
+    /// What only the whole of a request's entries says.
+    fn add_whole(&mut self, ask: &Ask, whats: &[What]) {
+        let has = |is: fn(&What) -> bool| whats.iter().any(is);
+        let is_success = has(|what| matches!(what, What::Response { status: 200, .. }));
+        if is_success && has(|what| matches!(what, What::Sent { attempt: 2 })) {
+            self.count("success after a retry");
+        }
+        if is_success
+            && has(|what| {
+                matches!(
+                    what,
+                    What::Told {
+                        timed_out: true,
+                        ..
+                    }
+                )
+            })
+        {
+            self.count("success after a time-out");
+        }
+        if is_success && ask.body.len() > 1 << 16 {
+            self.count("success of an upload over 64 KiB");
+        }
+        let hinted = whats.iter().filter_map(|what| match what {
+            What::Answered {
+                attempt,
+                hint: Some(_),
+                ..
+            } => Some(What::Sent {
+                attempt: attempt + 1,
+            }),
+            _ => None,
+        });
+        for _ in hinted.filter(|sent| whats.contains(sent)) {
+            self.count("retry after a hint");
+        }
+        let sent = whats
+            .iter()
+            .filter(|what| matches!(what, What::Sent { .. }))
+            .count();
+        let retries = whats.iter().filter(|what| is_retry(what)).count();
+        if retries >= sent && has(|what| *what == What::Error) {
+            self.count("window ended before an attempt was ready");
+        }
+    }
+
+    /// For a request that may not be repeated.
+    fn add_once(&mut self, whats: &[What]) {
+        let acted = whats.iter().position(|what| *what == What::Acted);
+        let Some(acted) = acted else {
+            return;
+        };
+        let is_failure =
+            |what: &What| matches!(what, What::Error | What::Response { status: 500.., .. });
+        if whats.iter().any(is_failure) {
+            self.count("request, never to be repeated, acted on and failed");
+        }
+        if whats[..acted].contains(&What::Sent { attempt: 2 }) {
+            self.count("request, never to be repeated, acted on by a later attempt");
+        }
+    }
+}
+
+fn is_retry(what: &What) -> bool {
+    let What::Told { step, .. } = what else {
+        return false;
+    };
+    matches!(step, Step::Retry { .. })
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Partition => "partition",
+            Self::PartitionThere => "partition there",
+            Self::PartitionBack => "partition back",
+            Self::Hold => "hold",
+            Self::Crash => "crash",
+            Self::Loss(_) => "loss",
+            Self::Delay(_) => "delay",
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, count) in &self.counts {
+            writeln!(f, "{count:>10} {name}")?;
+        }
+        Ok(())
+    }
+}

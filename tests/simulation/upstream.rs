@@ -1,0 +1,151 @@
+//! A server: hyper's, over the simulated network. It treats each attempt as its plan says.
+
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf;
+use http::{HeaderMap, Request, Response, Uri};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::Builder;
+use tokio::task::spawn_local;
+use tokio::time::{sleep, timeout};
+use tower_http_retry::BoxError;
+use turmoil::net::{TcpListener, TcpStream};
+
+use super::answer::{Answer, Does, Reads};
+use super::journal::{Journal, What};
+use super::network::PORT;
+use super::payload::Payload;
+use super::plan::{Plan, Protocol};
+
+/// Where the layer writes the number of retries.
+pub const RETRIES: &str = "x-retries";
+/// Where the server says which attempt it answers.
+pub const ATTEMPT: &str = "x-attempt";
+
+#[derive(Clone)]
+pub struct Upstream {
+    pub plan: Arc<Plan>,
+    pub journal: Journal,
+    pub server: u64,
+}
+
+/// When a host crashes, what was spawned here is dropped in the order in which it was spawned; a
+/// runtime's other tasks are not.
+#[derive(Clone, Copy)]
+struct Local;
+
+impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
+    fn execute(&self, future: F) {
+        spawn_local(future);
+    }
+}
+
+/// The host name of a server.
+pub fn name(server: u64) -> String {
+    format!("server-{server}")
+}
+
+/// Which bytes a request's body has, and a response's.
+pub fn mark(id: u32, attempt: u32) -> usize {
+    (id * 7_919 + attempt * 104_729) as usize
+}
+
+impl Upstream {
+    pub async fn serve(self) -> turmoil::Result {
+        let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+        for connection in 0.. {
+            let (stream, _) = listener.accept().await?;
+            let lifetime = self.plan.lifetime(self.server, connection);
+            spawn_local(self.clone().converse(stream, lifetime));
+        }
+        Ok(())
+    }
+
+    async fn converse(self, stream: TcpStream, (lifetime, says_so): (Duration, bool)) {
+        let mut server = Builder::new(Local);
+        server = match self.plan.protocol {
+            Protocol::Http1 => server.http1_only(),
+            Protocol::Http2 => server.http2_only(),
+        };
+        let service = service_fn(|request| self.clone().answer(request));
+        let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+        // How a connection ends is the network's affair.
+        let ended = timeout(lifetime, connection.as_mut()).await;
+        if ended.is_err() && says_so {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Payload>, BoxError> {
+        let (id, attempt) = identify(request.uri(), request.headers());
+        self.journal.write(id, What::Came { attempt });
+        let answer = self.plan.answer(id, attempt);
+        self.take(id, attempt, answer.reads, request.into_body())
+            .await?;
+        if answer.acts() {
+            self.journal.write(id, What::Acted);
+        }
+        sleep(answer.thinks).await;
+        match answer.does {
+            Does::Answer(status) => Ok(respond(&answer, id, attempt, status)),
+            Does::Hang => pending().await,
+            Does::Abort => Err("the server gives up".into()),
+            Does::Refuse => Err(h2::Error::from(h2::Reason::REFUSED_STREAM).into()),
+        }
+    }
+
+    async fn take(
+        &self,
+        id: u32,
+        attempt: u32,
+        reads: Reads,
+        mut body: Incoming,
+    ) -> Result<(), BoxError> {
+        match reads {
+            Reads::All => {
+                let whole = body.collect().await?;
+                let is_right = self.plan.ask(id).body.is(mark(id, 0), whole);
+                self.journal.write(id, What::Took { attempt, is_right });
+            }
+            Reads::Some(mut bytes) => {
+                while let Some(frame) = body.frame().await {
+                    let data = frame?.into_data().unwrap_or_default();
+                    bytes = bytes.saturating_sub(data.remaining());
+                    if bytes == 0 {
+                        break;
+                    }
+                }
+            }
+            Reads::Nothing => {}
+        }
+        Ok(())
+    }
+}
+
+fn identify(uri: &Uri, headers: &HeaderMap) -> (u32, u32) {
+    let id = uri.path().trim_start_matches('/').parse().expect("an id");
+    let retries = headers
+        .get(RETRIES)
+        .map_or("0", |value| value.to_str().expect("text"));
+    (id, 1 + retries.parse::<u32>().expect("a number"))
+}
+
+fn respond(answer: &Answer, id: u32, attempt: u32, status: u16) -> Response<Payload> {
+    let mut response = Response::builder().status(status).header(ATTEMPT, attempt);
+    if answer.body.has_trailers {
+        response = response.header("trailer", "x-mark");
+    }
+    if let Some((form, hint)) = answer.hint {
+        response = form.write(hint, response);
+    }
+    let body = Payload::new(&answer.body, mark(id, attempt), &Arc::new(()));
+    response.body(body).expect("a response")
+}

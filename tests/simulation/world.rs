@@ -1,0 +1,150 @@
+//! One run of a plan: the caller, the servers, the network between them, and what befalls it.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use turmoil::{Builder, Sim};
+
+use super::caller::Caller;
+use super::journal::{Entry, Journal};
+use super::plan::{Kind, Plan, SERVERS, Trouble};
+use super::upstream::{Upstream, name};
+
+/// How finely the network's time passes.
+const TICK: Duration = Duration::from_millis(2);
+/// By when a run has to have ended: no request takes nearly as long.
+const LONGEST: Duration = Duration::from_secs(30);
+const CALLER: &str = "caller";
+
+thread_local! {
+    /// The last panic of this thread: a task that panics ends alone.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What happened, and how the run ended.
+pub struct Run {
+    pub entries: Vec<Entry>,
+    pub ended: Result<(), String>,
+}
+
+impl Run {
+    pub fn of(plan: &Arc<Plan>) -> Self {
+        listen_for_panics();
+        // Whatever draws from a generator of its own thread.
+        fastrand::seed(plan.seed);
+        let journal = Journal::default();
+        let run = AssertUnwindSafe(|| run(plan, &journal));
+        let ended = catch_unwind(run).unwrap_or(Ok(()));
+        Self {
+            entries: journal.entries(),
+            ended: match PANIC.take() {
+                Some(panic) => Err(panic),
+                None => ended.map_err(|error| error.to_string()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.entries
+            .iter()
+            .try_for_each(|entry| writeln!(f, "{entry}"))
+    }
+}
+
+fn listen_for_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            PANIC.set(Some(panic.to_string()));
+            print(panic);
+        }));
+    });
+}
+
+fn run(plan: &Arc<Plan>, journal: &Journal) -> turmoil::Result {
+    let mut sim = network(plan);
+    for server in 0..SERVERS {
+        let upstream = Upstream {
+            plan: plan.clone(),
+            journal: journal.clone(),
+            server,
+        };
+        sim.host(name(server), move || upstream.clone().serve());
+    }
+    sim.client(CALLER, Caller::new(plan, journal).call());
+    steps(&mut sim, plan, journal)
+}
+
+fn network(plan: &Plan) -> Sim<'static> {
+    Builder::new()
+        .rng_seed(plan.seed)
+        .tick_duration(TICK)
+        .simulation_duration(LONGEST)
+        .min_message_latency(Duration::ZERO)
+        .max_message_latency(plan.latency)
+        .enable_random_order()
+        .build()
+}
+
+fn steps(sim: &mut Sim<'_>, plan: &Plan, journal: &Journal) -> turmoil::Result {
+    let (mut ahead, mut present) = (plan.troubles.clone(), Vec::new());
+    loop {
+        // Trouble ends with the last request.
+        let is_over = journal.is_over();
+        for trouble in take(&mut present, |trouble| {
+            is_over || trouble.until <= sim.elapsed()
+        }) {
+            trouble.end(sim, plan);
+        }
+        for trouble in take(&mut ahead, |trouble| {
+            !is_over && trouble.from <= sim.elapsed()
+        }) {
+            trouble.start(sim);
+            present.push(trouble);
+        }
+        if sim.step()? {
+            return Ok(());
+        }
+    }
+}
+
+/// Takes out those of which it is true.
+fn take(troubles: &mut Vec<Trouble>, is_due: impl Fn(&Trouble) -> bool) -> Vec<Trouble> {
+    let (due, rest) = troubles.drain(..).partition(is_due);
+    *troubles = rest;
+    due
+}
+
+impl Trouble {
+    fn start(&self, sim: &mut Sim<'_>) {
+        let server = name(self.server);
+        match self.kind {
+            Kind::Partition => sim.partition(CALLER, server),
+            Kind::PartitionThere => sim.partition_oneway(CALLER, server),
+            Kind::PartitionBack => sim.partition_oneway(server, CALLER),
+            Kind::Hold => sim.hold(CALLER, server),
+            Kind::Crash => sim.crash(server),
+            Kind::Loss(one_in) => sim.set_link_fail_rate(CALLER, server, 1.0 / f64::from(one_in)),
+            Kind::Delay(latency) => sim.set_link_max_message_latency(CALLER, server, latency),
+        }
+    }
+
+    fn end(&self, sim: &mut Sim<'_>, plan: &Plan) {
+        let server = name(self.server);
+        match self.kind {
+            Kind::Partition => sim.repair(CALLER, server),
+            Kind::PartitionThere => sim.repair_oneway(CALLER, server),
+            Kind::PartitionBack => sim.repair_oneway(server, CALLER),
+            Kind::Hold => sim.release(CALLER, server),
+            Kind::Crash => sim.bounce(server),
+            Kind::Loss(_) => sim.set_link_fail_rate(CALLER, server, 0.0),
+            Kind::Delay(_) => sim.set_link_max_message_latency(CALLER, server, plan.latency),
+        }
+    }
+}
