@@ -1,0 +1,12 @@
+//! What is done with an input stands with the tests, which run those that are kept.
+
+#[path = "../../tests/fuzz/call.rs"]
+pub mod call;
+#[path = "../../tests/fuzz/outcomes.rs"]
+pub mod outcomes;
+#[path = "../../tests/fuzz/replay_body.rs"]
+pub mod replay_body;
+#[path = "../../tests/fuzz/response_head.rs"]
+pub mod response_head;
+#[path = "../../tests/fuzz/service_config.rs"]
+pub mod service_config;

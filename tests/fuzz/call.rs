@@ -1,0 +1,193 @@
+//! One request through a layer, on a clock of its own that passes when nothing else is to do.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::Empty;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_http_retry::{
+    AttemptsHandle, BoxError, Class, Classify, Jitter, Reason, ReplayBody, RetryLayer, ServerHints,
+    Step, Stop,
+};
+
+pub type Answer = Response<Empty<bytes::Bytes>>;
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Ended {
+    pub result: Result<Answer, BoxError>,
+    /// When each attempt was sent.
+    pub sent: Vec<Duration>,
+    pub waits: Vec<Wait>,
+    pub stop: Option<Stop>,
+    pub took: Duration,
+    /// As the caller's handle has it.
+    pub counted: u32,
+}
+
+/// A wait before a retry.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// Since the first attempt was sent.
+    pub from: Duration,
+    pub after: Duration,
+    pub reason: Reason,
+    pub class: Option<Class>,
+}
+
+/// Sends a request to a service that answers attempt n with what `answer` gives for it.
+pub fn call<C, B, F>(
+    layer: RetryLayer<C>,
+    mut request: Request<B>,
+    answer: impl Fn(u32, ReplayBody<B>) -> F,
+) -> Ended
+where
+    C: Classify,
+    B: Body,
+    F: Future<Output = Result<Answer, BoxError>>,
+{
+    let handle = AttemptsHandle::new();
+    request.extensions_mut().insert(handle.clone());
+    let told = Arc::new(Mutex::new((Vec::new(), None)));
+    let tell = told.clone();
+    let layer = layer.on_event(move |event| {
+        let (waits, stopped) = &mut *tell.lock().unwrap();
+        match event.step() {
+            Step::Retry { after, reason } => waits.push(Wait {
+                from: event.elapsed(),
+                after,
+                reason,
+                class: event.class(),
+            }),
+            Step::Stop(stop) => assert_eq!(stopped.replace(stop), None, "stopped twice"),
+            _ => {}
+        }
+    });
+    let (result, sent, took) = on_the_clock(async {
+        let start = Instant::now();
+        let sent = RefCell::new(Vec::new());
+        let service = service_fn(|request: Request<ReplayBody<B>>| {
+            sent.borrow_mut().push(start.elapsed());
+            let attempt = sent.borrow().len() as u32;
+            answer(attempt, request.into_body())
+        });
+        let result = layer.layer(service).oneshot(request).await;
+        (result, sent.take(), start.elapsed())
+    });
+    let (waits, stop) = told.lock().unwrap().clone();
+    Ended {
+        result,
+        sent,
+        waits,
+        stop,
+        took,
+        counted: handle.get().count,
+    }
+}
+
+thread_local! {
+    static CLOCK: Runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+}
+
+fn on_the_clock<T>(future: impl Future<Output = T>) -> T {
+    CLOCK.with(|clock| clock.block_on(future))
+}
+
+/// The settings of a layer that matter to when it ends.
+#[derive(Clone, Copy, Debug, Arbitrary)]
+pub struct Limits {
+    retries: u8,
+    #[arbitrary(with = millis)]
+    pub window: Duration,
+    #[arbitrary(with = millis)]
+    max_server_wait: Duration,
+    hints: u8,
+    jitter: u8,
+}
+
+impl Limits {
+    pub fn retries(&self) -> u32 {
+        u32::from(self.retries % 8)
+    }
+
+    pub fn max_server_wait(&self) -> Duration {
+        self.bounded(self.max_server_wait)
+    }
+
+    /// Without a window, the clock would have to go through all of a wait.
+    pub fn bounded(&self, wait: Duration) -> Duration {
+        match self.window {
+            Duration::MAX => wait.min(Duration::from_secs(24 * 60 * 60)),
+            _ => wait,
+        }
+    }
+
+    pub fn hints(&self) -> ServerHints {
+        match self.hints % 4 {
+            0 => ServerHints::Ignored,
+            1 => ServerHints::Exact,
+            _ => ServerHints::Floor,
+        }
+    }
+
+    pub fn jitter(&self) -> Jitter {
+        use Jitter::{Around, Decorrelated, Equal, Full, None};
+        [None, Full, Equal, Decorrelated, Around][usize::from(self.jitter % 5)]
+    }
+
+    pub fn set<C>(&self, layer: RetryLayer<C>) -> RetryLayer<C> {
+        layer
+            .max_retries(self.retries())
+            .within(self.window)
+            .max_server_wait(self.max_server_wait())
+            .server_hints(self.hints())
+    }
+
+    /// What holds whatever the answers were.
+    pub fn check(&self, ended: &Ended, retries: u32) {
+        let attempts = ended.sent.len();
+        assert!(attempts <= 1 + retries as usize, "{attempts} attempts");
+        assert_eq!(ended.counted as usize, attempts);
+        assert_eq!(ended.waits.len() + 1, attempts, "a wait is an attempt's");
+        for (wait, sent) in ended.waits.iter().zip(&ended.sent[1..]) {
+            let due = wait.from.saturating_add(wait.after);
+            assert!(due < self.window, "{wait:?} of {:?}", self.window);
+            assert_eq!(*sent, whole_millis(due).max(wait.from), "{wait:?}");
+        }
+    }
+}
+
+/// A timer ends with a whole millisecond.
+fn whole_millis(time: Duration) -> Duration {
+    let nanos = time.as_nanos().next_multiple_of(1_000_000);
+    Duration::from_nanos(nanos as u64)
+}
+
+/// Mostly short; sometimes none, or as long as can be.
+pub fn millis(input: &mut Unstructured<'_>) -> Result<Duration> {
+    Ok(match input.arbitrary()? {
+        0_u32 => Duration::ZERO,
+        u32::MAX => Duration::MAX,
+        millis => Duration::from_millis(u64::from(millis >> (millis % 24))),
+    })
+}
+
+/// A status that is one.
+pub fn status(input: &mut Unstructured<'_>) -> Result<StatusCode> {
+    let usual = [200, 201, 302, 400, 404, 408, 429, 500, 502, 503, 504];
+    let status = match input.arbitrary::<u8>()? {
+        0..128 => *input.choose(&usual)?,
+        _ => input.int_in_range(100..=999)?,
+    };
+    Ok(StatusCode::from_u16(status).expect("three digits"))
+}

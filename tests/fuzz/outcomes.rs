@@ -1,0 +1,361 @@
+//! What an upstream does with one attempt after the other, against what is decided.
+
+use std::convert::Infallible;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Unstructured};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Empty, Full};
+use tokio::time::sleep;
+use tower_http_retry::{
+    Backoff, BoxError, Budget, Class, Jitter, Reason, ReplayBody, RetryLayer, RetryOverride,
+    ServerHints, Stop,
+};
+
+use super::call::{Answer, Ended, Limits, Wait, call, millis, status};
+
+#[derive(Debug, Arbitrary)]
+struct Input {
+    limits: Limits,
+    #[arbitrary(with = millis)]
+    base: Duration,
+    #[arbitrary(with = millis)]
+    longest: Duration,
+    #[arbitrary(with = some_millis)]
+    attempt_timeout: Option<Duration>,
+    budget: u8,
+    #[arbitrary(with = method)]
+    method: Method,
+    has_key: bool,
+    repeatable: Option<bool>,
+    retries: Option<u8>,
+    /// A streamed body of so many bytes, of which so many are kept.
+    body: Option<(u8, u8)>,
+    outcomes: Vec<What>,
+}
+
+/// After the last of them, all is well.
+#[derive(Clone, Copy, Debug, Arbitrary)]
+struct What {
+    after: u16,
+    reads: bool,
+    comes: Comes,
+}
+
+#[derive(Clone, Copy, Debug, Arbitrary)]
+enum Comes {
+    Status(#[arbitrary(with = status)] StatusCode),
+    Hint(#[arbitrary(with = status)] StatusCode, u16),
+    Error(u8),
+    Nothing,
+}
+
+const ERRORS: [(ErrorKind, Class); 11] = [
+    (ErrorKind::ConnectionRefused, Class::Refused),
+    (ErrorKind::NotConnected, Class::Refused),
+    (ErrorKind::AddrInUse, Class::Refused),
+    (ErrorKind::AddrNotAvailable, Class::Refused),
+    (ErrorKind::ConnectionReset, Class::Transient),
+    (ErrorKind::ConnectionAborted, Class::Transient),
+    (ErrorKind::BrokenPipe, Class::Transient),
+    (ErrorKind::UnexpectedEof, Class::Transient),
+    (ErrorKind::TimedOut, Class::Transient),
+    (ErrorKind::PermissionDenied, Class::Permanent),
+    (ErrorKind::Other, Class::Permanent),
+];
+
+/// One piece, whose size is not known before it comes.
+struct Streamed(Option<Bytes>);
+
+impl Body for Streamed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(Frame::data).map(Ok))
+    }
+}
+
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug)]
+struct Outcome {
+    class: Class,
+    timed_out: bool,
+    status: Option<StatusCode>,
+    hint: Duration,
+}
+
+pub fn fuzz(data: &[u8]) {
+    let input = Input::arbitrary_take_rest(Unstructured::new(data));
+    // Too few bytes make no input.
+    if let Ok(input) = input {
+        run(&input);
+    }
+}
+
+fn run(input: &Input) {
+    let ended = match input.body {
+        Some((length, _)) => input.send(Streamed(Some(vec![7; length.into()].into()))),
+        None => input.send(Full::new(Bytes::from_static(b"whole"))),
+    };
+    input.limits.check(&ended, input.max_retries());
+    for (attempt, wait) in (1..).zip(&ended.waits) {
+        input.check_wait(attempt, wait);
+    }
+    input.check_stop(&ended);
+}
+
+impl Input {
+    fn send<B>(&self, body: B) -> Ended
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>>,
+    {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        if self.has_key {
+            request.headers_mut().insert("idempotency-key", 1.into());
+        }
+        let mut own = RetryOverride::new();
+        if let Some(repeatable) = self.repeatable {
+            own = own.repeatable(repeatable);
+        }
+        if self.retries.is_some() {
+            own = own.max_retries(self.max_retries());
+        }
+        request.extensions_mut().insert(own);
+        call(self.layer(), request, |attempt, body| {
+            answer(self.what(attempt), body)
+        })
+    }
+
+    fn layer(&self) -> RetryLayer {
+        let backoff = Backoff::exponential(self.base)
+            .max_wait(self.longest())
+            .jitter(self.limits.jitter());
+        let kept = self.body.map_or(usize::MAX, |(_, kept)| kept.into());
+        let layer = RetryLayer::new().backoff(backoff).max_replay_bytes(kept);
+        let layer = match self.budget % 4 {
+            0 => layer,
+            1 => layer.budget(Budget::ratio(0.2)),
+            2 => layer.budget(Budget::throttle(10, 0.1)),
+            _ => layer.without_budget(),
+        };
+        let layer = match self.attempt_timeout {
+            Some(timeout) => layer.attempt_timeout(timeout),
+            None => layer,
+        };
+        self.limits.set(layer)
+    }
+
+    fn longest(&self) -> Duration {
+        self.limits.bounded(self.longest)
+    }
+
+    fn max_retries(&self) -> u32 {
+        self.retries
+            .map_or(self.limits.retries(), |retries| u32::from(retries % 12))
+    }
+
+    /// Which nobody waits for in vain.
+    fn what(&self, attempt: u32) -> What {
+        let well = What {
+            after: 0,
+            reads: true,
+            comes: Comes::Status(StatusCode::OK),
+        };
+        let mut what = self
+            .outcomes
+            .get(attempt as usize - 1)
+            .copied()
+            .unwrap_or(well);
+        if matches!(what.comes, Comes::Nothing) && self.attempt_timeout.is_none() {
+            what.comes = Comes::Error(8);
+        }
+        what
+    }
+
+    fn outcome(&self, attempt: u32) -> Outcome {
+        let what = self.what(attempt);
+        let late = self
+            .attempt_timeout
+            .is_some_and(|timeout| what.delay() > timeout);
+        let (class, timed_out) = match what.comes {
+            _ if late => (Class::Transient, true),
+            Comes::Nothing => (Class::Transient, true),
+            Comes::Error(error) => {
+                let (kind, class) = ERRORS[usize::from(error) % ERRORS.len()];
+                (class, kind == ErrorKind::TimedOut)
+            }
+            Comes::Status(status) | Comes::Hint(status, _) => match status.as_u16() {
+                100..400 => (Class::Success, false),
+                // Whatever is answered to it is final.
+                _ if self.method == Method::CONNECT => (Class::Permanent, false),
+                429 => (Class::Refused, false),
+                504 => (Class::Transient, true),
+                500..600 => (Class::Transient, false),
+                _ => (Class::Permanent, false),
+            },
+        };
+        let hint = match what.comes {
+            Comes::Hint(_, hint) if !late => Duration::from_millis(hint.into()),
+            _ => Duration::ZERO,
+        };
+        let status = match what.comes {
+            Comes::Status(status) | Comes::Hint(status, _) if !late => Some(status),
+            _ => None,
+        };
+        let is_read = self.limits.hints() != ServerHints::Ignored;
+        Outcome {
+            class,
+            timed_out,
+            status,
+            hint: if is_read { hint } else { Duration::ZERO },
+        }
+    }
+
+    /// What the wait after this attempt is at least and at most.
+    fn wait(&self, attempt: u32) -> (Duration, Duration) {
+        let Outcome {
+            timed_out, hint, ..
+        } = self.outcome(attempt);
+        if !hint.is_zero() && self.limits.hints() == ServerHints::Exact {
+            return (hint, hint);
+        }
+        if self.limits.jitter() != Jitter::None {
+            let longest = self
+                .longest
+                .saturating_add(self.longest() / 5 + Duration::from_nanos(1));
+            return (hint, longest.max(hint + hint / 2));
+        }
+        let exact = |before: &u32| {
+            self.limits.hints() == ServerHints::Exact && !self.outcome(*before).hint.is_zero()
+        };
+        // After an exact hint the series starts again.
+        let steps = (1..attempt)
+            .rev()
+            .take_while(|before| !exact(before))
+            .count();
+        let mut step = self.base;
+        for _ in 0..steps + usize::from(timed_out) {
+            step = step.saturating_mul(2).min(self.longest());
+        }
+        let wait = step.min(self.longest()).max(hint);
+        (wait, wait)
+    }
+
+    fn check_wait(&self, attempt: u32, wait: &Wait) {
+        let (least, most) = self.wait(attempt);
+        assert!(
+            least <= wait.after && wait.after <= most,
+            "{wait:?}: {least:?} to {most:?}"
+        );
+        let outcome = self.outcome(attempt);
+        assert_eq!(wait.class, Some(outcome.class));
+        if wait.reason == Reason::TimedOut {
+            assert!(outcome.timed_out);
+        }
+    }
+
+    /// Each reason not to go on, in the design's order: the first that holds is told.
+    fn check_stop(&self, ended: &Ended) {
+        let attempts = ended.sent.len() as u32;
+        let last = self.outcome(attempts);
+        let stop = ended.stop.expect("a stop");
+        let due = (1..=attempts).find_map(|attempt| Some((attempt, self.stop(attempt)?)));
+        match due {
+            Some(due) => assert_eq!((attempts, stop), due),
+            None if stop == Stop::Window => {
+                let (_, most) = self.wait(attempts);
+                let most = most.saturating_add(ended.took + Duration::from_millis(1));
+                assert!(
+                    most > self.limits.window,
+                    "{most:?} of {:?}",
+                    self.limits.window
+                );
+            }
+            None => assert!(stop == Stop::Budget && self.budget % 4 != 3, "{stop:?}"),
+        }
+        let status = ended.result.as_ref().ok().map(Response::status);
+        assert_eq!(status, last.status, "the last outcome");
+    }
+
+    /// Why there is no attempt after this one, if neither window nor budget ends it.
+    fn stop(&self, attempt: u32) -> Option<Stop> {
+        let Outcome { class, hint, .. } = self.outcome(attempt);
+        let has_read = (1..=attempt).any(|attempt| self.what(attempt).reads);
+        let is_lost = has_read && self.body.is_some_and(|(length, kept)| length > kept);
+        let safe = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"];
+        let by_itself = self.has_key || safe.contains(&self.method.as_str());
+        let may_repeat = self.method != Method::CONNECT && self.repeatable.unwrap_or(by_itself);
+        let stops = [
+            (Stop::Success, class == Class::Success),
+            (Stop::Permanent, class == Class::Permanent),
+            (Stop::Attempts, attempt > self.max_retries()),
+            (Stop::NotReplayable, is_lost),
+            (
+                Stop::NotIdempotent,
+                class == Class::Transient && !may_repeat,
+            ),
+            (
+                Stop::ServerWaitTooLong,
+                hint > self.limits.max_server_wait(),
+            ),
+        ];
+        stops
+            .into_iter()
+            .find(|(_, holds)| *holds)
+            .map(|(stop, _)| stop)
+    }
+}
+
+impl What {
+    /// Even, so that no time-out ends at the same moment.
+    fn delay(self) -> Duration {
+        Duration::from_millis(2 * u64::from(self.after))
+    }
+}
+
+async fn answer<B>(what: What, body: ReplayBody<B>) -> Result<Answer, BoxError>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    if what.reads {
+        let _ = Box::pin(body).collect().await;
+    }
+    sleep(what.delay()).await;
+    let mut response = Response::new(Empty::new());
+    match what.comes {
+        Comes::Status(status) => *response.status_mut() = status,
+        Comes::Hint(status, hint) => {
+            *response.status_mut() = status;
+            response.headers_mut().insert("retry-after-ms", hint.into());
+        }
+        Comes::Error(error) => {
+            return Err(io::Error::from(ERRORS[usize::from(error) % ERRORS.len()].0).into());
+        }
+        Comes::Nothing => std::future::pending().await,
+    }
+    Ok(response)
+}
+
+fn method(input: &mut Unstructured<'_>) -> arbitrary::Result<Method> {
+    let methods = [
+        "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY", "POST", "PATCH", "CONNECT",
+        "X",
+    ];
+    Ok(input.choose(&methods)?.parse().expect("a method"))
+}
+
+/// Odd, so that no answer comes at the same moment.
+fn some_millis(input: &mut Unstructured<'_>) -> arbitrary::Result<Option<Duration>> {
+    let timeout = |millis: u16| Duration::from_millis(2 * u64::from(millis) + 1);
+    Ok(input.arbitrary::<Option<u16>>()?.map(timeout))
+}

@@ -1,0 +1,249 @@
+//! A gRPC service config: JSON of any shape, and calls by what comes of it.
+
+use std::future::ready;
+
+use arbitrary::{Arbitrary, Unstructured};
+use http::{Request, Response};
+use http_body_util::Empty;
+use serde_json::{Map, Value, json};
+use tower_http_retry::{RetryLayer, ServiceConfig};
+
+use super::call::{Limits, call};
+
+#[derive(Debug, Arbitrary)]
+enum Input<'a> {
+    Text(&'a str),
+    Config {
+        config: Config<'a>,
+        code: u8,
+        limits: Limits,
+    },
+}
+
+#[derive(Debug, Arbitrary)]
+struct Config<'a> {
+    methods: Option<Vec<Method<'a>>>,
+    throttling: Option<(Leaf<'a>, Leaf<'a>)>,
+    more: Option<(Key, Json<'a>)>,
+}
+
+#[derive(Debug, Arbitrary)]
+struct Method<'a> {
+    names: Vec<(Option<Leaf<'a>>, Option<Leaf<'a>>)>,
+    attempts: Leaf<'a>,
+    initial: Leaf<'a>,
+    longest: Leaf<'a>,
+    multiplier: Leaf<'a>,
+    codes: Vec<Leaf<'a>>,
+    more: Option<(Key, Json<'a>)>,
+}
+
+/// What is written where one value is asked for.
+#[derive(Debug, Arbitrary)]
+enum Leaf<'a> {
+    Small(u8),
+    Thousandths(u16),
+    Seconds(u16, u16),
+    Code(u8),
+    Service(bool),
+    Other(Json<'a>),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Json<'a> {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Unsigned(u64),
+    Float(f64),
+    Text(&'a str),
+    List(Vec<Json<'a>>),
+    Object(Vec<(Key, Json<'a>)>),
+}
+
+#[derive(Clone, Copy, Debug, Arbitrary)]
+enum Key {
+    MethodConfig,
+    Name,
+    Service,
+    Method,
+    RetryPolicy,
+    HedgingPolicy,
+    MaxAttempts,
+    InitialBackoff,
+    MaxBackoff,
+    BackoffMultiplier,
+    RetryableStatusCodes,
+    RetryThrottling,
+    MaxTokens,
+    TokenRatio,
+    Timeout,
+}
+
+/// The most attempts that a client makes, whatever a config asks for (gRFC A6).
+const MAX_ATTEMPTS: usize = 5;
+
+pub fn fuzz(data: &[u8]) {
+    let input = Input::arbitrary_take_rest(Unstructured::new(data));
+    // Too few bytes make no input.
+    if let Ok(input) = input {
+        run(&input);
+    }
+}
+
+fn run(input: &Input<'_>) {
+    match input {
+        Input::Text(text) => {
+            parse(text);
+        }
+        Input::Config {
+            config,
+            code,
+            limits,
+        } => {
+            let value = config.json();
+            let parsed = parse(&value.to_string());
+            // JSON that is a value already says the same.
+            let told = serde_json::from_value::<ServiceConfig>(value);
+            assert_eq!(parsed.as_ref(), told.as_ref().ok());
+            if let Some(config) = parsed {
+                try_out(config, *code, limits);
+            }
+        }
+    }
+}
+
+fn parse(text: &str) -> Option<ServiceConfig> {
+    match text.parse::<ServiceConfig>() {
+        Ok(config) => Some(config),
+        Err(error) => {
+            let told = error.to_string();
+            assert!(
+                told.starts_with(error.field()) && told.len() > error.field().len(),
+                "{told}"
+            );
+            None
+        }
+    }
+}
+
+fn try_out(config: ServiceConfig, code: u8, limits: &Limits) {
+    let code = code % 17;
+    for path in [
+        "/hello.Greeter/SayHello",
+        "/hello.Greeter/Other",
+        "/other.Service/Call",
+        "/",
+        "/x",
+    ] {
+        let layer = limits
+            .set(RetryLayer::grpc())
+            .service_config(config.clone());
+        let request =
+            Request::post(format!("http://upstream.test{path}")).body(Empty::<bytes::Bytes>::new());
+        let answer = |_, _| {
+            let response = Response::builder().header("grpc-status", u16::from(code));
+            ready(Ok(response.body(Empty::new()).unwrap()))
+        };
+        let ended = call(layer, request.unwrap(), answer);
+        limits.check(&ended, MAX_ATTEMPTS as u32 - 1);
+        assert!(
+            code != 0 || ended.sent.len() == 1,
+            "a success is sent again"
+        );
+    }
+}
+
+impl Config<'_> {
+    fn json(&self) -> Value {
+        let mut config = Map::new();
+        if let Some(methods) = &self.methods {
+            let methods = methods.iter().map(Method::json).collect();
+            config.insert("methodConfig".into(), methods);
+        }
+        if let Some((tokens, ratio)) = &self.throttling {
+            let throttling = json!({ "maxTokens": tokens.json(), "tokenRatio": ratio.json() });
+            config.insert("retryThrottling".into(), throttling);
+        }
+        with(config, self.more.as_ref())
+    }
+}
+
+impl Method<'_> {
+    fn json(&self) -> Value {
+        let name = |(service, method): &(Option<Leaf<'_>>, Option<Leaf<'_>>)| {
+            let mut name = Map::new();
+            let parts = [("service", service), ("method", method)];
+            for (part, leaf) in parts
+                .iter()
+                .filter_map(|(part, leaf)| Some((part, leaf.as_ref()?)))
+            {
+                name.insert((*part).into(), leaf.json());
+            }
+            Value::Object(name)
+        };
+        let codes = self.codes.iter().map(Leaf::json).collect::<Value>();
+        let policy = json!({
+            "maxAttempts": self.attempts.json(),
+            "initialBackoff": self.initial.json(),
+            "maxBackoff": self.longest.json(),
+            "backoffMultiplier": self.multiplier.json(),
+            "retryableStatusCodes": codes,
+        });
+        let mut method = Map::new();
+        method.insert("name".into(), self.names.iter().map(name).collect());
+        method.insert("retryPolicy".into(), policy);
+        with(method, self.more.as_ref())
+    }
+}
+
+/// With one more field, or another value of one.
+fn with(mut object: Map<String, Value>, more: Option<&(Key, Json<'_>)>) -> Value {
+    if let Some((key, json)) = more {
+        object.insert(key.name(), json.value());
+    }
+    Value::Object(object)
+}
+
+impl Leaf<'_> {
+    fn json(&self) -> Value {
+        let codes = ["UNAVAILABLE", "ABORTED", "unavailable", "OK", "NOT_A_CODE"];
+        match self {
+            Self::Small(number) => json!(number),
+            Self::Thousandths(number) => json!(f64::from(*number) / 1_000.0),
+            Self::Seconds(seconds, millis) => json!(format!("{seconds}.{:03}s", millis % 1_000)),
+            Self::Code(code) => json!(codes[usize::from(*code) % codes.len()]),
+            Self::Service(true) => json!("hello.Greeter"),
+            Self::Service(false) => json!("SayHello"),
+            Self::Other(json) => json.value(),
+        }
+    }
+}
+
+impl Json<'_> {
+    fn value(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(bool) => json!(bool),
+            Self::Integer(number) => json!(number),
+            Self::Unsigned(number) => json!(number),
+            Self::Float(number) => json!(number),
+            Self::Text(text) => json!(text),
+            Self::List(list) => list.iter().map(Json::value).collect(),
+            Self::Object(fields) => {
+                let fields = fields
+                    .iter()
+                    .map(|(key, value)| (key.name(), value.value()));
+                Value::Object(fields.collect())
+            }
+        }
+    }
+}
+
+impl Key {
+    /// As its variant is written, but for the first letter.
+    fn name(self) -> String {
+        let name = format!("{self:?}");
+        name[..1].to_lowercase() + &name[1..]
+    }
+}
