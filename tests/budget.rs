@@ -10,6 +10,7 @@ use std::time::Duration;
 use support::upstream::Answer::{Error, Never, Status};
 use support::upstream::{Answer, Upstream, after, get, post};
 use tokio::time::Instant;
+use tower::retry::budget::TpsBudget;
 use tower::{Layer, ServiceExt};
 use tower_http_retry::{Backoff, Budget, Jitter, RetryLayer};
 
@@ -136,6 +137,54 @@ async fn the_default_budget_follows_the_number_of_retries_and_a_chosen_one_does_
     );
     assert_eq!(attempts(exact().max_retries(12).without_budget()).await, 13);
     assert_eq!(attempts(exact().without_budget().max_retries(12)).await, 13);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ratio_earns_from_each_request_and_pays_one_token_for_any_retry() {
+    let budget = Budget::ratio(0.2);
+    let layer = exact().budget(budget.clone());
+    // Ten tokens; five retries of one request, after time-outs as after any other failure.
+    let timed_out = layer.layer(Upstream::new([Never])).oneshot(get()).await;
+    assert!(timed_out.is_err());
+    assert_eq!(budget.level(), Some(5_000));
+    let cases = [
+        (vec![Status(200)], 5_200),
+        // A failure earns, too, and a retry that succeeds nothing more.
+        (vec![Status(503), Status(200)], 4_400),
+        (vec![Error(ErrorKind::InvalidData)], 4_600),
+    ];
+    for (plan, level) in cases {
+        let _ = layer
+            .layer(Upstream::new(plan.clone()))
+            .oneshot(get())
+            .await;
+        assert_eq!(budget.level(), Some(level), "{plan:?}");
+    }
+}
+
+#[test]
+fn a_budget_tells_its_kind_and_its_level() {
+    let told = [
+        (
+            Budget::default(),
+            "Budget { kind: \"bucket\", level: Some(10000) }",
+        ),
+        (
+            Budget::throttle(7, 0.1),
+            "Budget { kind: \"throttle\", level: Some(7000) }",
+        ),
+        (
+            Budget::tower(TpsBudget::default()),
+            "Budget { kind: \"tower\", level: None }",
+        ),
+        (
+            Budget::per_authority(3),
+            "Budget { kind: \"per authority\", level: None }",
+        ),
+    ];
+    for (budget, expected) in told {
+        assert_eq!(format!("{budget:?}"), expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]

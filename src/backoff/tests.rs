@@ -64,6 +64,18 @@ fn without_jitter_the_steps_are_exact() {
 }
 
 #[test]
+fn a_factor_that_is_not_above_zero_counts_as_one() {
+    for factor in [0.0, -0.0, -2.0, f64::NAN, f64::NEG_INFINITY] {
+        let backoff = Backoff::exponential(secs(3)).jitter(Jitter::None);
+        assert_eq!(
+            waits(backoff.factor(factor), 0, 3),
+            [secs(3); 3],
+            "{factor}"
+        );
+    }
+}
+
+#[test]
 fn no_setting_overflows() {
     for base in [
         Duration::ZERO,

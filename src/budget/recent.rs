@@ -133,3 +133,6 @@ fn pack(tick: u32, count: u64) -> u64 {
 fn unpack(packed: u64) -> (u32, u64) {
     ((packed >> 32) as u32, packed & u64::from(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests;

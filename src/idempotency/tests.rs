@@ -65,4 +65,16 @@ fn the_last_word_about_a_method_stands() {
     assert!(may_repeat(&again, "PUT", &[], None));
     let never = Idempotency::any().also(Method::POST).except(Method::POST);
     assert!(!may_repeat(&never, "POST", &[], None));
+    let one_less = Idempotency::new()
+        .also(Method::POST)
+        .also(Method::PATCH)
+        .except(Method::POST);
+    assert!(!may_repeat(&one_less, "POST", &[], None));
+    assert!(may_repeat(&one_less, "PATCH", &[], None));
+    let one_more = Idempotency::new()
+        .except(Method::PUT)
+        .except(Method::DELETE)
+        .also(Method::PUT);
+    assert!(may_repeat(&one_more, "PUT", &[], None));
+    assert!(!may_repeat(&one_more, "DELETE", &[], None));
 }
