@@ -95,7 +95,7 @@ async fn an_event_says_what_the_outcome_was_and_what_is_left() {
     let layer = stops::layer().on_event(move |event| {
         assert_eq!(
             (event.method().as_str(), event.host(), event.path()),
-            ("GET", "upstream.test", "/item")
+            ("PUT", "upstream.test", "/item")
         );
         assert_eq!(event.port(), None);
         noted.lock().unwrap().push((
@@ -114,7 +114,7 @@ async fn an_event_says_what_the_outcome_was_and_what_is_left() {
     ];
     layer
         .layer(Upstream::new(plan))
-        .oneshot(get())
+        .oneshot(request(Method::PUT))
         .await
         .unwrap();
     let refused = Some("connection refused".to_owned());

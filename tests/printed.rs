@@ -1,0 +1,139 @@
+//! What is printed of each public type: enough to know it by, and nothing that a request carries.
+
+mod support;
+
+use std::fmt::{Debug, Write};
+use std::future::{Pending, pending};
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use support::upstream::{Body, post};
+use tower::{Layer, Service, ServiceExt};
+use tower_http_retry::{
+    BoxError, Class, Outcome, ReplayBody, RequestHead, RetryLayer, VerifyLayer,
+};
+
+/// Never answers.
+#[derive(Clone, Debug)]
+struct Silent;
+
+impl<B> Service<Request<ReplayBody<B>>> for Silent {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pending<Result<Response<Body>, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<ReplayBody<B>>) -> Self::Future {
+        pending()
+    }
+}
+
+fn assert_printed(printed: &[&dyn Debug], expected: &[&str]) {
+    let mut lines = String::new();
+    for value in printed {
+        writeln!(lines, "{value:?}").unwrap();
+    }
+    assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_layer_and_its_service_print_their_settings() {
+    let layer = RetryLayer::new()
+        .max_retries(2)
+        .classify_fn(|_: &Outcome<'_>| Class::Success.into());
+    let mut service = layer.layer(Silent);
+    let future = service.call(post());
+    let policy = "policy: Policy { rules: Rules { max_retries: 2, window: 300s, \
+        backoff: Backoff { base: 1s, factor: 2.0, max_wait: 18446744073709551615.999999999s, jitter: Equal }, \
+        max_server_wait: 300s }, classify: ClassifyFn { .. }, \
+        idempotency: Idempotency { any: false, also: [], except: [], \
+        keys: [\"idempotency-key\", \"x-idempotency-key\"] }, server_hints: Floor, \
+        budget: Default(Budget { kind: \"bucket\", level: Some(6000) }), attempt_timeout: None, \
+        max_replay_bytes: 1048576, attempt_header: None, .. }";
+    assert_printed(
+        &[&layer, &service, &future],
+        &[
+            &format!("RetryLayer {{ {policy} }}"),
+            &format!("Retry {{ inner: Silent, {policy} }}"),
+            "ResponseFuture { .. }",
+        ],
+    );
+}
+
+#[test]
+fn a_verify_layer_and_its_service_print_their_settings() {
+    let layer = VerifyLayer::new();
+    let mut service = layer.layer(Silent);
+    let future = service.call(Request::new(ReplayBody::<Body>::default()));
+    let settings = "settings: Settings { method: None, conflict_statuses: [], .. }";
+    assert_printed(
+        &[&layer, &service, &future],
+        &[
+            &format!("VerifyLayer {{ {settings} }}"),
+            &format!("Verify {{ inner: Silent, {settings} }}"),
+            "VerifyFuture { .. }",
+        ],
+    );
+}
+
+#[test]
+fn an_outcome_prints_no_header() {
+    let request = Request::post("http://user:secret@upstream.test/item?secret=1")
+        .header("authorization", "secret")
+        .body(())
+        .unwrap();
+    let response = Response::builder()
+        .status(503)
+        .header("set-cookie", "secret");
+    let response = response.body(()).unwrap();
+    let error = io::Error::from(ErrorKind::TimedOut);
+    let outcome = Outcome::response(&request, &response).on_attempt(2);
+    assert_printed(
+        &[
+            &RequestHead::of(&request),
+            &outcome,
+            &outcome.result(),
+            &Outcome::error(&request, &error),
+        ],
+        &[
+            "RequestHead { method: POST, path: \"/item\", .. }",
+            "Outcome { method: POST, result: Ok(ResponseHead { status: 503, version: HTTP/1.1, .. }), attempt: 2, .. }",
+            "Ok(ResponseHead { status: 503, version: HTTP/1.1, .. })",
+            "Outcome { method: POST, result: Err(Kind(TimedOut)), attempt: 1, .. }",
+        ],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_and_a_body_print_no_more_than_they_have_to() {
+    let printed = Arc::new(Mutex::new(Vec::new()));
+    let print = printed.clone();
+    let layer =
+        RetryLayer::new().on_event(move |event| print.lock().unwrap().push(format!("{event:?}")));
+    let bodies = printed.clone();
+    let service = layer.layer(tower::service_fn(
+        move |request: Request<ReplayBody<Body>>| {
+            bodies.lock().unwrap().push(format!("{:?}", request.body()));
+            std::future::ready(Ok::<_, BoxError>(Response::new(Body::default())))
+        },
+    ));
+    service.clone().oneshot(post()).await.unwrap();
+    service
+        .oneshot(post().map(|_| Body::from("secret")))
+        .await
+        .unwrap();
+    let event = |step, outcome| {
+        let of = "method: POST, host: \"upstream.test\", attempt: 1";
+        format!("Event {{ step: {step}, {of}, {outcome}, .. }}")
+    };
+    let sent = event("Sent", "class: None, status: None");
+    let stopped = event("Stop(Success)", "class: Some(Success), status: Some(200)");
+    let body = |is_empty| format!("ReplayBody {{ is_empty: {is_empty}, .. }}");
+    let expected = [&sent, &body(true), &stopped, &sent, &body(false), &stopped];
+    assert!(printed.lock().unwrap().iter().eq(expected), "{printed:#?}");
+}
