@@ -29,18 +29,22 @@ fn any_outcomes_are_decided_on_by_the_rules() {
     each("outcomes", outcomes::fuzz);
 }
 
-/// Runs each input that is kept.
+/// Runs each input that is kept: a line of hexadecimal digits.
 fn each(corpus: &str, fuzz: impl Fn(&[u8])) {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fuzz/corpus")
-        .join(corpus);
-    let mut count = 0;
-    for input in fs::read_dir(&corpus).expect("a corpus") {
-        let path = input.expect("an input").path();
+    let file = format!("tests/fuzz/corpus/{corpus}.hex");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
+    let lines = fs::read_to_string(path).expect("a corpus");
+    assert!(lines.lines().count() > 10, "{file} is short");
+    for (number, line) in (1..).zip(lines.lines()) {
         // Seen if it fails.
-        println!("{}", path.display());
-        fuzz(&fs::read(&path).expect("bytes"));
-        count += 1;
+        println!("{file}:{number}");
+        fuzz(&bytes(line));
     }
-    assert!(count > 10, "{count} inputs in {}", corpus.display());
+}
+
+fn bytes(line: &str) -> Vec<u8> {
+    let pairs = line.as_bytes().chunks(2);
+    let byte =
+        |pair| u8::from_str_radix(std::str::from_utf8(pair).expect("text"), 16).expect("digits");
+    pairs.map(byte).collect()
 }
