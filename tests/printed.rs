@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use support::stops;
 use support::upstream::{Body, post};
 use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::{
-    BoxError, Class, Outcome, ReplayBody, RequestHead, RetryLayer, VerifyLayer,
+    BoxError, Class, Outcome, Reason, ReplayBody, RequestHead, RetryLayer, VerifyLayer,
 };
 
 /// Never answers.
@@ -136,4 +137,35 @@ async fn an_event_and_a_body_print_no_more_than_they_have_to() {
     let body = |is_empty| format!("ReplayBody {{ is_empty: {is_empty}, .. }}");
     let expected = [&sent, &body(true), &stopped, &sent, &body(false), &stopped];
     assert!(printed.lock().unwrap().iter().eq(expected), "{printed:#?}");
+}
+
+#[test]
+fn a_stop_and_a_reason_print_as_a_sentence() {
+    let stops = stops::ALL.map(|stop| stop.to_string());
+    let sentences = [
+        "success",
+        "sending again will not help",
+        "the retries are used up",
+        "the body cannot be sent again",
+        "the server may have acted on a request that may not be repeated",
+        "the server asks not to be sent the request again",
+        "the server asks for a longer wait than allowed",
+        "the window for retries ends before the next one",
+        "the budget does not cover a retry",
+        "the service failed before it was ready for a retry",
+    ];
+    assert_eq!(stops, sentences);
+    let reasons = [
+        (Reason::Backoff, "backoff"),
+        (Reason::TimedOut, "backoff, one step up after a time-out"),
+        (Reason::Server, "the server asked for it"),
+        (Reason::AtOnce, "refused unprocessed, sent again at once"),
+        (
+            Reason::Transparent,
+            "refused unprocessed, sent again transparently",
+        ),
+    ];
+    for (reason, sentence) in reasons {
+        assert_eq!(reason.to_string(), sentence);
+    }
 }
