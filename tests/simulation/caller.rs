@@ -59,8 +59,13 @@ impl Caller {
         for ask in &self.plan.requests {
             requests.spawn_local(self.clone().ask(ask.clone(), stack.clone()));
         }
-        if self.plan.sabotage == Some(Sabotage::Leaks) {
-            std::mem::forget(stack.clone());
+        match self.plan.sabotage {
+            Some(Sabotage::Leaks) => std::mem::forget(stack.clone()),
+            Some(Sabotage::LeaksABody) => std::mem::forget(self.bodies.clone()),
+            Some(Sabotage::Panics) => {
+                drop(tokio::spawn(async { panic!("as this test wants it to") }))
+            }
+            _ => {}
         }
         drop(stack);
         while let Some(ended) = requests.join_next().await {
@@ -141,6 +146,7 @@ impl Caller {
             Some(Sabotage::LongWindow) => layer.within(policy.window * 3),
             Some(Sabotage::LongTimeout) => layer.attempt_timeout(policy.attempt_timeout * 5),
             Some(Sabotage::IgnoresHints) => layer.server_hints(ServerHints::Ignored),
+            Some(Sabotage::WaitsTooLong) => layer.max_server_wait(Duration::MAX),
             _ => layer,
         }
     }
@@ -158,10 +164,16 @@ impl Caller {
         match timeout(patience, stack.call(request)).await {
             Err(_) => self.journal.write(ask.id, What::GaveUp),
             Ok(Err(_)) => self.journal.write(ask.id, What::Error),
+            Ok(Ok(response)) if self.is_lost(&response) => self.journal.write(ask.id, What::Error),
             Ok(Ok(response)) => self.read(ask.id, response).await,
         }
         let attempts = handle.get().count;
         self.journal.write(ask.id, What::Counted { attempts });
+    }
+
+    fn is_lost(&self, response: &Response<Incoming>) -> bool {
+        let loses = self.plan.sabotage == Some(Sabotage::LosesTheLast);
+        loses && response.status().is_server_error()
     }
 
     fn request(&self, ask: &Ask, handle: &AttemptsHandle) -> Request<Payload> {
@@ -200,14 +212,13 @@ impl Caller {
             },
         );
         let body = response.into_body().collect();
-        // A body may break off: then it was not read.
-        if let Ok(Ok(whole)) = timeout(Duration::from_millis(500), body).await {
-            let is_right = self
-                .plan
-                .answer(id, attempt)
-                .body
-                .is(mark(id, attempt), whole);
-            self.journal.write(id, What::Read { is_right });
+        match timeout(Duration::from_secs(5), body).await {
+            Ok(Ok(whole)) => {
+                let sent = self.plan.answer(id, attempt).body;
+                let is_right = sent.is(mark(id, attempt), whole);
+                self.journal.write(id, What::Read { is_right });
+            }
+            _ => self.journal.write(id, What::BrokeOff { attempt }),
         }
     }
 }

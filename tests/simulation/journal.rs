@@ -52,6 +52,8 @@ pub enum What {
     },
     /// The caller read all of the response's body.
     Read { is_right: bool },
+    /// That body ended early, or took too long.
+    BrokeOff { attempt: u32 },
     /// The caller was handed an error.
     Error,
     /// The caller dropped the future.

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tower_http_retry::ServerHints;
+use tower_http_retry::{ServerHints, Step, Stop};
 
+use super::answer::Reads;
 use super::journal::{ALL, Entry, Left, What};
 use super::plan::{Ask, Plan};
 use super::world::Run;
@@ -12,15 +13,18 @@ use super::world::Run;
 /// Timers end at the next whole millisecond, each on its own.
 const ROUNDING: Duration = Duration::from_millis(2);
 
-/// How a law was broken.
-pub type Broken = Result<(), String>;
+/// At most so many bytes of trailers.
+const TRAILERS: usize = 20;
+
+/// Or how a law was broken.
+pub type Held = Result<(), String>;
 /// What must hold for each request.
 struct Law {
     says: &'static str,
-    holds: fn(&Plan, &Ask, &[Entry]) -> Broken,
+    holds: fn(&Plan, &Ask, &[Entry]) -> Held,
 }
 
-const LAWS: [Law; 8] = [
+const LAWS: [Law; 9] = [
     Law {
         says: "every request ends before its window plus one attempt time-out",
         holds: ends_in_time,
@@ -50,14 +54,18 @@ const LAWS: [Law; 8] = [
         holds: obeys_hints,
     },
     Law {
-        says: "the caller is handed the last attempt's response, whole",
+        says: "the caller is handed the last attempt's outcome",
         holds: handed_the_last,
     },
+    Law {
+        says: "there is no other attempt for the reason that is told",
+        holds: stops_for_a_reason,
+    },
 ];
-const NOTHING_LEFT: &str = "no connection or task is left when all is dropped";
+const NOTHING_LEFT: &str = "no connection, task or body is left when all is dropped";
 
 /// The first law that is broken.
-pub fn check(plan: &Plan, run: &Run) -> Broken {
+pub fn check(plan: &Plan, run: &Run) -> Held {
     run.ended.clone()?;
     let entries = &run.entries;
     for ask in &plan.requests {
@@ -77,7 +85,7 @@ pub fn check(plan: &Plan, run: &Run) -> Broken {
     }
 }
 
-fn ends_in_time(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
+fn ends_in_time(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     let limits = plan.limits(ask.id);
     let asked = find(entries, |what| matches!(what, What::Asked));
     let is_end = |what: &What| matches!(what, What::Response { .. } | What::Error | What::GaveUp);
@@ -91,7 +99,7 @@ fn ends_in_time(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
     verdict(took <= most, || format!("it took {took:?}, not {most:?}"))
 }
 
-fn starts_in_the_window(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
+fn starts_in_the_window(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     let window = plan.limits(ask.id).window + ROUNDING;
     let first = find(entries, |what| matches!(what, What::Sent { .. })).unwrap_or_default();
     let late = entries.iter().find(|entry| {
@@ -102,7 +110,7 @@ fn starts_in_the_window(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
     })
 }
 
-fn taken_bodies_are_right(_: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
+fn taken_bodies_are_right(_: &Plan, _: &Ask, entries: &[Entry]) -> Held {
     let wrong = |entry: &&Entry| {
         matches!(
             entry.what,
@@ -116,7 +124,7 @@ fn taken_bodies_are_right(_: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
     wrong.map_or(Ok(()), |wrong| Err(format!("{:?}", wrong.what)))
 }
 
-fn acted_on_once(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
+fn acted_on_once(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     let acted = count(entries, |what| matches!(what, What::Acted));
     let is_right = acted <= 1 || plan.limits(ask.id).may_be_repeated;
     verdict(is_right, || {
@@ -124,7 +132,7 @@ fn acted_on_once(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
     })
 }
 
-fn within_the_limit(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
+fn within_the_limit(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     let sent = count(entries, |what| matches!(what, What::Sent { .. }));
     let most = 1 + plan.limits(ask.id).max_retries;
     verdict(sent <= most, || format!("{sent} attempts, not {most}"))?;
@@ -137,7 +145,7 @@ fn within_the_limit(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Broken {
     })
 }
 
-fn comes_once(_: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
+fn comes_once(_: &Plan, _: &Ask, entries: &[Entry]) -> Held {
     let mut came = HashSet::new();
     let attempts = entries.iter().filter_map(|entry| match entry.what {
         What::Came { attempt } => Some(attempt),
@@ -147,7 +155,7 @@ fn comes_once(_: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
     twice.map_or(Ok(()), |twice| Err(format!("attempt {twice} came twice")))
 }
 
-fn obeys_hints(plan: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
+fn obeys_hints(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
     if plan.policy.hints == ServerHints::Ignored {
         return Ok(());
     }
@@ -174,22 +182,77 @@ fn obeys_hints(plan: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
     Ok(())
 }
 
-fn handed_the_last(_: &Plan, _: &Ask, entries: &[Entry]) -> Broken {
+fn handed_the_last(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     let sent = count(entries, |what| matches!(what, What::Sent { .. }));
+    let is_answered =
+        |what: &What| matches!(*what, What::Answered { attempt, .. } if attempt == sent);
+    let retries = count(entries, is_retry);
     for entry in entries {
         match entry.what {
             What::Response { attempt, count, .. } => {
                 let is_right = (attempt, count) == (sent, sent);
                 verdict(is_right, || format!("{:?} of {sent}", entry.what))?;
             }
+            // An answer that was let go for a retry that could not start is in the error.
+            What::Error if retries < sent => {
+                let is_right = find(entries, is_answered).is_none();
+                verdict(is_right, || "an error instead of the answer".into())?;
+            }
             What::Read { is_right } => verdict(is_right, || "its body is another".into())?,
+            // Its source may break, and so may its connection: by trouble, or as the server does not
+            // read what is still sent to it.
+            What::BrokeOff { attempt } => {
+                let answer = plan.answer(ask.id, attempt);
+                let is_cut_off = plan.has_trouble() || !matches!(answer.reads, Reads::All);
+                let is_due = answer.body.breaks || is_cut_off;
+                verdict(is_due, || "its body broke off".into())?;
+            }
             _ => {}
         }
     }
     Ok(())
 }
 
-fn verdict(holds: bool, broken: impl FnOnce() -> String) -> Broken {
+fn stops_for_a_reason(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
+    let sent = count(entries, |what| matches!(what, What::Sent { .. }));
+    let (limits, policy) = (plan.limits(ask.id), &plan.policy);
+    let told = entries.iter().find_map(|entry| match entry.what {
+        What::Told {
+            step: Step::Stop(stop),
+            ..
+        } => Some(stop),
+        _ => None,
+    });
+    let Some(stop) = told else {
+        let gave_up = find(entries, |what| *what == What::GaveUp).is_some();
+        return verdict(gave_up, || "no reason".into());
+    };
+    let hint = plan.answer(ask.id, sent).hint;
+    let holds = match stop {
+        Stop::Attempts => sent == 1 + limits.max_retries,
+        Stop::NotReplayable => {
+            ask.body.breaks || ask.body.len() + TRAILERS > policy.max_replay_bytes
+        }
+        Stop::NotIdempotent => !limits.may_be_repeated,
+        Stop::ServerWaitTooLong => hint.is_some_and(|(_, hint)| hint > policy.max_server_wait),
+        Stop::Budget => policy.has_budget,
+        Stop::Success | Stop::Permanent | Stop::Window => true,
+        _ => false,
+    };
+    verdict(holds, || format!("{stop:?} after {sent} attempts"))
+}
+
+fn is_retry(what: &What) -> bool {
+    matches!(
+        what,
+        What::Told {
+            step: Step::Retry { .. },
+            ..
+        }
+    )
+}
+
+fn verdict(holds: bool, broken: impl FnOnce() -> String) -> Held {
     if holds { Ok(()) } else { Err(broken()) }
 }
 

@@ -34,7 +34,7 @@ pub struct Shape {
     is_sized: bool,
     pub has_trailers: bool,
     /// Whether it breaks instead of ending.
-    breaks: bool,
+    pub breaks: bool,
 }
 
 impl Shape {
@@ -47,7 +47,20 @@ impl Shape {
         }
     }
 
+    /// One in a hundred is of 1 MiB.
     pub fn draw(random: &mut Rng) -> Self {
+        let large = [vec![1 << 20], vec![1 << 15; 32]];
+        if random.u8(..100) == 0 {
+            let pieces = &large[random.usize(..large.len())];
+            return Self {
+                pieces: pieces
+                    .iter()
+                    .map(|piece| (Duration::ZERO, *piece))
+                    .collect(),
+                is_sized: random.bool(),
+                ..Self::empty()
+            };
+        }
         let (pieces, longest) = match random.u8(..16) {
             0 => (0, 0),
             1 => (random.usize(1..=32), 1 << 15),

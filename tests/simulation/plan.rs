@@ -21,6 +21,7 @@ pub struct Plan {
     pub policy: Policy,
     pub requests: Vec<Ask>,
     pub troubles: Vec<Trouble>,
+    pub connections_end: bool,
     /// No message takes longer, unless there is trouble.
     pub latency: Duration,
     /// What is done wrong on purpose, to see that it is found.
@@ -127,15 +128,23 @@ pub enum Sabotage {
     LosesAPiece,
     /// Each attempt is sent twice.
     SendsTwice,
-    /// The first failure is handed over in the end.
+    /// The response says that it is the first attempt's.
     KeepsTheFirst,
+    /// A failure that was answered is an error in the end.
+    LosesTheLast,
+    /// A longer hint than allowed is waited for.
+    WaitsTooLong,
+    /// A task panics.
+    Panics,
+    /// A body is forgotten.
+    LeaksABody,
     /// A handle to the client is forgotten.
     Leaks,
 }
 
 impl Sabotage {
     /// Each mistake, and how the law begins that finds it.
-    pub const ALL: [(Self, &str); 9] = [
+    pub const ALL: [(Self, &str); 13] = [
         (Self::RepeatsAll, "a request that may not be repeated"),
         (Self::OneMoreRetry, "attempts never exceed"),
         (Self::LongWindow, "no attempt starts after the window"),
@@ -147,7 +156,11 @@ impl Sabotage {
             "an attempt comes to the server at most once",
         ),
         (Self::KeepsTheFirst, "the caller is handed the last"),
-        (Self::Leaks, "no connection or task is left"),
+        (Self::LosesTheLast, "the caller is handed the last"),
+        (Self::WaitsTooLong, "no attempt starts early"),
+        (Self::Panics, "panicked at"),
+        (Self::Leaks, "no connection, task or body is left"),
+        (Self::LeaksABody, "no connection, task or body is left"),
     ];
 }
 
@@ -169,6 +182,7 @@ impl Plan {
             policy,
             requests,
             troubles,
+            connections_end: random.bool(),
             latency: millis(random, 1..=30),
             sabotage: None,
         }
@@ -179,6 +193,11 @@ impl Plan {
             sabotage: Some(sabotage),
             ..self
         }
+    }
+
+    /// Whether connections may break.
+    pub fn has_trouble(&self) -> bool {
+        !self.troubles.is_empty() || self.connections_end
     }
 
     pub fn ask(&self, id: u32) -> &Ask {
@@ -194,15 +213,11 @@ impl Plan {
         Answer::draw(&mut self.of_one(id, attempt), self.protocol)
     }
 
-    /// How long a server's connection lasts, and whether it says that it goes.
-    pub fn lifetime(&self, server: u64, connection: u32) -> (Duration, bool) {
+    /// When a server's connection ends, if it does, and whether the server says so before.
+    pub fn lifetime(&self, server: u64, connection: u32) -> Option<(Duration, bool)> {
         let mut random = self.of_one(u32::MAX - connection, server as u32);
-        let lifetime = if random.u8(..) < 150 {
-            60_000..=60_000
-        } else {
-            20..=1_500
-        };
-        (millis(&mut random, lifetime), random.bool())
+        let lifetime = (millis(&mut random, 20..=1_500), random.bool());
+        (self.connections_end && random.u8(..10) < 7).then_some(lifetime)
     }
 
     /// A generator for one thing, whatever else was drawn before.

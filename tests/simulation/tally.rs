@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tower_http_retry::{Class, Step};
+use tower_http_retry::{Class, ServerHints, Step, Stop};
 
 use super::journal::{Entry, What};
 use super::plan::{Ask, Kind, Plan, Protocol, Trouble};
@@ -14,10 +14,11 @@ pub struct Tally {
 }
 
 /// What a run of many seeds has to have met.
-const TO_BE_MET: [&str; 42] = [
+const TO_BE_MET: [&str; 44] = [
     "attempt sent",
-    "attempt timed out",
+    "attempt timed out, or answered 504",
     "attempt taken whole",
+    "body of 1 MiB taken whole",
     "body taken whole by a later attempt",
     "body taken whole by a later attempt, streamed",
     "class Permanent",
@@ -38,6 +39,7 @@ const TO_BE_MET: [&str; 42] = [
     "request, never to be repeated, acted on by a later attempt",
     "request over HTTP/1.1",
     "request over HTTP/2",
+    "response broke off",
     "response read whole",
     "retry after a hint",
     "retry: at_once",
@@ -97,7 +99,7 @@ impl Tally {
         for what in whats {
             self.add_what(ask, what);
         }
-        self.add_whole(ask, whats);
+        self.add_whole(plan, ask, whats);
         if !plan.limits(ask.id).may_be_repeated {
             self.add_once(whats);
         }
@@ -113,7 +115,10 @@ impl Tally {
             } => self.add_told(step, class, timed_out),
             What::Took { attempt, .. } => {
                 self.count("attempt taken whole");
-                if attempt > 1 {
+                if ask.body.len() >= 1 << 20 {
+                    self.count("body of 1 MiB taken whole");
+                }
+                if attempt > 1 && ask.body.len() > 0 {
                     self.count("body taken whole by a later attempt");
                 }
                 if attempt > 1 && ask.body.is_streamed() {
@@ -124,6 +129,7 @@ impl Tally {
             What::Error => self.count("request ended: error"),
             What::GaveUp => self.count("request ended: given up"),
             What::Read { .. } => self.count("response read whole"),
+            What::BrokeOff { .. } => self.count("response broke off"),
             What::Asked
             | What::Answered { .. }
             | What::Came { .. }
@@ -144,12 +150,12 @@ impl Tally {
             self.count(&format!("class {class:?}"));
         }
         if timed_out {
-            self.count("attempt timed out");
+            self.count("attempt timed out, or answered 504");
         }
     }
 
     /// What only the whole of a request's entries says.
-    fn add_whole(&mut self, ask: &Ask, whats: &[What]) {
+    fn add_whole(&mut self, plan: &Plan, ask: &Ask, whats: &[What]) {
         let has = |is: fn(&What) -> bool| whats.iter().any(is);
         let is_success = has(|what| matches!(what, What::Response { status: 200, .. }));
         if is_success && has(|what| matches!(what, What::Sent { attempt: 2 })) {
@@ -181,15 +187,23 @@ impl Tally {
             }),
             _ => None,
         });
-        for _ in hinted.filter(|sent| whats.contains(sent)) {
+        let are_read = plan.policy.hints != ServerHints::Ignored;
+        for _ in hinted.filter(|sent| are_read && whats.contains(sent)) {
             self.count("retry after a hint");
         }
-        let sent = whats
-            .iter()
-            .filter(|what| matches!(what, What::Sent { .. }))
-            .count();
-        let retries = whats.iter().filter(|what| is_retry(what)).count();
-        if retries >= sent && has(|what| *what == What::Error) {
+        let abandons = whats.windows(2).any(|pair| {
+            let stops = |what: &What| {
+                matches!(
+                    what,
+                    What::Told {
+                        step: Step::Stop(Stop::Window),
+                        ..
+                    }
+                )
+            };
+            is_retry(&pair[0]) && stops(&pair[1])
+        });
+        if abandons {
             self.count("window ended before an attempt was ready");
         }
     }

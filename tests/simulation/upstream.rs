@@ -68,7 +68,7 @@ impl Upstream {
         Ok(())
     }
 
-    async fn converse(self, stream: TcpStream, (lifetime, says_so): (Duration, bool)) {
+    async fn converse(self, stream: TcpStream, lifetime: Option<(Duration, bool)>) {
         let mut server = Builder::new(Local);
         server = match self.plan.protocol {
             Protocol::Http1 => server.http1_only(),
@@ -76,6 +76,7 @@ impl Upstream {
         };
         let service = service_fn(|request| self.clone().answer(request));
         let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+        let (lifetime, says_so) = lifetime.unwrap_or((Duration::MAX, false));
         // How a connection ends is the network's affair.
         let ended = timeout(lifetime, connection.as_mut()).await;
         if ended.is_err() && says_so {
