@@ -229,14 +229,9 @@ impl Input {
         if !hint.is_zero() && self.limits.hints() == ServerHints::Exact {
             return (hint, hint);
         }
-        if self.limits.jitter() != Jitter::None {
-            let longest = self
-                .longest
-                .saturating_add(self.longest() / 5 + Duration::from_nanos(1));
-            return (hint, longest.max(hint + hint / 2));
-        }
         let exact = |before: &u32| {
-            self.limits.hints() == ServerHints::Exact && !self.outcome(*before).hint.is_zero()
+            let hint = self.outcome(*before).hint;
+            self.limits.hints() == ServerHints::Exact && !hint.is_zero()
         };
         // After an exact hint the series starts again.
         let steps = (1..attempt)
@@ -247,8 +242,18 @@ impl Input {
         for _ in 0..steps + usize::from(timed_out) {
             step = step.saturating_mul(2).min(self.longest());
         }
-        let wait = step.min(self.longest()).max(hint);
-        (wait, wait)
+        let step = step.min(self.longest());
+        let (least, most) = match self.limits.jitter() {
+            Jitter::None => return (step.max(hint), step.max(hint)),
+            Jitter::Equal => (step / 2, step),
+            Jitter::Around => (step / 5 * 4, step.saturating_add(step / 5)),
+            Jitter::Decorrelated => (Duration::ZERO, self.longest()),
+            _ => (Duration::ZERO, step),
+        };
+        // By a nanosecond or a few, as parts are rounded.
+        let few = Duration::from_nanos(5);
+        let most = most.saturating_add(few).max(hint + hint / 2);
+        (least.saturating_sub(few).max(hint), most)
     }
 
     fn check_wait(&self, attempt: u32, wait: &Wait) {
@@ -281,7 +286,10 @@ impl Input {
                     self.limits.window
                 );
             }
-            None => assert!(stop == Stop::Budget && self.budget % 4 != 3, "{stop:?}"),
+            None => {
+                assert!(stop == Stop::Budget && self.budget % 4 != 3, "{stop:?}");
+                assert!(attempts > 1, "a new budget covers a retry");
+            }
         }
         let status = ended.result.as_ref().ok().map(Response::status);
         assert_eq!(status, last.status, "the last outcome");

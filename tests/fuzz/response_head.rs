@@ -121,7 +121,11 @@ impl Input<'_> {
                 asked <= limits.max_server_wait() && wait.after >= asked,
                 "{wait:?}"
             );
-            let most = asked.saturating_add(asked / 2) + Duration::from_nanos(1);
+            // An exact hint is just that; to a floor, jitter adds half of it at most.
+            let most = match limits.hints() {
+                ServerHints::Exact => asked,
+                _ => asked.saturating_add(asked / 2) + Duration::from_nanos(1),
+            };
             assert!(
                 wait.reason != Reason::Server || wait.after <= most,
                 "{wait:?}"
@@ -130,6 +134,8 @@ impl Input<'_> {
         let is_too_long = ended.stop == Some(Stop::ServerWaitTooLong);
         let is_due = asked > limits.max_server_wait() && limits.retries() > 0;
         assert_eq!(is_too_long, is_due, "{asked:?}, {:?}", ended.stop);
+        let ends = [Stop::Attempts, Stop::Window, Stop::ServerWaitTooLong].map(Some);
+        assert!(ends.contains(&ended.stop), "{:?}", ended.stop);
     }
 
     /// The wait that is asked for, where that takes no parser to know.

@@ -103,6 +103,9 @@ fn run(input: &Input<'_>) {
         } => {
             let text = config.json().to_string();
             let parsed = parse(&text);
+            if let Err(error) = text.parse::<ServiceConfig>() {
+                assert!(!error.field().is_empty(), "{error}");
+            }
             // A value says the same as its text.
             let value: Value = serde_json::from_str(&text).expect("JSON");
             let told = serde_json::from_value::<ServiceConfig>(value);
