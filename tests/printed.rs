@@ -1,4 +1,4 @@
-//! What is printed of each public type: enough to know it by, and nothing that a request carries.
+//! What is printed of public types: enough to know them by, and no header, query or body of a request.
 
 mod support;
 
