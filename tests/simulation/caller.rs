@@ -1,15 +1,12 @@
 //! The caller: a stack of layers over hyper-util's client, over the simulated network.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderName, Request, Response};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -18,21 +15,18 @@ use tower::limit::ConcurrencyLimitLayer;
 use tower::util::BoxCloneService;
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_http_retry::{
-    Attempt, Attempts, AttemptsHandle, Backoff, BoxError, Event, Idempotency, ReplayBody,
-    RetryLayer, ServerHints,
+    Attempts, AttemptsHandle, Backoff, BoxError, Event, Idempotency, RetryLayer, ServerHints,
 };
 
 use super::journal::{ALL, Journal, Left, What};
 use super::network::Connector;
 use super::payload::Payload;
-use super::plan::{Ask, Plan, Protocol, Sabotage};
+use super::plan::{Ask, Plan, Protocol};
+use super::sabotage::Sabotage;
 use super::upstream::{ATTEMPT, RETRIES, mark, name};
+use super::watch::{Id, Watch};
 
 type Stack = BoxCloneService<Request<Payload>, Response<Incoming>, BoxError>;
-
-/// The request's number, as an extension of it.
-#[derive(Clone, Copy)]
-struct Id(u32);
 
 #[derive(Clone)]
 pub struct Caller {
@@ -63,7 +57,7 @@ impl Caller {
             Some(Sabotage::Leaks) => std::mem::forget(stack.clone()),
             Some(Sabotage::LeaksABody) => std::mem::forget(self.bodies.clone()),
             Some(Sabotage::Panics) => {
-                drop(tokio::spawn(async { panic!("as this test wants it to") }))
+                drop(tokio::spawn(async { panic!("as this test wants it to") }));
             }
             _ => {}
         }
@@ -236,102 +230,4 @@ fn tell(journal: &Journal, event: &Event<'_>) {
 fn attempt_of(response: &Response<Incoming>) -> u32 {
     let attempt = &response.headers()[ATTEMPT];
     attempt.to_str().expect("text").parse().expect("a number")
-}
-
-/// Sees each attempt, and its response's head.
-#[derive(Clone)]
-struct Watch {
-    client: Client<Connector, Sent>,
-    plan: Arc<Plan>,
-    journal: Journal,
-}
-
-/// An attempt's body.
-struct Sent {
-    body: Option<ReplayBody<Payload>>,
-    loses_a_piece: bool,
-}
-
-impl Service<Request<ReplayBody<Payload>>> for Watch {
-    type Response = Response<Incoming>;
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.client.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<ReplayBody<Payload>>) -> Self::Future {
-        let Id(id) = *request.extensions().get().expect("an id");
-        let attempt = request.extensions().get().map_or(1, Attempt::number);
-        self.journal.write(id, What::Sent { attempt });
-        let sabotage = self.plan.sabotage;
-        let request = request.map(|body| Sent {
-            body: Some(body),
-            loses_a_piece: attempt > 1 && sabotage == Some(Sabotage::LosesAPiece),
-        });
-        if sabotage == Some(Sabotage::SendsTwice) {
-            tokio::spawn(self.client.call(without_body(&request)));
-        }
-        let (response, watch) = (self.client.call(request), self.clone());
-        Box::pin(async move {
-            let mut response = response.await?;
-            let status = response.status().as_u16();
-            let hint = watch.plan.answer(id, attempt).hint.map(|(_, hint)| hint);
-            let answered = What::Answered {
-                attempt,
-                status,
-                hint,
-            };
-            watch.journal.write(id, answered);
-            if sabotage == Some(Sabotage::KeepsTheFirst) {
-                response.headers_mut().insert(ATTEMPT, 1.into());
-            }
-            Ok(response)
-        })
-    }
-}
-
-fn without_body(request: &Request<Sent>) -> Request<Sent> {
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let mut copy = Request::new(Sent {
-        body: None,
-        loses_a_piece: false,
-    });
-    (*copy.method_mut(), *copy.uri_mut()) = (method, uri);
-    copy.headers_mut().clone_from(request.headers());
-    copy
-}
-
-impl Body for Sent {
-    type Data = bytes::Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<bytes::Bytes>, BoxError>>> {
-        let Self {
-            body,
-            loses_a_piece,
-        } = &mut *self;
-        let Some(body) = body else {
-            return Poll::Ready(None);
-        };
-        let frame = Pin::new(&mut *body).poll_frame(cx);
-        if frame.is_ready() && std::mem::take(loses_a_piece) {
-            return Pin::new(body).poll_frame(cx);
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(ReplayBody::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), ReplayBody::size_hint)
-    }
 }

@@ -18,6 +18,7 @@ const TRAILERS: usize = 20;
 
 /// Or how a law was broken.
 pub type Held = Result<(), String>;
+
 /// What must hold for each request.
 struct Law {
     says: &'static str,

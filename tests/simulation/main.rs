@@ -11,8 +11,11 @@ mod laws;
 mod network;
 mod payload;
 mod plan;
+mod sabotage;
 mod tally;
+mod trouble;
 mod upstream;
+mod watch;
 mod world;
 
 use std::env;
@@ -21,7 +24,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use plan::{Plan, Sabotage};
+use plan::Plan;
+use sabotage::Sabotage;
 use tally::Tally;
 use world::Run;
 

@@ -10,6 +10,8 @@ use tower_http_retry::{Jitter, RetryOverride, ServerHints};
 
 use super::answer::Answer;
 use super::payload::Shape;
+use super::sabotage::Sabotage;
+use super::trouble::Trouble;
 
 /// How many servers there are.
 pub const SERVERS: u64 = 2;
@@ -82,86 +84,6 @@ pub struct Limits {
     pub window: Duration,
     pub attempt_timeout: Duration,
     pub may_be_repeated: bool,
-}
-
-/// What befalls a server, or the network between it and the caller.
-#[derive(Clone, Copy, Debug)]
-pub struct Trouble {
-    pub from: Duration,
-    pub until: Duration,
-    pub server: u64,
-    pub kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Kind {
-    /// All messages are lost.
-    Partition,
-    /// Messages to the server are lost.
-    PartitionThere,
-    /// Messages from the server are lost.
-    PartitionBack,
-    /// All messages are kept, and delivered at the end.
-    Hold,
-    /// The server ends with all its connections, and starts again at the end.
-    Crash,
-    /// One message in so many takes the others in flight with it.
-    Loss(u32),
-    /// Messages take up to so long.
-    Delay(Duration),
-}
-
-/// A mistake in the caller's stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sabotage {
-    /// Anything is sent again.
-    RepeatsAll,
-    /// One retry more than the limit.
-    OneMoreRetry,
-    /// The window ends later.
-    LongWindow,
-    /// The attempt's time-out ends later.
-    LongTimeout,
-    /// Hints are not read.
-    IgnoresHints,
-    /// An attempt after the first is sent without its first piece.
-    LosesAPiece,
-    /// Each attempt is sent twice.
-    SendsTwice,
-    /// The response says that it is the first attempt's.
-    KeepsTheFirst,
-    /// A failure that was answered is an error in the end.
-    LosesTheLast,
-    /// A longer hint than allowed is waited for.
-    WaitsTooLong,
-    /// A task panics.
-    Panics,
-    /// A body is forgotten.
-    LeaksABody,
-    /// A handle to the client is forgotten.
-    Leaks,
-}
-
-impl Sabotage {
-    /// Each mistake, and how the law begins that finds it.
-    pub const ALL: [(Self, &str); 13] = [
-        (Self::RepeatsAll, "a request that may not be repeated"),
-        (Self::OneMoreRetry, "attempts never exceed"),
-        (Self::LongWindow, "no attempt starts after the window"),
-        (Self::LongTimeout, "every request ends"),
-        (Self::IgnoresHints, "no attempt starts early"),
-        (Self::LosesAPiece, "a body that the server took"),
-        (
-            Self::SendsTwice,
-            "an attempt comes to the server at most once",
-        ),
-        (Self::KeepsTheFirst, "the caller is handed the last"),
-        (Self::LosesTheLast, "the caller is handed the last"),
-        (Self::WaitsTooLong, "no attempt starts early"),
-        (Self::Panics, "panicked at"),
-        (Self::Leaks, "no connection, task or body is left"),
-        (Self::LeaksABody, "no connection, task or body is left"),
-    ];
 }
 
 impl Plan {
@@ -327,39 +249,6 @@ impl Own {
             Self::Retries(retries) => Some(own.max_retries(retries)),
             Self::Within(window) => Some(own.within(window)),
             Self::AttemptTimeout(timeout) => Some(own.attempt_timeout(timeout)),
-        }
-    }
-}
-
-impl Trouble {
-    /// One after the other.
-    fn draw(random: &mut Rng, server: u64) -> Vec<Self> {
-        let (count, mut until) = (random.u32(0..=3), Duration::ZERO);
-        let next = |_| {
-            let from = until + millis(random, 1..=800);
-            until = from + millis(random, 10..=700);
-            let kind = Kind::draw(random);
-            Self {
-                from,
-                until,
-                server,
-                kind,
-            }
-        };
-        (0..count).map(next).collect()
-    }
-}
-
-impl Kind {
-    fn draw(random: &mut Rng) -> Self {
-        match random.u8(..8) {
-            0 => Self::Partition,
-            1 => Self::PartitionThere,
-            2 => Self::PartitionBack,
-            3 | 4 => Self::Hold,
-            5 => Self::Crash,
-            6 => Self::Loss(random.u32(5..=40)),
-            _ => Self::Delay(millis(random, 50..=400)),
         }
     }
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use tower_http_retry::{Class, ServerHints, Step, Stop};
 
 use super::journal::{Entry, What};
-use super::plan::{Ask, Kind, Plan, Protocol, Trouble};
+use super::plan::{Ask, Plan, Protocol};
+use super::trouble::Trouble;
 
 #[derive(Default)]
 pub struct Tally {
@@ -230,20 +231,6 @@ fn is_retry(what: &What) -> bool {
         return false;
     };
     matches!(step, Step::Retry { .. })
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Partition => "partition",
-            Self::PartitionThere => "partition there",
-            Self::PartitionBack => "partition back",
-            Self::Hold => "hold",
-            Self::Crash => "crash",
-            Self::Loss(_) => "loss",
-            Self::Delay(_) => "delay",
-        }
-    }
 }
 
 impl fmt::Display for Tally {

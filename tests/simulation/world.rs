@@ -10,14 +10,16 @@ use turmoil::{Builder, Sim};
 
 use super::caller::Caller;
 use super::journal::{Entry, Journal};
-use super::plan::{Kind, Plan, SERVERS, Trouble};
+use super::plan::{Plan, SERVERS};
+use super::trouble::Trouble;
 use super::upstream::{Upstream, name};
 
 /// How finely the network's time passes.
 const TICK: Duration = Duration::from_millis(2);
 /// By when a run has to have ended: no request takes nearly as long.
 const LONGEST: Duration = Duration::from_secs(30);
-const CALLER: &str = "caller";
+/// The caller's host name.
+pub const CALLER: &str = "caller";
 
 thread_local! {
     /// The last panic of this thread: a task that panics ends alone.
@@ -119,32 +121,4 @@ fn take(troubles: &mut Vec<Trouble>, is_due: impl Fn(&Trouble) -> bool) -> Vec<T
     let (due, rest) = troubles.drain(..).partition(is_due);
     *troubles = rest;
     due
-}
-
-impl Trouble {
-    fn start(&self, sim: &mut Sim<'_>) {
-        let server = name(self.server);
-        match self.kind {
-            Kind::Partition => sim.partition(CALLER, server),
-            Kind::PartitionThere => sim.partition_oneway(CALLER, server),
-            Kind::PartitionBack => sim.partition_oneway(server, CALLER),
-            Kind::Hold => sim.hold(CALLER, server),
-            Kind::Crash => sim.crash(server),
-            Kind::Loss(one_in) => sim.set_link_fail_rate(CALLER, server, 1.0 / f64::from(one_in)),
-            Kind::Delay(latency) => sim.set_link_max_message_latency(CALLER, server, latency),
-        }
-    }
-
-    fn end(&self, sim: &mut Sim<'_>, plan: &Plan) {
-        let server = name(self.server);
-        match self.kind {
-            Kind::Partition => sim.repair(CALLER, server),
-            Kind::PartitionThere => sim.repair_oneway(CALLER, server),
-            Kind::PartitionBack => sim.repair_oneway(server, CALLER),
-            Kind::Hold => sim.release(CALLER, server),
-            Kind::Crash => sim.bounce(server),
-            Kind::Loss(_) => sim.set_link_fail_rate(CALLER, server, 0.0),
-            Kind::Delay(_) => sim.set_link_max_message_latency(CALLER, server, plan.latency),
-        }
-    }
 }
