@@ -127,7 +127,12 @@ async fn an_earlier_attempt_reads_on_during_the_wait_only_as_far_as_the_record_r
     for letters in ["bc", "def", "ghij"] {
         assert_eq!(next_data(&mut old), letters);
     }
-    assert!(next_error(&mut old).is::<Superseded>());
+    let error = next_error(&mut old);
+    assert!(error.is::<Superseded>());
+    assert_eq!(
+        error.to_string(),
+        "a later attempt has taken over the request body"
+    );
     assert_eq!(sending.await.told(), (200, 2, Some(Stop::Success)));
 }
 
