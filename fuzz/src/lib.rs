@@ -1,7 +1,11 @@
 //! What is done with an input stands with the tests, which run those that are kept.
 
+#[path = "../../tests/support/body.rs"]
+pub mod body;
 #[path = "../../tests/fuzz/call.rs"]
 pub mod call;
+#[path = "../../tests/fuzz/input.rs"]
+pub mod input;
 #[path = "../../tests/fuzz/outcomes.rs"]
 pub mod outcomes;
 #[path = "../../tests/fuzz/replay_body.rs"]

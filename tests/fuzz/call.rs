@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arbitrary::{Arbitrary, Result, Unstructured};
-use http::{Request, Response, StatusCode};
+use arbitrary::Arbitrary;
+use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Empty;
 use tokio::runtime::{Builder, Runtime};
@@ -15,6 +15,8 @@ use tower_http_retry::{
     AttemptsHandle, BoxError, Class, Classify, Jitter, Reason, ReplayBody, RetryLayer, ServerHints,
     Step, Stop,
 };
+
+use super::input::millis;
 
 pub type Answer = Response<Empty<bytes::Bytes>>;
 
@@ -171,23 +173,4 @@ impl Limits {
 fn whole_millis(time: Duration) -> Duration {
     let nanos = time.as_nanos().next_multiple_of(1_000_000);
     Duration::from_nanos(nanos as u64)
-}
-
-/// Mostly short; sometimes none, or as long as can be.
-pub fn millis(input: &mut Unstructured<'_>) -> Result<Duration> {
-    Ok(match input.arbitrary()? {
-        0_u32 => Duration::ZERO,
-        u32::MAX => Duration::MAX,
-        millis => Duration::from_millis(u64::from(millis >> (millis % 24))),
-    })
-}
-
-/// A status that is one.
-pub fn status(input: &mut Unstructured<'_>) -> Result<StatusCode> {
-    let usual = [200, 201, 302, 400, 404, 408, 429, 500, 502, 503, 504];
-    let status = match input.arbitrary::<u8>()? {
-        0..128 => *input.choose(&usual)?,
-        _ => input.int_in_range(100..=999)?,
-    };
-    Ok(StatusCode::from_u16(status).expect("three digits"))
 }

@@ -1,6 +1,9 @@
 //! The inputs that fuzzers found worth keeping, once more. `fuzz/` finds more of them.
 
+#[path = "../support/body.rs"]
+mod body;
 mod call;
+mod input;
 mod outcomes;
 mod replay_body;
 mod response_head;

@@ -1,15 +1,12 @@
 //! What an upstream does with one attempt after the other, against what is decided.
 
-use std::convert::Infallible;
 use std::io::{self, ErrorKind};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body::{Body, Frame};
+use http_body::Body;
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::time::sleep;
 use tower_http_retry::{
@@ -17,7 +14,9 @@ use tower_http_retry::{
     ServerHints, Stop,
 };
 
-use super::call::{Answer, Ended, Limits, Wait, call, millis, status};
+use super::body::{Does::Data, Source};
+use super::call::{Answer, Ended, Limits, Wait, call};
+use super::input::{millis, status, with_input};
 
 #[derive(Debug, Arbitrary)]
 struct Input {
@@ -69,21 +68,6 @@ const ERRORS: [(ErrorKind, Class); 11] = [
     (ErrorKind::Other, Class::Permanent),
 ];
 
-/// One piece, whose size is not known before it comes.
-struct Streamed(Option<Bytes>);
-
-impl Body for Streamed {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(Frame::data).map(Ok))
-    }
-}
-
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug)]
 struct Outcome {
@@ -94,16 +78,12 @@ struct Outcome {
 }
 
 pub fn fuzz(data: &[u8]) {
-    let input = Input::arbitrary_take_rest(Unstructured::new(data));
-    // Too few bytes make no input.
-    if let Ok(input) = input {
-        run(&input);
-    }
+    with_input(data, run);
 }
 
 fn run(input: &Input) {
     let ended = match input.body {
-        Some((length, _)) => input.send(Streamed(Some(vec![7; length.into()].into()))),
+        Some((length, _)) => input.send(Source::streamed([Data(vec![7; length.into()].into())])),
         None => input.send(Full::new(Bytes::from_static(b"whole"))),
     };
     input.limits.check(&ended, input.max_retries());

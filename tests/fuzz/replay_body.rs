@@ -1,21 +1,22 @@
 //! Attempts' bodies, polled, asked and dropped in any order.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use arbitrary::{Arbitrary, Unstructured};
+use arbitrary::Arbitrary;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
 use http_body_util::Empty;
+use tokio_test::task::{self, Spawn};
 use tower::{Layer, Service, service_fn};
-use tower_http_retry::{Backoff, BoxError, Jitter, ReplayBody, RetryLayer};
+use tower_http_retry::{BoxError, ReplayBody, RetryLayer};
+
+use super::body::{self, Broken, Source, at_once, pattern};
+use super::input::with_input;
 
 #[derive(Debug, Arbitrary)]
 struct Input {
@@ -45,25 +46,10 @@ enum Does {
     Leave,
 }
 
-/// The body that the caller sends.
-struct Source {
-    left: VecDeque<Gives>,
-    whole: Bytes,
-    is_sized: bool,
-    log: Rc<Log>,
-}
-
-/// What the source has done.
-#[derive(Default)]
-struct Log {
-    is_pending: Cell<bool>,
-    has_failed: Cell<bool>,
-}
-
 /// The body of one attempt, and what came out of it.
 struct Reader {
     /// Until it is dropped.
-    body: Option<ReplayBody<Source>>,
+    body: Option<Spawn<ReplayBody<Source>>>,
     data: Vec<u8>,
     trailers: Option<HeaderMap>,
     has_begun: bool,
@@ -77,17 +63,14 @@ struct Sent {
     fails: bool,
     /// Whether it is more than is kept.
     is_over_limit: bool,
-    log: Rc<Log>,
+    /// Once a reader was given the source's own error.
+    has_failed: Cell<bool>,
 }
 
 type Bodies = Rc<RefCell<Vec<ReplayBody<Source>>>>;
 
 pub fn fuzz(data: &[u8]) {
-    let input = Input::arbitrary_take_rest(Unstructured::new(data));
-    // Too few bytes make no input.
-    if let Ok(input) = input {
-        run(&input);
-    }
+    with_input(data, run);
 }
 
 fn run(input: &Input) {
@@ -148,36 +131,32 @@ impl Input {
         let length: usize = script.iter().map(|gives| gives.len()).sum();
         let pieces = script.iter().filter(|gives| gives.len() > 0).count();
         let trailers = script.last().and_then(|gives| gives.trailers());
-        let log = Rc::<Log>::default();
-        let source = Source {
-            left: script.iter().copied().collect(),
-            whole: (0..length)
-                .map(|index| (index * 7 + index / 251) as u8)
-                .collect(),
-            is_sized: self.is_sized && !fails,
-            log: log.clone(),
+        let whole = Bytes::from(pattern(length));
+        let mut left = whole.clone();
+        let does = script.iter().map(|gives| gives.does(&mut left));
+        let is_sized = self.is_sized && !fails;
+        let source = match is_sized {
+            true => Source::sized(does),
+            false => Source::streamed(does),
         };
-        let in_memory = source.is_sized && pieces == 1;
-        let kept =
-            trailers.as_ref().map_or(0, size_of_trailers) + if in_memory { 0 } else { length };
+        let recorded = if is_sized && pieces == 1 { 0 } else { length };
+        let kept = trailers.as_ref().map_or(0, size_of_trailers) + recorded;
         let sent = Sent {
-            whole: source.whole.clone(),
+            whole,
             trailers,
             fails,
             is_over_limit: kept > usize::from(self.limit),
-            log,
+            has_failed: Cell::default(),
         };
         (sent, source)
     }
 
     /// Retries at once; with more retries, that would take a timer.
     fn layer(&self) -> RetryLayer {
-        RetryLayer::new()
+        at_once()
             .max_retries(31)
             .within(Duration::MAX)
-            .backoff(Backoff::fixed(Duration::ZERO).jitter(Jitter::None))
             .max_replay_bytes(self.limit.into())
-            .without_budget()
     }
 }
 
@@ -192,14 +171,15 @@ impl Sent {
         }
         self.check(reader);
         reader.has_begun = true;
-        self.log.is_pending.set(false);
         match reader.poll() {
-            Poll::Pending => assert!(self.log.is_pending.get(), "a wait that nobody ends"),
+            Poll::Pending => assert!(reader.is_woken(), "a wait that nobody ends"),
             Poll::Ready(Some(Ok(frame))) => reader.take(frame),
             Poll::Ready(Some(Err(error))) => {
+                self.has_failed
+                    .set(self.has_failed.get() || error.is::<Broken>());
                 // Over the limit, only an attempt after another has lost anything.
                 let is_lost = self.is_over_limit && attempts > 1;
-                let is_due = self.log.has_failed.get() || is_superseded || is_lost;
+                let is_due = self.has_failed.get() || is_superseded || is_lost;
                 assert!(is_due, "{error}");
                 reader.is_over = true;
             }
@@ -209,7 +189,12 @@ impl Sent {
                     matches!(reader.poll(), Poll::Ready(None)),
                     "more after the end"
                 );
-                assert!(reader.body.as_ref().is_some_and(ReplayBody::is_end_stream));
+                assert!(
+                    reader
+                        .body
+                        .as_ref()
+                        .is_some_and(|body| body.is_end_stream())
+                );
                 reader.is_over = true;
             }
         }
@@ -259,7 +244,7 @@ impl Sent {
 impl Reader {
     fn new(body: ReplayBody<Source>) -> Self {
         Self {
-            body: Some(body),
+            body: Some(task::spawn(body)),
             data: Vec::new(),
             trailers: None,
             has_begun: false,
@@ -269,7 +254,11 @@ impl Reader {
 
     fn poll(&mut self) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let body = self.body.as_mut().expect("a body");
-        Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+        body.enter(|cx, body| body.poll_frame(cx))
+    }
+
+    fn is_woken(&self) -> bool {
+        self.body.as_ref().is_some_and(Spawn::is_woken)
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {
@@ -289,6 +278,16 @@ impl Gives {
         }
     }
 
+    /// The next of the whole's bytes, where it gives any.
+    fn does(self, whole: &mut Bytes) -> body::Does {
+        match self {
+            Self::Data(length) => body::Does::Data(whole.split_to(length.into())),
+            Self::Pending => body::Does::Pending,
+            Self::Trailers(_) => body::Does::Trailers(self.trailers().expect("trailers")),
+            Self::Fails => body::Does::Fail,
+        }
+    }
+
     fn trailers(self) -> Option<HeaderMap> {
         let Self::Trailers(value) = self else {
             return None;
@@ -297,44 +296,6 @@ impl Gives {
             "x-sum".parse().unwrap(),
             u16::from(value).into(),
         )]))
-    }
-}
-
-impl Body for Source {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        assert!(!self.log.has_failed.get(), "polled after its failure");
-        let Some(gives) = self.left.pop_front() else {
-            return Poll::Ready(None);
-        };
-        Poll::Ready(Some(Ok(match gives {
-            Gives::Data(length) => Frame::data(self.whole.split_to(length.into())),
-            Gives::Trailers(_) => Frame::trailers(gives.trailers().expect("trailers")),
-            Gives::Pending => {
-                self.log.is_pending.set(true);
-                return Poll::Pending;
-            }
-            Gives::Fails => {
-                self.log.has_failed.set(true);
-                return Poll::Ready(Some(Err(io::Error::other("the source failed"))));
-            }
-        })))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.is_sized && self.left.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self.is_sized {
-            true => SizeHint::with_exact(self.whole.len() as u64),
-            false => SizeHint::default(),
-        }
     }
 }
 

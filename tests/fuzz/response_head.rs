@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::time::{Duration, SystemTime};
 
-use arbitrary::{Arbitrary, Unstructured};
+use arbitrary::Arbitrary;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Empty;
 use httpdate::fmt_http_date;
@@ -12,7 +12,8 @@ use tower_http_retry::{
     Stop,
 };
 
-use super::call::{Answer, Ended, Limits, call, status};
+use super::call::{Answer, Ended, Limits, call};
+use super::input::{status, with_input};
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
@@ -47,11 +48,7 @@ enum Value<'a> {
 const MOMENT: Duration = Duration::from_secs(2_000_000_000);
 
 pub fn fuzz(data: &[u8]) {
-    let input = Input::arbitrary_take_rest(Unstructured::new(data));
-    // Too few bytes make no input.
-    if let Ok(input) = input {
-        run(&input);
-    }
+    with_input(data, run);
 }
 
 fn run(input: &Input<'_>) {

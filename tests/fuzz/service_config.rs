@@ -2,13 +2,14 @@
 
 use std::future::ready;
 
-use arbitrary::{Arbitrary, Unstructured};
+use arbitrary::Arbitrary;
 use http::{Request, Response};
 use http_body_util::Empty;
 use serde_json::{Map, Value, json};
-use tower_http_retry::{RetryLayer, ServiceConfig};
+use tower_http_retry::{RetryLayer, ServiceConfig, ServiceConfigError};
 
 use super::call::{Limits, call};
+use super::input::with_input;
 
 #[derive(Debug, Arbitrary)]
 enum Input<'a> {
@@ -81,21 +82,15 @@ enum Key {
 }
 
 /// The most attempts that a client makes, whatever a config asks for (gRFC A6).
-const MAX_ATTEMPTS: usize = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
 pub fn fuzz(data: &[u8]) {
-    let input = Input::arbitrary_take_rest(Unstructured::new(data));
-    // Too few bytes make no input.
-    if let Ok(input) = input {
-        run(&input);
-    }
+    with_input(data, run);
 }
 
 fn run(input: &Input<'_>) {
     match input {
-        Input::Text(text) => {
-            parse(text);
-        }
+        Input::Text(text) => drop(parse(text)),
         Input::Config {
             config,
             code,
@@ -103,32 +98,30 @@ fn run(input: &Input<'_>) {
         } => {
             let text = config.json().to_string();
             let parsed = parse(&text);
-            if let Err(error) = text.parse::<ServiceConfig>() {
+            if let Err(error) = &parsed {
                 assert!(!error.field().is_empty(), "{error}");
             }
             // A value says the same as its text.
             let value: Value = serde_json::from_str(&text).expect("JSON");
             let told = serde_json::from_value::<ServiceConfig>(value);
-            assert_eq!(parsed, told.ok());
-            if let Some(config) = parsed {
+            assert_eq!(parsed.as_ref().ok(), told.as_ref().ok());
+            if let Ok(config) = parsed {
                 try_out(config, *code, limits);
             }
         }
     }
 }
 
-fn parse(text: &str) -> Option<ServiceConfig> {
-    match text.parse::<ServiceConfig>() {
-        Ok(config) => Some(config),
-        Err(error) => {
-            let told = error.to_string();
-            assert!(
-                told.starts_with(error.field()) && told.len() > error.field().len(),
-                "{told}"
-            );
-            None
-        }
+fn parse(text: &str) -> Result<ServiceConfig, ServiceConfigError> {
+    let parsed = text.parse();
+    if let Err(error) = &parsed {
+        let (told, field) = (ServiceConfigError::to_string(error), error.field());
+        assert!(
+            told.starts_with(field) && told.len() > field.len(),
+            "{told}"
+        );
     }
+    parsed
 }
 
 fn try_out(config: ServiceConfig, code: u8, limits: &Limits) {
@@ -150,7 +143,7 @@ fn try_out(config: ServiceConfig, code: u8, limits: &Limits) {
             ready(Ok(response.body(Empty::new()).unwrap()))
         };
         let ended = call(layer, request.unwrap(), answer);
-        limits.check(&ended, MAX_ATTEMPTS as u32 - 1);
+        limits.check(&ended, MAX_ATTEMPTS - 1);
         assert!(
             code != 0 || ended.sent.len() == 1,
             "a success is sent again"

@@ -76,6 +76,18 @@ pub struct Left {
 /// The id of what concerns no request.
 pub const ALL: u32 = u32::MAX;
 
+impl What {
+    pub fn is_retry(&self) -> bool {
+        matches!(
+            self,
+            Self::Told {
+                step: Step::Retry { .. },
+                ..
+            }
+        )
+    }
+}
+
 impl Journal {
     pub fn write(&self, id: u32, what: What) {
         let at = turmoil::sim_elapsed().unwrap_or_default();

@@ -187,7 +187,7 @@ fn handed_the_last(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     let sent = count(entries, |what| matches!(what, What::Sent { .. }));
     let is_answered =
         |what: &What| matches!(*what, What::Answered { attempt, .. } if attempt == sent);
-    let retries = count(entries, is_retry);
+    let retries = count(entries, What::is_retry);
     for entry in entries {
         match entry.what {
             What::Response { attempt, count, .. } => {
@@ -241,16 +241,6 @@ fn stops_for_a_reason(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
         _ => false,
     };
     verdict(holds, || format!("{stop:?} after {sent} attempts"))
-}
-
-fn is_retry(what: &What) -> bool {
-    matches!(
-        what,
-        What::Told {
-            step: Step::Retry { .. },
-            ..
-        }
-    )
 }
 
 fn verdict(holds: bool, broken: impl FnOnce() -> String) -> Held {

@@ -202,7 +202,7 @@ impl Tally {
                     }
                 )
             };
-            is_retry(&pair[0]) && stops(&pair[1])
+            pair[0].is_retry() && stops(&pair[1])
         });
         if abandons {
             self.count("window ended before an attempt was ready");
@@ -224,13 +224,6 @@ impl Tally {
             self.count("request, never to be repeated, acted on by a later attempt");
         }
     }
-}
-
-fn is_retry(what: &What) -> bool {
-    let What::Told { step, .. } = what else {
-        return false;
-    };
-    matches!(step, Step::Retry { .. })
 }
 
 impl fmt::Display for Tally {
