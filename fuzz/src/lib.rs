@@ -14,3 +14,5 @@ pub mod replay_body;
 pub mod response_head;
 #[path = "../../tests/fuzz/service_config.rs"]
 pub mod service_config;
+#[path = "../../tests/fuzz/service_policy.rs"]
+pub mod service_policy;

@@ -8,6 +8,7 @@ mod outcomes;
 mod replay_body;
 mod response_head;
 mod service_config;
+mod service_policy;
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,122 @@
+//! gRFC A6 once more: what a service config says of a call, read from its JSON.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tower_http_retry::Stop;
+
+use super::call::{Ended, Limits, Wait};
+
+/// The most attempts that a client makes, whatever a config asks for.
+const MAX_ATTEMPTS: u64 = 5;
+
+const CODES: &str = "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND \
+    ALREADY_EXISTS PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE \
+    UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED";
+
+/// The `retryPolicy` of a call, and the `retryThrottling` of all.
+pub struct Policy<'a> {
+    retry: &'a Value,
+    throttling: &'a Value,
+}
+
+impl<'a> Policy<'a> {
+    /// Of a config that is one.
+    pub fn of(config: &'a Value, path: &str) -> Self {
+        let (service, method) = path[1..].rsplit_once('/').unwrap_or(("", &path[1..]));
+        let names = [(service, method), (service, ""), ("", "")];
+        let all = || config["methodConfig"].as_array().into_iter().flatten();
+        let is_named = |config: &&Value, (service, method): (&str, &str)| {
+            let mut names = config["name"].as_array().into_iter().flatten();
+            let part = |name: &Value, part: &str| name[part].as_str().unwrap_or("").to_owned();
+            names.any(|name| part(name, "service") == service && part(name, "method") == method)
+        };
+        let method = names
+            .iter()
+            .find_map(|name| all().find(|config| is_named(config, *name)));
+        Self {
+            retry: method.map_or(&Value::Null, |method| &method["retryPolicy"]),
+            throttling: &config["retryThrottling"],
+        }
+    }
+
+    /// What becomes of a call that is answered this code each time.
+    pub fn check(&self, ended: &Ended, code: u8, limits: &Limits) {
+        let attempts = ended.sent.len() as u64;
+        for (retry, wait) in (0..).zip(&ended.waits) {
+            self.check_wait(retry, wait);
+        }
+        let stop = ended.stop.expect("a stop");
+        let due = (1..=attempts).find_map(|attempt| Some((attempt, self.stop(code, attempt)?)));
+        match due {
+            Some((_, Stop::Budget)) | None if stop == Stop::Window => {
+                let (_, most) = self.wait(attempts as i32 - 1);
+                assert!(ended.took + most >= limits.window, "{:?}", ended.took);
+            }
+            due => assert_eq!(due, Some((attempts, stop))),
+        }
+    }
+
+    /// Why there is no attempt after this one, if the window does not end before it.
+    fn stop(&self, code: u8, attempt: u64) -> Option<Stop> {
+        match code {
+            0 => Some(Stop::Success),
+            code if !self.is_retried(code) => Some(Stop::Permanent),
+            _ if attempt >= self.max_attempts() => Some(Stop::Attempts),
+            _ => self.is_throttled(attempt).then_some(Stop::Budget),
+        }
+    }
+
+    fn is_retried(&self, code: u8) -> bool {
+        let name = CODES.split(' ').nth(code.into()).expect("a code");
+        let mut codes = self.retry["retryableStatusCodes"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        codes.any(|retried| match retried.as_str() {
+            Some(retried) => retried.to_uppercase() == name,
+            None => retried.as_u64() == Some(code.into()),
+        })
+    }
+
+    fn max_attempts(&self) -> u64 {
+        let attempts = self.retry["maxAttempts"].as_u64().expect("attempts");
+        assert!(attempts > 1, "{attempts} attempts");
+        attempts.min(MAX_ATTEMPTS)
+    }
+
+    /// Each failure takes a token; from half of them on there is no retry.
+    fn is_throttled(&self, failures: u64) -> bool {
+        let Some(max) = self.throttling["maxTokens"].as_f64() else {
+            return false;
+        };
+        // Three decimals count.
+        let max = ((max * 1e6).round() / 1e3) as u64;
+        max.saturating_sub(failures * 1_000) * 2 <= max
+    }
+
+    fn check_wait(&self, retry: i32, wait: &Wait) {
+        let (least, most) = self.wait(retry);
+        assert!(
+            least <= wait.after && wait.after <= most,
+            "{wait:?}: {least:?} to {most:?}"
+        );
+    }
+
+    /// What the wait before a retry, counted from 0, is at least and at most.
+    fn wait(&self, retry: i32) -> (Duration, Duration) {
+        let seconds = |name: &str| {
+            let text = self.retry[name].as_str().expect("a duration");
+            text.trim_end_matches('s').parse::<f64>().expect("seconds")
+        };
+        let multiplier = self.retry["backoffMultiplier"].as_f64().expect("a number");
+        let step = seconds("initialBackoff") * multiplier.powi(retry);
+        let step = step.min(seconds("maxBackoff"));
+        // A little more or less, as numbers are rounded.
+        let part = |part: f64, more: f64| {
+            Duration::try_from_secs_f64(step * part + more).unwrap_or(Duration::MAX)
+        };
+        let few = 1e-8 + step * 1e-9;
+        (part(0.8, -few.min(step * 0.8)), part(1.2, few))
+    }
+}
