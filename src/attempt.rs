@@ -131,6 +131,8 @@ pub struct Attempts {
     pub count: u32,
     /// How long was waited between them, in sum.
     pub waited: Duration,
+    /// Whether the server may have acted on the request before the last of them.
+    pub(crate) may_have_been_acted_on: bool,
 }
 
 /// Tells what a request took so far, whatever becomes of it. A clone of it is put among the

@@ -145,10 +145,19 @@ impl<B: Body> Replays<B> {
         ReplayBody { playing }
     }
 
-    /// There will be a next attempt: those before it may read on, but only what can be kept.
-    pub(crate) fn reserve(&self) {
+    /// Whether there can be a next attempt. If so, those before it may read on, but only what can
+    /// be kept for it.
+    pub(crate) fn reserve(&self) -> bool {
+        let Some(tape) = &self.tape else {
+            return true;
+        };
+        lock(tape).is_ok_and(|mut tape| tape.as_mut().reserve(self.next))
+    }
+
+    /// There will be no next attempt: what the latest one reads is not kept.
+    pub(crate) fn commit(&self) {
         if let Some(Ok(mut tape)) = self.tape.as_ref().map(lock) {
-            tape.as_mut().reserve(self.next);
+            tape.as_mut().commit(self.next - 1);
         }
     }
 

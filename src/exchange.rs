@@ -7,11 +7,11 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Body;
 use tokio::time::Instant;
 
-use crate::attempt::{Attempt, AttemptsHandle};
+use crate::attempt::{Attempt, Attempts, AttemptsHandle};
 use crate::body::{ReplayBody, Replays};
 use crate::budget::{Ending, Failure, Rule};
 use crate::classify::{
-    Classify, Elapsed, Outcome, RequestHead, RequestHeaders, ResponseHead, Verdict,
+    Class, Classify, Elapsed, Outcome, RequestHead, RequestHeaders, ResponseHead, Verdict,
 };
 use crate::decide::{Decision, Facts, Wait, decide, is_final};
 use crate::error::BoxError;
@@ -112,7 +112,10 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             None => self.decide(verdict, outcome.as_ref().ok().map(Response::headers)),
         };
         let step = match decision {
-            Decision::Stop(stop) => Step::Stop(stop),
+            Decision::Stop(stop) => {
+                self.snapshot.commit_body();
+                Step::Stop(stop)
+            }
             Decision::Retry(Wait { after, reason }) => Step::Retry { after, reason },
         };
         let told = outcome.as_ref().map(Response::status);
@@ -153,7 +156,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     #[inline]
     fn classify<R>(&self, outcome: &Result<Response<R>, BoxError>) -> Verdict {
-        self.policy.classify.classify(&Outcome {
+        let verdict = self.policy.classify.classify(&Outcome {
             method: &self.snapshot.method,
             uri: &self.snapshot.uri,
             headers: RequestHeaders::Kept(&|| self.snapshot.headers()),
@@ -164,7 +167,17 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             },
             attempt: self.progress.number(),
             elapsed: Elapsed::Since(self.progress.started),
-        })
+        });
+        match outcome {
+            // The last answer alone was a refusal.
+            Ok(response) if verdict.class == Class::Refused && was_acted_on_below(response) => {
+                Verdict {
+                    class: Class::Transient,
+                    ..verdict
+                }
+            }
+            _ => verdict,
+        }
     }
 
     /// An attempt failed in a way that can be retried.
@@ -201,7 +214,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             step: self.progress.step,
             previous_wait: self.progress.previous_wait,
             sent_at_once: self.progress.sent_at_once,
-            replayable: self.snapshot.is_replayable(),
+            // Before anything else is asked, so that it stays so.
+            replayable: self.snapshot.reserve_body(),
             may_repeat: self.policy.may_repeat(&self.snapshot.head(), verdict),
             elapsed: now.duration_since(self.progress.started),
         };
@@ -222,7 +236,6 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             self.account_failure();
         }
         if let Decision::Retry(wait) = decision {
-            self.snapshot.reserve_body();
             self.progress.advance(verdict.class, failure, wait, hint);
         }
         decision
@@ -248,6 +261,12 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         self.policy
             .tell(&head, &self.progress, step, verdict, outcome);
     }
+}
+
+/// Whether a retry under this one hands it up after an attempt that the server may have acted on.
+fn was_acted_on_below<R>(response: &Response<R>) -> bool {
+    let below = response.extensions().get::<Attempts>();
+    below.is_some_and(|below| below.may_have_been_acted_on)
 }
 
 /// An attempt is about to be handed to the inner service.

@@ -84,6 +84,7 @@ impl Progress {
         Attempts {
             count: self.number(),
             waited: self.waited,
+            may_have_been_acted_on: self.may_have_been_acted_on,
         }
     }
 

@@ -47,8 +47,13 @@ impl<B: Body> Snapshot<B> {
         }
     }
 
-    pub(crate) fn reserve_body(&self) {
-        self.body.reserve();
+    pub(crate) fn reserve_body(&self) -> bool {
+        self.body.reserve()
+    }
+
+    #[inline]
+    pub(crate) fn commit_body(&self) {
+        self.body.commit();
     }
 
     pub(crate) fn is_replayable(&self) -> bool {

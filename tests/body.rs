@@ -4,6 +4,7 @@ mod support;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -17,7 +18,9 @@ use support::body::{
     trailers,
 };
 use tokio_test::task::{self, Spawn};
-use tower_http_retry::{Abandoned, Backoff, BoxError, Jitter, ReplayBody, Stop, Superseded};
+use tower_http_retry::{
+    Abandoned, Backoff, BoxError, Budget, Jitter, ReplayBody, Stop, Superseded,
+};
 
 const REPLAYED: Option<Stop> = Some(Stop::Success);
 
@@ -70,6 +73,63 @@ async fn a_body_exactly_at_the_limit_is_sent_again() {
         if attempt < 2 { 503 } else { 200 }
     });
     assert_eq!(sent.await.told(), (200, 2, REPLAYED));
+}
+
+/// A budget that reads on for the first attempt while it is asked.
+struct Reading(Arc<Mutex<Option<ReplayBody<Source>>>>);
+
+impl tower::retry::budget::Budget for Reading {
+    fn deposit(&self) {}
+
+    fn withdraw(&self) -> bool {
+        let mut body = self.0.lock().unwrap().take().expect("the first attempt's");
+        for letters in ["a", "bc", "def", "ghij"] {
+            assert_eq!(next_data(&mut body), letters);
+        }
+        assert!(next_error(&mut body).is::<Superseded>());
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_attempt_reads_while_its_retry_is_decided_takes_nothing_from_the_retry() {
+    let first = Arc::new(Mutex::new(None));
+    let budget = Budget::tower(Reading(first.clone()));
+    let layer = at_once().max_replay_bytes(6).budget(budget);
+    let sent = send(layer, Source::streamed(letters()), |attempt, mut body| {
+        if attempt == 1 {
+            *first.lock().unwrap() = Some(body);
+            return 503;
+        }
+        assert_eq!(read(&mut body).unwrap(), Whole::data("abcdefghijklmno"));
+        200
+    });
+    assert_eq!(sent.await.told(), (200, 2, REPLAYED));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_answered_before_it_reads_can_still_read_all() {
+    let (first, second) = (Cell::new(None), Cell::new(None));
+    let sent = send(
+        at_once(),
+        Source::streamed(letters()),
+        |attempt, mut body| {
+            if attempt == 1 {
+                assert_eq!(next_data(&mut body), "a");
+                first.set(Some(body));
+                return 503;
+            }
+            second.set(Some(body));
+            200
+        },
+    );
+    assert_eq!(sent.await.told(), (200, 2, REPLAYED));
+    // The one before it may go on as long as nothing is lost for it.
+    let mut first = first.take().unwrap();
+    assert_eq!(next_data(&mut first), "bc");
+    assert!(next_error(&mut first).is::<Superseded>());
+    let mut second = second.take().unwrap();
+    assert_eq!(read(&mut second).unwrap(), Whole::data("abcdefghijklmno"));
 }
 
 #[tokio::test(start_paused = true)]

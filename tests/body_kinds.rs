@@ -128,6 +128,36 @@ async fn a_body_that_is_over_the_limit_is_kept_no_more() {
     assert_eq!(sent.await.told(), told);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_read_after_the_last_answer_is_not_kept() {
+    for (status, retries, stop) in [
+        (200, 5, Stop::Success),
+        (404, 5, Stop::Permanent),
+        (503, 0, Stop::Attempts),
+    ] {
+        let held = Arc::new(());
+        let frame = |_| {
+            let (data, _count) = (*b"abcdefgh", held.clone());
+            Data(Bytes::from_owner(Held { data, _count }))
+        };
+        let source = Source::streamed((0..10).map(frame).collect::<Vec<_>>());
+        let kept = Cell::new(None);
+        let sent = send(at_once().max_retries(retries), source, |_, mut body| {
+            (0..3).for_each(|_| drop(next_data(&mut body)));
+            kept.set(Some(body));
+            status
+        });
+        assert_eq!(sent.await.told(), (status, 1, Some(stop)));
+        let mut body = kept.take().unwrap();
+        assert_eq!(Arc::strong_count(&held) - 1, 10);
+        for left in (0..7).rev() {
+            assert_eq!(next_data(&mut body), "abcdefgh");
+            assert_eq!(Arc::strong_count(&held) - 1, left);
+        }
+        assert!(next(&mut body).is_none());
+    }
+}
+
 struct Held {
     data: [u8; 8],
     _count: Arc<()>,

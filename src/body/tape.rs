@@ -76,9 +76,20 @@ impl<B> Tape<B> {
         self.record.unplayable().is_none()
     }
 
-    /// From now on, nothing is read that reader `number` could not play.
-    pub(super) fn reserve(self: Pin<&mut Self>, number: u32) {
-        *self.project().reserved_for = number;
+    /// From now on, nothing is read that reader `number` could not play; if it can play what was.
+    pub(super) fn reserve(self: Pin<&mut Self>, number: u32) -> bool {
+        let is_replayable = self.is_replayable();
+        if is_replayable {
+            *self.project().reserved_for = number;
+        }
+        is_replayable
+    }
+
+    /// Reader `number` is the last: with what it reads from now on, the record goes.
+    pub(super) fn commit(self: Pin<&mut Self>, number: u32) {
+        let this = self.project();
+        *this.reserved_for = number;
+        this.record.push_no_more();
     }
 }
 
