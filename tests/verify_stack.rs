@@ -22,8 +22,8 @@ use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::map_request_body::MapRequestBodyLayer;
 use tower_http_retry::{
-    Attempt, Attempts, Backoff, BoxError, Class, Jitter, ReplayBody, RetryLayer, Verified,
-    VerifyLayer,
+    Attempt, Attempts, Backoff, BoxError, Class, Jitter, ReplayBody, RetryLayer, RetryOverride,
+    Verified, VerifyLayer,
 };
 
 const ITEM: &str = "http://service.test/items/a?version=2";
@@ -63,6 +63,13 @@ async fn without_it_what_was_done_is_done_again() {
     let response = client.oneshot(request(Method::DELETE)).await.unwrap();
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(service.items(), [""; 0]);
+}
+
+#[test]
+fn the_service_under_it_can_be_reached() {
+    let mut service = VerifyLayer::new().layer(1);
+    *service.get_mut() += 1;
+    assert_eq!((*service.get_ref(), service.into_inner()), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -368,7 +375,23 @@ async fn a_service_that_fails_to_become_ready_is_the_end() {
     }
 }
 
-/// Gives a frame, and no end.
+#[tokio::test(start_paused = true)]
+async fn on_the_last_attempt_a_conflict_goes_before_a_service_that_fails_to_become_ready() {
+    let service = Management::new(&[Undone(Status(500)), Nothing, Fault::Overtaken]);
+    let failing = Failing {
+        service: service.clone(),
+        calls: 3,
+    };
+    let client = retry()
+        .max_retries(1)
+        .layer(VerifyLayer::new().layer(failing));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(read(response.into_body()).await, "the item exists");
+    assert_eq!(service.calls().len(), 3);
+}
+
+/// Gives no frame, and no end.
 struct Endless;
 
 impl http_body::Body for Endless {
@@ -467,7 +490,7 @@ async fn overtaken(conflict: Vec<Bytes>, ends: bool) -> (u16, usize, Duration) {
 
 #[tokio::test(start_paused = true)]
 async fn a_conflict_is_read_before_its_probe_is_sent() {
-    for frames in [0, 1, 4, 60] {
+    for frames in [0, 1, 4, 60, 64] {
         let conflict = vec![Bytes::from_static(&[b'x'; 1024]); frames];
         assert_eq!(overtaken(conflict, true).await, (201, 0, secs(1)));
     }
@@ -477,6 +500,10 @@ async fn a_conflict_is_read_before_its_probe_is_sent() {
 async fn a_conflict_that_cannot_be_kept_is_handed_up_whole() {
     let long = vec![Bytes::from_static(&[b'x'; 1024]); 200];
     assert_eq!(overtaken(long, true).await, (409, 200 * 1024, secs(1)));
+    // This one by a byte.
+    let mut over = vec![Bytes::from_static(&[b'x'; 1024]); 64];
+    over.push(Bytes::from_static(&[b'x'; 17]));
+    assert_eq!(overtaken(over, true).await, (409, 64 * 1024 + 17, secs(1)));
     // This one does not come to its end within a second.
     let half = vec![Bytes::from_static(b"half")];
     assert_eq!(overtaken(half, false).await, (409, 4, secs(1 + 1)));
@@ -527,6 +554,25 @@ async fn a_retry_above_the_retry_is_remembered() {
         assert_eq!(service.operations(), 1);
         assert_eq!(service.probes(), 2);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_retry_under_the_retry_went_through_is_remembered() {
+    // The inner retry hands up that a probe was turned away; before it, the item was made.
+    let service = Management::with_duplicates(&[Done(Status(500)), Undone(Status(429))]);
+    let probe = VerifyLayer::new().probe(|_| Request::get("/items/a").body(()).ok());
+    let client = ServiceBuilder::new()
+        .layer(retry())
+        .layer(retry().max_retries(1))
+        .layer(probe)
+        .service(service.clone());
+    let mut request = request(Method::POST);
+    let repeatable = RetryOverride::new().repeatable(true);
+    request.extensions_mut().insert(repeatable);
+    let response = client.oneshot(request).await.unwrap();
+    assert_eq!(response.extensions().get(), Some(&Verified::Created));
+    assert_eq!(service.items(), ["a"]);
+    assert_eq!((service.operations(), service.probes()), (1, 2));
 }
 
 /// A body that comes frame by frame, each a while after the one before; tells when it was dropped.
@@ -598,6 +644,37 @@ async fn what_is_left_of_a_404_is_read_while_the_operation_is_under_way() {
             "{frames}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probes_answer_is_read_before_the_conflict_that_it_explains_is_handed_up() {
+    let dropped = Arc::default();
+    let calls = AtomicUsize::new(0);
+    let start = Instant::now() + secs(1);
+    let service = service_fn(|request: Request<ReplayBody<Full<Bytes>>>| {
+        let call = calls.fetch_add(1, Ordering::Relaxed);
+        let answer = match (request.method(), call) {
+            (&Method::PUT, 0) => response(500, ""),
+            (&Method::PUT, _) => response(409, "a conflict"),
+            (_, 1) => response(404, ""),
+            (_, _) => {
+                let late = Late {
+                    frames: 1,
+                    next: Box::pin(tokio::time::sleep(Duration::from_millis(50))),
+                    dropped: Arc::clone(&dropped),
+                    start,
+                };
+                response(404, "").map(|_| late.boxed())
+            }
+        };
+        std::future::ready(Ok::<_, BoxError>(answer))
+    });
+    let client = retry().layer(VerifyLayer::new().layer(service));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    let read_at = Some((0, Duration::from_millis(50)));
+    assert_eq!(*dropped.lock().unwrap(), read_at);
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(read(response.into_body()).await, "a conflict");
 }
 
 /// Takes a second for each call.

@@ -4,6 +4,8 @@ use http::header::{
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, request};
 
+use crate::authority::Authority;
+
 /// What a probe does not take over, beside `content-*` and conditions: headers about the request's
 /// content, its conditions, its connection, and what would make a safe method do something.
 const LEFT_OUT: [HeaderName; 16] = [
@@ -51,7 +53,7 @@ pub(super) fn complete(probe: Request<()>, head: &request::Parts) -> Request<()>
         probe.headers.remove(name);
     }
     // To another host, credentials are for the probe's maker to give.
-    if is_same_origin(&probe.uri, &head.uri) {
+    if Authority::of(&probe.uri) == Authority::of(&head.uri) {
         let given = probe.headers.clone();
         for (name, value) in &head.headers {
             if !given.contains_key(name) && !is_left_out(name) {
@@ -67,15 +69,6 @@ fn is_left_out(name: &HeaderName) -> bool {
     let is_condition = text.starts_with("if-") || text.contains("-if-");
     let is_of_content = text.starts_with("content-") || text.contains("-copy-source");
     is_condition || is_of_content || LEFT_OUT.contains(name)
-}
-
-fn is_same_origin(one: &Uri, other: &Uri) -> bool {
-    let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
-    let port = |uri: &Uri| match uri.scheme_str() {
-        Some("https") => uri.port_u16().unwrap_or(443),
-        _ => uri.port_u16().unwrap_or(80),
-    };
-    one.scheme() == other.scheme() && host(one) == host(other) && port(one) == port(other)
 }
 
 /// The URI on the request's host, if it names none itself.

@@ -42,6 +42,23 @@ pub struct Verify<S> {
     pub(super) settings: Arc<Settings>,
 }
 
+impl<S> Verify<S> {
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, which nothing is asked of before it does again.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S, B, R> Service<Request<B>> for Verify<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,

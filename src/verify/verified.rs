@@ -29,8 +29,8 @@ pub enum Verified {
     /// or 412 where the request has `If-None-Match`, with the probe's response. It was not sent
     /// again.
     Conflict,
-    /// The probe failed in a way that may pass: its own response, as it is. It is what the caller
-    /// gets where the retry above does not ask anew.
+    /// The probe failed in a way that may pass: its own response, with its status. It is what the
+    /// caller gets where the retry above does not ask anew.
     Unavailable,
 }
 

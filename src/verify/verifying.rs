@@ -194,7 +194,9 @@ where
             (Finding::Deleted, _) => Verified::Deleted,
             (Finding::Conflict, None) => Verified::Conflict,
             // The operation's own answer was right.
-            (Finding::Conflict | Finding::Undone, Some(conflict)) => return Some(Ok(conflict)),
+            (Finding::Conflict | Finding::Undone, Some(conflict)) => {
+                return self.emptying(body, conflict);
+            }
             (Finding::Undone, None) => {
                 this.leftover.set(Some(Leftover::of(body)));
                 this.step.set(Step::Readying);
@@ -202,7 +204,9 @@ where
                 return None;
             }
             // Nobody will ask again.
-            (Finding::Unavailable, Some(conflict)) if *this.is_last => return Some(Ok(conflict)),
+            (Finding::Unavailable, Some(conflict)) if *this.is_last => {
+                return self.emptying(body, conflict);
+            }
             (Finding::Unavailable, _) => Verified::Unavailable,
             (Finding::Undecidable, conflict) => {
                 let conflict = conflict.map(|conflict| conflict.into_parts().0);
@@ -211,10 +215,7 @@ where
         };
         verified.mark(&mut head, this.head, this.probe);
         if verified == Verified::Deleted {
-            this.leftover.set(Some(Leftover::of(body)));
-            let answer = Some(Response::from_parts(head, VerifyBody::empty()));
-            this.step.set(Step::Emptying { answer });
-            return None;
+            return self.emptying(body, Response::from_parts(head, VerifyBody::empty()));
         }
         // What a body of HTTP/2 says of its size is the length that HEAD was answered with.
         let body = match *this.probe.method() {
@@ -222,6 +223,19 @@ where
             _ => VerifyBody::passing(body),
         };
         Some(Ok(Response::from_parts(head, body)))
+    }
+
+    /// The answer does not have the probe's body, which is read first.
+    fn emptying(
+        self: Pin<&mut Self>,
+        body: R,
+        answer: Response<VerifyBody<R>>,
+    ) -> Option<Outcome<R>> {
+        let mut this = self.project();
+        this.leftover.set(Some(Leftover::of(body)));
+        let answer = Some(answer);
+        this.step.set(Step::Emptying { answer });
+        None
     }
 
     /// The probe's connection can be used again, if that takes no time to speak of.
@@ -237,7 +251,9 @@ where
     fn poll_readying(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome<R>>> {
         let mut this = self.project();
         if let Err(error) = ready!(this.inner.poll_ready(cx)) {
-            return Poll::Ready(Some(Err(error.into())));
+            // Nobody will ask again about a conflict.
+            let conflict = this.conflict.take().filter(|_| *this.is_last);
+            return Poll::Ready(Some(conflict.ok_or_else(|| error.into())));
         }
         let step = match this.body.take() {
             Some(body) => {

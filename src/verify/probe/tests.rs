@@ -146,6 +146,8 @@ fn credentials_go_to_no_other_origin() {
         ("http://a.test/", "http://a.test/b", true),
         ("http://a.test/", "http://A.TEST:80/b", true),
         ("https://a.test:443/", "https://a.test/b", true),
+        ("wss://a.test:443/", "wss://a.test/b", true),
+        ("wss://a.test/", "wss://a.test:80/b", false),
         ("/", "/b", true),
         ("http://a.test/", "https://a.test/b", false),
         ("https://a.test/", "http://a.test/b", false),
