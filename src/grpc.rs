@@ -273,7 +273,7 @@ fn pushback(headers: &HeaderMap) -> Option<Pushback> {
     let mut values = headers.get_all(PUSHBACK).iter();
     let value = values.next()?;
     let millis = match values.next() {
-        None => millis(value),
+        None => number(value).filter(|millis| *millis <= i32::MAX as u64),
         Some(_) => None,
     };
     Some(millis.map_or(Pushback::Never, |millis| {
@@ -281,10 +281,11 @@ fn pushback(headers: &HeaderMap) -> Option<Pushback> {
     }))
 }
 
-fn millis(value: &HeaderValue) -> Option<u64> {
+/// Digits alone, without leading zeros.
+fn number(value: &HeaderValue) -> Option<u64> {
     let text = value.to_str().ok()?;
     let has_zeros = text.len() > 1 && text.starts_with('0');
-    whole(text).filter(|millis| *millis <= i32::MAX as u64 && !has_zeros)
+    whole(text).filter(|_| !has_zeros)
 }
 
 /// The code that the reason of an HTTP/2 reset stands for.

@@ -16,10 +16,11 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
 use support::body::{Broken, Does, Source, data, trailers};
 use tokio::time::{Instant, Sleep, sleep};
-use tower::{Layer, Service, ServiceExt};
+use tower::limit::{ConcurrencyLimit, ConcurrencyLimitLayer};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_http_retry::{
-    AttemptTimedOut, Attempts, Backoff, BoxError, ByGrpcStatus, Jitter, PeekTrailersLayer,
-    RetryLayer,
+    AttemptTimedOut, Attempts, Backoff, BoxError, ByGrpcStatus, Jitter, PeekTrailers,
+    PeekTrailersLayer, RetryLayer,
 };
 
 const fn secs(seconds: u64) -> Duration {
@@ -456,4 +457,28 @@ async fn a_call_that_is_dropped_while_it_waits_drops_the_body() {
     drop(future);
     assert_eq!(Arc::strong_count(&polls), 1);
     assert_eq!(upstream.seconds(), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_head_is_there_holds_no_permit() {
+    let late = grpc(Scripted::late(secs(5), Source::streamed([status("0")])));
+    let upstream = Upstream::new([late, streamed([status("0")])]);
+    let service = ServiceBuilder::new()
+        .layer(PeekTrailersLayer::new())
+        .layer(ConcurrencyLimitLayer::new(1))
+        .service(upstream);
+    let start = Instant::now();
+    let answered = async |service: PeekTrailers<ConcurrencyLimit<Upstream>>| {
+        service.oneshot(call()).await.unwrap();
+        start.elapsed()
+    };
+    let ended = tokio::join!(answered(service.clone()), answered(service));
+    assert_eq!(ended, (secs(5), Duration::ZERO));
+}
+
+#[test]
+fn the_service_under_it_can_be_reached() {
+    let mut service = PeekTrailersLayer::new().layer(1);
+    *service.get_mut() += 1;
+    assert_eq!((*service.get_ref(), service.into_inner()), (2, 2));
 }

@@ -1,6 +1,8 @@
 use h2::Reason;
 use http::{HeaderValue, StatusCode};
 
+use super::number;
+
 /// A gRPC status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Code(u8);
@@ -38,11 +40,8 @@ impl Code {
 
     /// What is no code is `UNKNOWN`.
     pub(super) fn of_header(value: &HeaderValue) -> Self {
-        let text = value.to_str().unwrap_or_default();
-        text.parse()
-            .ok()
-            .and_then(Self::new)
-            .unwrap_or(Self::UNKNOWN)
+        let number = number(value).and_then(|number| i32::try_from(number).ok());
+        number.and_then(Self::new).unwrap_or(Self::UNKNOWN)
     }
 
     /// What an answer without a gRPC status stands for ([HTTP to gRPC status code mapping]); none

@@ -11,14 +11,14 @@ const TIMEOUT: &str = "grpc-timeout";
 
 const MOST: u128 = 99_999_999;
 
-/// Each unit, and how many nanoseconds it is; the finest first.
-const UNITS: [(char, u128); 6] = [
-    ('n', 1),
-    ('u', 1_000),
-    ('m', 1_000_000),
-    ('S', 1_000_000_000),
-    ('M', 60 * 1_000_000_000),
-    ('H', 3_600 * 1_000_000_000),
+/// Each unit, the finest first.
+const UNITS: [(&str, Duration); 6] = [
+    ("n", Duration::from_nanos(1)),
+    ("u", Duration::from_micros(1)),
+    ("m", Duration::from_millis(1)),
+    ("S", Duration::from_secs(1)),
+    ("M", Duration::from_secs(60)),
+    ("H", Duration::from_secs(3_600)),
 ];
 
 /// How long the call may take from its first attempt's start.
@@ -41,24 +41,16 @@ pub(super) fn renew(headers: &mut HeaderMap, elapsed: Duration) {
 fn read(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let count = whole(digits).filter(|_| digits.len() <= 8)?;
-    match unit {
-        "H" => Some(Duration::from_secs(count * 3_600)),
-        "M" => Some(Duration::from_secs(count * 60)),
-        "S" => Some(Duration::from_secs(count)),
-        "m" => Some(Duration::from_millis(count)),
-        "u" => Some(Duration::from_micros(count)),
-        "n" => Some(Duration::from_nanos(count)),
-        _ => None,
-    }
+    let (_, size) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    Some(*size * count as u32)
 }
 
 /// In the finest unit that has room for it, and never more than there is.
 fn write(left: Duration) -> String {
-    let nanos = left.as_nanos();
-    let fitting = UNITS.iter().find(|(_, size)| nanos / size <= MOST);
-    // More hours than eight digits tell cannot have been read.
-    let (unit, size) = fitting.unwrap_or(&('H', 3_600 * 1_000_000_000));
-    format!("{}{unit}", (nanos / size).min(MOST))
+    let count = |size: &Duration| left.as_nanos() / size.as_nanos();
+    let fitting = UNITS.iter().find(|(_, size)| count(size) <= MOST);
+    let (unit, size) = fitting.expect("no more hours than eight digits tell");
+    format!("{}{unit}", count(size))
 }
 
 #[cfg(test)]

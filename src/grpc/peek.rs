@@ -68,8 +68,9 @@ pub(super) struct PeekedTrailers(pub(super) HeaderMap);
 pin_project! {
     /// The future of a [`PeekTrailers`].
     pub struct PeekFuture<F, R> {
+        // None once its response is there: what it holds, as a permit, is let go.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         // The response, until its first frame has come.
         peeking: Option<Response<R>>,
     }
@@ -104,6 +105,23 @@ impl<S> Layer<S> for PeekTrailersLayer {
     }
 }
 
+impl<S> PeekTrailers<S> {
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, at whose trailers nobody looks.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S, B, R> Service<Request<B>> for PeekTrailers<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
@@ -119,7 +137,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         PeekFuture {
-            inner: self.inner.call(request),
+            inner: Some(self.inner.call(request)),
             peeking: None,
         }
     }
@@ -133,11 +151,15 @@ where
     type Output = Result<Response<PeekedBody<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut response = match this.peeking.take() {
-            Some(response) => response,
-            None => ready!(this.inner.poll(cx))?,
-        };
+        let mut this = self.project();
+        if let Some(inner) = this.inner.as_mut().as_pin_mut() {
+            *this.peeking = Some(ready!(inner.poll(cx))?);
+            this.inner.set(None);
+        }
+        let mut response = this
+            .peeking
+            .take()
+            .expect("`PeekFuture` polled after completion");
         let (mut first, mut ended) = (None, false);
         if is_waiting_for_status(&response) && !response.body().is_end_stream() {
             let Poll::Ready(frame) = Pin::new(response.body_mut()).poll_frame(cx) else {

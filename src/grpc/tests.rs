@@ -36,12 +36,17 @@ fn what_a_head_says() {
     let permanent = Verdict::from(Class::Permanent);
     let retried = Class::Transient.repeatable();
     #[rustfmt::skip]
-    let cases: [(u16, Option<&str>, Verdict); 16] = [
+    let cases: [(u16, Option<&str>, Verdict); 20] = [
         (200, Some("0"), success),
         (200, Some("14"), retried.without_hint()),
         (200, Some("13"), permanent.without_hint()),
         (200, Some("soon"), permanent.without_hint()),
         (200, Some(""), permanent.without_hint()),
+        // As others read it.
+        (200, Some("+14"), permanent.without_hint()),
+        (200, Some("014"), permanent.without_hint()),
+        (200, Some("00"), permanent.without_hint()),
+        (200, Some("-0"), permanent.without_hint()),
         // gRPC's own status is the one that counts.
         (503, Some("0"), success),
         (503, Some("13"), permanent.without_hint()),
