@@ -77,13 +77,10 @@ impl<C: Classify> Policy<C> {
 
     /// Whether a request may be sent again although it may have been acted on.
     pub(crate) fn may_repeat(&self, request: &RequestHead<'_>, verdict: Verdict) -> bool {
-        let declared = match verdict.repeatable {
-            true => Some(true),
-            false => {
-                let own = request.overridden().and_then(RetryOverride::declared);
-                own.or_else(|| self.classify.overrides(request).declared())
-            }
-        };
+        let own = request.overridden().and_then(RetryOverride::declared);
+        let declared = own
+            .or_else(|| verdict.repeatable.then_some(true))
+            .or_else(|| self.classify.overrides(request).declared());
         let has_header = |name: &HeaderName| request.headers.find(name.as_str()).is_some();
         let idempotency = &self.settings.idempotency;
         idempotency.may_repeat(request.method, has_header, declared)

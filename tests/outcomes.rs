@@ -236,6 +236,25 @@ async fn a_request_can_declare_whether_it_may_be_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_requests_own_no_goes_before_the_verdicts_yes() {
+    for (own, expected) in [(None, 2), (Some(true), 2), (Some(false), 1)] {
+        let upstream = Upstream::new([Status(503), Status(200)]);
+        let mut request = post();
+        if let Some(own) = own {
+            let own = RetryOverride::new().repeatable(own);
+            request.extensions_mut().insert(own);
+        }
+        let layer = at_once().classify_fn(|outcome| match outcome.status() {
+            Some(status) if status.is_success() => Class::Success.into(),
+            _ => Class::Transient.repeatable(),
+        });
+        let response = layer.layer(upstream.clone()).oneshot(request);
+        response.await.unwrap();
+        assert_eq!(upstream.count(), expected, "{own:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_layer_can_declare_what_may_be_repeated() {
     let cases = [
         (Idempotency::any(), Method::POST, 2),
