@@ -129,6 +129,6 @@ pub use retry_override::RetryOverride;
 pub use service::Retry;
 pub use verify::{Unverified, Verified, Verify, VerifyBody, VerifyFuture, VerifyLayer};
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "grpc"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
