@@ -273,7 +273,8 @@ async fn a_later_attempt_is_not_given_half_of_a_source_that_failed_or_panicked()
             assert_eq!(next_data(old), "b");
             drop(catch_unwind(AssertUnwindSafe(|| next(old))));
             assert!(!body.is_end_stream() && body.size_hint().exact().is_none());
-            next_error(&mut body);
+            let reason = "the request body cannot be sent again: its source failed";
+            assert_eq!(next_error(&mut body).to_string(), reason);
             assert!(!body.is_end_stream(), "a broken body must not seem whole");
             503
         });

@@ -25,7 +25,7 @@ use support::server::Refusing;
 use support::told::{Told, again, again_after_a_time_out, again_at_once, handed_over, success};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_http_retry::{BoxError, Class, ReplayBody, Stop};
+use tower_http_retry::{BoxError, ByStatus, Class, Classify, Outcome, ReplayBody, Stop, Verdict};
 
 type Body = Full<Bytes>;
 
@@ -414,4 +414,22 @@ async fn a_connection_that_does_not_answer_pings_is_a_time_out() {
     let timed_out = again_after_a_time_out(Class::Transient);
     let last = handed_over(Class::Transient, Stop::Attempts).timed_out();
     assert_eq!(told.outcomes(), [timed_out, timed_out, last]);
+}
+
+#[tokio::test]
+async fn an_io_error_in_one_of_h2_decides() {
+    let transient = Verdict::from(Class::Transient);
+    for (kind, expected) in [
+        (ErrorKind::ConnectionReset, transient),
+        (ErrorKind::TimedOut, transient.timed_out()),
+        (ErrorKind::PermissionDenied, Class::Permanent.into()),
+    ] {
+        let io = tokio_test::io::Builder::new()
+            .write_error(kind.into())
+            .build();
+        let error = h2::client::handshake(io).await.err().unwrap();
+        let request = Request::new(());
+        let outcome = Outcome::error(&request, &error);
+        assert_eq!(ByStatus::new().classify(&outcome), expected, "{kind}");
+    }
 }

@@ -6,6 +6,7 @@ mod support;
 
 use std::error::Error;
 use std::future::pending;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -188,7 +189,9 @@ async fn a_redirect_that_the_client_will_not_follow_is_permanent() {
         "HTTP/1.1 303 See Other\r\nlocation: /\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
     );
     let server = Server::start([elsewhere, Turn::Answer(OK)]).await;
-    let refuse = Policy::custom(|attempt| attempt.error("not there"));
+    // Whatever its reason is.
+    let reset = || std::io::Error::from(ErrorKind::ConnectionReset);
+    let refuse = Policy::custom(move |attempt| attempt.error(reset()));
     let (result, told) = send(builder().redirect(refuse), Method::GET, &server.uri()).await;
     assert!(own(result).is_redirect());
     assert_eq!(server.received(), ["GET item"]);

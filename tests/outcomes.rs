@@ -3,14 +3,16 @@
 mod support;
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::Method;
+use http::{HeaderMap, Method, Request};
 use support::upstream::Answer::{Error, Headers, Status};
 use support::upstream::{Answer, Upstream, get, post, request};
 use tower::{Layer, ServiceExt};
 use tower_http_retry::{
-    Backoff, ByStatus, Class, Classify, Idempotency, Jitter, Outcome, RetryLayer, RetryOverride,
+    Backoff, ByStatus, Class, Classify, Idempotency, Jitter, Outcome, RequestHead, RetryLayer,
+    RetryOverride, Verdict,
 };
 
 fn at_once() -> RetryLayer {
@@ -133,15 +135,62 @@ fn an_answer_to_connect_is_classed_by_its_series() {
     assert_eq!(classes, expected);
 }
 
+#[test]
+fn a_number_that_is_no_status_changes_nothing() {
+    for number in [0, 99, 1_000, 1_023, 1_024, u16::MAX] {
+        assert_eq!(ByStatus::new().also(number), ByStatus::new());
+        assert_eq!(ByStatus::new().except(number), ByStatus::new());
+    }
+    assert_ne!(ByStatus::new().also(100).also(999), ByStatus::new());
+}
+
+/// Has a word in all that a classifier is asked.
+struct Own;
+
+impl Classify for Own {
+    fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
+        ByStatus::new().classify(outcome)
+    }
+
+    fn overrides(&self, _: &RequestHead<'_>) -> RetryOverride {
+        RetryOverride::new().max_retries(1)
+    }
+
+    fn renew(&self, headers: &mut HeaderMap, _: Duration) {
+        headers.insert("x-renewed", 1.into());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_classifier_can_be_boxed_or_shared() {
-    let boxed: Box<dyn Classify + Send + Sync> = Box::new(ByStatus::new());
-    let shared: std::sync::Arc<dyn Classify + Send + Sync> = std::sync::Arc::new(ByStatus::new());
-    let upstream = Upstream::new([Status(503), Status(200), Status(503), Status(200)]);
-    let service = at_once().classify(boxed).layer(upstream.clone());
-    assert_eq!(service.oneshot(get()).await.unwrap().status(), 200);
-    let service = at_once().classify(shared).layer(upstream);
-    assert_eq!(service.oneshot(get()).await.unwrap().status(), 200);
+    async fn check(classify: impl Classify + Send + Sync + 'static) {
+        let upstream = Upstream::new([Status(503)]);
+        let service = at_once().classify(classify).layer(upstream.clone());
+        assert_eq!(service.oneshot(get()).await.unwrap().status(), 503);
+        assert_eq!(upstream.count(), 2);
+        assert_eq!(upstream.seen()[1].headers["x-renewed"], "1");
+    }
+    check(Own).await;
+    let boxed: Box<dyn Classify + Send + Sync> = Box::new(Own);
+    check(boxed).await;
+    let shared: Arc<dyn Classify + Send + Sync> = Arc::new(Own);
+    check(shared).await;
+}
+
+#[test]
+fn a_request_s_head_tells_all_but_headers_that_are_no_text() {
+    let request = Request::put("http://upstream.test/item")
+        .header("x-text", "a\tb ~")
+        .header("x-other", "\u{e9}")
+        .extension(7_u8);
+    let request = request.body(()).unwrap();
+    let head = RequestHead::of(&request);
+    assert_eq!(head.method(), Method::PUT);
+    assert_eq!(head.uri(), "http://upstream.test/item");
+    assert_eq!(head.header("x-text"), Some("a\tb ~"));
+    assert_eq!(head.header("x-other"), None);
+    assert_eq!(head.header("x-none"), None);
+    assert_eq!(head.extensions().get(), Some(&7_u8));
 }
 
 #[tokio::test(start_paused = true)]
@@ -313,13 +362,13 @@ async fn a_classifier_sees_the_request_the_outcome_the_number_and_the_time() {
                 _ => Class::Transient.into(),
             }
         });
-    let mut request = get();
+    let mut request = request(Method::PUT);
     request
         .headers_mut()
         .insert("x-own", "kept".parse().unwrap());
     request.extensions_mut().insert(7_u8);
     layer.layer(upstream).oneshot(request).await.unwrap();
-    let head = (Method::GET, "/item".to_owned(), "kept".to_owned(), 7);
+    let head = (Method::PUT, "/item".to_owned(), "kept".to_owned(), 7);
     let expected = [
         (head.clone(), Ok(503), 1, 0),
         (head.clone(), Err("other error".to_owned()), 2, 1),

@@ -169,3 +169,22 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
         assert_eq!(reason.to_string(), sentence);
     }
 }
+
+#[tokio::test]
+async fn the_parts_of_the_layers_under_the_retry_print_their_names() {
+    let mut service =
+        VerifyLayer::new().layer(tower::service_fn(async |_: Request<ReplayBody<Body>>| {
+            Ok::<_, BoxError>(Response::new(Body::from("secret")))
+        }));
+    let request = || Request::new(ReplayBody::<Body>::default());
+    let response = service.call(request()).await.unwrap();
+    assert_printed(&[&response.into_body()], &["VerifyBody { .. }"]);
+    #[cfg(feature = "grpc")]
+    {
+        let mut service = tower_http_retry::PeekTrailersLayer::new().layer(service);
+        let future = service.call(request());
+        assert_printed(&[&future], &["PeekFuture { .. }"]);
+        let response = future.await.unwrap();
+        assert_printed(&[&response.into_body()], &["PeekedBody { .. }"]);
+    }
+}

@@ -52,7 +52,7 @@ impl ByStatus {
     /// RFC 8470 define them; any other status is transient. A number that is no status changes
     /// nothing.
     pub const fn also(mut self, status: u16) -> Self {
-        if status < 1024 {
+        if matches!(status, 100..=999) {
             self.retried[status as usize / 64] |= 1 << (status % 64);
         }
         self
@@ -60,7 +60,7 @@ impl ByStatus {
 
     /// Responses with this status are final.
     pub const fn except(mut self, status: u16) -> Self {
-        if status < 1024 {
+        if matches!(status, 100..=999) {
             self.retried[status as usize / 64] &= !(1 << (status % 64));
         }
         self

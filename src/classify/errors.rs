@@ -38,8 +38,8 @@ pub(crate) fn chain<'a>(
     std::iter::successors(Some(error), |&error| {
         match error.downcast_ref::<io::Error>() {
             // The source of an io::Error skips the error that it wraps.
-            Some(io) if io.get_ref().is_some() => io.get_ref().map(|inner| inner as _),
-            _ => error.source(),
+            Some(io) => io.get_ref().map(|inner| inner as _),
+            None => error.source(),
         }
     })
 }

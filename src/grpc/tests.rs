@@ -26,7 +26,7 @@ fn only_a_code_that_is_configured_is_retried() {
     assert_eq!(retried(ByGrpcStatus::new().except(14)), [0; 0]);
     // A success is none, and what is no code is UNKNOWN.
     let odd = ByGrpcStatus::new().also(0).also(17).also(-1).also(99);
-    assert_eq!(retried(odd), [14]);
+    assert_eq!(odd, ByGrpcStatus::new());
     assert_eq!(retried(ByGrpcStatus::new().also(2)), [2, 14, 17]);
 }
 
@@ -65,6 +65,37 @@ fn what_a_head_says() {
         let headers = code.map(|code| ("grpc-status", code));
         let said = verdict(ByGrpcStatus::new(), status, headers.as_slice());
         assert_eq!(said, expected, "{status} {code:?}");
+    }
+}
+
+#[test]
+fn what_an_http_status_stands_for() {
+    #[rustfmt::skip]
+    let cases = [
+        (200, None), (400, Some(13)), (401, Some(16)), (403, Some(7)), (404, Some(12)),
+        (429, Some(14)), (502, Some(14)), (503, Some(14)), (504, Some(14)),
+        (100, Some(2)), (204, Some(2)), (302, Some(2)), (418, Some(2)), (500, Some(2)),
+    ];
+    for (status, code) in cases {
+        let status = StatusCode::from_u16(status).unwrap();
+        assert_eq!(Code::of_http(status).map(Code::number), code, "{status}");
+    }
+}
+
+#[test]
+fn what_a_reset_stands_for() {
+    use h2::Reason;
+    #[rustfmt::skip]
+    let cases = [
+        (Reason::NO_ERROR, 13), (Reason::PROTOCOL_ERROR, 13), (Reason::INTERNAL_ERROR, 13),
+        (Reason::FLOW_CONTROL_ERROR, 13), (Reason::SETTINGS_TIMEOUT, 13), (Reason::STREAM_CLOSED, 2),
+        (Reason::FRAME_SIZE_ERROR, 13), (Reason::REFUSED_STREAM, 14), (Reason::CANCEL, 1),
+        (Reason::COMPRESSION_ERROR, 13), (Reason::CONNECT_ERROR, 13),
+        (Reason::ENHANCE_YOUR_CALM, 8), (Reason::INADEQUATE_SECURITY, 7),
+        (Reason::HTTP_1_1_REQUIRED, 2),
+    ];
+    for (reason, code) in cases {
+        assert_eq!(Code::of_reset(reason).number(), code, "{reason:?}");
     }
 }
 

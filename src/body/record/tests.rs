@@ -24,6 +24,14 @@ fn what_is_in_memory_takes_no_room_and_the_rest_no_more_than_there_is() {
 }
 
 #[test]
+fn what_was_not_given_cannot_be_given_again() {
+    let record: &mut Record = &mut Record::new(15, []);
+    assert_eq!(played(record, 0), Err(Unplayable::SourceFailed));
+    assert_eq!(record.push(Passing::Data(&TEN), false), Ok(()));
+    assert_eq!(played(record, 1), Err(Unplayable::SourceFailed));
+}
+
+#[test]
 fn after_the_last_piece_there_is_room_for_none() {
     let record: &mut Record = &mut Record::new(5, []);
     record.push_last(Passing::Data(&TEN));
