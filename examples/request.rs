@@ -12,7 +12,7 @@
 //! cargo run --example request -- --count 1000 --concurrency 50 http://127.0.0.1:8080/
 //! ```
 //!
-//! Add `--features http2` before `--example` to tell a refused HTTP/2 stream from a broken one.
+//! Add `--features http2` before `--example` for HTTP/2's errors: without it, any reset is permanent.
 //!
 //! Exit status: 0 for a 2xx or 3xx, 22 for another status, 7 for an error, 2 for wrong arguments.
 //!

@@ -26,12 +26,14 @@ use tape::{Reader, SharedTape, Tape};
 /// `content-length`, or chunked.
 ///
 /// Once a retry is decided, an earlier attempt that still uploads may go on only as far as the
-/// record reaches: nothing is lost for the attempt to come.
+/// record reaches: nothing is lost for the attempt to come. Once there is none to come, nothing
+/// more is kept.
 ///
 /// # Errors
 ///
-/// The caller's own error, to the attempt that met it; [`Superseded`], to an attempt that reads on
-/// after a later one has begun to, or past what is kept for it.
+/// The caller's own error, to the attempt that met it, and that its source failed, to a later one;
+/// [`Superseded`], to an attempt that reads on after a later one has begun to, or past what is kept
+/// for it.
 ///
 /// # Example
 ///

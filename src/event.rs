@@ -19,8 +19,9 @@ pub use step::{Reason, Step, Stop};
 /// `metrics` counts all of them.
 ///
 /// A request is told as `Sent`, then any number of times as `Retry` and `Sent`, then as `Stop`
-/// (never, if its caller drops the future). The URL's query and user info are not told: secrets
-/// stand there.
+/// (never, if its caller drops the future). A retry that cannot be sent after its wait is told as
+/// `Retry` and `Stop`, the latter with what the caller is handed instead. The URL's query and user
+/// info are not told: secrets stand there.
 ///
 /// # Example
 ///
@@ -100,7 +101,8 @@ impl<'a> Event<'a> {
         self.attempt_started.elapsed()
     }
 
-    /// What the classifier said of the attempt's outcome; none while there is no outcome.
+    /// What the classifier said of the attempt's outcome; none while there is no outcome, and for a
+    /// retry that could not be sent.
     pub fn class(&self) -> Option<Class> {
         self.class
     }
@@ -115,7 +117,7 @@ impl<'a> Event<'a> {
         self.outcome?.ok()
     }
 
-    /// The attempt's error, where it had one.
+    /// The attempt's error, where it had one; or the one that tells why a retry could not be sent.
     pub fn error(&self) -> Option<&'a (dyn Error + Send + Sync + 'static)> {
         self.outcome?.err()
     }

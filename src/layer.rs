@@ -157,6 +157,9 @@ impl<C> RetryLayer<C> {
 
     /// How many bytes of a streamed request body are kept for replays: 1 MiB unless set. A body
     /// that is in memory already is not limited. See [`ReplayBody`](crate::ReplayBody).
+    ///
+    /// It is the payload that counts. Each frame takes about 32 bytes more, and may be a part of a
+    /// larger buffer that is kept with it.
     pub fn max_replay_bytes(self, bytes: usize) -> Self {
         self.with(|settings| settings.max_replay_bytes = bytes)
     }
@@ -205,8 +208,8 @@ impl<C> RetryLayer<C> {
         })
     }
 
-    /// A closure that is told each step of each request as it happens, on the task that polls it.
-    /// See [`Event`].
+    /// A closure that is told each step of each request as it happens: the first attempt's start
+    /// where the service is called, the rest where its future is polled. See [`Event`].
     pub fn on_event(self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.listeners.own = Some(Arc::new(listener)))
     }

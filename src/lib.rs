@@ -66,8 +66,8 @@
 //! |---|---|---|
 //! | `tracing` | yes | events through `tracing`: a retry is `DEBUG`, a stop with a failure is `WARN`; see [`Event`] |
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
-//! | `http2` | no | h2's errors are told apart: a refused stream or a `GOAWAY` is a refusal |
-//! | `reqwest` | no | reqwest's errors are told apart |
+//! | `http2` | no | h2's errors are told apart: a refused stream or a `GOAWAY` is a refusal; without it, any reset is permanent |
+//! | `reqwest` | no | reqwest's errors are told apart; implies `http2` and `hyper-util` |
 //! | `metrics` | no | counters and histograms through the facade `metrics`: see the module of that name |
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
 //! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`; implies `grpc` |

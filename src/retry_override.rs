@@ -61,8 +61,8 @@ impl RetryOverride {
     }
 
     /// Whether the request may be sent again after an attempt that the server may have acted on,
-    /// whatever [`Idempotency`](crate::Idempotency) says of it. CONNECT and `Upgrade` requests
-    /// never may.
+    /// whatever [`Idempotency`](crate::Idempotency) or the [`Verdict`](crate::Verdict) says of it.
+    /// CONNECT and `Upgrade` requests never may.
     pub const fn repeatable(mut self, repeatable: bool) -> Self {
         self.repeatable = Some(repeatable);
         self

@@ -14,7 +14,7 @@ use super::*;
 /// | HTTP/2 `REFUSED_STREAM`, or a remote `GOAWAY` that left the stream out (feature `http2`) | refused, first retried at once |
 /// | a time-out: of the attempt, of `tower`, of `tokio`, of reqwest, io `TimedOut` | transient, a time-out |
 /// | io `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `UnexpectedEof`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`; hyper's incomplete message and closed channel; any other HTTP/2 reset by the server (feature `http2`) | transient |
-/// | a broken request body, a certificate, a bad URI or header, parse and user errors | permanent |
+/// | a broken request body, a certificate (as rustls reports one), a URI that hyper-util's connector does not take, a bad header, parse and user errors | permanent |
 /// | anything else | permanent |
 ///
 /// # Example

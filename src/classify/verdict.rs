@@ -12,7 +12,7 @@ use super::*;
 /// assert_eq!(verdict.class(), Class::Transient);
 /// assert_ne!(verdict, Verdict::from(Class::Transient));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Class {
     /// Hand it over.
@@ -67,7 +67,8 @@ impl Verdict {
         self.class
     }
 
-    /// The request may be sent again whatever its method: for services known to be safe.
+    /// The request may be sent again whatever its method, unless it
+    /// [says otherwise](crate::RetryOverride::repeatable) itself: for services known to be safe.
     pub fn repeatable(mut self) -> Self {
         self.repeatable = true;
         self

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum Step {
     /// An attempt was handed to the inner service.
     Sent,
-    /// The attempt's outcome is let go; the next attempt follows after a wait.
+    /// The attempt's outcome is let go; the next attempt follows after a wait, if it still can.
     Retry {
         /// How long the wait is.
         after: Duration,
@@ -27,7 +27,7 @@ impl Step {
 }
 
 /// What determined the length of a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
     /// The back-off.
@@ -52,7 +52,7 @@ pub enum Reason {
 /// assert!(Stop::Budget.is_failure() && !Stop::Success.is_failure());
 /// assert_eq!(Stop::Window.to_string(), "the window for retries ends before the next one");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stop {
     /// The outcome is a success.
