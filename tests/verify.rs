@@ -249,6 +249,8 @@ async fn the_error_names_the_probe_without_its_query() {
          the probe GET http://service.test/items/a was answered 403 Forbidden"
     );
     let unverified = error.downcast::<Unverified>().unwrap();
+    let printed = "Unverified { method: GET, uri: http://service.test/items/a, status: 403 }";
+    assert_eq!(format!("{unverified:?}"), printed);
     assert_eq!(unverified.uri(), "http://service.test/items/a");
     assert_eq!(unverified.response().status, StatusCode::FORBIDDEN);
     assert_eq!(unverified.response().headers["x-from"], "service");
