@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body_util::Full;
 use http_body_util::channel::Channel;
+use http_body_util::{BodyExt, Full};
 use reqwest::dns::{Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
@@ -20,7 +20,7 @@ use support::server::{OK, Refusing, Server, Turn, UNAVAILABLE};
 use support::told::{Told, again, again_after_a_time_out, handed_over, success};
 use tokio::net::TcpListener;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_http_retry::{BoxError, Class, ReplayBody, Stop};
+use tower_http_retry::{BoxError, ByStatus, Class, Classify, Outcome, ReplayBody, Stop};
 
 /// Its own retries, of what HTTP/2 refuses, are off: only the layer sends again.
 fn builder() -> ClientBuilder {
@@ -223,4 +223,15 @@ async fn a_request_body_that_breaks_is_permanent() {
         told.outcomes(),
         [handed_over(Class::Permanent, Stop::Permanent)]
     );
+}
+
+#[tokio::test]
+async fn an_error_of_a_body_is_permanent_whatever_its_reason_is() {
+    let (sender, body) = Channel::<Bytes, std::io::Error>::new(1);
+    sender.abort(ErrorKind::ConnectionReset.into());
+    let error = reqwest::Body::wrap(body).collect().await.unwrap_err();
+    assert!(error.is_body());
+    let request = Request::new(());
+    let outcome = Outcome::error(&request, &error);
+    assert_eq!(ByStatus::new().classify(&outcome), Class::Permanent.into());
 }

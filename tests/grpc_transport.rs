@@ -14,10 +14,11 @@ use h2::Reason as Reset;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::client::conn::http1;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use support::calls::{Layer, exact, got, greeted, millis};
 use support::greeter::{Greeter, GreeterClient, Turn as Answer, channel_to, hello, retrying};
 use support::http2::{Connection, Server, Turn, go_away, settings};
@@ -27,7 +28,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_http_retry::{
-    BoxError, Budget, ByGrpcStatus, Class, Reason, ReplayBody, RetryLayer, Step, Stop,
+    BoxError, Budget, ByGrpcStatus, Class, Classify, Outcome, Reason, ReplayBody, RetryLayer, Step,
+    Stop,
 };
 
 /// The class of each outcome, and what followed from it.
@@ -371,4 +373,23 @@ async fn a_connect_that_fails_before_there_is_a_connection_is_unavailable_and_tr
         let classes: Vec<_> = told.steps().iter().map(|(class, _)| *class).collect();
         assert_eq!(classes, [Class::Refused; 2], "{kind}");
     }
+}
+
+#[tokio::test]
+async fn a_call_that_its_connection_never_started_is_sent_again_transparently() {
+    let (near, _far) = tokio::io::duplex(1024);
+    let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
+    drop(connection);
+    let call = Request::new(Full::<Bytes>::default());
+    let error = sender.send_request(call).await.unwrap_err();
+    assert!(error.is_canceled());
+    let request = Request::new(());
+    let outcome = || Outcome::error(&request, &error);
+    let transparent = Class::Refused.transparent();
+    assert_eq!(ByGrpcStatus::new().classify(&outcome()), transparent);
+    // Without a code to retry, the first time only.
+    let none = ByGrpcStatus::new().except(14);
+    assert_eq!(none.classify(&outcome()), transparent);
+    let second = none.classify(&outcome().on_attempt(2));
+    assert_eq!(second, Class::Permanent.into());
 }
