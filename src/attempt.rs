@@ -74,7 +74,8 @@ impl Attempt {
 
     /// Whether the server may have acted on the request already: the class of an outcome before
     /// this attempt, not only of the [`previous`](Self::previous) one, was [`Class::Transient`];
-    /// here, or in a retry above this one.
+    /// here, in a retry above this one, or in one under it that handed up a response (an error that
+    /// it hands up does not tell).
     pub fn may_have_been_acted_on(&self) -> bool {
         self.may_have_been_acted_on
     }

@@ -26,8 +26,8 @@ use tape::{Reader, SharedTape, Tape};
 /// `content-length`, or chunked.
 ///
 /// Once a retry is decided, an earlier attempt that still uploads may go on only as far as the
-/// record reaches: nothing is lost for the attempt to come. Once there is none to come, nothing
-/// more is kept.
+/// record reaches: nothing is lost for the attempt to come. Once the last answer is there,
+/// what a stream gives is not kept any more.
 ///
 /// # Errors
 ///
@@ -147,7 +147,7 @@ impl<B: Body> Replays<B> {
         ReplayBody { playing }
     }
 
-    /// Whether there can be a next attempt. If so, those before it may read on, but only what can
+    /// There will be a next attempt, if this says so: those before it may read on, but only what can
     /// be kept for it.
     pub(crate) fn reserve(&self) -> bool {
         let Some(tape) = &self.tape else {
@@ -156,10 +156,13 @@ impl<B: Body> Replays<B> {
         lock(tape).is_ok_and(|mut tape| tape.as_mut().reserve(self.next))
     }
 
-    /// There will be no next attempt: what the latest one reads is not kept.
+    /// There will be no next attempt: what is read from now on need not be kept. (Where it is being
+    /// read at this moment, it is kept up to the limit: nobody waits here.)
+    #[inline]
     pub(crate) fn commit(&self) {
-        if let Some(Ok(mut tape)) = self.tape.as_ref().map(lock) {
-            tape.as_mut().commit(self.next - 1);
+        let tape = self.tape.as_ref().map(|tape| tape.as_ref().try_lock());
+        if let Some(Ok(mut tape)) = tape {
+            tape.as_mut().commit();
         }
     }
 

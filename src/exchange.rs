@@ -99,7 +99,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     /// What an attempt's outcome means for the request.
     #[inline]
     pub(crate) fn settle<R>(&mut self, outcome: &Result<Response<R>, BoxError>) -> Decision {
-        let verdict = self.classify(outcome);
+        let mut verdict = self.classify(outcome);
         let decision = match is_final(verdict.class) {
             Some(stop) => {
                 self.account(match (stop, outcome) {
@@ -109,7 +109,16 @@ impl<C: Classify, B: Body> Exchange<C, B> {
                 });
                 Decision::Stop(stop)
             }
-            None => self.decide(verdict, outcome.as_ref().ok().map(Response::headers)),
+            None => {
+                // Then the last answer alone was a refusal.
+                if !self.progress.may_have_been_acted_on
+                    && verdict.class == Class::Refused
+                    && outcome.as_ref().is_ok_and(was_acted_on_below)
+                {
+                    verdict.class = Class::Transient;
+                }
+                self.decide(verdict, outcome.as_ref().ok().map(Response::headers))
+            }
         };
         let step = match decision {
             Decision::Stop(stop) => {
@@ -126,12 +135,15 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     /// Says on a response that is handed over what it took, if that was more than one attempt.
     pub(crate) fn mark<R>(&self, outcome: &mut Result<Response<R>, BoxError>) {
         if let (Ok(response), 1..) = (outcome, self.progress.retries()) {
-            response.extensions_mut().insert(self.progress.attempts());
+            let mut attempts = self.progress.attempts();
+            attempts.may_have_been_acted_on |= was_acted_on_below(response);
+            response.extensions_mut().insert(attempts);
         }
     }
 
     /// Tells that there is no retry although there was to be one, and what is handed over instead.
     pub(crate) fn gave_up(&self, stop: Stop, outcome: Told<'_>) {
+        self.snapshot.commit_body();
         self.tell(Step::Stop(stop), None, Some(outcome));
     }
 
@@ -156,7 +168,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     #[inline]
     fn classify<R>(&self, outcome: &Result<Response<R>, BoxError>) -> Verdict {
-        let verdict = self.policy.classify.classify(&Outcome {
+        self.policy.classify.classify(&Outcome {
             method: &self.snapshot.method,
             uri: &self.snapshot.uri,
             headers: RequestHeaders::Kept(&|| self.snapshot.headers()),
@@ -167,17 +179,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             },
             attempt: self.progress.number(),
             elapsed: Elapsed::Since(self.progress.started),
-        });
-        match outcome {
-            // The last answer alone was a refusal.
-            Ok(response) if verdict.class == Class::Refused && was_acted_on_below(response) => {
-                Verdict {
-                    class: Class::Transient,
-                    ..verdict
-                }
-            }
-            _ => verdict,
-        }
+        })
     }
 
     /// An attempt failed in a way that can be retried.
@@ -214,8 +216,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             step: self.progress.step,
             previous_wait: self.progress.previous_wait,
             sent_at_once: self.progress.sent_at_once,
-            // Before anything else is asked, so that it stays so.
-            replayable: self.snapshot.reserve_body(),
+            replayable: self.snapshot.is_replayable(),
             may_repeat: self.policy.may_repeat(&self.snapshot.head(), verdict),
             elapsed: now.duration_since(self.progress.started),
         };
@@ -231,7 +232,11 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             .get_or_insert_with(|| settings.jitter.generator());
         let uri = &self.snapshot.uri;
         let withdraw = || budget.is_none_or(|budget| budget.at(uri, |rule| rule.withdraw(failure)));
-        let decision = decide(&rules, &facts, jitter, withdraw);
+        let mut decision = decide(&rules, &facts, jitter, withdraw);
+        // It may have been read on meanwhile, beyond what is kept.
+        if matches!(decision, Decision::Retry(_)) && !self.snapshot.reserve_body() {
+            decision = Decision::Stop(Stop::NotReplayable);
+        }
         if is_transparent && matches!(decision, Decision::Stop(_)) {
             self.account_failure();
         }

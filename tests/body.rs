@@ -75,36 +75,37 @@ async fn a_body_exactly_at_the_limit_is_sent_again() {
     assert_eq!(sent.await.told(), (200, 2, REPLAYED));
 }
 
-/// A budget that reads on for the first attempt while it is asked.
-struct Reading(Arc<Mutex<Option<ReplayBody<Source>>>>);
+/// A budget that reads on for the first attempt while it is asked, and then says this.
+struct Reading(Arc<Mutex<Option<ReplayBody<Source>>>>, bool);
 
 impl tower::retry::budget::Budget for Reading {
     fn deposit(&self) {}
 
     fn withdraw(&self) -> bool {
-        let mut body = self.0.lock().unwrap().take().expect("the first attempt's");
+        let mut first = self.0.lock().unwrap();
+        let body = first.as_mut().expect("the first attempt's");
         for letters in ["a", "bc", "def", "ghij"] {
-            assert_eq!(next_data(&mut body), letters);
+            assert_eq!(next_data(body), letters);
         }
-        assert!(next_error(&mut body).is::<Superseded>());
-        true
+        self.1
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_attempt_reads_while_its_retry_is_decided_takes_nothing_from_the_retry() {
-    let first = Arc::new(Mutex::new(None));
-    let budget = Budget::tower(Reading(first.clone()));
-    let layer = at_once().max_replay_bytes(6).budget(budget);
-    let sent = send(layer, Source::streamed(letters()), |attempt, mut body| {
-        if attempt == 1 {
+async fn what_an_attempt_reads_over_the_limit_while_its_retry_is_decided_harms_nothing() {
+    for (covered, stop) in [(true, Stop::NotReplayable), (false, Stop::Budget)] {
+        let first = Arc::new(Mutex::new(None));
+        let budget = Budget::tower(Reading(first.clone(), covered));
+        let layer = at_once().max_replay_bytes(6).budget(budget);
+        let sent = send(layer, Source::streamed(letters()), |_, body| {
             *first.lock().unwrap() = Some(body);
-            return 503;
-        }
-        assert_eq!(read(&mut body).unwrap(), Whole::data("abcdefghijklmno"));
-        200
-    });
-    assert_eq!(sent.await.told(), (200, 2, REPLAYED));
+            503
+        });
+        assert_eq!(sent.await.told(), (503, 1, Some(stop)));
+        let mut body = first.lock().unwrap().take().unwrap();
+        assert_eq!(next_data(&mut body), "klmno");
+        assert!(next(&mut body).is_none());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -376,7 +376,7 @@ async fn a_connect_that_fails_before_there_is_a_connection_is_unavailable_and_tr
 }
 
 #[tokio::test]
-async fn a_call_that_its_connection_never_started_is_sent_again_transparently() {
+async fn a_call_that_its_connection_never_started_is_refused_transparently() {
     let (near, _far) = tokio::io::duplex(1024);
     let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
     drop(connection);

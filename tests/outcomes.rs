@@ -178,7 +178,7 @@ async fn a_classifier_can_be_boxed_or_shared() {
 }
 
 #[test]
-fn a_request_s_head_tells_all_but_headers_that_are_no_text() {
+fn a_requests_head_tells_all_but_headers_that_are_no_text() {
     let request = Request::put("http://upstream.test/item")
         .header("x-text", "a\tb ~")
         .header("x-other", "\u{e9}")

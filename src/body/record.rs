@@ -86,11 +86,11 @@ impl Record {
     /// Keeps a piece for which there is no room, and none after it.
     pub(super) fn push_last(&mut self, piece: Passing<'_>) {
         self.keep(piece);
-        self.push_no_more();
+        self.fill();
     }
 
     /// There is no room any more.
-    pub(super) fn push_no_more(&mut self) {
+    pub(super) fn fill(&mut self) {
         self.room = 0;
     }
 

@@ -76,7 +76,8 @@ impl<B> Tape<B> {
         self.record.unplayable().is_none()
     }
 
-    /// From now on, nothing is read that reader `number` could not play; if it can play what was.
+    /// From now on, nothing is read that reader `number` could not play: true, if it can play what
+    /// was read before.
     pub(super) fn reserve(self: Pin<&mut Self>, number: u32) -> bool {
         let is_replayable = self.is_replayable();
         if is_replayable {
@@ -85,11 +86,9 @@ impl<B> Tape<B> {
         is_replayable
     }
 
-    /// Reader `number` is the last: with what it reads from now on, the record goes.
-    pub(super) fn commit(self: Pin<&mut Self>, number: u32) {
-        let this = self.project();
-        *this.reserved_for = number;
-        this.record.push_no_more();
+    /// There is no reader after those there are: the next piece of the source ends the record.
+    pub(super) fn commit(self: Pin<&mut Self>) {
+        self.project().record.fill();
     }
 }
 

@@ -67,6 +67,10 @@ pub(super) struct PeekedTrailers(pub(super) HeaderMap);
 
 pin_project! {
     /// The future of a [`PeekTrailers`].
+    ///
+    /// # Panics
+    ///
+    /// When polled again after it has completed.
     pub struct PeekFuture<F, R> {
         // None once its response is there: what it holds, as a permit, is let go.
         #[pin]

@@ -251,8 +251,8 @@ where
     fn poll_readying(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome<R>>> {
         let mut this = self.project();
         if let Err(error) = ready!(this.inner.poll_ready(cx)) {
-            // Nobody will ask again about a conflict.
-            let conflict = this.conflict.take().filter(|_| *this.is_last);
+            // Nobody can ask again about a conflict.
+            let conflict = this.conflict.take();
             return Poll::Ready(Some(conflict.ok_or_else(|| error.into())));
         }
         let step = match this.body.take() {

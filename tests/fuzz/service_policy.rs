@@ -48,8 +48,9 @@ impl<'a> Policy<'a> {
         }
         let stop = ended.stop.expect("a stop");
         let due = (1..=attempts).find_map(|attempt| Some((attempt, self.stop(code, attempt)?)));
+        let is_budgets = |due| due == (attempts, Stop::Budget);
         match due {
-            Some((_, Stop::Budget)) | None if stop == Stop::Window => {
+            due if stop == Stop::Window && due.is_none_or(is_budgets) => {
                 let (_, most) = self.wait(attempts as i32 - 1);
                 // A timer ends with a whole millisecond.
                 let most = most.saturating_add(ended.took + Duration::from_millis(1));
