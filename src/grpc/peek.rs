@@ -120,7 +120,7 @@ impl<S> PeekTrailers<S> {
         &mut self.inner
     }
 
-    /// The inner service, at whose trailers nobody looks.
+    /// The inner service, whose trailers are left alone.
     pub fn into_inner(self) -> S {
         self.inner
     }

@@ -53,7 +53,7 @@ impl<S> Verify<S> {
         &mut self.inner
     }
 
-    /// The inner service, which nothing is asked of before it does again.
+    /// The inner service, without its probes.
     pub fn into_inner(self) -> S {
         self.inner
     }
