@@ -4,23 +4,26 @@ mod support;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::future::{Ready, ready};
 use std::marker::PhantomPinned;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::thread;
 
 use allocation_counter::measure;
 use bytes::buf::Chain;
 use bytes::{Buf, Bytes};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 use support::body::Does::Data;
-use support::body::{Broken, Source, Whole, at_once, next, next_data, pattern, read, send};
+use support::body::{
+    Broken, Source, Whole, at_once, next, next_data, next_error, pattern, read, send,
+};
 use tokio_test::task;
-use tower::{Layer, ServiceExt, service_fn};
-use tower_http_retry::{BoxError, ReplayBody, Retry, RetryLayer, Stop};
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_http_retry::{BoxError, ReplayBody, Retry, RetryLayer, Stop, Superseded};
 
 const REPLAYED: Option<Stop> = Some(Stop::Success);
 
@@ -110,17 +113,11 @@ async fn a_first_frame_of_any_size_is_the_same_on_each_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_is_over_the_limit_is_kept_no_more() {
-    let held = Arc::new(());
-    let frame = |_| {
-        let _count = held.clone();
-        let data = *b"abcdefgh";
-        Data(Bytes::from_owner(Held { data, _count }))
-    };
-    let source = Source::streamed((0..10).map(frame).collect::<Vec<_>>());
+    let (source, held) = held();
     let sent = send(at_once().max_replay_bytes(40), source, |_, mut body| {
         for left in [10, 10, 10, 10, 10, 4, 3, 2, 1, 0] {
             next_data(&mut body);
-            assert_eq!(Arc::strong_count(&held) - 1, left);
+            assert_eq!(held(), left);
         }
         503
     });
@@ -135,12 +132,7 @@ async fn what_is_read_after_the_last_answer_is_not_kept() {
         (404, 5, Stop::Permanent),
         (503, 0, Stop::Attempts),
     ] {
-        let held = Arc::new(());
-        let frame = |_| {
-            let (data, _count) = (*b"abcdefgh", held.clone());
-            Data(Bytes::from_owner(Held { data, _count }))
-        };
-        let source = Source::streamed((0..10).map(frame).collect::<Vec<_>>());
+        let (source, held) = held();
         let kept = Cell::new(None);
         let sent = send(at_once().max_retries(retries), source, |_, mut body| {
             (0..3).for_each(|_| drop(next_data(&mut body)));
@@ -149,13 +141,64 @@ async fn what_is_read_after_the_last_answer_is_not_kept() {
         });
         assert_eq!(sent.await.told(), (status, 1, Some(stop)));
         let mut body = kept.take().unwrap();
-        assert_eq!(Arc::strong_count(&held) - 1, 10);
+        assert_eq!(held(), 10);
         for left in (0..7).rev() {
             assert_eq!(next_data(&mut body), "abcdefgh");
-            assert_eq!(Arc::strong_count(&held) - 1, left);
+            assert_eq!(held(), left);
         }
         assert!(next(&mut body).is_none());
     }
+}
+
+/// Is ready for one attempt, which it answers with 503, and keeps its body.
+#[derive(Clone)]
+struct ReadyOnce(Arc<Mutex<Option<ReplayBody<Source>>>>);
+
+impl Service<Request<ReplayBody<Source>>> for ReadyOnce {
+    type Response = Response<Empty<Bytes>>;
+    type Error = BoxError;
+    type Future = Ready<Result<Response<Empty<Bytes>>, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(match self.0.lock().unwrap().is_some() {
+            true => Err("closed".into()),
+            false => Ok(()),
+        })
+    }
+
+    fn call(&mut self, request: Request<ReplayBody<Source>>) -> Self::Future {
+        *self.0.lock().unwrap() = Some(request.into_body());
+        let mut response = Response::new(Empty::new());
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        ready(Ok(response))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_a_retry_was_given_up_nobody_reads_on_for_it() {
+    let (source, held) = held();
+    let kept = Arc::new(Mutex::new(None));
+    let service = at_once().layer(ReadyOnce(kept.clone()));
+    let result = service
+        .oneshot(Request::put("/").body(source).unwrap())
+        .await;
+    assert_eq!(result.unwrap_err().to_string(), "closed");
+    let mut body = kept.lock().unwrap().take().unwrap();
+    assert_eq!(next_data(&mut body), "abcdefgh");
+    assert!(next_error(&mut body).is::<Superseded>());
+    drop(body);
+    assert_eq!(held(), 0);
+}
+
+/// A stream of ten frames, and how many of them are in memory.
+fn held() -> (Source, impl Fn() -> usize) {
+    let held = Arc::new(());
+    let frame = |_| {
+        let (data, _count) = (*b"abcdefgh", held.clone());
+        Data(Bytes::from_owner(Held { data, _count }))
+    };
+    let source = Source::streamed((0..10).map(frame).collect::<Vec<_>>());
+    (source, move || Arc::strong_count(&held) - 1)
 }
 
 struct Held {
