@@ -1,19 +1,22 @@
 use std::time::{Duration, SystemTime};
 
-use http::header::{DATE, RETRY_AFTER};
+use http::header::{AGE, DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// How a layer takes what a server says about when to come back.
 ///
-/// Read in this order, on outcomes that are retryable already (a hint makes nothing retryable):
-/// `retry-after-ms` and `x-ms-retry-after-ms` (whole milliseconds), then `Retry-After` ([RFC 9110,
-/// section 10.2.3]): whole seconds, or a date in any of HTTP's three forms. A date is measured
-/// against the same response's `Date` where that parses, so that a difference between the two
-/// clocks drops out. A malformed value is no hint, nor is zero or a date gone by; of several values
+/// Read on outcomes that are retryable already (a hint makes nothing retryable), the first of these
+/// headers that asks for a wait above zero: `retry-after-ms`, `x-ms-retry-after-ms` (milliseconds),
+/// `Retry-After` ([RFC 9110, section 10.2.3]: seconds, or a date in any of HTTP's three forms). A
+/// number may have decimals, as `2.0` or `0.503`, and is rounded up to the millisecond. A date is
+/// measured against the same response's `Date` where that parses, so that a difference between the
+/// two clocks drops out, and less the response's `Age`, which it has spent in a cache; else against
+/// the local clock. A malformed value is no hint, nor is zero or a date gone by; of several values
 /// of one header, the longest counts.
 ///
-/// Whatever the setting, a hint above [`RetryLayer::max_server_wait`] ends the request at once
-/// with the response that carries it; coming back earlier than asked would not help.
+/// A hint above [`RetryLayer::max_server_wait`] ends the request at once with the response that
+/// carries it, unless hints are [`Ignored`](Self::Ignored): coming back earlier than asked would not
+/// help.
 ///
 /// # Example
 ///
@@ -38,7 +41,7 @@ pub enum ServerHints {
     /// Wait exactly as long as the server asks; then the back-off starts again from its first
     /// step.
     Exact,
-    /// Do not read the headers.
+    /// Do not read the headers: the wait is the back-off's, whatever they say.
     Ignored,
 }
 
@@ -64,11 +67,10 @@ impl Hint {
                 self
             };
         };
-        let wait = || requested_wait(headers).filter(|wait| !wait.is_zero());
         match hints {
             ServerHints::Ignored => Self::None,
-            ServerHints::Floor => wait().map_or(Self::None, Self::AtLeast),
-            ServerHints::Exact => wait().map_or(Self::None, Self::Exactly),
+            ServerHints::Floor => requested_wait(headers).map_or(Self::None, Self::AtLeast),
+            ServerHints::Exact => requested_wait(headers).map_or(Self::None, Self::Exactly),
         }
     }
 }
@@ -76,31 +78,67 @@ impl Hint {
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
 
-/// How long the server asks its client to stay away; of several values, the longest.
+/// How long the server asks its client to stay away; of several values, the longest. Never zero.
 fn requested_wait(headers: &HeaderMap) -> Option<Duration> {
     if headers.is_empty() {
         return None;
     }
     let longest = |name: &HeaderName, read: &dyn Fn(&str) -> Option<Duration>| {
         let values = headers.get_all(name).iter();
-        values.filter_map(|value| read(text(value)?)).max()
+        let waits = values.filter_map(|value| read(text(value)?));
+        waits.max().filter(|wait| !wait.is_zero())
     };
-    let millis = |text: &str| Some(Duration::from_millis(whole(text)?));
+    let millis = |text: &str| Some(Duration::from_millis(rounded_up(text, 0)?));
     longest(&RETRY_AFTER_MS, &millis)
         .or_else(|| longest(&X_MS_RETRY_AFTER_MS, &millis))
         .or_else(|| longest(&RETRY_AFTER, &|text| retry_after(text, headers)))
 }
 
 fn retry_after(text: &str, headers: &HeaderMap) -> Option<Duration> {
+    // Whole seconds beyond what milliseconds hold.
     if let Some(seconds) = whole(text) {
         return Some(Duration::from_secs(seconds));
     }
-    let until = httpdate::parse_http_date(text).ok()?;
-    let date = headers.get(DATE).and_then(self::text);
-    let now = date
-        .and_then(|date| httpdate::parse_http_date(date).ok())
-        .unwrap_or_else(SystemTime::now);
-    Some(until.duration_since(now).unwrap_or(Duration::ZERO))
+    if let Some(millis) = rounded_up(text, 3) {
+        return Some(Duration::from_millis(millis));
+    }
+    let until = date(text)?;
+    let wait = match headers.get(DATE).and_then(self::text).and_then(date) {
+        Some(sent) => since(until, sent).saturating_sub(age(headers)),
+        None => since(until, SystemTime::now()),
+    };
+    Some(wait)
+}
+
+/// An HTTP-date; a leap second is the second after the one before it.
+fn date(text: &str) -> Option<SystemTime> {
+    if let Ok(date) = httpdate::parse_http_date(text) {
+        return Some(date);
+    }
+    let before = text.replacen(":60 ", ":59 ", 1);
+    let date = (before != text).then(|| httpdate::parse_http_date(&before))?;
+    date.ok()?.checked_add(Duration::from_secs(1))
+}
+
+fn since(until: SystemTime, from: SystemTime) -> Duration {
+    until.duration_since(from).unwrap_or(Duration::ZERO)
+}
+
+/// How long ago the response was sent, if it comes from a cache (RFC 9111, section 5.1).
+fn age(headers: &HeaderMap) -> Duration {
+    let seconds = headers.get(AGE).and_then(text).and_then(whole);
+    Duration::from_secs(seconds.unwrap_or(0))
+}
+
+/// `digits` or `digits.digits` in units of ten to the power of `places`, rounded up to a whole
+/// number; what no `u64` holds is the largest.
+fn rounded_up(text: &str, places: usize) -> Option<u64> {
+    let (units, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    whole(units).and(whole(decimals))?;
+    let (kept, rest) = decimals.split_at(places.min(decimals.len()));
+    let number = whole(&format!("{units}{kept:0<places$}"))?;
+    let is_exact = rest.bytes().all(|digit| digit == b'0');
+    Some(number.saturating_add(u64::from(!is_exact)))
 }
 
 /// Digits only (no sign, point or blank inside); what no `u64` holds is the largest.

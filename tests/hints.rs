@@ -83,9 +83,31 @@ async fn every_form_of_a_hint_is_a_floor() {
         ),
         (&[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")], 1_000),
         (&[("retry-after", "-7")], 1_000),
-        (&[("retry-after", "7.5")], 1_000),
+        (&[("retry-after", "7,5")], 1_000),
         (&[("retry-after", "soon")], 1_000),
         (&[("retry-after-ms", "soon"), ("retry-after", "7")], 7_000),
+        // Real servers send decimals.
+        (&[("retry-after", "2.0")], 2_000),
+        (&[("retry-after", "7.0001")], 7_001),
+        (&[("retry-after-ms", "1500.2")], 1_501),
+        // Zero does not hide what another header asks for.
+        (&[("retry-after-ms", "0"), ("retry-after", "120")], 120_000),
+        // A cache has kept the response for two of the seven seconds.
+        (
+            &[
+                ("date", at),
+                ("age", "2"),
+                ("retry-after", "Sun, 06 Nov 1994 08:49:44 GMT"),
+            ],
+            5_000,
+        ),
+        (
+            &[
+                ("date", at),
+                ("retry-after", "Sun, 06 Nov 1994 08:49:60 GMT"),
+            ],
+            23_000,
+        ),
         // Shorter than the step.
         (&[("retry-after-ms", "200")], 1_000),
     ];
@@ -156,7 +178,13 @@ async fn hints_can_be_exact_or_ignored() {
     let jittered = RetryLayer::new().server_hints(ServerHints::Exact);
     assert_eq!(wait(jittered, asks(&[("retry-after-ms", "40")])).await, 40);
     let ignored = exact().server_hints(ServerHints::Ignored);
-    assert_eq!(wait(ignored, asks(&[("retry-after", "7")])).await, 1_000);
+    assert_eq!(
+        wait(ignored.clone(), asks(&[("retry-after", "7")])).await,
+        1_000
+    );
+    // Nor does one that is longer than allowed end the request.
+    let long = asks(&[("retry-after", "86400")]);
+    assert_eq!(wait(ignored, long).await, 1_000);
 }
 
 #[tokio::test(start_paused = true)]
