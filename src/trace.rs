@@ -1,4 +1,5 @@
-//! Events through `tracing`, with OpenTelemetry's names for the fields.
+//! Events through `tracing`, with OpenTelemetry's names for the fields. Numbers are signed: its
+//! attributes have no unsigned ones, so that tracing-opentelemetry makes strings of those.
 
 use std::time::Duration;
 
@@ -15,10 +16,10 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
             target: TARGET,
             {
             http.request.method = event.method.as_str(),
-            http.request.resend_count = event.attempt,
-            http.response.status_code = event.status().map(|status| status.as_u16()),
+            http.request.resend_count = i64::from(event.attempt),
+            http.response.status_code = event.status().map(|status| i64::from(status.as_u16())),
             server.address = address(event.host()),
-            server.port = event.port(),
+            server.port = event.port().map(i64::from),
             error.r#type = event.error_type(),
             wait_ms = milliseconds(after),
             %reason,
@@ -31,10 +32,10 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
             target: TARGET,
             {
             http.request.method = event.method.as_str(),
-            http.request.resend_count = event.attempt - 1,
-            http.response.status_code = event.status().map(|status| status.as_u16()),
+            http.request.resend_count = i64::from(event.attempt - 1),
+            http.response.status_code = event.status().map(|status| i64::from(status.as_u16())),
             server.address = address(event.host()),
-            server.port = event.port(),
+            server.port = event.port().map(i64::from),
             error.r#type = event.error_type(),
             waited_ms = milliseconds(event.waited),
             reason = %stop,
@@ -52,6 +53,6 @@ fn address(host: &str) -> Option<&str> {
     Some(bare.unwrap_or(host)).filter(|host| !host.is_empty())
 }
 
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
