@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::classify::BodyProgress;
 use crate::error::BoxError;
 
 mod record;
@@ -32,8 +33,8 @@ use tape::{Reader, SharedTape, Tape};
 /// # Errors
 ///
 /// The caller's own error, to the attempt that met it, and that its source failed, to a later one;
-/// [`Superseded`], to an attempt that reads on after a later one has begun to, or past what is kept
-/// for it.
+/// [`Superseded`], to an attempt that reads on after a later one has begun to, past what is kept for
+/// it, or after the caller has dropped the request. Nothing follows an error.
 ///
 /// # Example
 ///
@@ -73,7 +74,8 @@ pub(crate) struct Replays<B> {
     next: u32,
 }
 
-/// A body was read on after a later attempt had begun to read it, or past what is kept for one.
+/// A body was read on after a later attempt had begun to read it, past what is kept for one, or after
+/// the caller had dropped the request.
 ///
 /// # Example
 ///
@@ -115,7 +117,7 @@ pub struct Superseded;
 
 impl fmt::Display for Superseded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a later attempt has taken over the request body")
+        f.write_str("the request body was taken over by a later attempt, or dropped by its caller")
     }
 }
 
@@ -147,8 +149,8 @@ impl<B: Body> Replays<B> {
         ReplayBody { playing }
     }
 
-    /// There will be a next attempt, if this says so: those before it may read on, but only what can
-    /// be kept for it.
+    /// Makes sure of the body of a next attempt, which this says is possible: those before it may
+    /// read on, but only what can be kept for it. What follows is [`confirm`](Self::confirm).
     pub(crate) fn reserve(&self) -> bool {
         let Some(tape) = &self.tape else {
             return true;
@@ -156,13 +158,32 @@ impl<B: Body> Replays<B> {
         lock(tape).is_ok_and(|mut tape| tape.as_mut().reserve(self.next))
     }
 
+    /// There will be the next attempt that the body was reserved for, or not.
+    pub(crate) fn confirm(&self, comes: bool) {
+        let tape = self.tape.as_ref();
+        let waiting = tape.and_then(|tape| lock(tape).ok()?.as_mut().confirm(comes));
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+    }
+
     /// There will be no next attempt: what is read from now on need not be kept. (Where it is being
     /// read at this moment, it is kept up to the limit: nobody waits here.)
     #[inline]
-    pub(crate) fn commit(&self) {
-        let tape = self.tape.as_ref().map(|tape| tape.as_ref().try_lock());
-        if let Some(Ok(mut tape)) = tape {
+    pub(crate) fn commit(&mut self) {
+        let tape = self.tape.take();
+        if let Some(Ok(mut tape)) = tape.as_ref().map(|tape| tape.as_ref().try_lock()) {
             tape.as_mut().commit();
+        }
+    }
+
+    /// How far the latest attempt's body was read.
+    pub(crate) fn progress(&self) -> BodyProgress {
+        let has_begun = |tape| lock(tape).is_ok_and(|tape| tape.has_begun(self.next - 1));
+        match &self.tape {
+            None => BodyProgress::Empty,
+            Some(tape) if has_begun(tape) => BodyProgress::Begun,
+            Some(_) => BodyProgress::Unread,
         }
     }
 
@@ -173,6 +194,19 @@ impl<B: Body> Replays<B> {
     }
 }
 
+/// The request ends before its answer is there: nothing more of its body is sent.
+impl<B> Drop for Replays<B> {
+    fn drop(&mut self) {
+        let tape = self.tape.take();
+        let reading = tape
+            .as_ref()
+            .and_then(|tape| lock(tape).ok()?.as_mut().take_back());
+        if let Some(reading) = reading {
+            reading.wake();
+        }
+    }
+}
+
 impl<B: Body> Playing<B> {
     fn first(source: B, max_replay_bytes: usize) -> Self {
         let size = source.size_hint();
@@ -180,6 +214,28 @@ impl<B: Body> Playing<B> {
             tape: tape::shared(source, size, max_replay_bytes),
             reader: Reader::new(1, size),
         }
+    }
+}
+
+impl<B> Playing<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    #[inline]
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Self { tape, reader } = self;
+        let mut locked = match lock(tape) {
+            Ok(locked) => locked,
+            Err(broken) => return Poll::Ready(Some(Err(broken.into()))),
+        };
+        let superseded = locked.as_mut().take_hold(reader);
+        let polled = locked.as_mut().poll_frame(reader, cx);
+        drop(locked);
+        if let Some(waker) = superseded {
+            waker.wake();
+        }
+        polled
     }
 }
 
@@ -195,21 +251,15 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some(Playing { tape, reader }) = &mut self.get_mut().playing else {
+        let Some(playing) = &mut self.get_mut().playing else {
             return Poll::Ready(None);
         };
-        if reader.is_end_stream() {
+        if playing.reader.is_over() {
             return Poll::Ready(None);
         }
-        let mut locked = match lock(tape) {
-            Ok(locked) => locked,
-            Err(broken) => return Poll::Ready(Some(Err(broken.into()))),
-        };
-        let superseded = locked.as_mut().take_hold(reader);
-        let polled = locked.as_mut().poll_frame(reader, cx);
-        drop(locked);
-        if let Some(waker) = superseded {
-            waker.wake();
+        let polled = playing.poll_frame(cx);
+        if let Poll::Ready(Some(Err(_))) = &polled {
+            playing.reader.fail();
         }
         polled
     }

@@ -308,6 +308,14 @@ impl Budget {
         }
     }
 
+    /// Whether there are clones of it.
+    pub(crate) fn is_shared(&self) -> bool {
+        match &self.scope {
+            Scope::All(rule) => Arc::strong_count(rule) > 1,
+            Scope::Each(authorities) => Arc::strong_count(authorities) > 1,
+        }
+    }
+
     /// The rule for requests to this URI.
     #[inline]
     pub(crate) fn at<T>(&self, uri: &Uri, act: impl FnOnce(&Rule) -> T) -> T {

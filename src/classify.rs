@@ -1,10 +1,8 @@
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use tokio::time::Instant;
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri};
 
 use crate::hint::Hint;
 use crate::retry_override::RetryOverride;
@@ -15,6 +13,7 @@ pub(crate) mod errors;
 mod http2;
 #[cfg(feature = "hyper-util")]
 mod hyper_util;
+mod outcome;
 mod request_head;
 #[cfg(feature = "reqwest")]
 mod reqwest;
@@ -22,6 +21,8 @@ mod response_head;
 mod verdict;
 
 pub use by_status::ByStatus;
+pub(crate) use outcome::{Attempted, Elapsed, RequestBody};
+pub use outcome::{BodyProgress, Outcome};
 pub(crate) use request_head::Headers;
 pub use request_head::RequestHead;
 pub use response_head::ResponseHead;
@@ -106,9 +107,10 @@ pub trait Classify {
     /// What a request's protocol says of it instead of the layer: its deadline, as
     /// [`RetryOverride::within`], or the rules of its method. Nothing, unless implemented.
     ///
-    /// What it says takes the place of the layer's settings. It is asked whenever the rules are
-    /// needed, and must answer the same each time. The request's own [`RetryOverride`] goes before
-    /// it, but does not make a window longer that is given here.
+    /// What it says takes the place of the layer's settings, but for the window: the shorter of the
+    /// two holds. It is asked whenever the rules are needed, and must answer the same each time. The
+    /// request's own [`RetryOverride`] goes before it, but does not make a window longer that is
+    /// given here.
     fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
         let _ = request;
         RetryOverride::new()
@@ -169,146 +171,5 @@ where
 impl<F> fmt::Debug for ClassifyFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClassifyFn").finish_non_exhaustive()
-    }
-}
-
-/// What an attempt came to: a response's head or an error, with the head of its request.
-///
-/// Build one with [`Outcome::response`] or [`Outcome::error`] to test a classifier by itself.
-///
-/// # Example
-///
-/// ```
-/// use http::{Request, Response};
-/// use tower_http_retry::{ByStatus, Class, Classify, Outcome};
-///
-/// let request = Request::get("https://example.com/").body(()).unwrap();
-/// let response = Response::builder().status(503).body(()).unwrap();
-/// let outcome = Outcome::response(&request, &response);
-/// assert_eq!(ByStatus::new().classify(&outcome).class(), Class::Transient);
-///
-/// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-/// let outcome = Outcome::error(&request, &refused);
-/// assert_eq!(ByStatus::new().classify(&outcome).class(), Class::Refused);
-/// ```
-pub struct Outcome<'a> {
-    pub(crate) method: &'a Method,
-    pub(crate) uri: &'a Uri,
-    pub(crate) headers: RequestHeaders<'a>,
-    pub(crate) extensions: &'a Extensions,
-    pub(crate) result: Result<ResponseHead<'a>, &'a (dyn Error + 'static)>,
-    pub(crate) attempt: u32,
-    pub(crate) elapsed: Elapsed,
-}
-
-/// The request's headers, or a way to make the map of them for a classifier that asks.
-pub(crate) enum RequestHeaders<'a> {
-    Map(&'a HeaderMap),
-    Kept(&'a dyn Fn() -> &'a HeaderMap),
-}
-
-/// The time since the first attempt's start, or a way to tell it to a classifier that asks.
-#[derive(Clone, Copy)]
-pub(crate) enum Elapsed {
-    Told(Duration),
-    Since(Instant),
-}
-
-impl<'a> Outcome<'a> {
-    /// An attempt that was answered: the first one, at once.
-    pub fn response<B, R>(request: &'a Request<B>, response: &'a Response<R>) -> Self {
-        Self::new(request, Ok(ResponseHead::of(response)))
-    }
-
-    /// An attempt that failed: the first one, at once.
-    pub fn error<B>(request: &'a Request<B>, error: &'a (dyn Error + 'static)) -> Self {
-        Self::new(request, Err(error))
-    }
-
-    fn new<B>(
-        request: &'a Request<B>,
-        result: Result<ResponseHead<'a>, &'a (dyn Error + 'static)>,
-    ) -> Self {
-        Self {
-            method: request.method(),
-            uri: request.uri(),
-            headers: RequestHeaders::Map(request.headers()),
-            extensions: request.extensions(),
-            result,
-            attempt: 1,
-            elapsed: Elapsed::Told(Duration::ZERO),
-        }
-    }
-
-    /// The same outcome, of the attempt with this number.
-    pub fn on_attempt(mut self, number: u32) -> Self {
-        self.attempt = number;
-        self
-    }
-
-    /// The same outcome, so long after the first attempt's start.
-    pub fn after(mut self, elapsed: Duration) -> Self {
-        self.elapsed = Elapsed::Told(elapsed);
-        self
-    }
-
-    /// The request's method.
-    pub fn method(&self) -> &'a Method {
-        self.method
-    }
-
-    /// The request's URI.
-    pub fn uri(&self) -> &'a Uri {
-        self.uri
-    }
-
-    /// The request's headers.
-    pub fn headers(&self) -> &'a HeaderMap {
-        match self.headers {
-            RequestHeaders::Map(map) => map,
-            RequestHeaders::Kept(build) => build(),
-        }
-    }
-
-    /// The request's extensions.
-    pub fn extensions(&self) -> &'a Extensions {
-        self.extensions
-    }
-
-    /// The response's head, or the error.
-    ///
-    /// # Errors
-    ///
-    /// The attempt's own error, where there was no response.
-    pub fn result(&self) -> Result<ResponseHead<'a>, &'a (dyn Error + 'static)> {
-        self.result
-    }
-
-    /// The response's status, where there was a response.
-    pub fn status(&self) -> Option<StatusCode> {
-        self.result.ok().map(|head| head.status)
-    }
-
-    /// The attempt's number; the first is 1.
-    pub fn attempt(&self) -> u32 {
-        self.attempt
-    }
-
-    /// The time since the first attempt's start.
-    pub fn elapsed(&self) -> Duration {
-        match self.elapsed {
-            Elapsed::Told(elapsed) => elapsed,
-            Elapsed::Since(start) => start.elapsed(),
-        }
-    }
-}
-
-impl fmt::Debug for Outcome<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outcome")
-            .field("method", self.method)
-            .field("result", &self.result)
-            .field("attempt", &self.attempt)
-            .finish_non_exhaustive()
     }
 }

@@ -66,12 +66,13 @@ pub(crate) struct Wait {
     pub(crate) reason: Reason,
 }
 
-/// Top to bottom, leaving early; `withdraw` takes the retry's cost from the budget, last.
+/// Top to bottom, leaving early; `claim` makes sure of the body and, unless the retry is free, takes
+/// its cost from the budget, last.
 pub(crate) fn decide(
     rules: &Rules,
     facts: &Facts,
     rng: &mut Rng,
-    withdraw: impl FnOnce() -> bool,
+    claim: impl FnOnce() -> Result<(), Stop>,
 ) -> Decision {
     if let Some(stop) = is_final(facts.verdict.class) {
         return Decision::Stop(stop);
@@ -99,18 +100,24 @@ pub(crate) fn decide(
     if start.saturating_add(TICK) > rules.window {
         return Decision::Stop(Stop::Window);
     }
-    if !is_transparent && !withdraw() {
-        return Decision::Stop(Stop::Budget);
+    match claim() {
+        Ok(()) => Decision::Retry(wait),
+        Err(stop) => Decision::Stop(stop),
     }
-    Decision::Retry(wait)
 }
 
 impl Facts {
-    /// Whether a retry would be sent at once, and not count.
-    pub(crate) fn is_transparent(&self, rules: &Rules) -> bool {
-        let is_asked_to_wait = matches!(self.hint, Hint::AtLeast(_) | Hint::Exactly(_));
-        let may_be = rules.max_retries > 0 && !self.sent_at_once;
-        self.verdict.transparent && may_be && !is_asked_to_wait
+    /// Whether a retry would not be charged for: the first one of a request that is sent at once
+    /// takes the place of an attempt that the server did not process. Where the server says when to
+    /// come back, it has seen the request.
+    pub(crate) fn is_free(&self) -> bool {
+        let is_timed = matches!(self.hint, Hint::AtLeast(_) | Hint::Exactly(_));
+        self.verdict.at_once && !self.sent_at_once && !is_timed
+    }
+
+    /// Whether it would not count as a retry either.
+    fn is_transparent(&self, rules: &Rules) -> bool {
+        self.verdict.transparent && rules.max_retries > 0 && self.is_free()
     }
 }
 

@@ -2,6 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use http::Extensions;
 use http::response::Parts;
 
 use crate::event::Stop;
@@ -92,7 +93,9 @@ pub(crate) struct Last {
 }
 
 impl Last {
-    pub(crate) fn response(head: Parts) -> Self {
+    /// Without the extensions, which can hold what the next attempt needs: a permit, for instance.
+    pub(crate) fn response(mut head: Parts) -> Self {
+        head.extensions = Extensions::new();
         Self {
             response: Some(head),
             error: None,
@@ -113,7 +116,8 @@ impl Abandoned {
         self.stop
     }
 
-    /// The head of the last attempt's response, where it had one. Its body is gone.
+    /// The head of the last attempt's response, where it had one. Its body is gone, and so are its
+    /// extensions.
     pub fn response(&self) -> Option<&Parts> {
         self.last.response.as_ref()
     }

@@ -181,7 +181,7 @@ type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 /// Whoever listens to a layer's events.
 #[derive(Clone, Default)]
 pub(crate) struct Listeners {
-    pub(crate) own: Option<Listener>,
+    own: Option<Listener>,
     /// Whether what is counted is counted for each upstream.
     pub(crate) by_authority: bool,
 }
@@ -218,6 +218,17 @@ const ROUTINE_IS_RETOLD: bool = {
 };
 
 impl Listeners {
+    /// Beside those there are, which hear of each step first.
+    pub(crate) fn add(&mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
+        self.own = Some(match self.own.take() {
+            Some(earlier) => Arc::new(move |event: &Event<'_>| {
+                earlier(event);
+                listener(event);
+            }),
+            None => Arc::new(listener),
+        });
+    }
+
     /// Whether anyone hears of a step. Of a success nobody does, unless asked to.
     #[inline]
     pub(crate) fn hear(&self, step: Step) -> bool {

@@ -9,15 +9,16 @@ use tokio::time::Instant;
 
 use crate::attempt::{Attempt, Attempts, AttemptsHandle};
 use crate::body::{ReplayBody, Replays};
-use crate::budget::{Ending, Failure, Rule};
+use crate::budget::{Budget, Ending, Failure, Rule};
 use crate::classify::{
-    Class, Classify, Elapsed, Outcome, RequestHead, RequestHeaders, ResponseHead, Verdict,
+    Attempted, Class, Classify, Elapsed, Outcome, RequestBody, RequestHead, ResponseHead, Verdict,
 };
 use crate::decide::{Decision, Facts, Wait, decide, is_final};
 use crate::error::BoxError;
 use crate::event::{Step, Stop, Told};
 use crate::policy::Policy;
 use crate::progress::Progress;
+use crate::redirected::was_redirected;
 use crate::snapshot::Snapshot;
 
 /// One request through all of its attempts: what is known of it, and so what is next.
@@ -89,7 +90,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let headers = request.headers_mut();
         let counted = self.progress.counted_retries();
         if let (Some(name), 1..) = (&self.policy.settings.attempt_header, counted) {
-            headers.insert(name, HeaderValue::from(counted));
+            // A map that is full goes without it.
+            let _ = headers.try_insert(name, HeaderValue::from(counted));
         }
         self.policy.classify.renew(headers, elapsed);
         self.sending();
@@ -110,11 +112,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
                 Decision::Stop(stop)
             }
             None => {
-                // Then the last answer alone was a refusal.
-                if !self.progress.may_have_been_acted_on
-                    && verdict.class == Class::Refused
-                    && outcome.as_ref().is_ok_and(was_acted_on_below)
-                {
+                let is_of_other = |response| self.is_of_other_attempt(response);
+                if verdict.class == Class::Refused && outcome.as_ref().is_ok_and(is_of_other) {
                     verdict.class = Class::Transient;
                 }
                 self.decide(verdict, outcome.as_ref().ok().map(Response::headers))
@@ -132,6 +131,14 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         decision
     }
 
+    /// Whether a response that says "refused" says it of the last of several requests alone: a
+    /// retry under this one made others before, or a redirect was followed.
+    fn is_of_other_attempt<R>(&self, response: &Response<R>) -> bool {
+        let is_told_already = self.progress.may_have_been_acted_on;
+        (!is_told_already && was_acted_on_below(response))
+            || was_redirected(&self.snapshot.uri, response.extensions())
+    }
+
     /// Says on a response that is handed over what it took, if that was more than one attempt.
     pub(crate) fn mark<R>(&self, outcome: &mut Result<Response<R>, BoxError>) {
         if let (Ok(response), 1..) = (outcome, self.progress.retries()) {
@@ -142,7 +149,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     }
 
     /// Tells that there is no retry although there was to be one, and what is handed over instead.
-    pub(crate) fn gave_up(&self, stop: Stop, outcome: Told<'_>) {
+    pub(crate) fn gave_up(&mut self, stop: Stop, outcome: Told<'_>) {
         self.snapshot.commit_body();
         self.tell(Step::Stop(stop), None, Some(outcome));
     }
@@ -154,6 +161,11 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     /// How long an attempt may take, if there is a limit.
     pub(crate) fn attempt_timeout(&self) -> Option<Duration> {
         self.attempt_timeout
+    }
+
+    /// How much of a response that is let go is read.
+    pub(crate) fn max_drain_bytes(&self) -> usize {
+        self.policy.settings.max_drain_bytes
     }
 
     pub(crate) fn attempt_elapsed(&self) -> Duration {
@@ -168,17 +180,20 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     #[inline]
     fn classify<R>(&self, outcome: &Result<Response<R>, BoxError>) -> Verdict {
+        let attempted = Attempted {
+            number: self.progress.number(),
+            may_have_been_acted_on: self.progress.may_have_been_acted_on,
+            elapsed: Elapsed::Since(self.progress.started),
+            body: RequestBody::Of(&|| self.snapshot.body_progress()),
+            idempotency: Some(&self.policy.settings.idempotency),
+        };
         self.policy.classify.classify(&Outcome {
-            method: &self.snapshot.method,
-            uri: &self.snapshot.uri,
-            headers: RequestHeaders::Kept(&|| self.snapshot.headers()),
-            extensions: &self.snapshot.extensions,
+            request: self.snapshot.head(),
             result: match outcome {
                 Ok(response) => Ok(ResponseHead::of(response)),
                 Err(error) => Err(&**error as &(dyn Error + 'static)),
             },
-            attempt: self.progress.number(),
-            elapsed: Elapsed::Since(self.progress.started),
+            attempted,
         })
     }
 
@@ -196,11 +211,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             return;
         };
         let progress = &self.progress;
-        budget.at(&self.snapshot.uri, |rule| {
-            match progress.counted_retries() {
-                0 => rule.first_attempt(ending, progress.started),
-                _ => rule.retry(ending, progress.paid_for, || self.attempt_elapsed()),
-            }
+        budget.at(&self.snapshot.uri, |rule| match progress.paid_for {
+            None => rule.first_attempt(ending, progress.started),
+            Some(failure) => rule.retry(ending, failure, || self.attempt_elapsed()),
         });
     }
 
@@ -221,27 +234,36 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             elapsed: now.duration_since(self.progress.started),
         };
         let budget = settings.budget.get();
-        // What is sent again transparently does not count: another attempt takes its place.
-        let is_transparent = facts.is_transparent(&rules);
-        if !is_transparent {
+        // Of an attempt whose place another one takes at once, the budget does not hear.
+        let is_free = facts.is_free();
+        if !is_free {
             self.account_failure();
         }
         let failure = self.failure(verdict);
         let jitter = self
             .jitter
             .get_or_insert_with(|| settings.jitter.generator());
-        let uri = &self.snapshot.uri;
-        let withdraw = || budget.is_none_or(|budget| budget.at(uri, |rule| rule.withdraw(failure)));
-        let mut decision = decide(&rules, &facts, jitter, withdraw);
-        // It may have been read on meanwhile, beyond what is kept.
-        if matches!(decision, Decision::Retry(_)) && !self.snapshot.reserve_body() {
-            decision = Decision::Stop(Stop::NotReplayable);
-        }
-        if is_transparent && matches!(decision, Decision::Stop(_)) {
+        let snapshot = &self.snapshot;
+        let withdraw = |budget: &Budget| budget.at(&snapshot.uri, |rule| rule.withdraw(failure));
+        let claim = || {
+            let is_covered = || is_free || budget.is_none_or(withdraw);
+            match snapshot.reserve_body(is_covered) {
+                Some(true) => Ok(()),
+                Some(false) => Err(Stop::Budget),
+                // It was read on meanwhile, beyond what is kept.
+                None => Err(Stop::NotReplayable),
+            }
+        };
+        let decision = decide(&rules, &facts, jitter, claim);
+        if is_free && matches!(decision, Decision::Stop(_)) {
             self.account_failure();
         }
         if let Decision::Retry(wait) = decision {
-            self.progress.advance(verdict.class, failure, wait, hint);
+            let paid = (!is_free).then_some(failure);
+            self.progress.advance(verdict.class, paid, wait, hint);
+            if let Some(handle) = &self.handle {
+                handle.set(self.progress.attempts());
+            }
         }
         decision
     }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
@@ -17,7 +17,7 @@ use crate::decide::Decision;
 use crate::error::{Abandoned, AttemptTimedOut, BoxError, Last};
 use crate::event::Stop;
 use crate::exchange::Exchange;
-use crate::leftover::{DRAINED_FOR, Leftover};
+use crate::leftover::{DRAINED_FOR, DRAINED_ON_FOR, Leftover};
 
 /// So many retries without a wait need no timer; then one is used, as it yields to other tasks.
 const UNTIMED_RETRIES: u32 = 32;
@@ -35,7 +35,9 @@ pin_project! {
     where
         S: Service<Request<ReplayBody<B>>>,
     {
-        inner: S,
+        // The handle that makes the attempts; let go at the end, as it may be ready, and hold a
+        // permit for that.
+        inner: Option<S>,
         exchange: Exchange<C, B>,
         // Of the attempt's time-out, of the wait, or of the window's end.
         #[pin]
@@ -66,6 +68,9 @@ pin_project! {
     struct Pause<T> {
         #[pin]
         leftover: Option<Leftover<T>>,
+        // Whether the leftover is read on beside the next attempt, and until when.
+        drains_on: bool,
+        drained_on: Option<Pin<Box<Sleep>>>,
         last: Last,
         since: Instant,
         wait: Duration,
@@ -79,7 +84,7 @@ where
     #[inline]
     pub(crate) fn new(inner: S, exchange: Exchange<C, B>, attempt: S::Future) -> Self {
         Self {
-            inner,
+            inner: Some(inner),
             exchange,
             timer: None,
             pause: None,
@@ -99,6 +104,9 @@ where
     type Output = Result<Response<R>, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(pause) = self.as_mut().project().pause {
+            pause.as_mut().drain_on(cx);
+        }
         loop {
             let mut this = self.as_mut().project();
             match this.state.as_mut().project() {
@@ -111,10 +119,11 @@ where
                     this.timer.set(None);
                     let Decision::Retry(wait) = this.exchange.settle(&outcome) else {
                         this.exchange.mark(&mut outcome);
-                        this.state.set(State::Completed);
+                        self.complete();
                         return Poll::Ready(outcome);
                     };
-                    Pause::begin(this.pause, outcome, wait.after);
+                    let limit = this.exchange.max_drain_bytes();
+                    Pause::begin(this.pause, outcome, wait.after, limit);
                     this.state.set(State::Waiting);
                 }
                 StateProj::Waiting => {
@@ -128,7 +137,7 @@ where
                     match next {
                         Ok(attempt) => this.state.set(State::Called { attempt }),
                         Err(error) => {
-                            this.state.set(State::Completed);
+                            self.complete();
                             return Poll::Ready(Err(error));
                         }
                     }
@@ -147,6 +156,14 @@ where
     B: Body,
     R: Body,
 {
+    /// Lets go of all that is of no use any more, however long the future is kept.
+    fn complete(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        this.state.set(State::Completed);
+        *this.inner = None;
+        *this.pause = None;
+    }
+
     /// Waits for the attempt's time-out, if it has one.
     fn poll_timeout(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BoxError> {
         let this = self.project();
@@ -164,14 +181,17 @@ where
         let Some(pause) = this.pause else {
             return Poll::Ready(());
         };
-        let mut pause = pause.as_mut().project();
-        let (since, wait) = (*pause.since, *pause.wait);
-        if let Some(response) = pause.leftover.as_mut().as_pin_mut() {
-            if response.poll_drained(cx).is_pending() && !wait.is_zero() {
+        let (since, wait) = (pause.since, pause.wait);
+        if pause.drained_on.is_none() && pause.as_mut().poll_drained(cx).is_pending() {
+            if !wait.is_zero() {
                 let left = || DRAINED_FOR.min(wait).saturating_sub(since.elapsed());
                 ready!(poll_timer(this.timer.as_mut(), left, cx));
             }
-            pause.leftover.set(None);
+            if wait < DRAINED_FOR {
+                pause.as_mut().begin_drain_on(cx);
+            } else {
+                pause.as_mut().project().leftover.set(None);
+            }
             this.timer.set(None);
         }
         if !wait.is_zero() || this.exchange.retries() >= UNTIMED_RETRIES {
@@ -185,7 +205,8 @@ where
     /// Waits until the inner service is ready again, and makes the next attempt.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Future, BoxError>> {
         let this = self.project();
-        let next = match this.inner.poll_ready(cx) {
+        let inner = this.inner.as_mut().expect("kept until the end");
+        let next = match inner.poll_ready(cx) {
             Poll::Ready(Ok(())) => this.exchange.next_attempt(),
             Poll::Ready(Err(error)) => {
                 let error = error.into();
@@ -203,7 +224,7 @@ where
         let pause = this.pause.as_mut().map(|pause| pause.as_mut().project());
         let last = pause.map(|pause| mem::take(pause.last)).unwrap_or_default();
         Poll::Ready(match next {
-            Ok(request) => Ok(this.inner.call(request)),
+            Ok(request) => Ok(inner.call(request)),
             Err(stop) => {
                 let error = BoxError::from(Abandoned { stop, last });
                 this.exchange.gave_up(stop, Err(&*error));
@@ -219,17 +240,22 @@ impl<R: Body> Pause<Response<R>> {
         place: &mut Option<Pin<Box<Self>>>,
         outcome: Result<Response<R>, BoxError>,
         wait: Duration,
+        max_drain_bytes: usize,
     ) {
+        let mut drains_on = false;
         let (leftover, last) = match outcome {
             Ok(response) => {
                 let (head, body) = response.into_parts();
-                let leftover = Leftover::of(Response::new(body));
+                drains_on = head.version <= Version::HTTP_11;
+                let leftover = Leftover::of(Response::new(body), max_drain_bytes);
                 (Some(leftover), Last::response(head))
             }
             Err(error) => (None, Last::error(error)),
         };
         let pause = Self {
             leftover,
+            drains_on,
+            drained_on: None,
             last,
             since: Instant::now(),
             wait,
@@ -237,6 +263,41 @@ impl<R: Body> Pause<Response<R>> {
         match place {
             Some(place) => place.as_mut().set(pause),
             None => *place = Some(Box::pin(pause)),
+        }
+    }
+
+    /// Reads the leftover; ready at its end, and if there is none.
+    fn poll_drained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut leftover = self.project().leftover;
+        if let Some(response) = leftover.as_mut().as_pin_mut() {
+            ready!(response.poll_drained(cx));
+            leftover.set(None);
+        }
+        Poll::Ready(())
+    }
+
+    /// The wait is over before the leftover is read. To drop one of HTTP/1 would close its
+    /// connection; one of HTTP/2 keeps a stream from the next attempt.
+    fn begin_drain_on(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let mut this = self.as_mut().project();
+        match *this.drains_on {
+            true => *this.drained_on = Some(Box::pin(sleep(DRAINED_ON_FOR))),
+            false => this.leftover.set(None),
+        }
+        self.drain_on(cx);
+    }
+
+    /// Reads the leftover on beside the next attempt, until it has come to its end or its time is
+    /// over.
+    fn drain_on(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let Some(timer) = self.as_mut().project().drained_on else {
+            return;
+        };
+        let is_over = timer.as_mut().poll(cx).is_ready();
+        if self.as_mut().poll_drained(cx).is_ready() || is_over {
+            let mut this = self.project();
+            this.leftover.set(None);
+            *this.drained_on = None;
         }
     }
 }

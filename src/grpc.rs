@@ -45,7 +45,8 @@ const STATUS: &str = "grpc-status";
 /// | a response that is no gRPC (a proxy's 503, say) | by the code that its HTTP status stands for |
 /// | an error | by the code that it stands for: `UNAVAILABLE` for a connection that failed, broke or timed out, `DEADLINE_EXCEEDED` for any other time-out; an HTTP/2 reset by its reason |
 /// | an attempt's [own time-out](RetryLayer::attempt_timeout) | transient, and repeatable, whatever the codes |
-/// | a stream that was refused, a `GOAWAY` that left it out, a request that was never started | on the first attempt [transparent](Verdict::transparent), whatever the codes |
+/// | a stream that was refused, a `GOAWAY` that [left it out](ByStatus), a request that was never started | on the first attempt [transparent](Verdict::transparent), whatever the codes |
+/// | any other `GOAWAY` | `UNAVAILABLE`: the server may have acted on the call |
 ///
 /// A call's deadline (`grpc-timeout`) is its window: no retry starts after it, a wait that would
 /// reach it ends the call at once with the last status, and each retry is sent with what is left.
@@ -157,15 +158,22 @@ impl ByGrpcStatus {
         let code = match verdict.class {
             Class::Success | Class::Permanent => return Class::Permanent.into(),
             Class::Refused => Code::UNAVAILABLE,
+            // A GOAWAY, whose reason is the connection's.
+            Class::Transient if verdict.at_once => Code::UNAVAILABLE,
             Class::Transient if verdict.timed_out && !is_of_connection(error) => {
                 Code::DEADLINE_EXCEEDED
             }
             Class::Transient => reset(error).unwrap_or(Code::UNAVAILABLE),
         };
-        let is_transparent = verdict.at_once || was_never_started(error);
+        let is_refused = verdict.class == Class::Refused;
+        let is_transparent = is_refused && (verdict.at_once || was_never_started(error));
         match self.retries(code) {
             true if is_transparent => Class::Refused.transparent(),
-            true => verdict.repeatable(),
+            // Only a transparent retry is made at once.
+            true => Verdict {
+                at_once: false,
+                ..verdict.repeatable()
+            },
             // The second time, it is the failure that it stands for.
             false if is_transparent && outcome.attempt() == 1 => Class::Refused.transparent(),
             false => Class::Permanent.into(),

@@ -5,7 +5,7 @@ use http::{HeaderName, Method};
 ///
 /// By default those whose method is idempotent ([RFC 9110, section 9.2.2]: GET, HEAD, OPTIONS,
 /// TRACE, PUT, DELETE, and QUERY), and those that carry an `Idempotency-Key` or
-/// `X-Idempotency-Key` header. A single request can say otherwise with
+/// `X-Idempotency-Key` header that is not empty. A single request can say otherwise with
 /// [`RetryOverride::repeatable`]. CONNECT, and a request with an `Upgrade` header, never may: the
 /// connection itself changes hands.
 ///
@@ -75,7 +75,8 @@ impl Idempotency {
         self
     }
 
-    /// A request that carries this header may be sent again, whatever its method.
+    /// A request that carries this header, with a value that is not empty, may be sent again,
+    /// whatever its method.
     ///
     /// ```
     /// use http::HeaderName;
@@ -88,21 +89,30 @@ impl Idempotency {
         self
     }
 
-    /// Whether a request may be sent again; `declared` is what the request says of itself.
-    pub(crate) fn may_repeat(
+    /// Whether a request may be sent again; `declared` is what the request says of itself, and
+    /// `header` looks up the first value of a header.
+    pub(crate) fn may_repeat<'h>(
         &self,
         method: &Method,
-        has_header: impl Fn(&HeaderName) -> bool,
+        header: impl Fn(&HeaderName) -> Option<&'h [u8]>,
         declared: Option<bool>,
     ) -> bool {
-        if method == Method::CONNECT || has_header(&UPGRADE) {
+        if method == Method::CONNECT || header(&UPGRADE).is_some() {
             return false;
         }
         let by_method = || {
             let idempotent = method.is_idempotent() || self.any || self.also.contains(method);
             idempotent && !self.except.contains(method)
         };
-        declared.unwrap_or_else(|| by_method() || self.keys.iter().any(has_header))
+        declared.unwrap_or_else(|| by_method() || self.has_key(header))
+    }
+
+    /// Whether a request carries an idempotency key. An empty one does not tell requests apart.
+    pub(crate) fn has_key<'h>(&self, header: impl Fn(&HeaderName) -> Option<&'h [u8]>) -> bool {
+        let is_key = |value: &[u8]| !value.trim_ascii().is_empty();
+        self.keys
+            .iter()
+            .any(|name| header(name).is_some_and(is_key))
     }
 }
 

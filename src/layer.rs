@@ -31,6 +31,7 @@ use crate::striped::Striped;
 /// | [`budget`](Self::budget), [`without_budget`](Self::without_budget) | [`Budget::earning`] |
 /// | [`attempt_timeout`](Self::attempt_timeout) | none |
 /// | [`max_replay_bytes`](Self::max_replay_bytes) | 1 MiB |
+/// | [`max_drain_bytes`](Self::max_drain_bytes) | 64 KiB |
 /// | [`server_hints`](Self::server_hints) | [`ServerHints::Floor`] |
 /// | [`max_server_wait`](Self::max_server_wait) | 5 minutes |
 /// | [`attempt_header`](Self::attempt_header) | none |
@@ -81,11 +82,14 @@ impl RetryLayer {
 impl<C> RetryLayer<C> {
     /// How many times a request is sent again, at most: 5 unless set. `u32::MAX` is no limit.
     ///
-    /// A default budget is made anew for this number.
+    /// The default budget is made anew for this number, unless a clone of this layer or a service
+    /// that it made shares that budget: then it stays as it is.
     pub fn max_retries(self, max_retries: u32) -> Self {
+        let is_shared = Arc::strong_count(&self.policy) > 1
+            || self.policy.original().settings.budget.is_shared();
         self.with(|settings| {
             settings.rules.max_retries = max_retries;
-            if let BudgetChoice::Default(budget) = &mut settings.budget {
+            if let (BudgetChoice::Default(budget), false) = (&mut settings.budget, is_shared) {
                 *budget = Budget::earning(max_retries);
             }
         })
@@ -164,6 +168,23 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.max_replay_bytes = bytes)
     }
 
+    /// Sets how much of a discarded response is read, in bytes, so that its connection can be used
+    /// again. Defaults to 64 KiB; 0 reads nothing.
+    ///
+    /// It is read while the layer waits, for one second at most. What is left of an HTTP/1 response
+    /// when the wait is over is read beside the next attempt, for 100 ms at most; what is left of
+    /// any other is dropped then, which does not close its connection. Reading never makes a wait
+    /// longer. A response whose body is known to be longer is not read.
+    ///
+    /// ```
+    /// use tower_http_retry::RetryLayer;
+    /// let layer = RetryLayer::new().max_drain_bytes(256 * 1024);
+    /// # let _ = layer;
+    /// ```
+    pub fn max_drain_bytes(self, bytes: usize) -> Self {
+        self.with(|settings| settings.max_drain_bytes = bytes)
+    }
+
     /// How the server's `Retry-After` and its kin are taken.
     pub fn server_hints(self, hints: ServerHints) -> Self {
         self.with(|settings| settings.server_hints = hints)
@@ -179,7 +200,8 @@ impl<C> RetryLayer<C> {
     }
 
     /// A header that tells the server the number of retries so far: absent on the first attempt,
-    /// then 1, 2, .. The layer owns this header: what the caller put there is not sent.
+    /// then 1, 2, .. The layer owns this header: what the caller put there is not sent. An attempt
+    /// whose header map is full goes without it.
     ///
     /// ```
     /// use http::HeaderName;
@@ -210,8 +232,11 @@ impl<C> RetryLayer<C> {
 
     /// A closure that is told each step of each request as it happens: the first attempt's start
     /// where the service is called, the rest where its future is polled. See [`Event`].
+    ///
+    /// Called again, it adds a listener; each step is told to them in the order in which they were
+    /// added.
     pub fn on_event(self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
-        self.with(|settings| settings.listeners.own = Some(Arc::new(listener)))
+        self.with(|settings| settings.listeners.add(listener))
     }
 
     pub(crate) fn with(self, set: impl FnOnce(&mut Settings)) -> Self {

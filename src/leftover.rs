@@ -6,13 +6,16 @@ use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// A response that is let go is read to its end, so that its connection can be used again; but no
-/// more of it than this, and no longer.
+/// A response that is let go is read to its end, so that its connection can be used again; but, unless
+/// a layer says otherwise, no more of it than this, and no longer.
 pub(crate) const DRAINED_BYTES: usize = 64 * 1024;
 pub(crate) const DRAINED_FOR: Duration = Duration::from_secs(1);
 
 /// What a frame counts at least, or one without data could be followed by any number of them.
 const DRAINED_FRAME: usize = 16;
+
+/// Once the wait is over, what is left of an HTTP/1 response is read no longer than this.
+pub(crate) const DRAINED_ON_FOR: Duration = Duration::from_millis(100);
 
 pin_project! {
     /// What is left of a response that is let go.
@@ -24,11 +27,10 @@ pin_project! {
 }
 
 impl<T: Body> Leftover<T> {
-    /// A body that is too long to be read to its end is not read at all.
-    pub(crate) fn of(response: T) -> Self {
-        let worthwhile =
-            !response.is_end_stream() && response.size_hint().lower() <= DRAINED_BYTES as u64;
-        let room = if worthwhile { DRAINED_BYTES } else { 0 };
+    /// Reads so many bytes at most. A body that is known to be longer is not read at all.
+    pub(crate) fn of(response: T, limit: usize) -> Self {
+        let worthwhile = !response.is_end_stream() && response.size_hint().lower() <= limit as u64;
+        let room = if worthwhile { limit } else { 0 };
         Self { response, room }
     }
 

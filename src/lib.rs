@@ -70,6 +70,7 @@
 //! | `reqwest` | no | reqwest's errors are told apart; implies `http2` and `hyper-util` |
 //! | `metrics` | no | counters and histograms through the facade `metrics`: see the module of that name |
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
+//! | `tower-http` | no | a response that tower-http's `FollowRedirect` got from another URI is known for one: it is no refusal of the request, and no proof for a [`VerifyLayer`] |
 //! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`; implies `grpc` |
 //!
 //! [tower]: https://docs.rs/tower
@@ -98,6 +99,7 @@ mod leftover;
 pub mod metrics;
 mod policy;
 mod progress;
+mod redirected;
 mod retry_override;
 mod service;
 mod snapshot;
@@ -113,7 +115,8 @@ pub use body::{ReplayBody, Superseded};
 #[doc(inline)]
 pub use budget::Budget;
 pub use classify::{
-    ByStatus, Class, Classify, ClassifyFn, Outcome, RequestHead, ResponseHead, Verdict,
+    BodyProgress, ByStatus, Class, Classify, ClassifyFn, Outcome, RequestHead, ResponseHead,
+    Verdict,
 };
 pub use error::{Abandoned, AttemptTimedOut, BoxError};
 pub use event::{Event, Reason, Step, Stop};

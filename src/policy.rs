@@ -12,6 +12,7 @@ use crate::decide::Rules;
 use crate::event::{Event, Listeners, Step, Told};
 use crate::hint::ServerHints;
 use crate::idempotency::Idempotency;
+use crate::leftover::DRAINED_BYTES;
 use crate::progress::Progress;
 use crate::retry_override::RetryOverride;
 
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) budget: BudgetChoice,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) max_replay_bytes: usize,
+    pub(crate) max_drain_bytes: usize,
     pub(crate) attempt_header: Option<HeaderName>,
     pub(crate) marks_first_attempt: bool,
     pub(crate) jitter: JitterSource,
@@ -45,6 +47,7 @@ impl Default for Settings {
             server_hints: ServerHints::default(),
             attempt_timeout: None,
             max_replay_bytes: 1024 * 1024,
+            max_drain_bytes: DRAINED_BYTES,
             attempt_header: None,
             marks_first_attempt: false,
             jitter: JitterSource::Entropy,
@@ -54,15 +57,17 @@ impl Default for Settings {
 }
 
 impl<C: Classify> Policy<C> {
-    /// The numbers for one request. Its own word goes before its protocol's, but for a window that
-    /// would be longer.
+    /// The numbers for one request. Its own word goes before its protocol's, and both before the
+    /// layer's; but what its protocol says only ever shortens the window.
     pub(crate) fn rules(&self, request: &RequestHead<'_>) -> Rules {
+        let layer = self.settings.rules;
         let protocol = self.classify.overrides(request);
-        let mut rules = protocol.apply(self.settings.rules);
+        let mut rules = protocol.apply(layer);
+        rules.window = layer.window;
         if let Some(own) = request.overridden() {
             rules = own.apply(rules);
-            rules.window = protocol.window().unwrap_or(Duration::MAX).min(rules.window);
         }
+        rules.window = protocol.window().unwrap_or(Duration::MAX).min(rules.window);
         rules
     }
 
@@ -81,9 +86,9 @@ impl<C: Classify> Policy<C> {
         let declared = own
             .or_else(|| verdict.repeatable.then_some(true))
             .or_else(|| self.classify.overrides(request).declared());
-        let has_header = |name: &HeaderName| request.headers.find(name.as_str()).is_some();
+        let header = |name: &HeaderName| request.headers.find(name.as_str());
         let idempotency = &self.settings.idempotency;
-        idempotency.may_repeat(request.method, has_header, declared)
+        idempotency.may_repeat(request.method, header, declared)
     }
 
     /// Tells one step of a request to whoever listens. Without anyone to hear it, the event is not
@@ -139,6 +144,7 @@ impl<C: fmt::Debug> fmt::Debug for Policy<C> {
             .field("budget", &settings.budget)
             .field("attempt_timeout", &settings.attempt_timeout)
             .field("max_replay_bytes", &settings.max_replay_bytes)
+            .field("max_drain_bytes", &settings.max_drain_bytes)
             .field("attempt_header", &settings.attempt_header)
             .finish_non_exhaustive()
     }
@@ -153,6 +159,11 @@ pub(crate) enum BudgetChoice {
 }
 
 impl BudgetChoice {
+    /// Whether another layer has the default budget, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.get().is_some_and(Budget::is_shared)
+    }
+
     pub(crate) fn get(&self) -> Option<&Budget> {
         match self {
             Self::Default(budget) | Self::Chosen(budget) => Some(budget),

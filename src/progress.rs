@@ -19,8 +19,8 @@ pub(crate) struct Progress {
     pub(crate) previous_wait: Duration,
     /// The sum of the waits, with the one that is under way.
     waited: Duration,
-    /// The failure whose retry this attempt is.
-    pub(crate) paid_for: Failure,
+    /// The failure whose retry was last paid for.
+    pub(crate) paid_for: Option<Failure>,
     /// The class of the outcome before this attempt, and whether one was transient.
     pub(crate) previous: Option<Class>,
     pub(crate) may_have_been_acted_on: bool,
@@ -41,7 +41,7 @@ impl Progress {
             step: 0,
             previous_wait: Duration::ZERO,
             waited: Duration::ZERO,
-            paid_for: Failure::Quick,
+            paid_for: None,
             previous: None,
             may_have_been_acted_on,
             sent_at_once: false,
@@ -90,13 +90,11 @@ impl Progress {
 
     /// There will be a retry, after this wait. A server's exact wait starts the back-off again; a
     /// retry at once leaves it as it is.
-    pub(crate) fn advance(&mut self, class: Class, failure: Failure, wait: Wait, hint: Hint) {
+    pub(crate) fn advance(&mut self, class: Class, paid: Option<Failure>, wait: Wait, hint: Hint) {
         self.previous = Some(class);
         self.may_have_been_acted_on |= class == Class::Transient;
         self.waited = self.waited.saturating_add(wait.after);
-        if wait.reason != Reason::Transparent {
-            self.paid_for = failure;
-        }
+        self.paid_for = paid.or(self.paid_for);
         match wait.reason {
             Reason::AtOnce => self.sent_at_once = true,
             Reason::Transparent => {

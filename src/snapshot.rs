@@ -7,7 +7,7 @@ use http::{
 use http_body::Body;
 
 use crate::body::{ReplayBody, Replays};
-use crate::classify::{Headers, RequestHead};
+use crate::classify::{BodyProgress, Headers, RequestHead};
 
 /// What is kept of a request, to build each further attempt from.
 pub(crate) struct Snapshot<B> {
@@ -33,11 +33,6 @@ impl<B: Body> Snapshot<B> {
         }
     }
 
-    /// The request's headers, for whoever has to look at them before they are sent again.
-    pub(crate) fn headers(&self) -> &HeaderMap {
-        self.headers.map()
-    }
-
     pub(crate) fn head(&self) -> RequestHead<'_> {
         RequestHead {
             method: &self.method,
@@ -47,13 +42,23 @@ impl<B: Body> Snapshot<B> {
         }
     }
 
-    pub(crate) fn reserve_body(&self) -> bool {
-        self.body.reserve()
+    /// Makes sure of the body, and keeps it only if the next attempt is covered as well. Whether it
+    /// is; none if there is no making sure.
+    pub(crate) fn reserve_body(&self, is_covered: impl FnOnce() -> bool) -> Option<bool> {
+        self.body.reserve().then(|| {
+            let is_covered = is_covered();
+            self.body.confirm(is_covered);
+            is_covered
+        })
     }
 
     #[inline]
-    pub(crate) fn commit_body(&self) {
+    pub(crate) fn commit_body(&mut self) {
         self.body.commit();
+    }
+
+    pub(crate) fn body_progress(&self) -> BodyProgress {
+        self.body.progress()
     }
 
     pub(crate) fn is_replayable(&self) -> bool {
@@ -116,10 +121,6 @@ impl PackedHeaders {
         }
     }
 
-    fn map(&self) -> &HeaderMap {
-        self.map.get_or_init(|| Box::new(self.unpack()))
-    }
-
     /// Names are made anew; values are slices of the one allocation.
     fn unpack(&self) -> HeaderMap {
         if self.packed.is_empty() {
@@ -152,6 +153,10 @@ impl Headers for PackedHeaders {
             .lines()
             .find(|line| line.name.eq_ignore_ascii_case(name.as_bytes()));
         line.map(|line| line.value)
+    }
+
+    fn map(&self) -> &HeaderMap {
+        self.map.get_or_init(|| Box::new(self.unpack()))
     }
 }
 

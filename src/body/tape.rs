@@ -1,3 +1,4 @@
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -27,6 +28,12 @@ pin_project! {
         // Nobody below the next one to come may read what the record cannot keep for it.
         holder: u32,
         reserved_for: u32,
+        // Whether it is known that the next one comes; and whether, while it is not, all was read
+        // that can be kept for it.
+        is_certain: bool,
+        is_full: bool,
+        // The latest reader that has read.
+        begun: u32,
         waker: Option<Waker>,
         record: Record<C>,
     }
@@ -41,6 +48,8 @@ pub(super) struct Reader {
     bytes: u64,
     /// Whether it has been given all: then no later reader can take that back.
     ended: bool,
+    /// Whether it has been given an error.
+    failed: bool,
 }
 
 /// A tape for this source. To share bytes that nobody shares yet takes an allocation; so few as
@@ -61,6 +70,9 @@ impl<B, C> Tape<B, C> {
             given: 0,
             holder: 0,
             reserved_for: 0,
+            is_certain: true,
+            is_full: false,
+            begun: 0,
             waker: None,
             record: Record::new(max_bytes, copy),
         }
@@ -77,13 +89,44 @@ impl<B> Tape<B> {
     }
 
     /// From now on, nothing is read that reader `number` could not play: true, if it can play what
-    /// was read before.
+    /// was read before. Until it is [certain](Self::confirm) that the reader comes, who would read
+    /// more waits.
     pub(super) fn reserve(self: Pin<&mut Self>, number: u32) -> bool {
         let is_replayable = self.is_replayable();
         if is_replayable {
-            *self.project().reserved_for = number;
+            let this = self.project();
+            *this.reserved_for = number;
+            *this.is_certain = false;
         }
         is_replayable
+    }
+
+    /// The reader for which the tape was reserved comes, or does not. Gives the waker of one that
+    /// waits, as [`take_hold`](Self::take_hold) does.
+    pub(super) fn confirm(self: Pin<&mut Self>, comes: bool) -> Option<Waker> {
+        let this = self.project();
+        *this.is_certain = true;
+        let is_full = mem::take(this.is_full);
+        match comes {
+            true if is_full => *this.holder = *this.reserved_for,
+            true => {}
+            // For the one before it, it may still be.
+            false => *this.reserved_for -= 1,
+        }
+        this.waker.take_if(|_| is_full)
+    }
+
+    /// Whether reader `number` has begun to read; the latest there is.
+    pub(super) fn has_begun(&self, number: u32) -> bool {
+        self.begun == number
+    }
+
+    /// No reader may read on. Gives the waker of the one that waits, as
+    /// [`take_hold`](Self::take_hold) does.
+    pub(super) fn take_back(self: Pin<&mut Self>) -> Option<Waker> {
+        let this = self.project();
+        *this.holder = u32::MAX;
+        this.waker.take()
     }
 
     /// There is no reader after those there are: the next piece of the source ends the record.
@@ -107,6 +150,10 @@ impl<B: Body> Tape<B> {
             return Poll::Ready(Some(Err(Superseded.into())));
         }
         let polled = match reader.pieces == self.given {
+            true if self.is_full => {
+                remember(self.as_mut().project().waker, cx);
+                Poll::Pending
+            }
             true => self.as_mut().poll_source(reader, cx),
             false => Poll::Ready(Some(self.play(reader))),
         };
@@ -123,6 +170,7 @@ impl<B: Body> Tape<B> {
     #[inline]
     pub(super) fn take_hold(self: Pin<&mut Self>, reader: &Reader) -> Option<Waker> {
         let this = self.project();
+        *this.begun = reader.number.max(*this.begun);
         if reader.number <= *this.holder {
             return None;
         }
@@ -198,7 +246,10 @@ impl<B: Body> Tape<B> {
                 Err(Unplayable::OverLimit) if *this.holder < *this.reserved_for => {
                     // The one that read it reads no more; who comes next plays it, and goes on.
                     this.record.push_last(piece);
-                    *this.holder = *this.reserved_for;
+                    match *this.is_certain {
+                        true => *this.holder = *this.reserved_for,
+                        false => *this.is_full = true,
+                    }
                 }
                 Err(unplayable) => this.record.drop_all(unplayable),
                 Ok(()) => {}
@@ -225,6 +276,7 @@ impl Reader {
             pieces: 0,
             bytes: 0,
             ended: false,
+            failed: false,
         }
     }
 
@@ -245,6 +297,15 @@ impl Reader {
     fn passed(&mut self, bytes: usize) {
         self.pieces += 1;
         self.bytes += bytes as u64;
+    }
+
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
+    }
+
+    /// Whether nothing more is given. A body that failed is over, too, but must not seem whole.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended || self.failed
     }
 
     /// Not before the first poll, whatever is known of the source by then: each attempt starts as

@@ -1,4 +1,6 @@
 use super::*;
+use crate::redirected::was_redirected;
+use crate::verify::Verified;
 
 /// Goes by the response's status, and by the errors in an error's chain of sources.
 ///
@@ -8,14 +10,36 @@ use super::*;
 /// 408 count as time-outs. An answer to CONNECT, and 101, are final: the connection has changed
 /// hands.
 ///
-/// | in an error's chain of sources | class |
-/// |---|---|
-/// | a failed connect of hyper-util's client or of reqwest; io `ConnectionRefused`, `NotConnected`, `AddrInUse`, `AddrNotAvailable`; hyper's canceled (the message was never started) | refused |
-/// | HTTP/2 `REFUSED_STREAM`, or a remote `GOAWAY` that left the stream out (feature `http2`) | refused, first retried at once |
-/// | a time-out: of the attempt, of `tower`, of `tokio`, of reqwest, io `TimedOut` | transient, a time-out |
-/// | io `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `UnexpectedEof`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`; hyper's incomplete message and closed channel; any other HTTP/2 reset by the server (feature `http2`) | transient |
-/// | a broken request body, a certificate (as rustls reports one), a URI that hyper-util's connector does not take, a bad header, parse and user errors | permanent |
-/// | anything else | permanent |
+/// A 409 is transient where it answers a retry of a request with an [idempotency
+/// key](crate::Idempotency), after an attempt that the server may have acted on: the service is
+/// still at work on that attempt ([draft-ietf-httpapi-idempotency-key-header]).
+///
+/// | in an error's chain of sources | class | can it be met after the request was read? |
+/// |---|---|---|
+/// | a failed connect of hyper-util's client, of its connector, of tonic or reqwest | refused | no: there was no connection to send it on |
+/// | io `ConnectionRefused`, `AddrInUse`, `AddrNotAvailable` | refused | no: over TCP and Unix sockets only connecting and binding fail so. A connected UDP socket reports an ICMP message as `ConnectionRefused` at any time; quinn does not hand that up |
+/// | hyper's canceled message | refused, first retried at once | no: hyper gives it only to a message that it has not begun to send |
+/// | HTTP/2 `REFUSED_STREAM` (feature `http2`) | refused, first retried at once | no, by RFC 9113, section 8.7 |
+/// | an HTTP/2 `GOAWAY` from the server (feature `http2`), if the client had begun to read the attempt's request body | refused, first retried at once | no: the stream is above the last one that the server processes |
+/// | the same, if the request has no body or it was not read | transient, first retried at once | yes: hyper also reports a `GOAWAY` for a request that it has just queued, and that the server then processes |
+/// | hyper's "dispatch task is gone", if nothing of a request body was read | refused, first retried at once | no: the request waited for an HTTP/2 stream |
+/// | the same, if the request has no body or it was read | transient, first retried at once | yes |
+/// | a time-out: of the attempt, of `tower`, of `tokio`, of reqwest, io `TimedOut` | transient, a time-out | yes |
+/// | io `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `UnexpectedEof`, `NotConnected`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`; hyper's incomplete message and closed channel; any other HTTP/2 reset by the server (feature `http2`) | transient | yes: `NotConnected` is what QUIC streams say of a connection that was lost |
+/// | a broken request body, a certificate (as rustls reports one), a URI that hyper-util's connector does not take, a bad header, parse and user errors | permanent | |
+/// | anything else | permanent | |
+///
+/// All of this is said of the caller's request only if the service under the retry sends that and
+/// no other:
+///
+/// - What follows redirects goes above the retry. Under it, a refused connection or a 429 may come
+///   from the target of a redirect, after the request itself was acted on. With feature
+///   `tower-http`, a response whose `RequestUri` is not the request's is never refused, but
+///   transient; an error does not say what it is about. For reqwest, build the client with
+///   `redirect(Policy::none())`.
+/// - What reads the request's body before it is sent, to sign it for instance, goes above the retry
+///   as well, or a `GOAWAY` is taken for a refusal that is none. Where it has to stand below, let a
+///   classifier say [`Class::Transient`] of such errors.
 ///
 /// # Example
 ///
@@ -26,10 +50,14 @@ use super::*;
 /// let layer = RetryLayer::new().classify(ByStatus::new().except(501).also(408));
 /// # let _ = layer;
 /// ```
+///
+/// [draft-ietf-httpapi-idempotency-key-header]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByStatus {
     retried: [u64; 16],
     heeds_should_retry: bool,
+    /// Whether a 409 to a keyed request's retry is transient.
+    awaits_keyed: bool,
 }
 
 impl ByStatus {
@@ -38,6 +66,7 @@ impl ByStatus {
         let mut by_status = Self {
             retried: [0; 16],
             heeds_should_retry: false,
+            awaits_keyed: true,
         }
         .also(429);
         let mut status = 500;
@@ -63,6 +92,7 @@ impl ByStatus {
         if matches!(status, 100..=999) {
             self.retried[status as usize / 64] &= !(1 << (status % 64));
         }
+        self.awaits_keyed &= status != 409;
         self
     }
 
@@ -74,10 +104,11 @@ impl ByStatus {
     }
 
     #[inline]
-    fn of_response(&self, method: &Method, head: &ResponseHead<'_>) -> Verdict {
+    fn of_response(&self, outcome: &Outcome<'_>, head: &ResponseHead<'_>) -> Verdict {
         let status = head.status.as_u16();
-        let is_final = *method == Method::CONNECT || status == 101;
-        if is_final || !self.retries(status) {
+        let is_final = *outcome.method() == Method::CONNECT || status == 101;
+        let is_retried = self.retries(status) || (status == 409 && self.awaits(outcome, head));
+        if is_final || !is_retried {
             return match status {
                 400.. => Class::Permanent.into(),
                 _ => Class::Success.into(),
@@ -85,6 +116,10 @@ impl ByStatus {
         }
         let verdict = match status {
             408 | 504 => Class::Transient.timed_out(),
+            // Then it was another request that was turned away.
+            421 | 425 | 429 if was_redirected(outcome.uri(), head.extensions) => {
+                Class::Transient.into()
+            }
             421 | 425 | 429 => Class::Refused.into(),
             _ => Class::Transient.into(),
         };
@@ -92,6 +127,15 @@ impl ByStatus {
             return verdict.never();
         }
         verdict
+    }
+
+    /// Whether a 409 says that the service is still at work on an earlier attempt: it knows it by
+    /// its key. What a [`VerifyLayer`](crate::VerifyLayer) found out is no such answer.
+    fn awaits(&self, outcome: &Outcome<'_>, head: &ResponseHead<'_>) -> bool {
+        self.awaits_keyed
+            && outcome.may_have_been_acted_on()
+            && outcome.has_idempotency_key()
+            && head.extensions.get::<Verified>().is_none()
     }
 
     const fn retries(&self, status: u16) -> bool {
@@ -109,8 +153,8 @@ impl Classify for ByStatus {
     #[inline]
     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
         match &outcome.result {
-            Ok(head) => self.of_response(outcome.method, head),
-            Err(error) => errors::of_chain(*error),
+            Ok(head) => self.of_response(outcome, head),
+            Err(error) => errors::of_chain(*error, outcome),
         }
     }
 }

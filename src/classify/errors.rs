@@ -4,10 +4,11 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
-use super::{Class, Verdict};
+use super::{BodyProgress, Class, Outcome, Verdict};
 use crate::error::AttemptTimedOut;
 
-type Reader = fn(&(dyn Error + 'static)) -> Option<Verdict>;
+/// Reads one error of the chain; what is known of the attempt may bear on it.
+type Reader = fn(&(dyn Error + 'static), &Outcome<'_>) -> Option<Verdict>;
 
 const READERS: &[Reader] = &[
     timeout,
@@ -21,13 +22,13 @@ const READERS: &[Reader] = &[
     io,
 ];
 
-pub(super) fn of_chain(error: &(dyn Error + 'static)) -> Verdict {
-    let known = |error| READERS.iter().find_map(|read| read(error));
+pub(super) fn of_chain(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Verdict {
+    let known = |error| READERS.iter().find_map(|read| read(error, outcome));
     let verdict = chain(error).find_map(known);
     let verdict = verdict.unwrap_or(Class::Permanent.into());
     match verdict.class {
         // The connect timed out: nobody acted on the request, and it takes longer to pass.
-        Class::Refused if chain(error).any(|cause| timeout(cause).is_some()) => verdict.timed_out(),
+        Class::Refused if chain(error).any(is_timeout) => verdict.timed_out(),
         Class::Success | Class::Permanent | Class::Transient | Class::Refused => verdict,
     }
 }
@@ -44,20 +45,38 @@ pub(crate) fn chain<'a>(
     })
 }
 
-fn timeout(error: &(dyn Error + 'static)) -> Option<Verdict> {
-    let timed_out = error.is::<AttemptTimedOut>()
-        || error.is::<tower::timeout::error::Elapsed>()
-        || error.is::<tokio::time::error::Elapsed>()
-        || error.downcast_ref().map(io::Error::kind) == Some(ErrorKind::TimedOut);
-    timed_out.then(|| Class::Transient.timed_out())
+fn timeout(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Verdict> {
+    is_timeout(error).then(|| Class::Transient.timed_out())
 }
 
-fn hyper(error: &(dyn Error + 'static)) -> Option<Verdict> {
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    error.is::<AttemptTimedOut>()
+        || error.is::<tower::timeout::error::Elapsed>()
+        || error.is::<tokio::time::error::Elapsed>()
+        || error.downcast_ref().map(io::Error::kind) == Some(ErrorKind::TimedOut)
+}
+
+/// What hyper says of a request whose connection's task has ended before its response came. No
+/// method of hyper's error tells it.
+const DISPATCH_GONE: &str = "dispatch task is gone";
+
+fn hyper(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Option<Verdict> {
     let error = error.downcast_ref::<hyper::Error>()?;
     if error.is_canceled() {
-        Some(Class::Refused.into())
+        Some(Class::Refused.at_once())
     } else if error.is_timeout() {
         Some(Class::Transient.timed_out())
+    } else if error.is_user() && error.to_string() == DISPATCH_GONE {
+        // hyper's task for HTTP/2 keeps a request that waits for a stream, as when the server's
+        // limit is reached, and ends with it when the server says GOAWAY: nothing of it was
+        // written then. It reads a body as soon as the stream is open, so that a body which nobody
+        // has read tells such a request from one whose answer was awaited. Without a body they
+        // look the same.
+        let class = match outcome.request_body() {
+            BodyProgress::Unread => Class::Refused,
+            BodyProgress::Empty | BodyProgress::Begun => Class::Transient,
+        };
+        Some(class.at_once())
     } else if error.is_user() || error.is_parse() {
         Some(Class::Permanent.into())
     } else if error.is_incomplete_message() || error.is_closed() {
@@ -67,17 +86,19 @@ fn hyper(error: &(dyn Error + 'static)) -> Option<Verdict> {
     }
 }
 
-fn io(error: &(dyn Error + 'static)) -> Option<Verdict> {
+fn io(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Verdict> {
     of_io(error.downcast_ref()?)
 }
 
 pub(super) fn of_io(error: &io::Error) -> Option<Verdict> {
     match error.kind() {
-        ErrorKind::ConnectionRefused
-        | ErrorKind::NotConnected
-        | ErrorKind::AddrInUse
-        | ErrorKind::AddrNotAvailable => Some(Class::Refused.into()),
-        ErrorKind::ConnectionReset
+        // Only connecting and binding fail so.
+        ErrorKind::ConnectionRefused | ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => {
+            Some(Class::Refused.into())
+        }
+        // QUIC's streams say `NotConnected` of a connection that was there, and was lost.
+        ErrorKind::NotConnected
+        | ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
         | ErrorKind::UnexpectedEof

@@ -2,18 +2,35 @@
 
 use std::error::Error;
 
-use super::{Class, Verdict, errors};
+use super::{BodyProgress, Class, Outcome, Verdict, errors};
 
-pub(super) fn read(error: &(dyn Error + 'static)) -> Option<Verdict> {
+pub(super) fn read(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Option<Verdict> {
     let error = error.downcast_ref::<h2::Error>()?;
-    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    // h2 fails with a GOAWAY only the streams above its last stream id. (hyper can also report
-    // one that it meets just after it has sent the request; the two look alike.)
-    if error.is_remote() && (refused || error.is_go_away()) {
-        Some(Class::Refused.at_once())
-    } else if error.is_remote() && error.is_reset() {
-        Some(Class::Transient.into())
+    if !error.is_remote() {
+        return error.get_io().and_then(errors::of_io);
+    }
+    Some(if error.is_go_away() {
+        left_out(outcome).at_once()
+    } else if error.reason() == Some(h2::Reason::REFUSED_STREAM) {
+        Class::Refused.at_once()
     } else {
-        error.get_io().and_then(errors::of_io)
+        Class::Transient.into()
+    })
+}
+
+/// Whether a `GOAWAY` left this attempt's stream out.
+///
+/// h2 fails with a `GOAWAY` the streams above its last stream id, which the server does not
+/// process (RFC 9113, section 6.8). But it also answers with it whoever asks a connection that is
+/// going away for another stream, and hyper's client does so right after it has queued one: in
+/// `ClientTask::poll` (hyper 1.12, `proto/h2/client.rs`), `send_request` is followed by
+/// `poll_ready`, whose error becomes the request's. That stream may be below the last stream id,
+/// and the server then goes on to process it. hyper reads no body before that (`poll_pipe` comes
+/// after it), so that a body which was read shows that the error is the stream's own. A request
+/// without a body does not tell the two apart.
+fn left_out(outcome: &Outcome<'_>) -> Class {
+    match outcome.request_body() {
+        BodyProgress::Begun => Class::Refused,
+        BodyProgress::Empty | BodyProgress::Unread => Class::Transient,
     }
 }

@@ -8,12 +8,12 @@ use hyper_util::client::legacy::Error as ClientError;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tower::Service;
 
-use super::{Class, Verdict, errors};
+use super::{Class, Outcome, Verdict, errors};
 
 /// It can be named only in this way.
 type ConnectError = <HttpConnector as Service<Uri>>::Error;
 
-pub(super) fn read(error: &(dyn Error + 'static)) -> Option<Verdict> {
+pub(super) fn read(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Verdict> {
     let client = error.downcast_ref::<ClientError>();
     // Its connector serves other clients as well: tonic's.
     let is_connect = client.is_some_and(ClientError::is_connect) || error.is::<ConnectError>();

@@ -27,6 +27,9 @@ pub struct RequestHead<'a> {
 pub(crate) trait Headers {
     /// The first value of this name.
     fn find(&self, name: &str) -> Option<&[u8]>;
+
+    /// All of them; the map may have to be made.
+    fn map(&self) -> &HeaderMap;
 }
 
 impl<'a> RequestHead<'a> {
@@ -72,6 +75,10 @@ impl<'a> RequestHead<'a> {
 impl Headers for HeaderMap {
     fn find(&self, name: &str) -> Option<&[u8]> {
         self.get(name).map(HeaderValue::as_bytes)
+    }
+
+    fn map(&self) -> &HeaderMap {
+        self
     }
 }
 

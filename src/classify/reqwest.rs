@@ -2,9 +2,9 @@
 
 use std::error::Error;
 
-use super::{Class, Verdict, hyper_util};
+use super::{Class, Outcome, Verdict, hyper_util};
 
-pub(super) fn read(error: &(dyn Error + 'static)) -> Option<Verdict> {
+pub(super) fn read(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Verdict> {
     let client = error.downcast_ref::<reqwest::Error>()?;
     if client.is_connect() {
         let verdict = hyper_util::connect(error);

@@ -37,7 +37,7 @@ fn expected_stop(rules: &Rules, facts: &Facts, wait: Duration, is_covered: bool)
         (Stop::ServerSaidNo, hint == Hint::Never),
         (Stop::ServerWaitTooLong, is_too_long),
         (Stop::Window, is_late),
-        (Stop::Budget, counts && !is_covered),
+        (Stop::Budget, !is_free(facts) && !is_covered),
     ];
     stops
         .into_iter()
@@ -52,10 +52,14 @@ fn asked(hint: Hint) -> Option<Duration> {
     }
 }
 
-/// Section 13: once a request, where the layer retries at all and the server does not say when.
+/// Section 6: once a request, where the server does not say when.
+fn is_free(facts: &Facts) -> bool {
+    facts.verdict.at_once && !facts.sent_at_once && asked(facts.hint).is_none()
+}
+
+/// Section 13: and where the layer retries at all.
 fn is_transparent(rules: &Rules, facts: &Facts) -> bool {
-    let may_be = rules.max_retries > 0 && asked(facts.hint).is_none();
-    facts.verdict.transparent && !facts.sent_at_once && may_be
+    facts.verdict.transparent && rules.max_retries > 0 && is_free(facts)
 }
 
 /// Section 7, and with a hint section 8: a floor, and jitter that only adds to it.
@@ -130,15 +134,18 @@ fn expected_step(rules: &Rules, facts: &Facts) -> Expected {
     }
 }
 
-/// Compares the two, and says whether the budget was asked.
+/// Compares the two, and whether the budget was asked.
 fn check(rules: &Rules, facts: &Facts, is_covered: bool, rng: &mut Rng) {
     let mut is_asked = false;
-    let withdraw = || {
+    let claim = || {
         assert!(!is_asked, "asked twice: {facts:?}");
         is_asked = true;
-        is_covered
+        match is_free(facts) || is_covered {
+            true => Ok(()),
+            false => Err(Stop::Budget),
+        }
     };
-    let decision = decide(rules, facts, rng, withdraw);
+    let decision = decide(rules, facts, rng, claim);
     let expected = expected_wait(rules, facts);
     let stop = |wait| expected_stop(rules, facts, wait, is_covered);
     // With jitter, the window's end may lie between.
@@ -154,13 +161,8 @@ fn check(rules: &Rules, facts: &Facts, is_covered: bool, rng: &mut Rng) {
         is_as_expected,
         "{decision:?}, not {early:?}, {late:?}, {expected:?}: {rules:?} {facts:?}"
     );
-    let is_paid = matches!(decision, Decision::Retry(_) | Decision::Stop(Stop::Budget));
-    let is_free = is_transparent(rules, facts);
-    assert_eq!(
-        is_asked,
-        is_paid && !is_free,
-        "the budget is asked last: {facts:?}"
-    );
+    let is_due = matches!(decision, Decision::Retry(_) | Decision::Stop(Stop::Budget));
+    assert_eq!(is_asked, is_due, "the budget is asked last: {facts:?}");
 }
 
 const CLASSES: [Class; 4] = [

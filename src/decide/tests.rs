@@ -29,11 +29,14 @@ fn facts(verdict: impl Into<Verdict>) -> Facts {
 /// The decision, and whether the budget was asked.
 fn decided(rules: &Rules, facts: Facts, covered: bool) -> (Decision, bool) {
     let mut asked = false;
-    let withdraw = || {
-        asked = true;
-        covered
+    let claim = || {
+        asked = !facts.is_free();
+        match covered || facts.is_free() {
+            true => Ok(()),
+            false => Err(Stop::Budget),
+        }
     };
-    let decision = decide(rules, &facts, &mut Rng::with_seed(1), withdraw);
+    let decision = decide(rules, &facts, &mut Rng::with_seed(1), claim);
     (decision, asked)
 }
 
@@ -145,7 +148,7 @@ fn with_jitter_a_hint_is_a_floor_and_spreads_by_half_of_itself() {
     };
     let mut rng = Rng::with_seed(11);
     let waits: Vec<_> = (0..10_000)
-        .map(|_| match decide(&jittered, &facts, &mut rng, || true) {
+        .map(|_| match decide(&jittered, &facts, &mut rng, || Ok(())) {
             Decision::Retry(wait) => wait.after,
             Decision::Stop(stop) => panic!("{stop:?}"),
         })
@@ -179,7 +182,7 @@ fn jitter_alone_does_not_carry_a_hint_out_of_the_window() {
             ..facts(Class::Transient)
         };
         for _ in 0..1_000 {
-            let decision = decide(&jittered, &facts, &mut rng, || true);
+            let decision = decide(&jittered, &facts, &mut rng, || Ok(()));
             let Decision::Retry(Wait { after, .. }) = decision else {
                 panic!("{decision:?}");
             };

@@ -7,7 +7,14 @@ fn may_repeat(
     declared: Option<bool>,
 ) -> bool {
     let method = method.parse().unwrap();
-    idempotency.may_repeat(&method, |name| headers.contains(&name.as_str()), declared)
+    let header = |name: &HeaderName| {
+        let (_, value) = headers
+            .iter()
+            .map(|header| header.split_once(": ").unwrap_or((header, "k")))
+            .find(|(other, _)| *other == name.as_str())?;
+        Some(value.as_bytes())
+    };
+    idempotency.may_repeat(&method, header, declared)
 }
 
 #[test]
@@ -33,6 +40,16 @@ fn which_requests_may_be_sent_twice() {
         (&standard, "POST", &["idempotency-key"], None, true),
         (&standard, "POST", &["x-idempotency-key"], None, true),
         (&standard, "POST", &["x-request-id"], None, false),
+        (&standard, "POST", &["idempotency-key: "], None, false),
+        (&standard, "POST", &["idempotency-key:  \t"], None, false),
+        (
+            &standard,
+            "POST",
+            &["idempotency-key: ", "x-idempotency-key: 7"],
+            None,
+            true,
+        ),
+        (&standard, "GET", &["upgrade: "], None, false),
         (&standard, "POST", none, Some(true), true),
         (&standard, "GET", none, Some(false), false),
         (&standard, "POST", &["idempotency-key"], Some(false), false),

@@ -16,7 +16,7 @@ use super::finding::{Finding, Operation};
 use super::{Settings, Unverified, Verified};
 use crate::error::BoxError;
 use crate::future::poll_timer;
-use crate::leftover::{DRAINED_FOR, Leftover};
+use crate::leftover::{DRAINED_BYTES, DRAINED_FOR, Leftover};
 
 /// What says how content is sent: an answer to HEAD has none.
 const OF_CONTENT: [HeaderName; 5] = [
@@ -198,7 +198,7 @@ where
                 return self.emptying(body, conflict);
             }
             (Finding::Undone, None) => {
-                this.leftover.set(Some(Leftover::of(body)));
+                this.leftover.set(Some(Leftover::of(body, DRAINED_BYTES)));
                 this.step.set(Step::Readying);
                 let _ = self.poll_leftover(DRAINED_FOR, cx);
                 return None;
@@ -232,7 +232,7 @@ where
         answer: Response<VerifyBody<R>>,
     ) -> Option<Outcome<R>> {
         let mut this = self.project();
-        this.leftover.set(Some(Leftover::of(body)));
+        this.leftover.set(Some(Leftover::of(body, DRAINED_BYTES)));
         let answer = Some(answer);
         this.step.set(Step::Emptying { answer });
         None

@@ -1,0 +1,222 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
+use tokio::time::Instant;
+
+use super::{RequestHead, ResponseHead};
+use crate::idempotency::Idempotency;
+
+/// What an attempt came to: a response's head or an error, with the head of its request.
+///
+/// Build one with [`Outcome::response`] or [`Outcome::error`] to test a classifier by itself.
+///
+/// # Example
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower_http_retry::{ByStatus, Class, Classify, Outcome};
+///
+/// let request = Request::get("https://example.com/").body(()).unwrap();
+/// let response = Response::builder().status(503).body(()).unwrap();
+/// let outcome = Outcome::response(&request, &response);
+/// assert_eq!(ByStatus::new().classify(&outcome).class(), Class::Transient);
+///
+/// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// let outcome = Outcome::error(&request, &refused);
+/// assert_eq!(ByStatus::new().classify(&outcome).class(), Class::Refused);
+/// ```
+pub struct Outcome<'a> {
+    pub(crate) request: RequestHead<'a>,
+    pub(crate) result: Result<ResponseHead<'a>, &'a (dyn Error + 'static)>,
+    pub(crate) attempted: Attempted<'a>,
+}
+
+/// What is known of an attempt beside its request's head and what it came to.
+#[derive(Clone, Copy)]
+pub(crate) struct Attempted<'a> {
+    pub(crate) number: u32,
+    pub(crate) may_have_been_acted_on: bool,
+    pub(crate) elapsed: Elapsed,
+    pub(crate) body: RequestBody<'a>,
+    /// Which headers are idempotency keys; none for the usual ones.
+    pub(crate) idempotency: Option<&'a Idempotency>,
+}
+
+/// The time since the first attempt's start, or a way to tell it to a classifier that asks.
+#[derive(Clone, Copy)]
+pub(crate) enum Elapsed {
+    Told(Duration),
+    Since(Instant),
+}
+
+/// How far an attempt's body was read, or a way to tell it to a classifier that asks.
+#[derive(Clone, Copy)]
+pub(crate) enum RequestBody<'a> {
+    Told(BodyProgress),
+    Of(&'a dyn Fn() -> BodyProgress),
+}
+
+/// How far the service under the retry has read an attempt's request body.
+///
+/// Some errors of HTTP/2 mean "not processed" only if the client had begun to send the body; see
+/// [`ByStatus`](crate::ByStatus).
+///
+/// # Example
+///
+/// ```
+/// use http::Request;
+/// use tower_http_retry::{BodyProgress, Outcome};
+///
+/// let (request, error) = (Request::new(()), std::fmt::Error);
+/// let outcome = Outcome::error(&request, &error);
+/// assert_eq!(outcome.request_body(), BodyProgress::Empty);
+/// let outcome = outcome.with_request_body(BodyProgress::Begun);
+/// assert_eq!(outcome.request_body(), BodyProgress::Begun);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BodyProgress {
+    /// The request has no body.
+    Empty,
+    /// Nothing of this attempt's body was read.
+    Unread,
+    /// This attempt's body was read, at least in part.
+    Begun,
+}
+
+impl<'a> Outcome<'a> {
+    /// An attempt that was answered: the first one, at once.
+    pub fn response<B, R>(request: &'a Request<B>, response: &'a Response<R>) -> Self {
+        Self::new(request, Ok(ResponseHead::of(response)))
+    }
+
+    /// An attempt that failed: the first one, at once.
+    pub fn error<B>(request: &'a Request<B>, error: &'a (dyn Error + 'static)) -> Self {
+        Self::new(request, Err(error))
+    }
+
+    fn new<B>(
+        request: &'a Request<B>,
+        result: Result<ResponseHead<'a>, &'a (dyn Error + 'static)>,
+    ) -> Self {
+        let attempted = Attempted {
+            number: 1,
+            may_have_been_acted_on: false,
+            elapsed: Elapsed::Told(Duration::ZERO),
+            body: RequestBody::Told(BodyProgress::Empty),
+            idempotency: None,
+        };
+        Self {
+            request: RequestHead::of(request),
+            result,
+            attempted,
+        }
+    }
+
+    /// The same outcome, of the attempt with this number.
+    pub fn on_attempt(mut self, number: u32) -> Self {
+        self.attempted.number = number;
+        self
+    }
+
+    /// The same outcome, so long after the first attempt's start.
+    pub fn after(mut self, elapsed: Duration) -> Self {
+        self.attempted.elapsed = Elapsed::Told(elapsed);
+        self
+    }
+
+    /// The same outcome, of an attempt whose body was read so far. [`BodyProgress::Empty`] unless
+    /// set.
+    pub fn with_request_body(mut self, progress: BodyProgress) -> Self {
+        self.attempted.body = RequestBody::Told(progress);
+        self
+    }
+
+    /// The same outcome, after an attempt that the server may have acted on.
+    pub fn acted_on_before(mut self) -> Self {
+        self.attempted.may_have_been_acted_on = true;
+        self
+    }
+
+    /// The request's method.
+    pub fn method(&self) -> &'a Method {
+        self.request.method
+    }
+
+    /// The request's URI.
+    pub fn uri(&self) -> &'a Uri {
+        self.request.uri
+    }
+
+    /// The request's headers.
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.request.headers.map()
+    }
+
+    /// The request's extensions.
+    pub fn extensions(&self) -> &'a Extensions {
+        self.request.extensions
+    }
+
+    /// The response's head, or the error.
+    ///
+    /// # Errors
+    ///
+    /// The attempt's own error, where there was no response.
+    pub fn result(&self) -> Result<ResponseHead<'a>, &'a (dyn Error + 'static)> {
+        self.result
+    }
+
+    /// The response's status, where there was a response.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.result.ok().map(|head| head.status)
+    }
+
+    /// The attempt's number; the first is 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempted.number
+    }
+
+    /// The time since the first attempt's start.
+    pub fn elapsed(&self) -> Duration {
+        match self.attempted.elapsed {
+            Elapsed::Told(elapsed) => elapsed,
+            Elapsed::Since(start) => start.elapsed(),
+        }
+    }
+
+    /// Whether the server may have acted on the request in an attempt before this one.
+    pub fn may_have_been_acted_on(&self) -> bool {
+        self.attempted.may_have_been_acted_on
+    }
+
+    /// How far this attempt's request body was read.
+    pub fn request_body(&self) -> BodyProgress {
+        match self.attempted.body {
+            RequestBody::Told(progress) => progress,
+            RequestBody::Of(ask) => ask(),
+        }
+    }
+
+    /// Whether the request carries an idempotency key: a header of the layer's
+    /// [`Idempotency`](crate::Idempotency::key) that is not empty.
+    pub fn has_idempotency_key(&self) -> bool {
+        let header = |name: &HeaderName| self.request.headers.find(name.as_str());
+        match self.attempted.idempotency {
+            Some(idempotency) => idempotency.has_key(header),
+            None => Idempotency::new().has_key(header),
+        }
+    }
+}
+
+impl fmt::Debug for Outcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("method", self.request.method)
+            .field("result", &self.result)
+            .field("attempt", &self.attempted.number)
+            .finish_non_exhaustive()
+    }
+}
