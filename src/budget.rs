@@ -131,11 +131,18 @@ use tower::retry::budget::Budget as TowerBudget;
 
 mod authorities;
 mod bucket;
+#[cfg_attr(
+    not(feature = "grpc"),
+    expect(dead_code, reason = "the calls are gRPC's")
+)]
+mod committed;
 mod recent;
 mod rule;
 mod throttle;
 
 use authorities::Authorities;
+#[cfg(feature = "grpc")]
+pub(crate) use committed::{CallStatus, CommittedCall};
 pub(crate) use rule::{Ending, Failure, Rule};
 
 /// What all requests through one layer, or to one upstream, may add to the load together.

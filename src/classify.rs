@@ -25,6 +25,7 @@ pub use by_status::ByStatus;
 pub(crate) use request_head::Headers;
 pub use request_head::RequestHead;
 pub use response_head::ResponseHead;
+pub(crate) use verdict::AwaitedCodes;
 pub use verdict::{Class, Verdict};
 
 /// Says what the outcome of one attempt means for sending the request again.

@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use crate::backoff::{Backoff, Jitter};
 use crate::budget::Budget;
 use crate::classify::{
-    ByStatus, Class, Classify, Outcome, RequestHead, ResponseHead, Verdict, errors::chain,
+    AwaitedCodes, ByStatus, Class, Classify, Outcome, RequestHead, ResponseHead, Verdict,
+    errors::chain,
 };
 use crate::error::AttemptTimedOut;
 use crate::hint::whole;
@@ -23,11 +24,9 @@ mod peek;
 mod service_config;
 
 use code::Code;
-pub use peek::{PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody};
+pub use peek::{PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody, PeekedTrailers};
 #[cfg(feature = "serde")]
 pub use service_config::{ServiceConfig, ServiceConfigError};
-
-use peek::PeekedTrailers;
 
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
@@ -116,7 +115,7 @@ impl ByGrpcStatus {
     fn of_response(&self, head: &ResponseHead<'_>) -> Verdict {
         let trailers = head.extensions.get::<PeekedTrailers>();
         let headers = match trailers {
-            Some(PeekedTrailers(trailers)) => trailers,
+            Some(peeked) => peeked.trailers(),
             None => head.headers,
         };
         let Some(status) = headers.get(STATUS) else {
@@ -137,7 +136,16 @@ impl ByGrpcStatus {
     fn of_http(&self, status: StatusCode) -> Verdict {
         match Code::of_http(status) {
             Some(code) => self.of_code(code),
-            None => Class::Success.into(),
+            None => self.committed(),
+        }
+    }
+
+    /// A call whose status is still to come: a success for the retry, and for a throttle what its
+    /// status will be.
+    fn committed(&self) -> Verdict {
+        Verdict {
+            awaited: AwaitedCodes(self.retried | Code::OK.bit()),
+            ..Class::Success.into()
         }
     }
 
