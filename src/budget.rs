@@ -221,6 +221,11 @@ impl Budget {
     /// and there are retries only while more than half the tokens are there. `max_tokens` is taken
     /// as at least 1 and at most 1,000; of `token_ratio` three decimals count.
     ///
+    /// A gRPC call whose response head has no status yet is committed: its status comes in trailers.
+    /// It is counted as successful when its head comes; with a `PeekTrailersLayer` (feature `grpc`)
+    /// under the retry it is counted when its status is seen, as what that says. A failure is then
+    /// one of the codes that the classifier retries, or a `grpc-retry-pushback-ms` that says no.
+    ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};
     /// let layer = RetryLayer::new().budget(Budget::throttle(10, 0.1));

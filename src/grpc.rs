@@ -36,7 +36,7 @@ const STATUS: &str = "grpc-status";
 ///
 /// | outcome | verdict |
 /// |---|---|
-/// | a 200 whose head has no `grpc-status` | success: the call is committed |
+/// | a 200 whose head has no `grpc-status` | success: the call is committed, and is not retried |
 /// | `grpc-status` in the head (Trailers-Only), one of the [codes](Self::also) | transient, and repeatable whatever the method |
 /// | any other code | permanent; `OK`: success |
 /// | `grpc-retry-pushback-ms` beside a failure's `grpc-status`: 0 or more | the wait is exactly that; then the back-off starts again |
@@ -52,8 +52,11 @@ const STATUS: &str = "grpc-status";
 /// A classifier of one's own around this one has to forward [`Classify::overrides`] and
 /// [`Classify::renew`] as well, or deadlines are lost.
 ///
-/// A status that comes in trailers after the head is seen where a [`PeekTrailersLayer`] is stacked
-/// under the retry.
+/// A status that comes in trailers after the head is seen only where a [`PeekTrailersLayer`] is
+/// stacked under the retry: right after the head it counts as the head's; later, the call is
+/// committed, and a [`Budget::throttle`] counts the call by that status. The codes that are retried
+/// then take a token, as they do in a head; so they do for a classifier of one's own that hands the
+/// verdict of this one on. Without the layer, a throttle counts a committed call as a success.
 ///
 /// # Example
 ///
@@ -216,6 +219,11 @@ impl RetryLayer {
     /// | [`backoff`](Self::backoff) | 0.1 s, 0.2 s, 0.4 s, 0.8 s, at most 1 s, each times U(0.8, 1.2) |
     /// | [`budget`](Self::budget) | [`Budget::throttle(10, 0.1)`](Budget::throttle) |
     /// | [`attempt_header`](Self::attempt_header) | `grpc-previous-rpc-attempts` |
+    ///
+    /// Stack a [`PeekTrailersLayer`] under it if the server, or a proxy before it, sends a head before
+    /// it fails. Calls that fail after their head are not retried either way, but without that layer
+    /// they are successes for the throttle, and a server that fails all of them does not end the
+    /// retries.
     ///
     /// All else is as [`RetryLayer::new`] has it: no retry starts after five minutes
     /// ([`within`](Self::within)) or, where the call has one, after its deadline; and a pushback
