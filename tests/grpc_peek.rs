@@ -414,7 +414,10 @@ async fn a_layer_that_is_told_so_hands_each_head_over_at_once() {
         (Duration::ZERO, 0)
     );
     let last = text(&trailers([("grpc-status", "14")]));
-    assert_eq!(frames(response.into_body()).await, [last.clone()]);
+    assert_eq!(
+        frames(response.into_body()).await,
+        std::slice::from_ref(&last)
+    );
     // Nor is what is there already looked at: the call is committed.
     let response = service.oneshot(call()).await.unwrap();
     assert_eq!(upstream.seconds(), [0, 3]);

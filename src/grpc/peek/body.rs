@@ -28,10 +28,13 @@ pin_project! {
     }
 }
 
+/// What a body gives when it is polled, but for its end.
+pub(super) type Given<R> = Result<Frame<<R as Body>::Data>, <R as Body>::Error>;
+
 impl<R: Body> PeekedBody<R> {
     /// With the first frame, if it was read, or the end, if that came in its place.
     pub(super) fn new(
-        first: Option<Result<Frame<R::Data>, R::Error>>,
+        first: Option<Given<R>>,
         ended: bool,
         rest: R,
         mut call: Option<CommittedCall>,
@@ -82,12 +85,7 @@ impl<R: Body> Body for PeekedBody<R> {
 
 /// Tells a call's status as soon as it can be seen: by its trailers, by an error, or by the end,
 /// which whoever sees it coming does not ask for.
-fn note<R: Body>(
-    call: &mut Option<CommittedCall>,
-    last: Option<&Result<Frame<R::Data>, R::Error>>,
-    ended: bool,
-    rest: &R,
-) {
+fn note<R: Body>(call: &mut Option<CommittedCall>, last: Option<&Given<R>>, ended: bool, rest: &R) {
     let Some(waiting) = call else {
         return;
     };

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 
+use super::body::Given;
 use super::{PeekedBody, PeekedTrailers};
 use crate::budget::CommittedCall;
 use crate::grpc::STATUS;
@@ -97,10 +98,7 @@ fn awaits_status<R>(response: &Response<R>) -> bool {
 }
 
 /// The first frame that carries something; none at the end.
-fn poll_first<R: Body + Unpin>(
-    body: &mut R,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<R::Data>, R::Error>>> {
+fn poll_first<R: Body + Unpin>(body: &mut R, cx: &mut Context<'_>) -> Poll<Option<Given<R>>> {
     let mut skipped = 0;
     while !body.is_end_stream() {
         let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
