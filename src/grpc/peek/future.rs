@@ -71,13 +71,11 @@ where
             ended = frame.is_none();
             first = frame;
         }
-        let trailers = first.as_ref().and_then(trailers);
-        let has_status = trailers.is_some_and(|trailers| trailers.contains_key(STATUS));
-        let call = (awaits_status && !has_status).then(CommittedCall::default);
         let extensions = response.extensions_mut();
-        if let Some(trailers) = trailers.cloned() {
+        if let Some(trailers) = first.as_ref().and_then(trailers).cloned() {
             extensions.insert(PeekedTrailers { trailers });
         }
+        let call = awaits_status.then(CommittedCall::default);
         if let Some(call) = &call {
             extensions.insert(call.clone());
         }
