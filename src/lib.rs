@@ -98,6 +98,7 @@ mod leftover;
 pub mod metrics;
 mod policy;
 mod progress;
+mod redirected;
 mod retry_override;
 mod service;
 mod snapshot;
