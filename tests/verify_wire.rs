@@ -242,7 +242,7 @@ async fn probes_share_the_connections_of_the_operations() {
 async fn a_201_made_of_an_answer_to_head_says_no_length_of_a_body_that_it_has_not() {
     for case in cases([Put]) {
         let items = case.start([DoneBut(500)], []).await;
-        let verify = VerifyLayer::new().method(Method::HEAD);
+        let verify = case.verify().method(Method::HEAD);
         let client = (at_once(), verify).layer(items.client());
         let put = case.whole_request(&items);
         let response = client.clone().oneshot(put).await.unwrap();
@@ -295,7 +295,7 @@ async fn an_answer_made_of_a_probe_s_can_be_served_onwards() {
     for case in cases([Put, Delete]) {
         for method in [Method::GET, Method::HEAD] {
             let items = case.start([DoneBut(500)], []).await;
-            let verify = VerifyLayer::new().method(method.clone());
+            let verify = case.verify().method(method.clone());
             let verified = (at_once(), verify).layer(items.client());
             let address = proxy(case.protocol, &items, verified).await;
             let mut request = case.whole_request(&items);
