@@ -34,7 +34,11 @@ const CREATES: [Operation; 3] = [Put, PutIfNone, Post];
 const ALL: [Operation; 4] = [Put, PutIfNone, Post, Delete];
 
 /// What a request came to: items of its name, operations, probes, and what its caller got.
-type Came = (usize, usize, usize, &'static str);
+type Came<'a> = (usize, usize, usize, &'a str);
+
+/// The statuses below 500 of a probe's answer that say whether the item exists, or that it can be
+/// asked about later.
+const DECIDING: [u16; 9] = [200, 203, 204, 404, 408, 410, 421, 425, 429];
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -119,7 +123,7 @@ fn service(operation: Operation, plan: &[Fault]) -> Management {
     }
 }
 
-async fn expect(operations: &[Operation], plan: &[Fault], expected: Came) {
+async fn expect(operations: &[Operation], plan: &[Fault], expected: Came<'_>) {
     for operation in operations {
         let came = came_with(verify(*operation), *operation, service(*operation, plan)).await;
         let (items, sent, probes, got) = expected;
@@ -229,22 +233,31 @@ async fn a_probe_that_keeps_failing_is_what_the_caller_gets() {
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_tells_nothing_is_an_error() {
-    #[rustfmt::skip]
-    let cases = [
-        (401, "unverified 401"),
-        (403, "unverified 403"),
-        (302, "unverified 302"),
-        (304, "unverified 304"),
-        (400, "unverified 400"),
-        (405, "unverified 405"),
-    ];
-    for (status, told) in cases {
+    for status in (100..=499).filter(|status| !DECIDING.contains(status)) {
+        let told: &str = &format!("unverified {status}");
         let plan = [Done(Status(500)), Undone(Status(status))];
         expect(&CREATES, &plan, (1, 1, 1, told)).await;
         expect(&[Delete], &plan, (0, 1, 1, told)).await;
         let plan = [Undone(Status(500)), Undone(Status(status))];
         expect(&CREATES, &plan, (0, 1, 1, told)).await;
         expect(&[Delete], &plan, (1, 1, 1, told)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_statuses_say_that_an_item_exists_and_two_that_it_does_not() {
+    for status in [200, 203, 204] {
+        let plan = [Done(Status(500)), Undone(Status(status))];
+        let told = "201 Created what went wrong";
+        expect(&CREATES, &plan, (1, 1, 1, told)).await;
+        let plan = [Undone(Status(500)), Undone(Status(status))];
+        expect(&[Delete], &plan, (0, 2, 1, "204")).await;
+    }
+    for status in [404, 410] {
+        let plan = [Undone(Status(500)), Undone(Status(status))];
+        expect(&CREATES, &plan, (1, 2, 1, "201 made by the operation")).await;
+        let plan = [Done(Status(500)), Undone(Status(status))];
+        expect(&[Delete], &plan, (0, 1, 1, "204 Deleted")).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::ErrorKind::ConnectionRefused;
+use std::io::ErrorKind::{ConnectionRefused, ConnectionReset};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -99,6 +99,50 @@ async fn a_put_that_changes_an_item_passes_through() {
     let response = client.oneshot(change).await.unwrap();
     assert_eq!(response.status(), StatusCode::CONFLICT);
     assert_eq!(service.calls(), ["PUT /items/a?version=2"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_that_replaces_and_was_not_made_is_sent_again_and_not_told_as_created() {
+    for failed in [Undone(Status(500)), Undone(Error(ConnectionReset))] {
+        let service = Management::replacing(&[failed]).holding("a");
+        let client = retry().layer(VerifyLayer::new().layer(service.clone()));
+        let response = client.oneshot(request(Method::PUT)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(response.extensions().get::<Verified>().is_none());
+        assert_eq!(service.replacements(), 1);
+        assert_eq!(
+            read(response.into_body()).await,
+            "replaced by the operation"
+        );
+        assert_eq!(service.calls(), ["PUT /items/a?version=2"; 2]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_probe_of_ones_own_a_put_that_replaces_passes_through_too() {
+    let service = Management::replacing(&[Undone(Status(500))]).holding("a");
+    let verify = VerifyLayer::new().probe(|head| Request::get(&head.uri).body(()).ok());
+    let client = retry().layer(verify.layer(service.clone()));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(service.calls(), ["PUT /items/a?version=2"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_is_verified_with_if_none_match_any_or_where_puts_create() {
+    for (verify, if_none_match) in [(verify(), None), (VerifyLayer::new(), Some("*"))] {
+        let service = Management::new(&[Done(Status(500))]);
+        let client = retry().layer(verify.layer(service.clone()));
+        let mut create = request(Method::PUT);
+        if let Some(value) = if_none_match {
+            let value = http::HeaderValue::from_static(value);
+            create.headers_mut().insert("if-none-match", value);
+        }
+        let response = client.oneshot(create).await.unwrap();
+        assert_eq!(response.extensions().get(), Some(&Verified::Created));
+        let [put, get] = ["PUT", "GET"].map(|method| format!("{method} /items/a?version=2"));
+        assert_eq!(service.calls(), [put, get]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
