@@ -15,7 +15,7 @@ use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, Full};
 use support::management::Failure::{Error, Status};
 use support::management::Fault::{self, Done, Nothing, Undone};
-use support::management::{Body, Management, Name, response};
+use support::management::{Body, Management, Name, endless, response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tower::limit::ConcurrencyLimitLayer;
@@ -435,21 +435,6 @@ async fn a_conflict_goes_before_a_service_that_fails_to_become_ready_for_its_pro
     assert_eq!(service.calls().len(), 3);
 }
 
-/// Gives no frame, and no end.
-struct Endless;
-
-impl http_body::Body for Endless {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Pending
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_404_whose_body_never_ends_delays_nothing() {
     let calls = Arc::new(AtomicUsize::new(0));
@@ -458,7 +443,7 @@ async fn a_404_whose_body_never_ends_delays_nothing() {
         let service = service_fn(|request: Request<ReplayBody<Full<Bytes>>>| {
             let count = calls.fetch_add(1, Ordering::Relaxed);
             let answer = match *request.method() {
-                Method::GET => response(404, "").map(|_| Endless.boxed()),
+                Method::GET => response(404, "").map(|_| endless()),
                 _ if count == 0 => response(500, ""),
                 _ => response(201, ""),
             };

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body::Frame;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use tower::Service;
@@ -295,4 +296,23 @@ pub fn response(status: u16, body: &'static str) -> Response<Body> {
         .status(status)
         .header("x-from", "service");
     response.body(body).unwrap()
+}
+
+/// Gives no frame, and no end.
+pub fn endless() -> Body {
+    struct Endless;
+
+    impl http_body::Body for Endless {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            Poll::Pending
+        }
+    }
+
+    Endless.boxed()
 }
