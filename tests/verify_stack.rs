@@ -208,15 +208,17 @@ async fn the_probe_is_a_get_on_the_same_uri_with_the_requests_headers() {
     let headers = create.headers_mut();
     headers.insert("content-type", "text/plain".parse().unwrap());
     headers.insert("if-none-match", "*".parse().unwrap());
+    // By which the service may answer the operation 202, and would answer the probe so, too.
+    headers.insert("prefer", "respond-async".parse().unwrap());
     let response = client.oneshot(create).await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
     let put = "PUT /items/a?version=2";
     assert_eq!(service.calls(), [put, "GET /items/a?version=2", put]);
-    let has = |headers: &HeaderMap, names: [&str; 3]| names.map(|name| headers.contains_key(name));
-    let names = ["authorization", "content-type", "if-none-match"];
+    let has = |headers: &HeaderMap, names: [&str; 4]| names.map(|name| headers.contains_key(name));
+    let names = ["authorization", "content-type", "if-none-match", "prefer"];
     let seen = service.seen();
-    assert_eq!(has(&seen[1].headers, names), [true, false, false]);
-    assert_eq!(has(&seen[2].headers, names), [true, true, true]);
+    assert_eq!(has(&seen[1].headers, names), [true, false, false, false]);
+    assert_eq!(has(&seen[2].headers, names), [true; 4]);
 }
 
 #[tokio::test(start_paused = true)]
