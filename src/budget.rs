@@ -131,11 +131,18 @@ use tower::retry::budget::Budget as TowerBudget;
 
 mod authorities;
 mod bucket;
+#[cfg_attr(
+    not(feature = "grpc"),
+    expect(dead_code, reason = "the calls are gRPC's")
+)]
+mod committed;
 mod recent;
 mod rule;
 mod throttle;
 
 use authorities::Authorities;
+#[cfg(feature = "grpc")]
+pub(crate) use committed::{CallStatus, CommittedCall};
 pub(crate) use rule::{Ending, Failure, Rule};
 
 /// What all requests through one layer, or to one upstream, may add to the load together.
@@ -213,6 +220,11 @@ impl Budget {
     /// of `max_tokens`, every successful one adds `token_ratio`, any other leaves them as they are,
     /// and there are retries only while more than half the tokens are there. `max_tokens` is taken
     /// as at least 1 and at most 1,000; of `token_ratio` three decimals count.
+    ///
+    /// A gRPC call whose response head has no status yet is committed: its status comes in trailers.
+    /// It is counted as successful when its head comes; with a `PeekTrailersLayer` (feature `grpc`)
+    /// under the retry it is counted when its status is seen, as what that says. A failure is then
+    /// one of the codes that the classifier retries, or a `grpc-retry-pushback-ms` that says no.
     ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};

@@ -26,6 +26,7 @@ pub use outcome::{BodyProgress, Outcome};
 pub(crate) use request_head::Headers;
 pub use request_head::RequestHead;
 pub use response_head::ResponseHead;
+pub(crate) use verdict::AwaitedCodes;
 pub use verdict::{Class, Verdict};
 
 /// Says what the outcome of one attempt means for sending the request again.

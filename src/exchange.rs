@@ -103,6 +103,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     pub(crate) fn settle<R>(&mut self, outcome: &Result<Response<R>, BoxError>) -> Decision {
         let mut verdict = self.classify(outcome);
         let decision = match is_final(verdict.class) {
+            Some(stop) if self.is_counted_later(verdict, outcome) => Decision::Stop(stop),
             Some(stop) => {
                 self.account(match (stop, outcome) {
                     (Stop::Success, _) => Ending::Success,
@@ -215,6 +216,22 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             None => rule.first_attempt(ending, progress.started),
             Some(failure) => rule.retry(ending, failure, || self.attempt_elapsed()),
         });
+    }
+
+    /// Whether the call's status is still to come, and its budget waits for that.
+    #[inline]
+    fn is_counted_later<R>(
+        &self,
+        verdict: Verdict,
+        outcome: &Result<Response<R>, BoxError>,
+    ) -> bool {
+        if verdict.awaited.is_none() {
+            return false;
+        }
+        let (Ok(response), Some(budget)) = (outcome, self.policy.settings.budget.get()) else {
+            return false;
+        };
+        budget.counts_later(&self.snapshot.uri, verdict.awaited, response.extensions())
     }
 
     fn decide(&mut self, verdict: Verdict, response: Option<&HeaderMap>) -> Decision {

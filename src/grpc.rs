@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use crate::backoff::{Backoff, Jitter};
 use crate::budget::Budget;
 use crate::classify::{
-    ByStatus, Class, Classify, Outcome, RequestHead, ResponseHead, Verdict, errors::chain,
+    AwaitedCodes, ByStatus, Class, Classify, Outcome, RequestHead, ResponseHead, Verdict,
+    errors::chain,
 };
 use crate::error::AttemptTimedOut;
 use crate::hint::whole;
@@ -23,11 +24,9 @@ mod peek;
 mod service_config;
 
 use code::Code;
-pub use peek::{PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody};
+pub use peek::{PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody, PeekedTrailers};
 #[cfg(feature = "serde")]
 pub use service_config::{ServiceConfig, ServiceConfigError};
-
-use peek::PeekedTrailers;
 
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
@@ -37,7 +36,7 @@ const STATUS: &str = "grpc-status";
 ///
 /// | outcome | verdict |
 /// |---|---|
-/// | a 200 whose head has no `grpc-status` | success: the call is committed |
+/// | a 200 whose head has no `grpc-status` | success: the call is committed, and is not retried |
 /// | `grpc-status` in the head (Trailers-Only), one of the [codes](Self::also) | transient, and repeatable whatever the method |
 /// | any other code | permanent; `OK`: success |
 /// | `grpc-retry-pushback-ms` beside a failure's `grpc-status`: 0 or more | the wait is exactly that; then the back-off starts again |
@@ -54,8 +53,11 @@ const STATUS: &str = "grpc-status";
 /// A classifier of one's own around this one has to forward [`Classify::overrides`] and
 /// [`Classify::renew`] as well, or deadlines are lost.
 ///
-/// A status that comes in trailers after the head is seen where a [`PeekTrailersLayer`] is stacked
-/// under the retry.
+/// A status that comes in trailers after the head is seen only where a [`PeekTrailersLayer`] is
+/// stacked under the retry: right after the head it counts as the head's; later, the call is
+/// committed, and a [`Budget::throttle`] counts the call by that status. The codes that are retried
+/// then take a token, as they do in a head; so they do for a classifier of one's own that hands the
+/// verdict of this one on. Without the layer, a throttle counts a committed call as a success.
 ///
 /// # Example
 ///
@@ -117,7 +119,7 @@ impl ByGrpcStatus {
     fn of_response(&self, head: &ResponseHead<'_>) -> Verdict {
         let trailers = head.extensions.get::<PeekedTrailers>();
         let headers = match trailers {
-            Some(PeekedTrailers(trailers)) => trailers,
+            Some(peeked) => peeked.trailers(),
             None => head.headers,
         };
         let Some(status) = headers.get(STATUS) else {
@@ -138,7 +140,16 @@ impl ByGrpcStatus {
     fn of_http(&self, status: StatusCode) -> Verdict {
         match Code::of_http(status) {
             Some(code) => self.of_code(code),
-            None => Class::Success.into(),
+            None => self.committed(),
+        }
+    }
+
+    /// A call whose status is still to come: a success for the retry, and for a throttle what its
+    /// status will be.
+    fn committed(&self) -> Verdict {
+        Verdict {
+            awaited: AwaitedCodes(self.retried | Code::OK.bit()),
+            ..Class::Success.into()
         }
     }
 
@@ -216,6 +227,11 @@ impl RetryLayer {
     /// | [`backoff`](Self::backoff) | 0.1 s, 0.2 s, 0.4 s, 0.8 s, at most 1 s, each times U(0.8, 1.2) |
     /// | [`budget`](Self::budget) | [`Budget::throttle(10, 0.1)`](Budget::throttle) |
     /// | [`attempt_header`](Self::attempt_header) | `grpc-previous-rpc-attempts` |
+    ///
+    /// Stack a [`PeekTrailersLayer`] under it if the server, or a proxy before it, sends a head before
+    /// it fails. Calls that fail after their head are not retried either way, but without that layer
+    /// they are successes for the throttle, and a server that fails all of them does not end the
+    /// retries.
     ///
     /// All else is as [`RetryLayer::new`] has it: no retry starts after five minutes
     /// ([`within`](Self::within)) or, where the call has one, after its deadline; and a pushback

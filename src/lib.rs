@@ -122,7 +122,9 @@ pub use error::{Abandoned, AttemptTimedOut, BoxError};
 pub use event::{Event, Reason, Step, Stop};
 pub use future::ResponseFuture;
 #[cfg(feature = "grpc")]
-pub use grpc::{ByGrpcStatus, PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody};
+pub use grpc::{
+    ByGrpcStatus, PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody, PeekedTrailers,
+};
 #[cfg(feature = "serde")]
 pub use grpc::{ServiceConfig, ServiceConfigError};
 pub use hint::ServerHints;

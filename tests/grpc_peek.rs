@@ -3,149 +3,27 @@
 
 mod support;
 
-use std::collections::VecDeque;
 use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use http_body_util::{BodyExt, Empty};
 use support::body::{Broken, Does, Source, data, trailers};
-use tokio::time::{Instant, Sleep, sleep};
+use support::scripted::{Scripted, Upstream, call, exact, grpc, status, streamed};
+use tokio::time::Instant;
 use tower::limit::{ConcurrencyLimit, ConcurrencyLimitLayer};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_http_retry::{
-    AttemptTimedOut, Attempts, Backoff, BoxError, ByGrpcStatus, Jitter, PeekTrailers,
-    PeekTrailersLayer, RetryLayer,
+    AttemptTimedOut, Attempts, BoxError, ByGrpcStatus, Class, Classify, PeekTrailers,
+    PeekTrailersLayer, PeekedTrailers, RetryLayer,
 };
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-/// Gives its frames from so long after it is first polled on, and notes what is done with it.
-struct Scripted {
-    source: Source,
-    delay: Duration,
-    late: Option<Pin<Box<Sleep>>>,
-    polls: Arc<Mutex<u32>>,
-}
-
-impl Scripted {
-    fn new(source: Source) -> Self {
-        Self {
-            source,
-            delay: Duration::ZERO,
-            late: None,
-            polls: Arc::default(),
-        }
-    }
-
-    fn late(delay: Duration, source: Source) -> Self {
-        Self {
-            delay,
-            ..Self::new(source)
-        }
-    }
-
-    /// Counts how often it is polled, for as long as it lives.
-    fn polls(&self) -> Arc<Mutex<u32>> {
-        self.polls.clone()
-    }
-}
-
-impl Body for Scripted {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        *self.polls.lock().unwrap() += 1;
-        if !self.delay.is_zero() {
-            let delay = self.delay;
-            let late = self.late.get_or_insert_with(|| Box::pin(sleep(delay)));
-            std::task::ready!(late.as_mut().poll(cx));
-        }
-        Pin::new(&mut self.source).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.source.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.source.size_hint()
-    }
-}
-
-/// Answers by the plan, and panics when that is through.
-#[derive(Clone)]
-struct Upstream {
-    plan: Arc<Mutex<VecDeque<Response<Scripted>>>>,
-    at: Arc<Mutex<Vec<u64>>>,
-    start: Instant,
-}
-
-impl Upstream {
-    fn new(plan: impl IntoIterator<Item = Response<Scripted>>) -> Self {
-        Self {
-            plan: Arc::new(Mutex::new(plan.into_iter().collect())),
-            at: Arc::default(),
-            start: Instant::now(),
-        }
-    }
-
-    /// When each attempt came, in seconds.
-    fn seconds(&self) -> Vec<u64> {
-        self.at.lock().unwrap().clone()
-    }
-}
-
-impl<B> Service<Request<B>> for Upstream {
-    type Response = Response<Scripted>;
-    type Error = BoxError;
-    type Future = std::future::Ready<Result<Response<Scripted>, BoxError>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<B>) -> Self::Future {
-        self.at.lock().unwrap().push(self.start.elapsed().as_secs());
-        let response = self.plan.lock().unwrap().pop_front();
-        std::future::ready(Ok(response.expect("called more often than planned")))
-    }
-}
-
-/// A head without a status, and a body after it.
-fn grpc(body: Scripted) -> Response<Scripted> {
-    let response = Response::builder().header("content-type", "application/grpc");
-    response.header("x-from", "upstream").body(body).unwrap()
-}
-
-fn streamed<const N: usize>(script: [Does; N]) -> Response<Scripted> {
-    grpc(Scripted::new(Source::streamed(script)))
-}
-
-fn status(code: &'static str) -> Does {
-    Does::Trailers(trailers([("grpc-status", code)]))
-}
-
-fn call() -> Request<Empty<Bytes>> {
-    let request = Request::post("http://upstream.test/a.B/C");
-    request.body(Empty::new()).unwrap()
-}
-
-/// Waits of exactly 1, 2, 4, 8 seconds.
-fn exact() -> RetryLayer<ByGrpcStatus> {
-    let backoff = Backoff::exponential(secs(1)).jitter(Jitter::None);
-    RetryLayer::grpc().backoff(backoff).without_budget()
 }
 
 /// Through the retry and the layer under it.
@@ -443,6 +321,131 @@ async fn a_body_stays_at_its_end_and_nobody_is_asked_again() {
             assert!(body.is_end_stream());
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn empty_data_frames_before_the_trailers_do_not_hide_them() {
+    for script in [
+        vec![data(""), status("14")],
+        vec![data(""), data(""), Does::Pending, data(""), status("14")],
+        vec![Does::Pending, data(""), status("14")],
+    ] {
+        let upstream = Upstream::new([streamed(script), streamed([status("0")])]);
+        let response = stacked(exact(), &upstream).oneshot(call()).await.unwrap();
+        assert_eq!(upstream.seconds(), [0, 1]);
+        let expected = [text(&trailers([("grpc-status", "0")]))];
+        assert_eq!(frames(response.into_body()).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_comes_after_empty_data_frames_nothing_is_lost() {
+    let one = "b\"one\"".to_owned();
+    let last = text(&trailers([("grpc-status", "14")]));
+    let broken = Broken.to_string();
+    #[rustfmt::skip]
+    let cases = [
+        (vec![data(""), data("one"), data(""), status("14")], vec![one, "b\"\"".to_owned(), last.clone()]),
+        (vec![data(""), status("14")], vec![last]),
+        (vec![data(""), Does::Fail], vec![broken]),
+        (vec![data(""), data("")], vec![]),
+    ];
+    for (script, expected) in cases {
+        let response = peeked(streamed(script.clone())).await;
+        assert_eq!(frames(response.into_body()).await, expected, "{script:?}");
+        let response = peeked(grpc(Scripted::new(Source::sized(script.clone())))).await;
+        assert_eq!(frames(response.into_body()).await, expected, "{script:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_tells_its_size_and_end_after_empty_data_frames() {
+    let sized = async |script: &[Does]| {
+        let source = Source::sized(script.to_vec());
+        peeked(grpc(Scripted::new(source))).await.into_body()
+    };
+    let mut body = sized(&[data(""), data("abc"), status("0")]).await;
+    assert_eq!(
+        (body.size_hint().exact(), body.is_end_stream()),
+        (Some(3), false)
+    );
+    body.frame().await.unwrap().unwrap();
+    assert_eq!(
+        (body.size_hint().exact(), body.is_end_stream()),
+        (Some(0), false)
+    );
+    body.frame().await.unwrap().unwrap();
+    assert!(body.is_end_stream());
+    // The end that comes with an empty frame is seen, and not asked for.
+    let body = Scripted::new(Source::sized([data("")]));
+    let polls = body.polls();
+    let mut body = peeked(grpc(body)).await.into_body();
+    assert_eq!(
+        (body.size_hint().exact(), body.is_end_stream()),
+        (Some(0), true)
+    );
+    assert!(body.frame().await.is_none());
+    assert_eq!(*polls.lock().unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_sends_nothing_but_empty_data_frames_is_not_read_for_ever() {
+    let mut script = vec![data(""); 100];
+    script.push(status("14"));
+    let body = Scripted::new(Source::streamed(script));
+    let polls = body.polls();
+    let upstream = Upstream::new([grpc(body)]);
+    let response = stacked(exact(), &upstream).oneshot(call()).await.unwrap();
+    assert_eq!((upstream.seconds(), *polls.lock().unwrap()), (vec![0], 65));
+    // 64 of them are left out.
+    assert_eq!(frames(response.into_body()).await.len(), 101 - 64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_is_told_so_hands_each_head_over_at_once() {
+    let layer = PeekTrailersLayer::new().wait_for_first_frame(false);
+    let late = Scripted::late(secs(3), Source::streamed([status("14")]));
+    let polls = late.polls();
+    let upstream = Upstream::new([grpc(late), streamed([status("14")])]);
+    let service = exact().layer(layer.layer(upstream.clone()));
+    let response = service.clone().oneshot(call()).await.unwrap();
+    assert_eq!(
+        (upstream.start.elapsed(), *polls.lock().unwrap()),
+        (Duration::ZERO, 0)
+    );
+    let last = text(&trailers([("grpc-status", "14")]));
+    assert_eq!(
+        frames(response.into_body()).await,
+        std::slice::from_ref(&last)
+    );
+    // Nor is what is there already looked at: the call is committed.
+    let response = service.oneshot(call()).await.unwrap();
+    assert_eq!(upstream.seconds(), [0, 3]);
+    assert!(response.extensions().get::<PeekedTrailers>().is_none());
+    assert_eq!(frames(response.into_body()).await, [last]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_classifiers_can_read_the_trailers_that_came_first() {
+    let lines = [("grpc-status", "8"), ("x-shed", "1"), ("x-shed", "2")];
+    let shed = || streamed([data(""), Does::Trailers(trailers(lines))]);
+    let upstream = Upstream::new([shed(), shed(), streamed([status("0")])]);
+    let layer = exact().classify_fn(move |outcome| {
+        let head = outcome.result().unwrap();
+        match head.extensions.get::<PeekedTrailers>() {
+            Some(peeked) if peeked.trailers() == &trailers(lines) => Class::Refused.into(),
+            Some(_) | None => ByGrpcStatus::new().classify(outcome),
+        }
+    });
+    let service = layer.layer(PeekTrailersLayer::new().layer(upstream.clone()));
+    let response = service.oneshot(call()).await.unwrap();
+    assert_eq!(upstream.seconds(), [0, 1, 3]);
+    let seen = response.extensions().get::<PeekedTrailers>().unwrap();
+    assert_eq!(seen.trailers(), &trailers([("grpc-status", "0")]));
+    assert_eq!(format!("{seen:?}"), "PeekedTrailers { .. }");
+    // There are none where something came before them.
+    let response = peeked(streamed([data("one"), status("0")])).await;
+    assert!(response.extensions().get::<PeekedTrailers>().is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,7 +59,34 @@ pub struct Verdict {
     pub(crate) at_once: bool,
     pub(crate) transparent: bool,
     pub(crate) hint: Hint,
+    pub(crate) awaited: AwaitedCodes,
 }
+
+/// The gRPC codes that count for a throttle when the status of a call comes that has none yet: a
+/// bit for each, and `OK`'s among them; none where the outcome is whole.
+///
+/// They are no part of what a verdict says: all are equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AwaitedCodes(pub(crate) u32);
+
+impl AwaitedCodes {
+    pub(crate) fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the code with this bit is among them.
+    pub(crate) fn contain(self, code: u32) -> bool {
+        self.0 & code != 0
+    }
+}
+
+impl PartialEq for AwaitedCodes {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for AwaitedCodes {}
 
 impl Verdict {
     /// The class.
@@ -138,6 +165,7 @@ impl From<Class> for Verdict {
             at_once: false,
             transparent: false,
             hint: Hint::Headers,
+            awaited: AwaitedCodes::default(),
         }
     }
 }

@@ -8,9 +8,9 @@ use super::number;
 pub(super) struct Code(u8);
 
 impl Code {
-    const OK: Self = Self(0);
+    pub(super) const OK: Self = Self(0);
     const CANCELLED: Self = Self(1);
-    const UNKNOWN: Self = Self(2);
+    pub(super) const UNKNOWN: Self = Self(2);
     pub(super) const DEADLINE_EXCEEDED: Self = Self(4);
     const PERMISSION_DENIED: Self = Self(7);
     const RESOURCE_EXHAUSTED: Self = Self(8);

@@ -1,30 +1,51 @@
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response};
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
+use http_body::Body;
 use tower::{Layer, Service};
 
-use super::STATUS;
-use crate::leftover::{length_of, size_with};
+mod body;
+mod future;
 
-/// Looks at the trailers of a response that has nothing before them, so that a
-/// [`ByGrpcStatus`](crate::ByGrpcStatus) above sees the status there.
+pub use body::PeekedBody;
+pub use future::PeekFuture;
+
+/// Layer that reads a gRPC call's status from the trailers of its response: for the retry above, if
+/// nothing comes before them, and for its [throttle](crate::Budget::throttle) always.
 ///
 /// A failed call that may be retried has its status in the response's head (Trailers-Only). Some
 /// servers and proxies send the head first, and the status in trailers right after it. Stacked
 /// under the retry, this layer waits for the first frame of a response that says
-/// `content-type: application/grpc` and has no `grpc-status` yet. Where it is trailers, their
-/// status counts as the head's. What the caller gets is the same.
+/// `content-type: application/grpc` and has no `grpc-status` yet. Where it is trailers, they are
+/// put on the response as [`PeekedTrailers`], and a [`ByGrpcStatus`](crate::ByGrpcStatus) above
+/// reads the status there as it would in the head. Data frames without any data are left out
+/// before the first frame; apart from that, the caller's body is the same.
+///
+/// # Throttling
+///
+/// A call whose status comes later, after data, is committed: it is not retried. Without this layer
+/// a [`Budget::throttle`](crate::Budget::throttle) counts such a call as a success when its head
+/// comes. With it, the budget of the retry above counts the call when its status is seen:
+///
+/// | what the body comes to | a throttle |
+/// |---|---|
+/// | trailers with the status `OK` | adds `token_ratio` |
+/// | trailers with one of the [codes](crate::ByGrpcStatus::also) that are retried, or with a `grpc-retry-pushback-ms` that says no | takes a token |
+/// | trailers with any other code | is left as it is |
+/// | an error | as for `UNAVAILABLE` |
+/// | an end without a status | as for `UNKNOWN` |
+/// | dropped before its end | is left as it is |
+///
+/// Where there are two retries above the layer, the lower one that has a throttle counts the call
+/// when its status is seen, and the other one when the head comes.
+///
+/// # Streams
 ///
 /// The head of a stream is handed over when its first frame comes: a server that sends its headers
 /// early, and its first message only after the client has sent more, may then wait for a client
-/// that waits for it. Do not use it for such methods. An attempt's time-out then ends with the first
-/// frame, too.
+/// that waits for it. An attempt's time-out then ends with the first frame, too. For such methods
+/// use [`wait_for_first_frame(false)`](Self::wait_for_first_frame).
 ///
 /// The response's body must be `Unpin`; one that is not can be boxed.
 ///
@@ -49,55 +70,106 @@ use crate::leftover::{length_of, size_with};
 /// }
 /// # let _ = with_retries;
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct PeekTrailersLayer {
-    _private: (),
+    waits: bool,
 }
 
-/// Middleware that looks at trailers which come first; made by [`PeekTrailersLayer`].
+/// Middleware that reads the status of gRPC calls from trailers; made by [`PeekTrailersLayer`].
 #[derive(Clone, Copy, Debug)]
 pub struct PeekTrailers<S> {
     inner: S,
+    waits: bool,
 }
 
-/// Trailers that came first: an extension of their response.
+/// The trailers of a response that has nothing before them: an extension of the response, put
+/// there by a [`PeekTrailersLayer`] for the classifiers above it.
+///
+/// # Example
+///
+/// A classifier that retries what the server says was shed, by a line in the trailers:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use std::convert::Infallible;
+/// use bytes::Bytes;
+/// use http::{HeaderMap, Request, Response};
+/// use http_body_util::{BodyExt, Empty};
+/// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_http_retry::{
+///     Attempts, BoxError, ByGrpcStatus, Class, Classify, PeekTrailersLayer, PeekedTrailers,
+///     ReplayBody, RetryLayer,
+/// };
+///
+/// let layer = RetryLayer::grpc().max_retries(2).classify_fn(|outcome| {
+///     let head = outcome.result().ok();
+///     let peeked = head.and_then(|head| head.extensions.get::<PeekedTrailers>());
+///     match peeked.and_then(|peeked| peeked.trailers().get("x-shed")) {
+///         Some(_) => Class::Refused.into(),
+///         None => ByGrpcStatus::new().classify(outcome),
+///     }
+/// });
+/// let client = ServiceBuilder::new()
+///     .layer(layer)
+///     .layer(PeekTrailersLayer::new())
+///     .service_fn(async |_: Request<ReplayBody<Empty<Bytes>>>| {
+///         // 8 is RESOURCE_EXHAUSTED, which is not retried by itself.
+///         let lines = [("grpc-status", "8"), ("x-shed", "queue")];
+///         let line = |(name, value): (&'static str, &str)| {
+///             (name.parse().unwrap(), value.parse().unwrap())
+///         };
+///         let trailers: HeaderMap = lines.into_iter().map(line).collect();
+///         let body = Empty::<Bytes>::new().with_trailers(async { Some(Ok::<_, Infallible>(trailers)) });
+///         let response = Response::builder().header("content-type", "application/grpc");
+///         Ok::<_, BoxError>(response.body(Box::pin(body)).unwrap())
+///     });
+///
+/// let response = client.oneshot(Request::new(Empty::new())).await.unwrap();
+/// assert_eq!(response.extensions().get::<Attempts>().unwrap().count, 3);
+/// # }
+/// ```
 #[derive(Clone)]
-pub(super) struct PeekedTrailers(pub(super) HeaderMap);
-
-pin_project! {
-    /// The future of a [`PeekTrailers`].
-    ///
-    /// # Panics
-    ///
-    /// When polled again after it has completed.
-    pub struct PeekFuture<F, R> {
-        // None once its response is there: what it holds, as a permit, is let go.
-        #[pin]
-        inner: Option<F>,
-        // The response, until its first frame has come.
-        peeking: Option<Response<R>>,
-    }
+pub struct PeekedTrailers {
+    trailers: HeaderMap,
 }
 
-pin_project! {
-    /// The body of a response whose first frame was looked at: gives that one first.
-    pub struct PeekedBody<R>
-    where
-        R: Body,
-    {
-        first: Option<Result<Frame<R::Data>, R::Error>>,
-        // Nobody is asked again after the end.
-        ended: bool,
-        #[pin]
-        rest: R,
+impl PeekedTrailers {
+    /// The trailers, as the server sent them.
+    pub fn trailers(&self) -> &HeaderMap {
+        &self.trailers
     }
 }
 
 impl PeekTrailersLayer {
-    /// The layer; it has no settings.
+    /// Creates a layer that waits for the first frame.
     pub fn new() -> Self {
-        Self::default()
+        Self { waits: true }
+    }
+
+    /// Sets whether the head of a response is held back until its first frame has come, so that the
+    /// retry sees a status that comes right after it. Defaults to true.
+    ///
+    /// If false, each head is handed over at once, and a call whose head has no status is not
+    /// retried; the layer then only serves a [throttle](crate::Budget::throttle).
+    ///
+    /// ```
+    /// use tower_http_retry::PeekTrailersLayer;
+    ///
+    /// // For a method whose server says nothing before the client has sent more.
+    /// let layer = PeekTrailersLayer::new().wait_for_first_frame(false);
+    /// # let _ = layer;
+    /// ```
+    pub fn wait_for_first_frame(mut self, waits: bool) -> Self {
+        self.waits = waits;
+        self
+    }
+}
+
+impl Default for PeekTrailersLayer {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -105,7 +177,8 @@ impl<S> Layer<S> for PeekTrailersLayer {
     type Service = PeekTrailers<S>;
 
     fn layer(&self, inner: S) -> PeekTrailers<S> {
-        PeekTrailers { inner }
+        let waits = self.waits;
+        PeekTrailers { inner, waits }
     }
 }
 
@@ -140,102 +213,13 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        PeekFuture {
-            inner: Some(self.inner.call(request)),
-            peeking: None,
-        }
+        PeekFuture::new(self.inner.call(request), self.waits)
     }
 }
 
-impl<F, R, E> Future for PeekFuture<F, R>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: Body + Unpin,
-{
-    type Output = Result<Response<PeekedBody<R>>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let Some(inner) = this.inner.as_mut().as_pin_mut() {
-            *this.peeking = Some(ready!(inner.poll(cx))?);
-            this.inner.set(None);
-        }
-        let mut response = this
-            .peeking
-            .take()
-            .expect("`PeekFuture` polled after completion");
-        let (mut first, mut ended) = (None, false);
-        if is_waiting_for_status(&response) && !response.body().is_end_stream() {
-            let Poll::Ready(frame) = Pin::new(response.body_mut()).poll_frame(cx) else {
-                *this.peeking = Some(response);
-                return Poll::Pending;
-            };
-            ended = frame.is_none();
-            first = frame;
-        }
-        if let Some(trailers) = first.as_ref().and_then(trailers) {
-            let peeked = PeekedTrailers(trailers.clone());
-            response.extensions_mut().insert(peeked);
-        }
-        Poll::Ready(Ok(response.map(|rest| PeekedBody { first, ended, rest })))
-    }
-}
-
-fn is_waiting_for_status<R>(response: &Response<R>) -> bool {
-    let headers = response.headers();
-    // As in `application/grpc+proto`; gRPC-Web's trailers are data.
-    let is_grpc = |value: &http::HeaderValue| {
-        let rest = value.as_bytes().strip_prefix(b"application/grpc");
-        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
-    };
-    headers.get(CONTENT_TYPE).is_some_and(is_grpc) && !headers.contains_key(STATUS)
-}
-
-fn trailers<D, E>(first: &Result<Frame<D>, E>) -> Option<&HeaderMap> {
-    first.as_ref().ok()?.trailers_ref()
-}
-
-impl<R: Body> Body for PeekedBody<R> {
-    type Data = R::Data;
-    type Error = R::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<R::Data>, R::Error>>> {
-        let this = self.project();
-        match this.first.take() {
-            Some(first) => Poll::Ready(Some(first)),
-            None if *this.ended => Poll::Ready(None),
-            None => {
-                let frame = ready!(this.rest.poll_frame(cx));
-                *this.ended = frame.is_none();
-                Poll::Ready(frame)
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.first.is_none() && (self.ended || self.rest.is_end_stream())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let rest = self.rest.size_hint();
-        let Some(Ok(first)) = &self.first else {
-            return rest;
-        };
-        size_with(length_of(first), &rest)
-    }
-}
-
-impl<F, R> fmt::Debug for PeekFuture<F, R> {
+/// Without the trailers: they may contain credentials.
+impl fmt::Debug for PeekedTrailers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeekFuture").finish_non_exhaustive()
-    }
-}
-
-impl<R: Body> fmt::Debug for PeekedBody<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeekedBody").finish_non_exhaustive()
+        f.debug_struct("PeekedTrailers").finish_non_exhaustive()
     }
 }

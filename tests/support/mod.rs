@@ -9,6 +9,8 @@ pub mod items;
 pub mod log;
 pub mod management;
 pub mod operation;
+#[cfg(feature = "grpc")]
+pub mod scripted;
 pub mod server;
 pub mod stops;
 pub mod told;
