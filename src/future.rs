@@ -182,15 +182,13 @@ where
             return Poll::Ready(());
         };
         let (since, wait) = (pause.since, pause.wait);
-        if pause.drained_on.is_none() && pause.as_mut().poll_drained(cx).is_pending() {
-            if !wait.is_zero() {
-                let left = || DRAINED_FOR.min(wait).saturating_sub(since.elapsed());
-                ready!(poll_timer(this.timer.as_mut(), left, cx));
-            }
-            if wait < DRAINED_FOR {
-                pause.as_mut().begin_drain_on(cx);
-            } else {
-                pause.as_mut().project().leftover.set(None);
+        if pause.is_drained_now() {
+            if pause.as_mut().poll_drained(cx).is_pending() {
+                if !wait.is_zero() {
+                    let left = || DRAINED_FOR.min(wait).saturating_sub(since.elapsed());
+                    ready!(poll_timer(this.timer.as_mut(), left, cx));
+                }
+                pause.as_mut().drain_later(cx);
             }
             this.timer.set(None);
         }
@@ -276,11 +274,17 @@ impl<R: Body> Pause<Response<R>> {
         Poll::Ready(())
     }
 
-    /// The wait is over before the leftover is read. To drop one of HTTP/1 would close its
-    /// connection; one of HTTP/2 keeps a stream from the next attempt.
-    fn begin_drain_on(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+    /// Whether there is a leftover that is read during the wait.
+    fn is_drained_now(&self) -> bool {
+        self.leftover.is_some() && self.drained_on.is_none()
+    }
+
+    /// The leftover is not read when the wait is over, or its time. To drop one of HTTP/1 closes
+    /// its connection: it is read on, if the wait was short. One of HTTP/2 may hold a stream that
+    /// the next attempt needs.
+    fn drain_later(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let mut this = self.as_mut().project();
-        match *this.drains_on {
+        match *this.drains_on && *this.wait < DRAINED_FOR {
             true => *this.drained_on = Some(Box::pin(sleep(DRAINED_ON_FOR))),
             false => this.leftover.set(None),
         }

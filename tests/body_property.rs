@@ -120,6 +120,8 @@ struct Reader {
     body: Spawn<ReplayBody<Source>>,
     pieces: usize,
     at_end: bool,
+    /// Whether it was given its error.
+    is_told: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -174,6 +176,7 @@ impl Sending {
                 Some(Err(error)) => {
                     assert!(!error.is::<Superseded>());
                     assert!(reader.pieces < self.given && self.is_lost, "{error}");
+                    reader.is_told = true;
                     return Came::ToNothing;
                 }
                 None => {
@@ -235,6 +238,7 @@ impl Reader {
             body: task::spawn(body),
             pieces: 0,
             at_end: false,
+            is_told: false,
         }
     }
 
@@ -276,8 +280,12 @@ fn run(case: &Case) -> (Sent, (u16, u32, Option<Stop>)) {
         for older in &mut readers {
             let has_end = older.at_end || at_once || older.pieces == sending.pieces.len();
             if frames > 0 && !has_end {
-                let error = older.next().expect("an error").expect_err("an error");
-                assert!(error.is::<Superseded>(), "{error}");
+                match older.next() {
+                    Some(Err(error)) => assert!(error.is::<Superseded>(), "{error}"),
+                    None => assert!(older.is_told, "the end came early"),
+                    Some(Ok(frame)) => panic!("{frame:?}"),
+                }
+                older.is_told = true;
             }
         }
         readers.push(reader);

@@ -62,7 +62,7 @@ fn kinds() -> [(ErrorKind, Verdict); 27] {
     let permanent = Verdict::from(Class::Permanent);
     [
         (ErrorKind::ConnectionRefused, refused),
-        (ErrorKind::NotConnected, refused),
+        (ErrorKind::NotConnected, transient),
         (ErrorKind::AddrInUse, refused),
         (ErrorKind::AddrNotAvailable, refused),
         (ErrorKind::TimedOut, transient.timed_out()),

@@ -395,12 +395,12 @@ async fn a_post_that_was_queued_when_its_connection_ended_is_sent_again() {
 
     let error = error.unwrap_err();
     assert!(error.downcast_ref::<hyper::Error>().unwrap().is_canceled());
-    let refused = Class::Refused;
-    let last = handed_over(refused, Stop::Attempts);
-    assert_eq!(
-        told.outcomes(),
-        [again_at_once(refused), again(refused), last]
-    );
+    let outcomes = [
+        again_at_once(Class::Refused),
+        again(Class::Refused),
+        handed_over(Class::Refused, Stop::Attempts),
+    ];
+    assert_eq!(told.outcomes(), outcomes);
 }
 
 /// Sends a request over connections of which the first is closed and said not to be ready.

@@ -118,12 +118,15 @@ async fn a_pushback_that_would_reach_the_deadline_ends_the_call_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_may_be_longer_than_the_layers_window() {
+async fn a_deadline_does_not_lift_the_layers_window() {
     let plan = vec![after(secs(400), unavailable()), code(0)];
-    let (at, _) = sent(exact(), plan.clone(), call("1H")).await;
+    for request in [call("1H"), post()] {
+        let (at, _) = sent(exact(), plan.clone(), request).await;
+        assert_eq!(at, [0], "the call ends in five minutes");
+    }
+    let patient = exact().within(secs(3_600));
+    let (at, _) = sent(patient, plan, call("1H")).await;
     assert_eq!(at, [0, 401_000]);
-    let (at, _) = sent(exact(), plan, post()).await;
-    assert_eq!(at, [0], "without a deadline the call ends in five minutes");
 }
 
 #[tokio::test(start_paused = true)]
@@ -287,13 +290,15 @@ async fn a_classifiers_back_off_goes_before_the_layers_and_the_requests_before_b
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_classifiers_window_goes_before_the_layers_and_bounds_the_requests() {
+async fn of_the_classifiers_window_and_the_layers_the_shorter_holds_and_the_first_bounds_the_requests()
+ {
     let within = |window| RetryOverride::new().within(window);
     let short = says(within(secs(3))).within(secs(60));
     let long = says(within(secs(60))).within(secs(3));
     let at = async |layer, request| sent(layer, vec![Status(503)], request).await.0.len();
     assert_eq!(at(short.clone(), get()).await, 2);
-    assert_eq!(at(long.clone(), get()).await, 6);
+    assert_eq!(at(long.clone(), get()).await, 2);
+    assert_eq!(at(long.clone(), with(within(secs(60)), get())).await, 6);
     assert_eq!(at(short, with(within(secs(60)), get())).await, 2);
     assert_eq!(at(long, with(within(secs(3)), get())).await, 2);
 }

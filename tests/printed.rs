@@ -55,7 +55,7 @@ fn a_layer_and_its_service_print_their_settings() {
         idempotency: Idempotency { any: false, also: [], except: [], \
         keys: [\"idempotency-key\", \"x-idempotency-key\"] }, server_hints: Floor, \
         budget: Default(Budget { kind: \"bucket\", level: Some(6000) }), attempt_timeout: None, \
-        max_replay_bytes: 1048576, attempt_header: None, .. }";
+        max_replay_bytes: 1048576, max_drain_bytes: 65536, attempt_header: None, .. }";
     assert_printed(
         &[&layer, &service, &future],
         &[

@@ -56,7 +56,7 @@ enum Comes {
 
 const ERRORS: [(ErrorKind, Class); 11] = [
     (ErrorKind::ConnectionRefused, Class::Refused),
-    (ErrorKind::NotConnected, Class::Refused),
+    (ErrorKind::NotConnected, Class::Transient),
     (ErrorKind::AddrInUse, Class::Refused),
     (ErrorKind::AddrNotAvailable, Class::Refused),
     (ErrorKind::ConnectionReset, Class::Transient),

@@ -13,7 +13,7 @@ use http_body::{Body, Frame};
 use http_body_util::Empty;
 use tokio_test::task::{self, Spawn};
 use tower::{Layer, Service, service_fn};
-use tower_http_retry::{BoxError, ReplayBody, RetryLayer};
+use tower_http_retry::{BoxError, ReplayBody, RetryLayer, Superseded};
 
 use super::body::{self, Broken, Source, at_once, pattern};
 use super::input::with_input;
@@ -65,6 +65,8 @@ struct Sent {
     is_over_limit: bool,
     /// Once a reader was given the source's own error.
     has_failed: Cell<bool>,
+    /// Once the caller has dropped the request before its answer was there.
+    is_left: Cell<bool>,
 }
 
 type Bodies = Rc<RefCell<Vec<ReplayBody<Source>>>>;
@@ -107,7 +109,9 @@ fn run(input: &Input) {
                 }
                 readers.extend(bodies.take().into_iter().map(Reader::new));
             }
-            Does::Leave => request = None,
+            Does::Leave => sent
+                .is_left
+                .set(request.take().is_some() || sent.is_left.get()),
         }
     }
     sent.read_last(&mut readers, input.script.len());
@@ -147,6 +151,7 @@ impl Input {
             fails,
             is_over_limit: kept > usize::from(self.limit),
             has_failed: Cell::default(),
+            is_left: Cell::default(),
         };
         (sent, source)
     }
@@ -179,8 +184,10 @@ impl Sent {
                     .set(self.has_failed.get() || error.is::<Broken>());
                 // Over the limit, only an attempt after another has lost anything.
                 let is_lost = self.is_over_limit && attempts > 1;
-                let is_due = self.has_failed.get() || is_superseded || is_lost;
+                let is_left = self.is_left.get() && error.is::<Superseded>();
+                let is_due = self.has_failed.get() || is_superseded || is_lost || is_left;
                 assert!(is_due, "{error}");
+                assert!(matches!(reader.poll(), Poll::Ready(None)), "told again");
                 reader.is_over = true;
             }
             Poll::Ready(None) => {
@@ -235,7 +242,7 @@ impl Sent {
         let reader = &readers[last];
         if reader.body.is_some() {
             assert!(reader.is_over, "it does not end");
-            let is_due = self.fails || (self.is_over_limit && last > 0);
+            let is_due = self.fails || (self.is_over_limit && last > 0) || self.is_left.get();
             assert!(self.is_whole(reader) || is_due, "something is lost");
         }
     }
