@@ -153,6 +153,7 @@ async fn a_connect_that_fails_in_any_other_way_is_refused() {
     for kind in [
         ErrorKind::HostUnreachable,
         ErrorKind::ConnectionReset,
+        ErrorKind::NotConnected,
         ErrorKind::Other,
     ] {
         let (connects, told, _) = fail_connect(kind).await;
@@ -360,7 +361,7 @@ async fn connect(server: &Server) -> (Sender, Connection) {
 }
 
 #[tokio::test]
-async fn a_post_on_a_connection_that_is_closed_already_is_sent_again() {
+async fn a_post_on_a_connection_that_is_closed_already_is_sent_again_at_once() {
     let server = Server::start([Turn::Ignore, Turn::Answer(OK)]).await;
     let (closed, connection) = connect(&server).await;
     drop(connection);

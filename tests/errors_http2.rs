@@ -42,20 +42,37 @@ fn request(method: Method, uri: &str) -> Request<Body> {
     request.body(Body::from("item")).unwrap()
 }
 
-/// Sends a request through two retries over hyper-util's client.
+/// Sends a request with the body `item` through two retries over hyper-util's client.
 async fn send(method: Method, uri: &str) -> (Result<Response<Incoming>, BoxError>, Told) {
-    let told = Told::default();
-    let client = told.layer().layer(client());
-    (client.oneshot(request(method, uri)).await, told)
+    send_body(method, uri, "item").await
 }
 
-/// Sends a request to a server with this plan.
+async fn send_body(
+    method: Method,
+    uri: &str,
+    body: &'static str,
+) -> (Result<Response<Incoming>, BoxError>, Told) {
+    let told = Told::default();
+    let client = told.layer().layer(client());
+    let request = request(method, uri).map(|_| Body::from(body));
+    (client.oneshot(request).await, told)
+}
+
+/// Sends a request with the body `item` to a server with this plan.
 async fn attempt(
     method: Method,
     plan: impl Into<Vec<Connection>>,
 ) -> (Server, Told, Result<(), BoxError>) {
+    attempt_body(method, "item", plan).await
+}
+
+async fn attempt_body(
+    method: Method,
+    body: &'static str,
+    plan: impl Into<Vec<Connection>>,
+) -> (Server, Told, Result<(), BoxError>) {
     let server = Server::start(plan).await;
-    let (result, told) = send(method, &server.uri()).await;
+    let (result, told) = send_body(method, &server.uri(), body).await;
     (
         server,
         told,
@@ -166,6 +183,27 @@ async fn a_go_away_that_leaves_the_stream_out_is_refused_and_sent_again_on_a_new
             [again_at_once(Class::Refused), success()],
             "{reason}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_go_away_to_a_request_without_a_body_is_no_refusal_and_a_get_is_sent_again_at_once() {
+    for reason in GO_AWAY_REASONS {
+        let goes_away = Connection::Wire([settings(), go_away(0, reason)].concat());
+        let plan = [goes_away.clone(), answers()];
+        let (server, told, result) = attempt_body(Method::GET, "", plan).await;
+        result.unwrap();
+        assert_eq!(server.received(), [["GET"], ["GET "]], "{reason}");
+        let transient = again_at_once(Class::Transient);
+        assert_eq!(told.outcomes(), [transient, success()], "{reason}");
+
+        let plan = [goes_away, answers()];
+        let (server, told, result) = attempt_body(Method::POST, "", plan).await;
+        let error = result.unwrap_err();
+        assert!(cause::<h2::Error>(&error).unwrap().is_go_away(), "{reason}");
+        assert_eq!(server.received(), [["POST"]], "{reason}");
+        let stop = handed_over(Class::Transient, Stop::NotIdempotent);
+        assert_eq!(told.outcomes(), [stop], "{reason}");
     }
 }
 
@@ -317,7 +355,8 @@ async fn a_request_body_that_breaks_is_permanent() {
     );
 }
 
-/// Speaks HTTP/2 with one stream at a time: answers the first, says GOAWAY to the second.
+/// Speaks HTTP/2 with one stream at a time: answers the first, says GOAWAY to the second. Answers
+/// all of the next connection; says how many there were on the first.
 async fn answer_one_and_go_away(listener: TcpListener) -> usize {
     let (stream, _) = listener.accept().await.unwrap();
     let mut builder = h2::server::Builder::new();
@@ -333,11 +372,21 @@ async fn answer_one_and_go_away(listener: TcpListener) -> usize {
     while let Some(Ok(_)) = connection.accept().await {
         count += 1;
     }
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            respond.send_response(Response::new(()), true).unwrap();
+        }
+    });
     count
 }
 
-#[tokio::test]
-async fn a_request_that_waits_for_a_stream_when_the_server_goes_away_is_permanent() {
+/// Sends a request that waits for a stream when the server goes away.
+async fn wait_for_a_stream(
+    method: Method,
+    body: &'static str,
+) -> (Result<Response<Incoming>, BoxError>, Told) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}/item", listener.local_addr().unwrap());
     let server = tokio::spawn(answer_one_and_go_away(listener));
@@ -350,21 +399,42 @@ async fn a_request_that_waits_for_a_stream_when_the_server_goes_away_is_permanen
 
     let told = Told::default();
     let waits = told.layer().layer(client.clone());
-    let waits = waits.oneshot(request(Method::POST, &uri));
+    let waits = waits.oneshot(request(method, &uri).map(|_| Body::from(body)));
     let (sent, waited) = tokio::join!(get(), waits);
-
     assert!(sent.is_err());
     assert_eq!(server.await.unwrap(), 2);
-    assert!(cause::<hyper::Error>(&waited.unwrap_err()).is_some());
-    // hyper counts this among the user's errors, and has nothing that tells it from them.
-    assert_eq!(
-        told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
-    );
+    (waited, told)
 }
 
 #[tokio::test]
-async fn a_post_on_a_connection_that_is_closed_already_is_sent_again() {
+async fn a_request_that_waits_for_a_stream_when_the_server_goes_away_is_sent_again_at_once() {
+    let (result, told) = wait_for_a_stream(Method::GET, "").await;
+    assert_eq!(result.unwrap().status(), 200);
+    assert_eq!(
+        told.outcomes(),
+        [again_at_once(Class::Transient), success()]
+    );
+
+    // Nobody began to read its body.
+    let (result, told) = wait_for_a_stream(Method::POST, "item").await;
+    assert_eq!(result.unwrap().status(), 200);
+    assert_eq!(told.outcomes(), [again_at_once(Class::Refused), success()]);
+}
+
+#[tokio::test]
+async fn a_post_without_a_body_that_waits_for_a_stream_when_the_server_goes_away_is_handed_up() {
+    let (result, told) = wait_for_a_stream(Method::POST, "").await;
+    let error = result.unwrap_err();
+    let hyper = cause::<hyper::Error>(&error).unwrap();
+    // hyper counts this among the user's errors; its text alone tells it from them.
+    assert!(hyper.is_user());
+    assert_eq!(hyper.to_string(), "dispatch task is gone");
+    let stop = handed_over(Class::Transient, Stop::NotIdempotent);
+    assert_eq!(told.outcomes(), [stop]);
+}
+
+#[tokio::test]
+async fn a_post_on_a_connection_that_is_closed_already_is_sent_again_at_once() {
     let server = Server::start([Connection::Ignore, answers()]).await;
     let mut senders = VecDeque::new();
     for is_open in [false, true] {
@@ -387,7 +457,7 @@ async fn a_post_on_a_connection_that_is_closed_already_is_sent_again() {
 
     assert_eq!(response.unwrap().status(), 200);
     assert_eq!(server.received(), [vec![], vec!["POST item"]]);
-    assert_eq!(told.outcomes(), [again(Class::Refused), success()]);
+    assert_eq!(told.outcomes(), [again_at_once(Class::Refused), success()]);
 }
 
 #[tokio::test(start_paused = true)]

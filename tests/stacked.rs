@@ -1,0 +1,62 @@
+//! A retry above a retry. An error has no place for a mark of what came before it.
+
+mod support;
+
+use std::io::ErrorKind::ConnectionRefused;
+
+use http::{Method, Request};
+use support::upstream::Answer::{Error, Status};
+use support::upstream::{Answer, Body, Upstream, request};
+use tower::{ServiceBuilder, ServiceExt};
+use tower_http_retry::{
+    ByStatus, Class, Classify, Idempotency, Outcome, ReplayBody, RetryLayer, RetryOverride, Verdict,
+};
+
+/// What the server may have acted on, and then refusals.
+const PLAN: [Answer; 2] = [Status(503), Error(ConnectionRefused)];
+
+/// For a layer above another: an error may hide that an earlier attempt was acted on.
+fn takes_no_error_for_refused(outcome: &Outcome<'_>) -> Verdict {
+    let verdict = ByStatus::new().classify(outcome);
+    match (verdict.class(), outcome.result()) {
+        (Class::Refused, Err(_)) => Class::Transient.into(),
+        _ => verdict,
+    }
+}
+
+/// How often a request is sent through this layer over one that repeats anything once.
+async fn sent<C: Classify>(outer: RetryLayer<C>, request: Request<Body>) -> usize {
+    let upstream = Upstream::new(PLAN);
+    let inner = RetryLayer::new()
+        .idempotency(Idempotency::any())
+        .max_retries(1);
+    let stack = ServiceBuilder::new()
+        .layer(outer.max_retries(1))
+        .layer(inner)
+        .map_request(|request: Request<ReplayBody<ReplayBody<Body>>>| {
+            request.map(|_| ReplayBody::<Body>::default())
+        })
+        .service(upstream.clone());
+    // The last outcome, whatever it is: it is the number that counts.
+    let _ = stack.oneshot(request).await;
+    upstream.count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_default_layer_repeats_a_post_whose_last_attempt_alone_was_refused() {
+    assert_eq!(sent(RetryLayer::new(), request(Method::POST)).await, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_takes_no_error_for_refused_repeats_no_post_that_may_have_been_acted_on() {
+    let outer = || RetryLayer::new().classify_fn(takes_no_error_for_refused);
+    assert_eq!(sent(outer(), request(Method::POST)).await, 2);
+    assert_eq!(sent(outer(), request(Method::GET)).await, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_to_be_sent_once_is_sent_once_through_both() {
+    let mut once = request(Method::POST);
+    once.extensions_mut().insert(RetryOverride::once());
+    assert_eq!(sent(RetryLayer::new(), once).await, 1);
+}
