@@ -64,6 +64,64 @@ use crate::striped::Striped;
 /// assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
 /// # }
 /// ```
+///
+/// # Redirects
+///
+/// A layer that follows redirects goes above this one, never under it. Under it, a 429 or a refused
+/// connection may come from the target of a redirect, after the request itself was acted on, and the
+/// request would be repeated whatever its method. Above it, only the request that failed is repeated.
+/// Clients that follow redirects by default are told not to: for reqwest,
+/// `ClientBuilder::redirect(reqwest::redirect::Policy::none())`, and `retry(reqwest::retry::never())`
+/// for its own retries.
+///
+/// ```
+/// use tower::ServiceBuilder;
+/// use tower_http::follow_redirect::FollowRedirectLayer;
+/// use tower_http_retry::RetryLayer;
+///
+/// let layers = ServiceBuilder::new()
+///     .layer(FollowRedirectLayer::new())
+///     .layer(RetryLayer::new());
+/// # let client = layers.service_fn(
+/// #     async |_: http::Request<tower_http_retry::ReplayBody<http_body_util::Full<bytes::Bytes>>>| {
+/// #         Ok::<_, tower_http_retry::BoxError>(http::Response::new(String::new()))
+/// #     },
+/// # );
+/// # fn accepts<S: tower::Service<http::Request<http_body_util::Full<bytes::Bytes>>>>(_: S) {}
+/// # accepts(client);
+/// ```
+///
+/// # A retry above a retry
+///
+/// Retry at one layer only; the module [`budget`](crate::budget#at-one-layer-only) says why. Where two
+/// are stacked, a response tells the upper layer that the server may have acted on an earlier attempt
+/// of the lower one. An error does not: it is the inner service's own, which has no place for that.
+/// If the lower layer repeats requests that the upper one may not, and its last attempt is refused,
+/// the upper layer takes it for a request that the server never processed, and repeats it. Give both
+/// layers the same [`idempotency`](Self::idempotency), or let the upper one take no error for a
+/// refusal:
+///
+/// ```
+/// use http::Request;
+/// use std::io::{Error, ErrorKind};
+/// use tower_http_retry::{ByStatus, Class, Classify, Outcome, RetryLayer, Verdict};
+///
+/// fn takes_no_error_for_refused(outcome: &Outcome<'_>) -> Verdict {
+///     let verdict = ByStatus::new().classify(outcome);
+///     match (verdict.class(), outcome.result()) {
+///         (Class::Refused, Err(_)) => Class::Transient.into(),
+///         _ => verdict,
+///     }
+/// }
+///
+/// let request = Request::post("http://service.test/orders").body(()).unwrap();
+/// let refused = Error::from(ErrorKind::ConnectionRefused);
+/// let verdict = takes_no_error_for_refused(&Outcome::error(&request, &refused));
+/// assert_eq!(verdict.class(), Class::Transient);
+///
+/// let upper = RetryLayer::new().classify_fn(takes_no_error_for_refused);
+/// # let _ = upper;
+/// ```
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct RetryLayer<C = ByStatus> {
     policy: Arc<Striped<Policy<C>>>,
