@@ -181,8 +181,9 @@ use settings::{SameBody, Settings};
 /// `redirect(reqwest::redirect::Policy::none())`.
 ///
 /// With the feature `tower-http`, this layer reads the `RequestUri` that a `FollowRedirect` below it
-/// leaves on responses. If that is not the probe's URI, the answer is [`Unverified`]. Redirects that
-/// reqwest or another client follows by itself cannot be seen.
+/// leaves on responses. If that is not the probe's URI, the answer is [`Unverified`]; so it is if a
+/// layer between the two rewrites the URI, which belongs above this one. Redirects that reqwest or
+/// another client follows by itself cannot be seen.
 ///
 /// # The stack
 ///

@@ -375,6 +375,25 @@ async fn a_conflict_is_explained_by_the_content_of_the_item() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_conflict_that_breaks_off_while_it_is_read_is_handed_up_as_it_came() {
+    let conflict = status(409).map(|_| broken(ErrorKind::ConnectionReset).into_body());
+    let plan = vec![status(404), conflict, status(404)];
+    let response = send(Method::PUT, is("owner: 1"), plan).await.response();
+    assert_eq!(response.status(), 409);
+    let mut body = response.into_body();
+    let data = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(data, "owner");
+    assert!(!body.is_end_stream());
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!(
+        error.downcast::<io::Error>().unwrap().kind(),
+        ErrorKind::ConnectionReset
+    );
+    assert!(body.is_end_stream());
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn on_the_last_attempt_a_conflict_goes_before_content_that_breaks_off() {
     let mut plan: Plan = (0..4).map(|_| status(503)).collect();
     let conflict = status(409).map(|_| text("it exists").into_body());
