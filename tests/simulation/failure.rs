@@ -73,7 +73,7 @@ pub async fn go_away() -> h2::Error {
     let (sender, connection) = handshake.expect("a connection");
     // It has no streams, and so nothing to wait for.
     connection.await.expect("a graceful end");
-    sender.ready().await.err().expect("a GOAWAY")
+    sender.ready().await.expect_err("a GOAWAY")
 }
 
 /// What a client has whose connection was dropped with a request under way.
