@@ -1,16 +1,24 @@
 use http::{Extensions, Uri};
 
-/// Whether a redirect was followed under this layer: the response then answers another request than
-/// the one for `uri`. Known from tower-http's `FollowRedirect` alone.
-#[cfg(feature = "tower-http")]
+/// Whether a response is another resource's: tower-http's `FollowRedirect`, under this crate's
+/// layers, followed a redirect from this URI. Always false without the feature `tower-http`.
 pub(crate) fn was_redirected(uri: &Uri, response: &Extensions) -> bool {
+    effective_uri(response).is_some_and(|effective| effective != uri)
+}
+
+/// The URI of the last request that `FollowRedirect` made, if it is in the stack.
+#[cfg(feature = "tower-http")]
+fn effective_uri(response: &Extensions) -> Option<&Uri> {
     use tower_http::follow_redirect::RequestUri;
 
-    let answered = response.get::<RequestUri>();
-    answered.is_some_and(|RequestUri(answered)| answered != uri)
+    let RequestUri(uri) = response.get()?;
+    Some(uri)
 }
 
 #[cfg(not(feature = "tower-http"))]
-pub(crate) fn was_redirected(_: &Uri, _: &Extensions) -> bool {
-    false
+fn effective_uri(_: &Extensions) -> Option<&Uri> {
+    None
 }
+
+#[cfg(test)]
+mod tests;

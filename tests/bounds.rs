@@ -11,7 +11,7 @@ use tower::util::BoxCloneService;
 use tower::{Layer, Service};
 use tower_http_retry::{
     Abandoned, Attempt, AttemptTimedOut, Attempts, AttemptsHandle, Backoff, BoxError, Budget,
-    ByStatus, ClassifyFn, Idempotency, ReplayBody, ResponseFuture, Retry, RetryLayer,
+    ByStatus, ClassifyFn, Idempotency, Outcome, ReplayBody, ResponseFuture, Retry, RetryLayer,
     RetryOverride, Unverified, Verdict, Verified, Verify, VerifyFuture, VerifyLayer,
 };
 
@@ -155,6 +155,21 @@ fn nothing_need_be_static() {
     let response = tokio_test::block_on(future).unwrap();
     let body = tokio_test::block_on(response.into_body().collect()).unwrap();
     assert_eq!(body.to_bytes(), text.as_bytes());
+}
+
+/// A wrapper of one lifetime: an outcome may be taken for one that lives shorter.
+struct Mine<'a>(&'a Outcome<'a>);
+
+fn shortened<'a, 'b: 'a>(outcome: &'a Outcome<'b>) -> Mine<'a> {
+    Mine(outcome)
+}
+
+#[test]
+fn an_outcome_is_covariant_in_its_lifetime() {
+    let request = Request::get("/").body(()).unwrap();
+    let response = Response::new(());
+    let outcome = Outcome::response(&request, &response);
+    assert_eq!(shortened(&outcome).0.method(), "GET");
 }
 
 #[test]

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::StatusCode;
 use support::upstream::Answer::{Error, Never, Status};
 use support::upstream::{Answer, Upstream, after, get, post};
 use tokio::time::Instant;
 use tower::retry::budget::TpsBudget;
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{Backoff, Budget, Jitter, RetryLayer};
+use tower_http_retry::{Backoff, Budget, ByStatus, Class, Classify, Jitter, Outcome, RetryLayer};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -119,6 +120,91 @@ async fn clones_of_a_layer_share_its_budget_and_two_layers_do_not() {
         .await
         .unwrap();
     assert_eq!(upstream.count(), 6 + 6 + 1 + 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_setter_does_not_detach_the_budget_that_clones_and_services_share() {
+    let set: [fn(RetryLayer) -> RetryLayer; 5] = [
+        |layer| layer.max_retries(4),
+        |layer| layer.max_retries(9),
+        |layer| layer.within(Duration::MAX).max_retries(4),
+        |layer| layer.classify(ByStatus::new()).max_retries(4),
+        |layer| {
+            layer
+                .max_retries(9)
+                .backoff(Backoff::fixed(secs(1)))
+                .max_retries(4)
+        },
+    ];
+    for set in set {
+        let upstream = Upstream::new([Status(503)]);
+        let send = async |layer: &RetryLayer| {
+            let service = layer.layer(upstream.clone());
+            service.oneshot(get()).await.unwrap();
+        };
+        // Ten tokens, of which the first layer's two requests take all.
+        let layer = exact();
+        let other = set(layer.clone());
+        send(&layer).await;
+        send(&layer).await;
+        assert_eq!(upstream.count(), 12);
+        send(&other).await;
+        assert_eq!(upstream.count(), 13, "a clone has a budget of its own");
+
+        let layer = exact();
+        let service = layer.layer(upstream.clone());
+        let other = set(layer);
+        for _ in 0..2 {
+            service.clone().oneshot(get()).await.unwrap();
+        }
+        assert_eq!(upstream.count(), 25);
+        send(&other).await;
+        assert_eq!(upstream.count(), 26, "a layer has another than its service");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_retry_at_once_of_a_request_is_free() {
+    let refused = |outcome: &Outcome<'_>| match outcome.status() {
+        Some(StatusCode::SERVICE_UNAVAILABLE) => Class::Refused.at_once(),
+        _ => ByStatus::new().classify(outcome),
+    };
+    // How much is left after so many requests, each with this plan.
+    let left = async |requests: u32, plan: &[Answer]| {
+        let budget = Budget::earning(5);
+        let layer = exact().classify_fn(refused).budget(budget.clone());
+        for _ in 0..requests {
+            let service = layer.layer(Upstream::new(plan));
+            service.oneshot(post()).await.unwrap();
+        }
+        budget.level()
+    };
+    // A healthy server that rotates its connections does not empty it.
+    assert_eq!(left(1_000, &[Status(503), Status(200)]).await, Some(50_000));
+    // The second one of a request costs 1, and its success gives more back than there is room for.
+    let second = [Status(503), Status(503), Status(404)];
+    assert_eq!(left(1, &second).await, Some(10_000));
+    assert_eq!(left(1, &[Status(503)]).await, Some(6_000));
+    // What was free is not given back.
+    let spent = [
+        Status(502),
+        Status(502),
+        Status(502),
+        Status(502),
+        Status(502),
+        Status(502),
+    ];
+    let budget = Budget::earning(5);
+    let layer = exact().classify_fn(refused).budget(budget.clone());
+    layer
+        .layer(Upstream::new(spent))
+        .oneshot(get())
+        .await
+        .unwrap();
+    assert_eq!(budget.level(), Some(5_000));
+    let free = Upstream::new([Status(503), Status(200)]);
+    layer.layer(free).oneshot(get()).await.unwrap();
+    assert_eq!(budget.level(), Some(5_100), "what a first attempt earns");
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,6 +25,14 @@ type ServerBody = http_body_util::Either<Full<Bytes>, Channel<Bytes, Infallible>
 /// An HTTP/1.1 server that answers each third request with 200 and the others as told, until the
 /// test's runtime ends. Counts its connections.
 async fn serve(failure: fn() -> ServerBody) -> (SocketAddr, Arc<AtomicUsize>) {
+    serve_after(Duration::ZERO, failure).await
+}
+
+/// The same, which takes so long for each answer's head.
+async fn serve_after(
+    delay: Duration,
+    failure: fn() -> ServerBody,
+) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let connections = Arc::new(AtomicUsize::new(0));
@@ -37,12 +45,17 @@ async fn serve(failure: fn() -> ServerBody) -> (SocketAddr, Arc<AtomicUsize>) {
             let requests = requests.clone();
             let service = service_fn(move |_: Request<Incoming>| {
                 let number = requests.fetch_add(1, Ordering::Relaxed);
-                let mut response = Response::new(ServerBody::Left(Full::from("done")));
-                if number % 3 != 2 {
-                    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-                    *response.body_mut() = failure();
+                async move {
+                    if !delay.is_zero() {
+                        tokio::time::sleep(delay).await;
+                    }
+                    let mut response = Response::new(ServerBody::Left(Full::from("done")));
+                    if number % 3 != 2 {
+                        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                        *response.body_mut() = failure();
+                    }
+                    Ok::<_, Infallible>(response)
                 }
-                async move { Ok::<_, Infallible>(response) }
             });
             let http1 = hyper::server::conn::http1::Builder::new();
             tokio::spawn(http1.serve_connection(TokioIo::new(stream), service));
@@ -82,6 +95,27 @@ async fn a_thousand_requests_with_two_503s_each_share_their_connections() {
     }
     let connections = connections.load(Ordering::Relaxed);
     assert!(connections <= 3, "{connections} connections");
+}
+
+/// In real time: on the paused clock a wait of a millisecond is over before the body is there.
+#[tokio::test]
+async fn a_body_that_comes_after_a_short_wait_does_not_cost_its_connection() {
+    let (address, connections) = serve_after(Duration::from_millis(60), || {
+        let (mut sender, body) = Channel::new(1);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            sender.send_data(Bytes::from("late")).await
+        });
+        ServerBody::Right(body)
+    })
+    .await;
+    let client = client(Duration::from_millis(1));
+    for _ in 0..10 {
+        get(&client, address).await;
+    }
+    // Beside one that is read on, the next attempt takes another.
+    let connections = connections.load(Ordering::Relaxed);
+    assert!(connections <= 6, "{connections} connections");
 }
 
 #[tokio::test(start_paused = true)]

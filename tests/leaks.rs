@@ -140,7 +140,7 @@ async fn errors_have_no_secret() {
     output.write(error);
 
     // The probe, a GET, is not let in.
-    let verify = VerifyLayer::new();
+    let verify = VerifyLayer::new().put_creates();
     let layers = stops::layer().layer(verify.layer(service_fn(
         |request: Request<ReplayBody<Body>>| {
             let status = if request.method() == Method::GET {

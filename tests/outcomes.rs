@@ -3,16 +3,18 @@
 mod support;
 
 use std::io::ErrorKind;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http_body_util::BodyExt;
 use support::upstream::Answer::{Error, Headers, Status};
-use support::upstream::{Answer, Upstream, get, post, request};
-use tower::{Layer, ServiceExt};
+use support::upstream::{Answer, Body, Upstream, get, post, request};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http_retry::{
-    Backoff, ByStatus, Class, Classify, Idempotency, Jitter, Outcome, RequestHead, RetryLayer,
-    RetryOverride, Verdict,
+    Backoff, BodyProgress, BoxError, ByStatus, Class, Classify, Idempotency, Jitter, Outcome,
+    ReplayBody, RequestHead, RetryLayer, RetryOverride, Verdict,
 };
 
 fn at_once() -> RetryLayer {
@@ -265,6 +267,101 @@ async fn a_post_with_an_idempotency_key_is_sent_again() {
         );
         assert_eq!(upstream.seen()[1].headers[name], "8e03978e");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_idempotency_key_is_none() {
+    for (first, second, expected) in [("", "", 1), (" ", "\t", 1), ("", "8e03978e", 2)] {
+        let upstream = Upstream::new([Status(503), Status(201)]);
+        let mut request = post();
+        let headers = request.headers_mut();
+        headers.insert("idempotency-key", HeaderValue::from_static(first));
+        headers.insert("x-idempotency-key", HeaderValue::from_static(second));
+        let service = at_once().layer(upstream.clone());
+        service.oneshot(request).await.unwrap();
+        assert_eq!(upstream.count(), expected, "{first:?} {second:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_409_to_a_keyed_retry_says_that_the_first_attempt_is_still_at_work() {
+    const TOKEN: HeaderName = HeaderName::from_static("client-token");
+    let own_key = || at_once().idempotency(Idempotency::new().key(TOKEN));
+    let never = || at_once().classify(ByStatus::new().except(409));
+    let plan = |first| [Status(first), Status(409), Status(409), Status(201)];
+    let cases = [
+        // After an attempt that may have been acted on, by any key of the layer.
+        (at_once(), "idempotency-key", "7", plan(503), 4),
+        (at_once(), "x-idempotency-key", "7", plan(504), 4),
+        (own_key(), "client-token", "7", plan(503), 4),
+        // After one that nobody acted on, or none, it is a conflict like any other.
+        (at_once(), "idempotency-key", "7", plan(429), 2),
+        (at_once(), "idempotency-key", "7", plan(409), 1),
+        // So it is without a key, and where the layer says so.
+        (at_once(), "client-token", "7", plan(503), 1),
+        (never(), "idempotency-key", "7", plan(503), 2),
+    ];
+    for (layer, name, key, plan, expected) in cases {
+        let upstream = Upstream::new(plan);
+        let mut request = post();
+        request.headers_mut().insert(name, key.parse().unwrap());
+        let service = layer.layer(upstream.clone());
+        service.oneshot(request).await.unwrap();
+        assert_eq!(upstream.count(), expected, "{name}: {key}");
+    }
+    // A PUT may be repeated by itself, but its conflict is one.
+    let upstream = Upstream::new(plan(503));
+    let put = request(Method::PUT);
+    let service = at_once().layer(upstream.clone());
+    assert_eq!(service.oneshot(put).await.unwrap().status(), 409);
+    assert_eq!(upstream.count(), 2);
+}
+
+#[test]
+fn an_outcome_that_is_built_says_what_it_is_told() {
+    let mut request = post();
+    request
+        .headers_mut()
+        .insert("idempotency-key", HeaderValue::from_static("7"));
+    let response = Response::builder().status(409).body(()).unwrap();
+    let class = |outcome: Outcome<'_>| ByStatus::new().classify(&outcome).class();
+    let outcome = || Outcome::response(&request, &response).on_attempt(2);
+    assert!(outcome().has_idempotency_key() && !outcome().may_have_been_acted_on());
+    assert_eq!(class(outcome()), Class::Permanent);
+    assert_eq!(class(outcome().acted_on_before()), Class::Transient);
+    let (keyless, error) = (post(), std::fmt::Error);
+    let outcome = Outcome::error(&keyless, &error).with_request_body(BodyProgress::Unread);
+    assert!(!outcome.has_idempotency_key());
+    assert_eq!(outcome.request_body(), BodyProgress::Unread);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classifier_sees_how_far_the_body_was_read() {
+    let seen = Mutex::new(Vec::new());
+    let classify = |outcome: &Outcome<'_>| {
+        seen.lock().unwrap().push(outcome.request_body());
+        ByStatus::new().classify(outcome)
+    };
+    let attempts = AtomicU32::new(0);
+    let read_on_the_second = async |request: Request<ReplayBody<Body>>| {
+        if attempts.fetch_add(1, Ordering::Relaxed) == 1 {
+            request.into_body().collect().await?;
+        }
+        Ok::<_, BoxError>(Response::builder().status(503).body(Body::default())?)
+    };
+    let service = at_once()
+        .max_retries(2)
+        .classify_fn(classify)
+        .layer(service_fn(read_on_the_second));
+    let body = Body::from("item");
+    let put = Request::put("http://upstream.test/item")
+        .body(body)
+        .unwrap();
+    service.clone().oneshot(put).await.unwrap();
+    let (unread, begun) = (BodyProgress::Unread, BodyProgress::Begun);
+    assert_eq!(seen.lock().unwrap().split_off(0), [unread, begun, unread]);
+    service.oneshot(get()).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [BodyProgress::Empty; 3]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -71,7 +71,8 @@ fn a_verify_layer_and_its_service_print_their_settings() {
     let layer = VerifyLayer::new();
     let mut service = layer.layer(Silent);
     let future = service.call(Request::new(ReplayBody::<Body>::default()));
-    let settings = "settings: Settings { method: None, conflict_statuses: [], .. }";
+    let settings =
+        "settings: Settings { method: None, put_creates: false, conflict_statuses: [], .. }";
     assert_printed(
         &[&layer, &service, &future],
         &[

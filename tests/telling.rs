@@ -59,6 +59,21 @@ async fn each_step_is_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_second_listener_is_added_and_both_are_told_in_their_order() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (first, second) = (told.clone(), told.clone());
+    let layer = stops::layer()
+        .on_event(move |event| first.lock().unwrap().push(("first", event.step())))
+        .on_event(move |event| second.lock().unwrap().push(("second", event.step())));
+    let service = layer.layer(Upstream::new([Status(200)]));
+    service.oneshot(get()).await.unwrap();
+    let success = Step::Stop(Stop::Success);
+    let steps = [Step::Sent, success];
+    let expected = steps.map(|step| [("first", step), ("second", step)]);
+    assert_eq!(*told.lock().unwrap(), expected.concat());
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_stop_is_told_once_and_says_why() {
     for stop in stops::ALL {
         let (layer, steps) = noting(stops::layer());

@@ -4,7 +4,9 @@
 
 mod support;
 
+use std::fmt::Debug;
 use std::io::ErrorKind;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Request;
@@ -15,7 +17,9 @@ use support::upstream::{Answer, Body, Upstream, after, get, post};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::trace::TraceLayer;
 use tower_http_retry::{Attempt, Stop};
-use tracing::{Instrument, info_span};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Instrument, Subscriber, info_span};
+use tracing_subscriber::layer::{Context, Layer as Layered, SubscriberExt};
 
 async fn traced(plan: &[Answer], request: Request<Body>) -> Vec<String> {
     let service = stops::layer().layer(Upstream::new(plan));
@@ -168,4 +172,59 @@ async fn a_trace_layer_below_has_a_span_for_each_attempt_in_that_of_the_request(
         .find(|line| line.contains(" retrying "))
         .unwrap();
     assert!(retrying.starts_with("DEBUG request{id=7}: tower_http_retry: retrying"));
+}
+
+/// Which fields an event has as signed numbers, and which as others.
+#[derive(Default)]
+struct Numbers {
+    signed: Vec<&'static str>,
+    unsigned: Vec<&'static str>,
+}
+
+impl Visit for Numbers {
+    fn record_i64(&mut self, field: &Field, _: i64) {
+        self.signed.push(field.name());
+    }
+
+    fn record_u64(&mut self, field: &Field, _: u64) {
+        self.unsigned.push(field.name());
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+}
+
+/// Keeps the numbers of each event.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<Numbers>>>);
+
+impl<S: Subscriber> Layered<S> for Recorder {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut numbers = Numbers::default();
+        event.record(&mut numbers);
+        self.0.lock().unwrap().push(numbers);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_are_signed_as_opentelemetry_has_them() {
+    let recorder = Recorder::default();
+    let subscriber = tracing_subscriber::registry().with(recorder.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let request = Request::get("http://upstream.test:8080/").body(Body::default());
+    let layer = stops::layer().max_retries(1);
+    let service = layer.layer(Upstream::new([Status(503)]));
+    service.oneshot(request.unwrap()).await.unwrap();
+    let signed = [
+        "http.request.resend_count",
+        "http.response.status_code",
+        "server.port",
+    ];
+    let told = recorder.0.lock().unwrap();
+    let retried = [&signed[..], &["wait_ms"]].concat();
+    let gave_up = [&signed[..], &["waited_ms"]].concat();
+    let told: Vec<_> = told
+        .iter()
+        .map(|numbers| (&numbers.signed, &numbers.unsigned))
+        .collect();
+    assert_eq!(told, [(&retried, &Vec::new()), (&gave_up, &Vec::new())]);
 }

@@ -7,7 +7,7 @@ use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, InvalidData};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, request, response};
 use http_body_util::{BodyExt, Full};
 use support::management::Failure::{Body as InBody, Error, Status};
 use support::management::Fault::{self, Done, Late, Nothing, Overtaken, Undone};
@@ -18,20 +18,27 @@ use tower_http_retry::{
     VerifyLayer,
 };
 
-use Operation::{Delete, Post, Put};
+use Operation::{Delete, Post, Put, PutIfNone};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
+    /// Without conditions, where the layer was told that a PUT creates.
     Put,
+    /// With `If-None-Match: *`, which says so itself.
+    PutIfNone,
     Post,
     Delete,
 }
 
-const CREATES: [Operation; 2] = [Put, Post];
-const ALL: [Operation; 3] = [Put, Post, Delete];
+const CREATES: [Operation; 3] = [Put, PutIfNone, Post];
+const ALL: [Operation; 4] = [Put, PutIfNone, Post, Delete];
 
 /// What a request came to: items of its name, operations, probes, and what its caller got.
-type Came = (usize, usize, usize, &'static str);
+type Came<'a> = (usize, usize, usize, &'a str);
+
+/// The statuses below 500 of a probe's answer that say whether the item exists, or that it can be
+/// asked about later.
+const DECIDING: [u16; 9] = [200, 203, 204, 404, 408, 410, 421, 425, 429];
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -44,8 +51,12 @@ fn retry() -> RetryLayer {
 }
 
 /// Asks for what a POST creates by the name among its extensions.
-fn verify() -> VerifyLayer {
-    VerifyLayer::new().probe(|head| {
+fn verify(operation: Operation) -> VerifyLayer {
+    let layer = match operation {
+        Put => VerifyLayer::new().put_creates(),
+        PutIfNone | Post | Delete => VerifyLayer::new(),
+    };
+    layer.probe(|head| {
         if head.method != Method::POST {
             return Request::get(head.uri.clone()).body(()).ok();
         }
@@ -58,13 +69,16 @@ fn verify() -> VerifyLayer {
 
 fn request(operation: Operation) -> Request<Full<Bytes>> {
     let (method, path) = match operation {
-        Put => (Method::PUT, "items/a"),
+        Put | PutIfNone => (Method::PUT, "items/a"),
         Post => (Method::POST, "items"),
         Delete => (Method::DELETE, "items/a"),
     };
     let uri = format!("http://user@service.test/{path}");
     let request = Request::builder().method(method).uri(uri);
-    let request = request.extension(RetryOverride::new().repeatable(true));
+    let mut request = request.extension(RetryOverride::new().repeatable(true));
+    if operation == PutIfNone {
+        request = request.header("if-none-match", "*");
+    }
     request.extension(Name("a")).body("an item".into()).unwrap()
 }
 
@@ -104,14 +118,14 @@ async fn came_with(
 /// Creates an item that does not exist yet; deletes one that does.
 fn service(operation: Operation, plan: &[Fault]) -> Management {
     match operation {
-        Put | Post => Management::new(plan),
+        Put | PutIfNone | Post => Management::new(plan),
         Delete => Management::new(plan).holding("a"),
     }
 }
 
-async fn expect(operations: &[Operation], plan: &[Fault], expected: Came) {
+async fn expect(operations: &[Operation], plan: &[Fault], expected: Came<'_>) {
     for operation in operations {
-        let came = came_with(verify(), *operation, service(*operation, plan)).await;
+        let came = came_with(verify(*operation), *operation, service(*operation, plan)).await;
         let (items, sent, probes, got) = expected;
         let expected = (items, sent, probes, got.to_owned());
         assert_eq!(came, expected, "{operation:?} with {plan:?}");
@@ -164,10 +178,10 @@ async fn a_conflict_after_refusals_alone_is_the_services_own() {
     let refused = Undone(Status(429));
     for operation in CREATES {
         let service = Management::new(&[refused]).holding("a");
-        let came = came_with(verify(), operation, service).await;
+        let came = came_with(verify(operation), operation, service).await;
         assert_eq!(came, (1, 2, 0, "409 the item exists".into()));
     }
-    let came = came_with(verify(), Delete, Management::new(&[refused])).await;
+    let came = came_with(verify(Delete), Delete, Management::new(&[refused])).await;
     assert_eq!(came, (0, 2, 0, "404 no such item".into()));
 }
 
@@ -219,16 +233,8 @@ async fn a_probe_that_keeps_failing_is_what_the_caller_gets() {
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_tells_nothing_is_an_error() {
-    #[rustfmt::skip]
-    let cases = [
-        (401, "unverified 401"),
-        (403, "unverified 403"),
-        (302, "unverified 302"),
-        (304, "unverified 304"),
-        (400, "unverified 400"),
-        (405, "unverified 405"),
-    ];
-    for (status, told) in cases {
+    for status in (100..=499).filter(|status| !DECIDING.contains(status)) {
+        let told: &str = &format!("unverified {status}");
         let plan = [Done(Status(500)), Undone(Status(status))];
         expect(&CREATES, &plan, (1, 1, 1, told)).await;
         expect(&[Delete], &plan, (0, 1, 1, told)).await;
@@ -239,9 +245,26 @@ async fn a_probe_that_tells_nothing_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn three_statuses_say_that_an_item_exists_and_two_that_it_does_not() {
+    for status in [200, 203, 204] {
+        let plan = [Done(Status(500)), Undone(Status(status))];
+        let told = "201 Created what went wrong";
+        expect(&CREATES, &plan, (1, 1, 1, told)).await;
+        let plan = [Undone(Status(500)), Undone(Status(status))];
+        expect(&[Delete], &plan, (0, 2, 1, "204")).await;
+    }
+    for status in [404, 410] {
+        let plan = [Undone(Status(500)), Undone(Status(status))];
+        expect(&CREATES, &plan, (1, 2, 1, "201 made by the operation")).await;
+        let plan = [Done(Status(500)), Undone(Status(status))];
+        expect(&[Delete], &plan, (0, 1, 1, "204 Deleted")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_error_names_the_probe_without_its_query() {
     let service = Management::new(&[Done(Status(500)), Undone(Status(403))]);
-    let client = retry().layer(verify().layer(service));
+    let client = retry().layer(verify(Post).layer(service));
     let error = client.oneshot(request(Post)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -260,7 +283,7 @@ async fn the_error_names_the_probe_without_its_query() {
 #[tokio::test(start_paused = true)]
 async fn the_error_keeps_the_head_of_a_conflict_that_was_not_explained() {
     let plan = [Undone(Status(500)), Nothing, Overtaken, Undone(Status(403))];
-    let client = retry().layer(verify().layer(Management::new(&plan)));
+    let client = retry().layer(verify(Post).layer(Management::new(&plan)));
     let error = client.oneshot(request(Post)).await.unwrap_err();
     let unverified = error.downcast::<Unverified>().unwrap();
     assert_eq!(unverified.response().status, StatusCode::FORBIDDEN);
@@ -284,38 +307,32 @@ async fn on_the_last_attempt_a_conflict_goes_before_a_probe_that_fails() {
 async fn an_item_that_is_not_the_same_is_a_conflict() {
     for operation in CREATES {
         let service = Management::new(&[Undone(Status(500))]).holding("a");
-        let other = verify().same(|_, _| false);
+        let other = verify(operation).same(|_, _| false);
         let came = came_with(other, operation, service).await;
-        assert_eq!(came, (1, 1, 1, "409 Conflict the item".into()));
+        // A condition that failed, where there is one.
+        let told = match operation {
+            PutIfNone => "412 Conflict the item",
+            Put | Post | Delete => "409 Conflict the item",
+        };
+        assert_eq!(came, (1, 1, 1, told.into()));
     }
     // A delete deletes whatever is there.
-    let other = verify().same(|_, _| false);
+    let other = verify(Delete).same(|_, _| false);
     let came = came_with(other, Delete, service(Delete, &[Undone(Status(500))])).await;
     assert_eq!(came, (0, 2, 1, "204".into()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conditional_create_is_told_of_a_conflict_as_its_condition_failing() {
-    let service = Management::new(&[Undone(Status(500))]).holding("a");
-    let client = retry().layer(verify().same(|_, _| false).layer(service));
-    let mut request = request(Put);
-    let any = http::HeaderValue::from_static("*");
-    request.headers_mut().insert("if-none-match", any);
-    let got = got(client.oneshot(request).await).await;
-    assert_eq!(got, "412 Conflict the item");
-}
-
-#[tokio::test(start_paused = true)]
 async fn same_sees_the_heads_of_the_request_and_of_the_probes_response() {
-    let same = verify().same(|request, found| {
+    let same = |request: &request::Parts, found: &response::Parts| {
         let Some(Name(name)) = request.extensions.get() else {
             return false;
         };
         *name == "a" && found.status == 200 && found.headers["x-from"] == "service"
-    });
+    };
     for operation in CREATES {
         let service = Management::new(&[Done(Status(500))]);
-        let came = came_with(same.clone(), operation, service).await;
+        let came = came_with(verify(operation).same(same), operation, service).await;
         assert_eq!(came, (1, 1, 1, "201 Created the item".into()));
     }
 }
@@ -342,7 +359,7 @@ async fn a_conflict_that_the_probe_does_not_explain_is_handed_up() {
     expect(&[Delete], &plan, (1, 2, 2, "404 what went wrong")).await;
     for operation in CREATES {
         let plan = [Undone(Status(500)), Nothing, Overtaken];
-        let other = verify().same(|_, _| false);
+        let other = verify(operation).same(|_, _| false);
         let came = came_with(other, operation, Management::new(&plan)).await;
         assert_eq!(came, (1, 2, 2, "409 the item exists".into()));
     }
@@ -364,7 +381,7 @@ async fn only_a_conflict_is_asked_about() {
         let plan = [Undone(Status(500)), Nothing, Undone(Status(status))];
         let told = format!("{status} what went wrong");
         for operation in ALL {
-            let came = came_with(verify(), operation, service(operation, &plan)).await;
+            let came = came_with(verify(operation), operation, service(operation, &plan)).await;
             let items = usize::from(operation == Delete);
             assert_eq!(came, (items, 2, 1, told.clone()));
         }
@@ -373,18 +390,18 @@ async fn only_a_conflict_is_asked_about() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_answers_400_is_understood_where_told() {
-    let told = || verify().conflict_statuses([StatusCode::BAD_REQUEST]);
+    let told = |operation| verify(operation).conflict_statuses([StatusCode::BAD_REQUEST]);
     let plan = [Undone(Status(500)), Nothing, Done(Status(400))];
     for operation in CREATES {
-        let came = came_with(told(), operation, service(operation, &plan)).await;
+        let came = came_with(told(operation), operation, service(operation, &plan)).await;
         assert_eq!(came, (1, 2, 2, "201 Created the item".into()));
     }
-    let came = came_with(told(), Delete, service(Delete, &plan)).await;
+    let came = came_with(told(Delete), Delete, service(Delete, &plan)).await;
     assert_eq!(came, (0, 2, 2, "204 Deleted".into()));
     // The others are understood, too.
     let plan = [Undone(Status(500)), Nothing, Overtaken];
     for operation in CREATES {
-        let came = came_with(told(), operation, service(operation, &plan)).await;
+        let came = came_with(told(operation), operation, service(operation, &plan)).await;
         assert_eq!(came, (1, 2, 2, "201 Created the item".into()));
     }
 }
@@ -395,14 +412,14 @@ async fn a_probe_can_come_before_an_attempt_that_still_runs_is_done() {
     // One second after the probe, which follows the time-out by two.
     let late = [Late(secs(6))];
     let duplicates = Management::with_duplicates(&late);
-    let came = came_with(verify(), Post, duplicates.clone()).await;
+    let came = came_with(verify(Post), Post, duplicates.clone()).await;
     assert_eq!(came, (1, 2, 1, "201 made by the operation".into()));
     tokio::time::sleep(secs(2)).await;
     assert_eq!(duplicates.items(), ["a", "a"]);
     // Where names are unique, the late one is in vain.
     for operation in CREATES {
         let service = Management::new(&late);
-        let came = came_with(verify(), operation, service.clone()).await;
+        let came = came_with(verify(operation), operation, service.clone()).await;
         assert_eq!(came, (1, 2, 1, "201 made by the operation".into()));
         tokio::time::sleep(secs(2)).await;
         assert_eq!(service.items(), ["a"]);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::ErrorKind::ConnectionRefused;
+use std::io::ErrorKind::{ConnectionRefused, ConnectionReset};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, Full};
 use support::management::Failure::{Error, Status};
 use support::management::Fault::{self, Done, Nothing, Undone};
-use support::management::{Body, Management, Name, response};
+use support::management::{Body, Management, Name, endless, response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tower::limit::ConcurrencyLimitLayer;
@@ -34,6 +34,11 @@ fn secs(seconds: u64) -> Duration {
 
 fn retry() -> RetryLayer {
     RetryLayer::new().backoff(Backoff::fixed(secs(1)).jitter(Jitter::None))
+}
+
+/// Verifies a PUT without conditions, too.
+fn verify() -> VerifyLayer {
+    VerifyLayer::new().put_creates()
 }
 
 fn request(method: Method) -> Request<Full<Bytes>> {
@@ -67,7 +72,7 @@ async fn without_it_what_was_done_is_done_again() {
 
 #[test]
 fn the_service_under_it_can_be_reached() {
-    let mut service = VerifyLayer::new().layer(1);
+    let mut service = verify().layer(1);
     *service.get_mut() += 1;
     assert_eq!((*service.get_ref(), service.into_inner()), (2, 2));
 }
@@ -76,7 +81,7 @@ fn the_service_under_it_can_be_reached() {
 async fn methods_that_neither_create_nor_delete_pass_through() {
     for method in [Method::GET, Method::HEAD] {
         let service = Management::new(&[Undone(Status(500))]);
-        let client = retry().layer(VerifyLayer::new().layer(service.clone()));
+        let client = retry().layer(verify().layer(service.clone()));
         let response = client.oneshot(request(method.clone())).await.unwrap();
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         let call = format!("{method} /items/a?version=2");
@@ -87,7 +92,7 @@ async fn methods_that_neither_create_nor_delete_pass_through() {
 #[tokio::test(start_paused = true)]
 async fn a_put_that_changes_an_item_passes_through() {
     let service = Management::new(&[Undone(Status(500))]).holding("a");
-    let client = retry().layer(VerifyLayer::new().layer(service.clone()));
+    let client = retry().layer(verify().layer(service.clone()));
     let mut change = request(Method::PUT);
     let tag = http::HeaderValue::from_static("\"1\"");
     change.headers_mut().insert("if-match", tag);
@@ -97,9 +102,53 @@ async fn a_put_that_changes_an_item_passes_through() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_put_that_replaces_and_was_not_made_is_sent_again_and_not_told_as_created() {
+    for failed in [Undone(Status(500)), Undone(Error(ConnectionReset))] {
+        let service = Management::replacing(&[failed]).holding("a");
+        let client = retry().layer(VerifyLayer::new().layer(service.clone()));
+        let response = client.oneshot(request(Method::PUT)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(response.extensions().get::<Verified>().is_none());
+        assert_eq!(service.replacements(), 1);
+        assert_eq!(
+            read(response.into_body()).await,
+            "replaced by the operation"
+        );
+        assert_eq!(service.calls(), ["PUT /items/a?version=2"; 2]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_probe_of_ones_own_a_put_that_replaces_passes_through_too() {
+    let service = Management::replacing(&[Undone(Status(500))]).holding("a");
+    let verify = VerifyLayer::new().probe(|head| Request::get(&head.uri).body(()).ok());
+    let client = retry().layer(verify.layer(service.clone()));
+    let response = client.oneshot(request(Method::PUT)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(service.calls(), ["PUT /items/a?version=2"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_is_verified_with_if_none_match_any_or_where_puts_create() {
+    for (verify, if_none_match) in [(verify(), None), (VerifyLayer::new(), Some("*"))] {
+        let service = Management::new(&[Done(Status(500))]);
+        let client = retry().layer(verify.layer(service.clone()));
+        let mut create = request(Method::PUT);
+        if let Some(value) = if_none_match {
+            let value = http::HeaderValue::from_static(value);
+            create.headers_mut().insert("if-none-match", value);
+        }
+        let response = client.oneshot(create).await.unwrap();
+        assert_eq!(response.extensions().get(), Some(&Verified::Created));
+        let [put, get] = ["PUT", "GET"].map(|method| format!("{method} /items/a?version=2"));
+        assert_eq!(service.calls(), [put, get]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_without_a_probe_passes_through() {
     let service = Management::new(&[Done(Status(500))]);
-    let client = retry().layer(VerifyLayer::new().probe(|_| None).layer(service.clone()));
+    let client = retry().layer(verify().probe(|_| None).layer(service.clone()));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::CONFLICT);
     assert_eq!(service.calls(), ["PUT /items/a?version=2"; 2]);
@@ -108,7 +157,7 @@ async fn a_request_without_a_probe_passes_through() {
 #[tokio::test(start_paused = true)]
 async fn a_post_is_not_sent_again_because_it_would_be_verified() {
     let service = Management::new(&[Undone(Status(500))]);
-    let verify = VerifyLayer::new().probe(|head| Request::get(&head.uri).body(()).ok());
+    let verify = verify().probe(|head| Request::get(&head.uri).body(()).ok());
     let client = retry().layer(verify.layer(service.clone()));
     let response = client.oneshot(request(Method::POST)).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -119,14 +168,14 @@ async fn a_post_is_not_sent_again_because_it_would_be_verified() {
 async fn alone_it_passes_everything_through() {
     for (fault, status) in [(Nothing, 201), (Done(Status(500)), 500)] {
         let service = Management::new(&[fault]);
-        let client = VerifyLayer::new().layer(service.clone());
+        let client = verify().layer(service.clone());
         let response = client.oneshot(request(Method::PUT)).await.unwrap();
         assert_eq!(response.status(), status);
         assert!(response.extensions().get::<Verified>().is_none());
         assert_eq!(service.calls(), ["PUT /items/a?version=2"]);
     }
     let service = Management::new(&[Undone(Error(ConnectionRefused))]);
-    let client = VerifyLayer::new().layer(service);
+    let client = verify().layer(service);
     let error = client.oneshot(request(Method::PUT)).await.unwrap_err();
     assert!(error.is::<std::io::Error>());
 }
@@ -134,7 +183,7 @@ async fn alone_it_passes_everything_through() {
 #[tokio::test(start_paused = true)]
 async fn above_the_retry_it_passes_everything_through() {
     let service = Management::new(&[Done(Status(500))]);
-    let client = VerifyLayer::new().layer(retry().layer(service.clone()));
+    let client = verify().layer(retry().layer(service.clone()));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::CONFLICT);
     assert_eq!(read(response.into_body()).await, "the item exists");
@@ -145,7 +194,7 @@ async fn above_the_retry_it_passes_everything_through() {
 async fn a_first_attempt_that_is_marked_passes_through() {
     let service = Management::new(&[]);
     let retry = retry().mark_first_attempt();
-    let client = retry.layer(VerifyLayer::new().layer(service.clone()));
+    let client = retry.layer(verify().layer(service.clone()));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
     assert_eq!(service.calls(), ["PUT /items/a?version=2"]);
@@ -159,21 +208,23 @@ async fn the_probe_is_a_get_on_the_same_uri_with_the_requests_headers() {
     let headers = create.headers_mut();
     headers.insert("content-type", "text/plain".parse().unwrap());
     headers.insert("if-none-match", "*".parse().unwrap());
+    // By which the service may answer the operation 202, and would answer the probe so, too.
+    headers.insert("prefer", "respond-async".parse().unwrap());
     let response = client.oneshot(create).await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
     let put = "PUT /items/a?version=2";
     assert_eq!(service.calls(), [put, "GET /items/a?version=2", put]);
-    let has = |headers: &HeaderMap, names: [&str; 3]| names.map(|name| headers.contains_key(name));
-    let names = ["authorization", "content-type", "if-none-match"];
+    let has = |headers: &HeaderMap, names: [&str; 4]| names.map(|name| headers.contains_key(name));
+    let names = ["authorization", "content-type", "if-none-match", "prefer"];
     let seen = service.seen();
-    assert_eq!(has(&seen[1].headers, names), [true, false, false]);
-    assert_eq!(has(&seen[2].headers, names), [true, true, true]);
+    assert_eq!(has(&seen[1].headers, names), [true, false, false, false]);
+    assert_eq!(has(&seen[2].headers, names), [true; 4]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_to_a_head_tells_no_length_of_a_content_it_has_not() {
     let service = Management::new(&[Done(Status(500))]);
-    let verify = VerifyLayer::new().method(Method::HEAD);
+    let verify = verify().method(Method::HEAD);
     let client = retry().layer(verify.layer(service.clone()));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     assert_eq!(service.calls()[1], "HEAD /items/a?version=2");
@@ -186,7 +237,7 @@ async fn the_answer_to_a_head_tells_no_length_of_a_content_it_has_not() {
 #[tokio::test(start_paused = true)]
 async fn the_method_is_that_of_a_probe_of_ones_own_too() {
     let service = Management::new(&[Done(Status(500))]);
-    let verify = VerifyLayer::new()
+    let verify = verify()
         .method(Method::HEAD)
         .probe(|_| Request::get("/other/a").body(()).ok());
     let client = retry().layer(verify.layer(service.clone()));
@@ -205,7 +256,7 @@ async fn an_item_that_was_found_elsewhere_has_its_location() {
         ("http://user@other.test/", Some("http://other.test/")),
     ] {
         let service = Management::new(&[Undone(Status(500))]).holding("a");
-        let verify = VerifyLayer::new().probe(move |_| {
+        let verify = verify().probe(move |_| {
             let named = Request::get(probe).extension(Name("a"));
             named.body(()).ok()
         });
@@ -233,7 +284,7 @@ async fn a_location_of_the_probes_answer_stands() {
             .insert("location", "/items/7".parse().unwrap());
         Ok::<_, BoxError>(response)
     });
-    let verify = VerifyLayer::new().probe(|_| Request::get("/other").body(()).ok());
+    let verify = verify().probe(|_| Request::get("/other").body(()).ok());
     let client = retry().layer(verify.layer(service));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
@@ -243,7 +294,7 @@ async fn a_location_of_the_probes_answer_stands() {
 #[tokio::test(start_paused = true)]
 async fn the_answer_of_a_delete_has_no_headers_and_no_content() {
     let service = Management::new(&[Done(Status(500))]).holding("a");
-    let client = retry().layer(VerifyLayer::new().layer(service));
+    let client = retry().layer(verify().layer(service));
     let response = client.oneshot(request(Method::DELETE)).await.unwrap();
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
     assert_eq!(response.extensions().get(), Some(&Verified::Deleted));
@@ -264,7 +315,7 @@ async fn each_call_has_the_attempts_extensions() {
     };
     let client = ServiceBuilder::new()
         .layer(retry())
-        .layer(VerifyLayer::new())
+        .layer(verify())
         .map_request(count)
         .service(service);
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
@@ -298,7 +349,7 @@ async fn the_body_is_sent_whole_after_the_probe_and_converted_under_the_retry() 
     let client = ServiceBuilder::new()
         .layer(retry())
         .layer(MapRequestBodyLayer::new(axum::body::Body::new))
-        .layer(VerifyLayer::new())
+        .layer(verify())
         .service(service);
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
@@ -317,7 +368,7 @@ async fn one_permit_and_one_slot_are_enough() {
     let service = Management::new(&plan);
     let client = ServiceBuilder::new()
         .layer(retry())
-        .layer(VerifyLayer::new())
+        .layer(verify())
         .layer(ConcurrencyLimitLayer::new(1))
         .service(service.clone());
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
@@ -327,7 +378,7 @@ async fn one_permit_and_one_slot_are_enough() {
     let service = Management::new(&plan);
     let client = ServiceBuilder::new()
         .layer(retry())
-        .layer(VerifyLayer::new())
+        .layer(verify())
         .buffer(1)
         .service(service.clone());
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
@@ -366,7 +417,7 @@ async fn a_service_that_fails_to_become_ready_is_the_end() {
         service: service.clone(),
         calls: 2,
     };
-    let client = retry().layer(VerifyLayer::new().layer(failing));
+    let client = retry().layer(verify().layer(failing));
     let error = client.oneshot(request(Method::PUT)).await.unwrap_err();
     assert_eq!(error.to_string(), "closed");
     assert_eq!(service.calls().len(), 2);
@@ -379,26 +430,11 @@ async fn a_conflict_goes_before_a_service_that_fails_to_become_ready_for_its_pro
         service: service.clone(),
         calls: 3,
     };
-    let client = retry().layer(VerifyLayer::new().layer(failing));
+    let client = retry().layer(verify().layer(failing));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::CONFLICT);
     assert_eq!(read(response.into_body()).await, "the item exists");
     assert_eq!(service.calls().len(), 3);
-}
-
-/// Gives no frame, and no end.
-struct Endless;
-
-impl http_body::Body for Endless {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Pending
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -409,13 +445,13 @@ async fn a_404_whose_body_never_ends_delays_nothing() {
         let service = service_fn(|request: Request<ReplayBody<Full<Bytes>>>| {
             let count = calls.fetch_add(1, Ordering::Relaxed);
             let answer = match *request.method() {
-                Method::GET => response(404, "").map(|_| Endless.boxed()),
+                Method::GET => response(404, "").map(|_| endless()),
                 _ if count == 0 => response(500, ""),
                 _ => response(201, ""),
             };
             async move { Ok::<_, BoxError>(answer) }
         });
-        let client = retry().layer(VerifyLayer::new().layer(service));
+        let client = retry().layer(verify().layer(service));
         let start = Instant::now();
         let response = client.oneshot(request(method)).await.unwrap();
         assert_eq!(response.status(), status);
@@ -470,7 +506,7 @@ async fn overtaken(conflict: Vec<Bytes>, ends: bool) -> (u16, usize, Duration) {
             }))
         }
     });
-    let client = retry().layer(VerifyLayer::new().layer(service));
+    let client = retry().layer(verify().layer(service));
     let start = Instant::now();
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     let elapsed = start.elapsed();
@@ -508,7 +544,7 @@ async fn a_conflict_that_cannot_be_kept_is_handed_up_whole() {
 async fn a_conflict_that_was_read_is_handed_up_as_it_came() {
     let plan = [Undone(Status(500)), Nothing, Fault::Overtaken];
     let service = Management::new(&plan);
-    let verify = VerifyLayer::new().same(|_, _| false);
+    let verify = verify().same(|_, _| false);
     let client = retry().layer(verify.layer(service));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::CONFLICT);
@@ -541,7 +577,7 @@ async fn a_retry_above_the_retry_is_remembered() {
         let client = ServiceBuilder::new()
             .layer(retry())
             .layer(inner)
-            .layer(VerifyLayer::new())
+            .layer(verify())
             .service(service.clone());
         let response = client.oneshot(request(Method::PUT)).await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED);
@@ -559,7 +595,7 @@ async fn what_a_retry_under_the_retry_went_through_is_remembered() {
     let plan = [refused, refused, Done(Status(500)), refused];
     for (plan, is_between, operations) in [(&plan[2..], false, 1), (&plan[..], true, 3)] {
         let service = Management::with_duplicates(plan);
-        let probe = VerifyLayer::new().probe(|_| Request::get("/items/a").body(()).ok());
+        let probe = verify().probe(|_| Request::get("/items/a").body(()).ok());
         let client = ServiceBuilder::new()
             .layer(retry())
             .option_layer(is_between.then(|| retry().max_retries(1)))
@@ -636,7 +672,7 @@ async fn what_is_left_of_a_404_is_read_while_the_operation_is_under_way() {
                 Ok(response(404, "").map(|_| late.boxed()))
             }
         });
-        let client = retry().layer(VerifyLayer::new().layer(service));
+        let client = retry().layer(verify().layer(service));
         let response = client.oneshot(request(Method::PUT)).await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED);
         assert_eq!(
@@ -670,7 +706,7 @@ async fn a_probes_answer_is_read_before_the_conflict_that_it_explains_is_handed_
         };
         std::future::ready(Ok::<_, BoxError>(answer))
     });
-    let client = retry().layer(VerifyLayer::new().layer(service));
+    let client = retry().layer(verify().layer(service));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     let read_at = Some((0, Duration::from_millis(50)));
     assert_eq!(*dropped.lock().unwrap(), read_at);
@@ -706,7 +742,7 @@ async fn dropped_at_any_point_it_sends_nothing_more() {
     let plan = [Undone(Status(500)), Nothing, Fault::Overtaken];
     for (millis, calls) in [(500, 1), (1_500, 1), (2_500, 2), (3_500, 3), (4_500, 4)] {
         let service = Management::new(&plan);
-        let client = retry().layer(VerifyLayer::new().layer(Slow(service.clone())));
+        let client = retry().layer(verify().layer(Slow(service.clone())));
         let request = client.oneshot(request(Method::PUT));
         let dropped = tokio::time::timeout(Duration::from_millis(millis), request).await;
         assert!(dropped.is_err(), "it ended");
@@ -719,7 +755,7 @@ async fn dropped_at_any_point_it_sends_nothing_more() {
 async fn an_attempts_time_out_includes_its_probe() {
     let service = Management::new(&[Undone(Status(500))]);
     let layer = retry().attempt_timeout(Duration::from_millis(1_500));
-    let client = layer.layer(VerifyLayer::new().layer(Slow(service.clone())));
+    let client = layer.layer(verify().layer(Slow(service.clone())));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     // The second attempt asks for a second, and has half a second left for the operation.
     assert_eq!(response.extensions().get(), Some(&Verified::Created));

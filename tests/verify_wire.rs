@@ -14,8 +14,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, HOST, IF_NONE_MATCH, TRANSFER_ENCODING};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Channel, Full};
 use hyper::body::Incoming;
 use support::body::at_once;
@@ -200,6 +200,58 @@ async fn the_item_that_a_probe_found_is_handed_over_whole() {
 }
 
 #[tokio::test]
+async fn a_put_with_if_none_match_is_verified_by_default_and_its_412_too() {
+    for case in cases([Put]) {
+        // Done before the probe; and done after it, which has found nothing.
+        for (answer, operations, probes) in [(Truth, 1, 1), (Status(404), 2, 2)] {
+            let items = case.start([DoneBut(500)], [answer]).await;
+            let client = (at_once(), VerifyLayer::new()).layer(items.client());
+            let mut create = case.whole_request(&items);
+            let any = HeaderValue::from_static("*");
+            create.headers_mut().insert(IF_NONE_MATCH, any);
+            let response = client.oneshot(create).await.unwrap();
+            assert_eq!(told(&response), case.verified(2), "{case:?}");
+            assert_eq!(body(response).await, CONTENT, "{case:?}");
+            assert_eq!(items.counts(), case.counts(operations, probes), "{case:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_item_is_compared_by_all_of_its_content_and_handed_over_whole() {
+    let lines: String = (0..30_000).map(|line| format!("{line}\n")).collect();
+    let content = Bytes::from(format!("alpha\n{lines}"));
+    let length = content.len();
+    for case in cases([Put, Post]) {
+        for answer in [Truth, TruthLate] {
+            for (limit, is_same) in [(length, true), (length, false), (length - 1, true)] {
+                let items = case.start([DoneBut(500)], [answer]).await;
+                let written = content.clone();
+                let verify = case.verify().same_body(limit, move |_, _, found| {
+                    assert!(*found == written);
+                    is_same
+                });
+                let client = (at_once(), verify).layer(items.client());
+                let request = case.request(&items, Full::new(content.clone()));
+                let outcome = client.oneshot(request).await;
+                assert_eq!(items.counts(), case.counts(1, 1), "{case:?}");
+                if limit < length {
+                    assert!(outcome.unwrap_err().is::<Unverified>(), "{case:?}");
+                    continue;
+                }
+                let response = outcome.unwrap();
+                let expected = match is_same {
+                    true => case.verified(2),
+                    false => (409, Some(Verified::Conflict), 2),
+                };
+                assert_eq!(told(&response), expected, "{case:?}, {answer:?}");
+                assert!(body(response).await == content, "{case:?}, {answer:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_delete_that_was_done_has_neither_headers_nor_a_body_though_the_404_had() {
     for case in cases([Delete]) {
         for answer in [Truth, TruthLate, Answer::TruthLong] {
@@ -242,7 +294,7 @@ async fn probes_share_the_connections_of_the_operations() {
 async fn a_201_made_of_an_answer_to_head_says_no_length_of_a_body_that_it_has_not() {
     for case in cases([Put]) {
         let items = case.start([DoneBut(500)], []).await;
-        let verify = VerifyLayer::new().method(Method::HEAD);
+        let verify = case.verify().method(Method::HEAD);
         let client = (at_once(), verify).layer(items.client());
         let put = case.whole_request(&items);
         let response = client.clone().oneshot(put).await.unwrap();
@@ -295,7 +347,7 @@ async fn an_answer_made_of_a_probe_s_can_be_served_onwards() {
     for case in cases([Put, Delete]) {
         for method in [Method::GET, Method::HEAD] {
             let items = case.start([DoneBut(500)], []).await;
-            let verify = VerifyLayer::new().method(method.clone());
+            let verify = case.verify().method(method.clone());
             let verified = (at_once(), verify).layer(items.client());
             let address = proxy(case.protocol, &items, verified).await;
             let mut request = case.whole_request(&items);

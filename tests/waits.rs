@@ -5,7 +5,7 @@ mod support;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use http::Request;
+use http::{HeaderName, Request};
 use http_body_util::BodyExt;
 use support::upstream::Answer::{Error, Headers, Never, Status};
 use support::upstream::{Body, Upstream, after, get, post};
@@ -458,6 +458,50 @@ async fn a_handle_is_filled_whatever_the_outcome() {
             (count, secs(waited)),
             "{plan:?}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_has_the_last_wait_of_a_request_that_was_abandoned() {
+    let handle = AttemptsHandle::new();
+    let request = || {
+        let mut request = get();
+        request.extensions_mut().insert(handle.clone());
+        request
+    };
+    let taken = || (handle.get().count, handle.get().waited);
+    // Its wait is late, and its window over.
+    let layer = exact().within(secs(5));
+    let service = layer.layer(Upstream::new([Status(503), Status(200)]));
+    let mut late = tokio_test::task::spawn(service.clone().oneshot(request()));
+    assert!(late.poll().is_pending());
+    tokio::time::advance(secs(10)).await;
+    assert!(late.await.unwrap_err().is::<Abandoned>());
+    assert_eq!(taken(), (1, secs(1)));
+    // Its caller drops it in its second wait.
+    let service = exact().layer(Upstream::new([Status(503)]));
+    let dropped = tokio::time::timeout(secs(2), service.oneshot(request()));
+    assert!(dropped.await.is_err());
+    assert_eq!(taken(), (2, secs(1 + 2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_whose_headers_are_full_goes_without_the_attempt_header() {
+    let mut request = get();
+    let mut number = 0;
+    let headers = request.headers_mut();
+    let name = |number| HeaderName::try_from(format!("x-{number}")).unwrap();
+    while headers.try_insert(name(number), number.into()).is_ok() {
+        number += 1;
+    }
+    let upstream = Upstream::new([Status(503), Status(200)]);
+    let name = HeaderName::from_static("x-retry-count");
+    let service = exact().attempt_header(name.clone()).layer(upstream.clone());
+    let response = service.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    for seen in upstream.seen() {
+        assert_eq!(seen.headers.len(), number, "all of the caller's");
+        assert!(!seen.headers.contains_key(&name));
     }
 }
 

@@ -57,9 +57,11 @@ where
     BoxCloneService::new(client)
 }
 
-/// Asks for what is to be created or deleted before it is done again.
+/// Checks whether what is to be created or deleted exists, before it is done again.
 pub(crate) fn verification() -> VerifyLayer {
-    VerifyLayer::new().probe(probe)
+    // This service never replaces an item by a PUT. With one that may, a PUT is verified only if
+    // it has `If-None-Match: *`.
+    VerifyLayer::new().put_creates().probe(probe)
 }
 
 /// The service answers 404 where no item has the name.

@@ -1,6 +1,8 @@
 use http::header::{CONTENT_RANGE, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, request, response};
 
+use super::unverified::Doubt;
+
 /// What a request does to an item, so that the item's existence tells whether it was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
@@ -19,15 +21,19 @@ pub(super) enum Finding {
     Conflict,
     /// The probe failed in a way that may pass.
     Unavailable,
-    Undecidable,
+    Undecidable(Doubt),
 }
 
 impl Operation {
-    /// Of a PUT that changes an item, it says nothing that the item exists.
-    pub(super) fn of(head: &request::Parts) -> Option<Self> {
+    /// Of a PUT that replaces or changes an item, it says nothing that the item exists.
+    pub(super) fn of(head: &request::Parts, put_creates: bool) -> Option<Self> {
         match head.method {
             Method::PUT if is_change(&head.headers) => None,
-            Method::POST | Method::PUT => Some(Self::Create),
+            // What is left of the header is `*`.
+            Method::PUT if put_creates || head.headers.contains_key(IF_NONE_MATCH) => {
+                Some(Self::Create)
+            }
+            Method::POST => Some(Self::Create),
             Method::DELETE => Some(Self::Delete),
             _ => None,
         }
@@ -49,14 +55,18 @@ impl Operation {
         is_same: impl FnOnce(&response::Parts) -> bool,
     ) -> Finding {
         match (self, probed.status.as_u16()) {
-            (Self::Create, 200..=299) if is_same(probed) => Finding::Created,
-            (Self::Create, 200..=299) => Finding::Conflict,
+            // Each other 2xx can be said of something else than the item: that it is being made
+            // (202), a part of it (206), or several things (207).
+            (Self::Create, 200 | 203 | 204) => match is_same(probed) {
+                true => Finding::Created,
+                false => Finding::Conflict,
+            },
             (Self::Create, 404 | 410) => Finding::Undone,
-            (Self::Delete, 200..=299) => Finding::Undone,
+            (Self::Delete, 200 | 203 | 204) => Finding::Undone,
             (Self::Delete, 404 | 410) => Finding::Deleted,
             // 408, 421 and 425 pass where the classifier above is told that they do.
             (_, 408 | 421 | 425 | 429 | 500..) => Finding::Unavailable,
-            (_, _) => Finding::Undecidable,
+            (_, _) => Finding::Undecidable(Doubt::Status),
         }
     }
 }

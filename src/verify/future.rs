@@ -15,12 +15,13 @@ use crate::error::BoxError;
 pin_project! {
     /// The future of a [`Verify`](crate::Verify).
     ///
-    /// Dropping it stops everything: nothing more is sent, no task or timer is left.
+    /// Dropping it stops everything: nothing more is sent, no task or timer is left. Once it has
+    /// completed it holds neither the inner service nor a part of a response.
     ///
     /// # Panics
     ///
-    /// When polled again after it has completed; and, if it has to wait for the rest of an answer,
-    /// outside a tokio runtime with time enabled.
+    /// Panics when polled again after it has completed; and outside a tokio runtime with time
+    /// enabled, if it has to wait for the rest of a response.
     pub struct VerifyFuture<S, B, R>
     where
         S: Service<Request<B>>,
@@ -43,6 +44,10 @@ pin_project! {
         Verifying {
             verifying: Pin<Box<V>>,
         },
+        // Holds nothing of the inner service; the error, if nothing could be sent at all.
+        Ended {
+            error: Option<BoxError>,
+        },
     }
 }
 
@@ -63,6 +68,13 @@ where
             way: Way::Verifying { verifying },
         }
     }
+
+    pub(super) fn failed(error: BoxError) -> Self {
+        let error = Some(error);
+        Self {
+            way: Way::Ended { error },
+        }
+    }
 }
 
 impl<S, B, R> Future for VerifyFuture<S, B, R>
@@ -71,17 +83,24 @@ where
     S::Error: Into<BoxError>,
     B: Default,
     R: Body,
+    R::Error: Into<BoxError>,
 {
     type Output = Result<Response<VerifyBody<R>>, BoxError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().way.project() {
-            WayProj::Passing { attempt } => {
-                let outcome = ready!(attempt.poll(cx)).map_err(Into::into)?;
-                Poll::Ready(Ok(outcome.map(VerifyBody::passing)))
-            }
-            WayProj::Verifying { verifying } => verifying.as_mut().poll(cx),
-        }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = match self.as_mut().project().way.project() {
+            WayProj::Passing { attempt } => match ready!(attempt.poll(cx)) {
+                Ok(response) => Ok(response.map(VerifyBody::passing)),
+                Err(error) => Err(error.into()),
+            },
+            WayProj::Verifying { verifying } => ready!(verifying.as_mut().poll(cx)),
+            WayProj::Ended { error } => match error.take() {
+                Some(error) => Err(error),
+                None => panic!("`VerifyFuture` polled after completion"),
+            },
+        };
+        self.project().way.set(Way::Ended { error: None });
+        Poll::Ready(outcome)
     }
 }
 

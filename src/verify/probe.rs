@@ -1,5 +1,6 @@
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, EXPECT, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONTENT_LENGTH, EXPECT, MaxSizeReached, RANGE, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, request};
@@ -7,8 +8,10 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri, request};
 use crate::authority::Authority;
 
 /// What a probe does not take over, beside `content-*` and conditions: headers about the request's
-/// content, its conditions, its connection, and what would make a safe method do something.
-const LEFT_OUT: [HeaderName; 16] = [
+/// content, its conditions, its connection, what would make a safe method do something, and
+/// preferences (RFC 7240), by which the same item is answered otherwise: 202 with `respond-async`,
+/// and 204 with `return=minimal`.
+const LEFT_OUT: [HeaderName; 18] = [
     EXPECT,
     RANGE,
     TE,
@@ -19,12 +22,14 @@ const LEFT_OUT: [HeaderName; 16] = [
     HeaderName::from_static("repr-digest"),
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("if"),
+    HeaderName::from_static("prefer"),
     HeaderName::from_static("repeatability-first-sent"),
     HeaderName::from_static("repeatability-request-id"),
     HeaderName::from_static("x-idempotency-key"),
     HeaderName::from_static("x-http-method"),
     HeaderName::from_static("x-http-method-override"),
     HeaderName::from_static("x-method-override"),
+    HeaderName::from_static("x-ms-range"),
 ];
 
 /// The default: the item is where it is put, and where it is deleted.
@@ -39,15 +44,23 @@ pub(super) fn on_the_same_uri(head: &request::Parts) -> Option<Request<()>> {
 
 /// Fills in what the probe's maker leaves out: the request's host, and if it is the same one, its
 /// headers; its version, and its extensions. No cache may answer with what it remembers.
-pub(super) fn complete(probe: Request<()>, head: &request::Parts) -> Request<()> {
+///
+/// A probe that does not have room for all of its headers is none: without credentials, say, an item
+/// that exists is answered 404 by some services.
+pub(super) fn complete(
+    probe: Request<()>,
+    head: &request::Parts,
+) -> Result<Request<()>, MaxSizeReached> {
     let (mut probe, ()) = probe.into_parts();
     probe.uri = absolute(probe.uri, &head.uri);
     probe.version = head.version;
     let own = std::mem::take(&mut probe.extensions);
     probe.extensions = head.extensions.clone();
     probe.extensions.extend(own);
-    let caches = probe.headers.entry(CACHE_CONTROL);
-    caches.or_insert(HeaderValue::from_static("no-cache"));
+    if !probe.headers.contains_key(CACHE_CONTROL) {
+        let no_cache = HeaderValue::from_static("no-cache");
+        probe.headers.try_insert(CACHE_CONTROL, no_cache)?;
+    }
     // Its body is empty, whatever its maker has copied.
     for name in [CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER, EXPECT] {
         probe.headers.remove(name);
@@ -57,11 +70,11 @@ pub(super) fn complete(probe: Request<()>, head: &request::Parts) -> Request<()>
         let given = probe.headers.clone();
         for (name, value) in &head.headers {
             if !given.contains_key(name) && !is_left_out(name) {
-                probe.headers.append(name, value.clone());
+                probe.headers.try_append(name, value.clone())?;
             }
         }
     }
-    Request::from_parts(probe, ())
+    Ok(Request::from_parts(probe, ()))
 }
 
 fn is_left_out(name: &HeaderName) -> bool {

@@ -7,16 +7,26 @@ use http::{Request, Response};
 use http_body::Body;
 use tower::Service;
 
+use super::settings::Settings;
 use super::verifying::Verifying;
-use super::{Settings, VerifyBody, VerifyFuture};
+use super::{VerifyBody, VerifyFuture};
 use crate::attempt::Attempt;
 use crate::error::BoxError;
 
-/// Middleware that asks before it does again; made by [`VerifyLayer`](crate::VerifyLayer).
+/// Middleware that checks whether a create or a delete took effect before sending it again.
+///
+/// Created by [`VerifyLayer`](crate::VerifyLayer).
 ///
 /// # Errors
 ///
-/// The inner service's own error, unwrapped; or [`Unverified`](crate::Unverified).
+/// - The inner service's own error, unwrapped, from a probe as from the operation.
+/// - [`Unverified`](crate::Unverified), if the answer to a probe does not tell whether the operation
+///   took effect.
+/// - The error of a probe's response body, if it fails while it is read for
+///   [`same_body`](crate::VerifyLayer::same_body).
+/// - [`http::header::MaxSizeReached`], if a probe would have more headers than a
+///   [`HeaderMap`](http::HeaderMap) can hold. Nothing is sent then: without some of its headers,
+///   credentials for example, a probe could be answered 404 although the item exists.
 ///
 /// # Example
 ///
@@ -65,6 +75,7 @@ where
     S::Error: Into<BoxError>,
     B: Default,
     R: Body,
+    R::Error: Into<BoxError>,
 {
     type Response = Response<VerifyBody<R>>;
     type Error = BoxError;
@@ -84,8 +95,10 @@ where
         let (head, body) = request.into_parts();
         let question = self.settings.question(&head);
         let request = Request::from_parts(head, body);
-        let Some((operation, probe)) = question else {
-            return VerifyFuture::passing(self.inner.call(request));
+        let (operation, probe) = match question {
+            Ok(Some(question)) => question,
+            Ok(None) => return VerifyFuture::passing(self.inner.call(request)),
+            Err(error) => return VerifyFuture::failed(error.into()),
         };
         // The handle that was readied makes the calls; a clone of it is not ready.
         let clone = self.inner.clone();

@@ -5,11 +5,14 @@ use http::{Method, Request, Uri, response};
 
 use super::probe;
 
-/// A probe was answered in a way that does not tell whether the item exists: 401, 403 or a
-/// redirection, say.
+/// Error of a probe whose answer does not tell whether the item exists.
 ///
-/// Whether the operation was done is not known, and it is not sent again: a retry takes this error
-/// for permanent.
+/// The status is neither one that says so nor one that may pass (401, 403, 202 or a redirection, for
+/// example); or the answer is of another resource, because a layer below followed a redirect; or its
+/// body is longer than the limit of [`same_body`](crate::VerifyLayer::same_body). The message says
+/// which.
+///
+/// Whether the operation took effect is unknown, and it is not sent again: the error is permanent.
 ///
 /// # Example
 ///
@@ -27,19 +30,34 @@ pub struct Unverified {
     method: Method,
     uri: Uri,
     response: Box<response::Parts>,
+    doubt: Doubt,
     conflict: Option<Box<response::Parts>>,
+}
+
+/// Why a probe's answer tells nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    Status,
+    /// It is another resource's.
+    Redirected,
+    /// Its body is longer than what is read of it.
+    Longer {
+        limit: usize,
+    },
 }
 
 impl Unverified {
     pub(super) fn new(
         probe: &Request<()>,
         response: response::Parts,
+        doubt: Doubt,
         conflict: Option<response::Parts>,
     ) -> Self {
         Self {
             method: probe.method().clone(),
             uri: probe::tellable(probe.uri()),
             response: Box::new(response),
+            doubt,
             conflict: conflict.map(Box::new),
         }
     }
@@ -49,7 +67,7 @@ impl Unverified {
         &self.uri
     }
 
-    /// The head of the probe's response. Its body is gone.
+    /// Returns the head of the probe's response. Its body has been dropped.
     pub fn response(&self) -> &response::Parts {
         &self.response
     }
@@ -79,7 +97,12 @@ impl fmt::Display for Unverified {
         write!(
             f,
             "cannot tell whether it was done before: the probe {method} {uri} was answered {status}"
-        )
+        )?;
+        match self.doubt {
+            Doubt::Status => Ok(()),
+            Doubt::Redirected => f.write_str(" by another resource, to which it was redirected"),
+            Doubt::Longer { limit } => write!(f, " with a body of more than {limit} bytes"),
+        }
     }
 }
 

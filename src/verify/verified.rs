@@ -1,7 +1,19 @@
-use http::header::{IF_NONE_MATCH, LOCATION};
-use http::{HeaderValue, Request, StatusCode, request, response};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, IF_NONE_MATCH, LOCATION, TRAILER,
+    TRANSFER_ENCODING,
+};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, request, response};
 
 use super::probe;
+
+/// What says how content is sent: an answer to HEAD has none.
+const OF_CONTENT: [HeaderName; 5] = [
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    TRAILER,
+    TRANSFER_ENCODING,
+];
 
 /// What a probe found: an extension of the response that was made from its answer.
 ///
@@ -42,11 +54,19 @@ impl Verified {
         operation: &request::Parts,
         probe: &Request<()>,
     ) {
+        if *probe.method() == Method::HEAD {
+            for name in OF_CONTENT {
+                answer.headers.remove(name);
+            }
+        }
         match self {
             Self::Created => {
                 answer.status = StatusCode::CREATED;
-                if let Some(location) = location(operation, probe) {
-                    answer.headers.entry(LOCATION).or_insert(location);
+                let location = location(operation, probe);
+                let is_told = answer.headers.contains_key(LOCATION);
+                if let Some(location) = location.filter(|_| !is_told) {
+                    // Left out of an answer that has no room for another header.
+                    let _ = answer.headers.try_insert(LOCATION, location);
                 }
             }
             Self::Deleted => {

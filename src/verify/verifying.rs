@@ -4,34 +4,31 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, TRAILER, TRANSFER_ENCODING};
-use http::{HeaderName, Method, Request, Response, request};
+use http::{Method, Request, Response, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
 use tower::Service;
 
-use super::body::{Kept, VerifyBody};
+use super::body::{Kept, Rest, VerifyBody};
 use super::finding::{Finding, Operation};
-use super::{Settings, Unverified, Verified};
+use super::leftover::ProbeLeftover;
+use super::settings::Settings;
+use super::step::{Step, StepOwned, StepProj};
+use super::unverified::Doubt;
+use super::{Unverified, Verified};
 use crate::error::BoxError;
 use crate::future::poll_timer;
-use crate::leftover::{DRAINED_BYTES, DRAINED_FOR, Leftover};
+use crate::leftover::DRAINED_FOR;
 
-/// What says how content is sent: an answer to HEAD has none.
-const OF_CONTENT: [HeaderName; 5] = [
-    CONTENT_ENCODING,
-    CONTENT_LENGTH,
-    CONTENT_RANGE,
-    TRAILER,
-    TRANSFER_ENCODING,
-];
+/// A conflict is read before it is asked about; but no more of it than this, and no longer.
+const LONGEST_CONFLICT: usize = 64 * 1024;
+const CONFLICT_READ_FOR: Duration = Duration::from_secs(1);
 
 /// An answer waits no longer for the rest of another one to be read.
 const EMPTIED_FOR: Duration = Duration::from_millis(100);
 
 pin_project! {
-    /// One attempt that is verified.
+    /// One attempt that is verified. To be dropped once it has completed.
     pub(super) struct Verifying<S, B, R>
     where
         S: Service<Request<B>>,
@@ -49,35 +46,9 @@ pin_project! {
         conflict: Option<Response<VerifyBody<R>>>,
         // Of the answer to the first probe; read while the operation is under way.
         #[pin]
-        leftover: Option<Leftover<R>>,
-        // Of the leftover, or of the conflict that is read.
-        #[pin]
-        timer: Option<Sleep>,
+        leftover: ProbeLeftover<VerifyBody<R>>,
         #[pin]
         step: Step<S::Future, Response<VerifyBody<R>>, Response<Kept<R>>>,
-    }
-}
-
-pin_project! {
-    #[project = StepProj]
-    #[project_replace = StepOwned]
-    enum Step<F, T, K> {
-        Probing {
-            #[pin]
-            probe: F,
-        },
-        Readying,
-        Sent {
-            #[pin]
-            attempt: F,
-        },
-        Keeping {
-            conflict: K,
-        },
-        Emptying {
-            answer: Option<T>,
-        },
-        Completed,
     }
 }
 
@@ -109,8 +80,7 @@ where
             probe,
             is_last,
             conflict: None,
-            leftover: None,
-            timer: None,
+            leftover: ProbeLeftover::none(),
             step: Step::Probing { probe: call },
         }
     }
@@ -122,28 +92,40 @@ where
     S::Error: Into<BoxError>,
     B: Default,
     R: Body,
+    R::Error: Into<BoxError>,
 {
     type Output = Outcome<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let _ = self.as_mut().poll_leftover(DRAINED_FOR, cx);
         loop {
+            let emptied = self.as_mut().project().leftover.poll_read(cx);
             let answer = match self.as_mut().project().step.project() {
                 StepProj::Probing { probe } => {
                     let outcome = ready!(probe.poll(cx));
-                    self.as_mut().probed(outcome.map_err(Into::into), cx)
+                    self.as_mut().probed(outcome.map_err(Into::into))
+                }
+                StepProj::Comparing { found, .. } => {
+                    ready!(found.body_mut().poll_read(cx));
+                    self.as_mut().compare()
                 }
                 StepProj::Readying => ready!(self.as_mut().poll_readying(cx)),
                 StepProj::Sent { attempt } => {
                     let outcome = ready!(attempt.poll(cx));
                     self.as_mut().answered(outcome.map_err(Into::into))
                 }
-                StepProj::Keeping { .. } => ready!(self.as_mut().poll_keeping(cx)),
-                StepProj::Emptying { .. } => ready!(self.as_mut().poll_emptying(cx)),
-                StepProj::Completed => panic!("`VerifyFuture` polled after completion"),
+                StepProj::Keeping { conflict, timer } => {
+                    if conflict.body_mut().poll_read(cx).is_pending() {
+                        ready!(poll_timer(timer, || CONFLICT_READ_FOR, cx));
+                    }
+                    self.as_mut().kept()
+                }
+                // The probe's connection can be used again, if that takes no time to speak of.
+                StepProj::Emptying { answer } => {
+                    ready!(emptied);
+                    answer.take().map(Ok)
+                }
             };
             if let Some(answer) = answer {
-                self.project().step.set(Step::Completed);
                 return Poll::Ready(answer);
             }
         }
@@ -156,40 +138,72 @@ where
     S::Error: Into<BoxError>,
     B: Default,
     R: Body,
+    R::Error: Into<BoxError>,
 {
-    /// What is left of a probe's answer is held no longer than it is of use.
-    fn poll_leftover(self: Pin<&mut Self>, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        if let Some(leftover) = this.leftover.as_mut().as_pin_mut() {
-            if leftover.poll_drained(cx).is_pending() {
-                ready!(poll_timer(this.timer.as_mut(), || limit, cx));
-            }
-            this.leftover.set(None);
-            this.timer.set(None);
-        }
-        Poll::Ready(())
-    }
-
     /// A probe's outcome: the answer to the caller, if that is the end.
     fn probed(
         mut self: Pin<&mut Self>,
         outcome: Result<Response<R>, BoxError>,
-        cx: &mut Context<'_>,
     ) -> Option<Outcome<R>> {
         let mut this = self.as_mut().project();
-        let conflict = this.conflict.take();
-        let (mut head, body) = match (outcome, conflict.is_some() && *this.is_last) {
-            (Ok(response), _) => response.into_parts(),
-            (Err(_), true) => return conflict.map(Ok),
-            (Err(error), false) => return Some(Err(error)),
+        let (head, body) = match outcome {
+            Ok(response) => response.into_parts(),
+            Err(error) => return Some(self.probe_failed(error)),
         };
-        let finding = this.settings.finding(*this.operation, this.head, &head);
-        if *this.probe.method() == Method::HEAD {
-            for name in OF_CONTENT {
-                head.headers.remove(name);
+        let settings = this.settings;
+        let finding = settings.finding(*this.operation, this.head, this.probe, &head);
+        match (finding, &settings.same_body) {
+            (Finding::Created, Some(same)) => {
+                let found = Response::from_parts(head, Kept::new(body, same.limit));
+                let same = same.clone();
+                this.step.set(Step::Comparing { found, same });
+                None
+            }
+            (finding, _) => {
+                let response = Response::from_parts(head, VerifyBody::passing(body));
+                self.found(finding, response)
             }
         }
-        let verified = match (finding, conflict) {
+    }
+
+    /// Whether the item that was read is the one that was to be created.
+    fn compare(mut self: Pin<&mut Self>) -> Option<Outcome<R>> {
+        let this = self.as_mut().project();
+        let step = this.step.project_replace(Step::Readying);
+        let StepOwned::Comparing { found, same } = step else {
+            return None;
+        };
+        let (head, mut kept) = found.into_parts();
+        let finding = match kept.rest {
+            Rest::Broken(error) => return Some(self.probe_failed(error.into())),
+            Rest::Unread(_) => Finding::Undecidable(Doubt::Longer { limit: same.limit }),
+            Rest::Nothing => match (same.is_same)(this.head, &head, &kept.data()) {
+                true => Finding::Created,
+                false => Finding::Conflict,
+            },
+        };
+        self.found(finding, Response::from_parts(head, VerifyBody::kept(kept)))
+    }
+
+    /// On the last attempt, nobody will ask again: the operation's own answer goes before a probe
+    /// that failed.
+    fn probe_failed(self: Pin<&mut Self>, error: BoxError) -> Outcome<R> {
+        let this = self.project();
+        match this.conflict.take() {
+            Some(conflict) if *this.is_last => Ok(conflict),
+            _ => Err(error),
+        }
+    }
+
+    /// What a probe has found: the answer to the caller, if that is the end.
+    fn found(
+        mut self: Pin<&mut Self>,
+        finding: Finding,
+        found: Response<VerifyBody<R>>,
+    ) -> Option<Outcome<R>> {
+        let mut this = self.as_mut().project();
+        let (mut head, body) = found.into_parts();
+        let verified = match (finding, this.conflict.take()) {
             (Finding::Created, _) => Verified::Created,
             (Finding::Deleted, _) => Verified::Deleted,
             (Finding::Conflict, None) => Verified::Conflict,
@@ -198,9 +212,8 @@ where
                 return self.emptying(body, conflict);
             }
             (Finding::Undone, None) => {
-                this.leftover.set(Some(Leftover::of(body, DRAINED_BYTES)));
+                this.leftover.hold(body, DRAINED_FOR);
                 this.step.set(Step::Readying);
-                let _ = self.poll_leftover(DRAINED_FOR, cx);
                 return None;
             }
             // Nobody will ask again.
@@ -208,9 +221,10 @@ where
                 return self.emptying(body, conflict);
             }
             (Finding::Unavailable, _) => Verified::Unavailable,
-            (Finding::Undecidable, conflict) => {
+            (Finding::Undecidable(doubt), conflict) => {
                 let conflict = conflict.map(|conflict| conflict.into_parts().0);
-                return Some(Err(Unverified::new(this.probe, head, conflict).into()));
+                let unverified = Unverified::new(this.probe, head, doubt, conflict);
+                return Some(Err(unverified.into()));
             }
         };
         verified.mark(&mut head, this.head, this.probe);
@@ -220,7 +234,7 @@ where
         // What a body of HTTP/2 says of its size is the length that HEAD was answered with.
         let body = match *this.probe.method() {
             Method::HEAD => VerifyBody::empty(),
-            _ => VerifyBody::passing(body),
+            _ => body,
         };
         Some(Ok(Response::from_parts(head, body)))
     }
@@ -228,23 +242,14 @@ where
     /// The answer does not have the probe's body, which is read first.
     fn emptying(
         self: Pin<&mut Self>,
-        body: R,
+        body: VerifyBody<R>,
         answer: Response<VerifyBody<R>>,
     ) -> Option<Outcome<R>> {
         let mut this = self.project();
-        this.leftover.set(Some(Leftover::of(body, DRAINED_BYTES)));
+        this.leftover.hold(body, EMPTIED_FOR);
         let answer = Some(answer);
         this.step.set(Step::Emptying { answer });
         None
-    }
-
-    /// The probe's connection can be used again, if that takes no time to speak of.
-    fn poll_emptying(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome<R>>> {
-        ready!(self.as_mut().poll_leftover(EMPTIED_FOR, cx));
-        let StepProj::Emptying { answer } = self.project().step.project() else {
-            return Poll::Ready(None);
-        };
-        Poll::Ready(answer.take().map(Ok))
     }
 
     /// Sends the operation, once; after that, another probe.
@@ -277,13 +282,13 @@ where
         outcome: Result<Response<R>, BoxError>,
     ) -> Option<Outcome<R>> {
         let mut this = self.project();
-        this.leftover.set(None);
-        this.timer.set(None);
+        this.leftover.let_go();
         let is_conflict = |status| this.settings.is_conflict(*this.operation, status);
         match outcome {
             Ok(response) if is_conflict(response.status()) => {
-                let conflict = response.map(Kept::new);
-                this.step.set(Step::Keeping { conflict });
+                let conflict = response.map(|body| Kept::new(body, LONGEST_CONFLICT));
+                let timer = None;
+                this.step.set(Step::Keeping { conflict, timer });
                 None
             }
             outcome => Some(outcome.map(|response| response.map(VerifyBody::passing))),
@@ -292,28 +297,21 @@ where
 
     /// To hold an answer that is half read could keep a probe from being sent at all. One that is
     /// too long, or does not come, is handed up as it is.
-    fn poll_keeping(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome<R>>> {
-        let mut this = self.project();
-        let StepProj::Keeping { conflict } = this.step.as_mut().project() else {
-            return Poll::Ready(None);
+    fn kept(self: Pin<&mut Self>) -> Option<Outcome<R>> {
+        let this = self.project();
+        let step = this.step.project_replace(Step::Readying);
+        let StepOwned::Keeping { conflict, .. } = step else {
+            return None;
         };
-        let is_whole = match conflict.body_mut().poll_whole(cx) {
-            Poll::Ready(is_whole) => is_whole,
-            Poll::Pending => {
-                ready!(poll_timer(this.timer.as_mut(), || DRAINED_FOR, cx));
-                false
-            }
-        };
-        this.timer.set(None);
-        let StepOwned::Keeping { conflict } = this.step.project_replace(Step::Readying) else {
-            return Poll::Ready(None);
-        };
+        let is_read = !matches!(conflict.body().rest, Rest::Unread(_));
         let conflict = conflict.map(VerifyBody::kept);
-        if !is_whole {
-            return Poll::Ready(Some(Ok(conflict)));
+        match is_read {
+            true => {
+                *this.conflict = Some(conflict);
+                None
+            }
+            false => Some(Ok(conflict)),
         }
-        *this.conflict = Some(conflict);
-        Poll::Ready(None)
     }
 }
 

@@ -15,6 +15,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{post, put};
 use bytes::Bytes;
+use http::header::IF_NONE_MATCH;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Channel};
@@ -381,7 +382,10 @@ impl Kept {
                 self.insert(name, content);
                 page(201)
             }
-            (&Method::PUT, Some(_)) => page(409),
+            (&Method::PUT, Some(_)) => match head.headers.get(IF_NONE_MATCH) {
+                Some(any) if any == "*" => page(412),
+                _ => page(409),
+            },
             (_, Some(position)) => {
                 self.items.remove(position);
                 let response = Response::builder().status(204);

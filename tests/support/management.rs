@@ -12,10 +12,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body::Frame;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use tower::Service;
+use tower_http::follow_redirect::RequestUri;
 use tower_http_retry::BoxError;
 
 use super::body::{Does, Source, data};
@@ -40,6 +42,17 @@ pub enum Fault {
     Overtaken,
 }
 
+/// How a probe is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Truth,
+    Status(u16),
+    /// This status, of another resource: a layer under the caller's followed a redirect.
+    Redirected(u16),
+    /// The truth, whose body breaks off so.
+    Broken(ErrorKind),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     Error(ErrorKind),
@@ -56,34 +69,52 @@ pub struct Seen {
     pub headers: HeaderMap,
 }
 
+/// What a PUT of an item that exists comes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Put {
+    Conflict,
+    Replacement,
+}
+
 #[derive(Clone)]
 pub struct Management {
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    put: Put,
     unique_names: bool,
     items: Mutex<Vec<String>>,
+    replacements: Mutex<usize>,
     plan: Mutex<VecDeque<Fault>>,
+    answers: Mutex<VecDeque<Answer>>,
     seen: Mutex<Vec<Seen>>,
 }
 
 impl Management {
     /// Follows the plan call by call, whatever is called; after that, nothing goes wrong.
     pub fn new(plan: &[Fault]) -> Self {
-        Self::with(true, plan)
+        Self::with(Put::Conflict, true, plan)
+    }
+
+    /// PUT replaces an item that exists.
+    pub fn replacing(plan: &[Fault]) -> Self {
+        Self::with(Put::Replacement, true, plan)
     }
 
     /// POST creates as many items of one name as it is asked to.
     pub fn with_duplicates(plan: &[Fault]) -> Self {
-        Self::with(false, plan)
+        Self::with(Put::Conflict, false, plan)
     }
 
-    fn with(unique_names: bool, plan: &[Fault]) -> Self {
+    fn with(put: Put, unique_names: bool, plan: &[Fault]) -> Self {
         let shared = Shared {
+            put,
             unique_names,
             items: Mutex::default(),
+            replacements: Mutex::default(),
             plan: Mutex::new(plan.iter().copied().collect()),
+            answers: Mutex::default(),
             seen: Mutex::default(),
         };
         Self {
@@ -94,6 +125,17 @@ impl Management {
     pub fn holding(self, name: &str) -> Self {
         self.shared.items.lock().unwrap().push(name.to_owned());
         self
+    }
+
+    /// Answers the first probes so. One that is not told the truth takes no step of the plan.
+    pub fn answering(self, answers: &[Answer]) -> Self {
+        self.shared.answers.lock().unwrap().extend(answers);
+        self
+    }
+
+    /// How many times an item was replaced.
+    pub fn replacements(&self) -> usize {
+        *self.shared.replacements.lock().unwrap()
     }
 
     pub fn items(&self) -> Vec<String> {
@@ -142,8 +184,13 @@ impl<B> Service<Request<B>> for Management {
             uri: head.uri.path_and_query().unwrap().to_string(),
             headers: head.headers,
         });
-        let fault = self.shared.plan.lock().unwrap().pop_front();
-        let answer = self.shared.clone().answer(head.method, name, fault);
+        let answer = match self.shared.answer_to(&head.method, &name) {
+            Some(answer) => Some(Ok(answer)),
+            None => {
+                let fault = self.shared.plan.lock().unwrap().pop_front();
+                self.shared.clone().answer(head.method, name, fault)
+            }
+        };
         Box::pin(async move {
             match answer {
                 Some(answer) => answer,
@@ -154,6 +201,29 @@ impl<B> Service<Request<B>> for Management {
 }
 
 impl Shared {
+    /// What a probe is answered, if that is not for the plan to say.
+    fn answer_to(&self, method: &Method, name: &str) -> Option<Response<Body>> {
+        if !method.is_safe() {
+            return None;
+        }
+        let answer = self.answers.lock().unwrap().pop_front()?;
+        match answer {
+            Answer::Truth => None,
+            Answer::Status(status) => Some(response(status, "what was answered")),
+            Answer::Redirected(status) => {
+                let mut response = response(status, "another resource");
+                let uri = RequestUri(Uri::from_static("http://service.test/sign-in"));
+                response.extensions_mut().insert(uri);
+                Some(response)
+            }
+            Answer::Broken(kind) => {
+                let half = Source::streamed([data("half of"), Does::Fail]);
+                let half = half.map_err(move |_| io::Error::from(kind).into());
+                Some(self.act(method, name).map(|_| half.boxed()))
+            }
+        }
+    }
+
     /// The work is done when it is asked for: to drop the future takes nothing back.
     fn answer(
         self: Arc<Self>,
@@ -190,6 +260,10 @@ impl Shared {
                 response
             }
             ("GET" | "HEAD" | "DELETE", None) => response(404, "no such item"),
+            ("PUT", Some(_)) if self.put == Put::Replacement => {
+                *self.replacements.lock().unwrap() += 1;
+                response(200, "replaced by the operation")
+            }
             ("PUT", Some(_)) => response(409, "the item exists"),
             ("POST", Some(_)) if self.unique_names => response(409, "the item exists"),
             ("POST" | "PUT", _) => {
@@ -222,4 +296,23 @@ pub fn response(status: u16, body: &'static str) -> Response<Body> {
         .status(status)
         .header("x-from", "service");
     response.body(body).unwrap()
+}
+
+/// Gives no frame, and no end.
+pub fn endless() -> Body {
+    struct Endless;
+
+    impl http_body::Body for Endless {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            Poll::Pending
+        }
+    }
+
+    Endless.boxed()
 }

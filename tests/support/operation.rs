@@ -95,7 +95,8 @@ impl Case {
 
     pub fn verify(self) -> VerifyLayer {
         match self.operation {
-            Put | Delete => VerifyLayer::new(),
+            Put => VerifyLayer::new().put_creates(),
+            Delete => VerifyLayer::new(),
             Post => VerifyLayer::new().probe(|head| {
                 let Name(name) = head.extensions.get()?;
                 let uri = format!("/items/{name}?secret=1");

@@ -1,95 +1,71 @@
 use http::Response;
 
-use super::Finding::{Conflict, Created, Deleted, Unavailable, Undecidable, Undone};
+use super::Finding::{Conflict, Created, Deleted, Unavailable, Undone};
 use super::Operation::{Create, Delete};
 use super::*;
 
 #[test]
 fn what_a_request_does_to_an_item() {
-    let of = |method: &str, header: &str| {
+    let of = |method: &str, header: &str, put_creates: bool| {
         let (name, value) = header.split_once(' ').unwrap_or((header, "*"));
         let request = http::Request::builder().method(method).header(name, value);
-        Operation::of(&request.body(()).unwrap().into_parts().0)
+        Operation::of(&request.body(()).unwrap().into_parts().0, put_creates)
     };
+    // By default, and where a PUT creates.
     #[rustfmt::skip]
     let cases = [
-        ("POST", "accept", Some(Create)),
-        ("PUT", "accept", Some(Create)),
-        ("PUT", "if-none-match", Some(Create)),
-        ("PUT", "if-match", None),
-        ("PUT", "if-match \"1\"", None),
-        ("PUT", "if-none-match \"1\"", None),
-        ("PUT", "if-unmodified-since", None),
-        ("PUT", "content-range", None),
-        ("POST", "if-match", Some(Create)),
-        ("DELETE", "accept", Some(Delete)),
-        ("DELETE", "if-match", Some(Delete)),
-        ("GET", "accept", None),
-        ("HEAD", "accept", None),
-        ("PATCH", "accept", None),
-        ("QUERY", "accept", None),
-        ("CONNECT", "accept", None),
+        ("POST", "accept", Some(Create), Some(Create)),
+        ("PUT", "accept", None, Some(Create)),
+        ("PUT", "if-none-match", Some(Create), Some(Create)),
+        ("PUT", "if-match", None, None),
+        ("PUT", "if-match \"1\"", None, None),
+        ("PUT", "if-none-match \"1\"", None, None),
+        ("PUT", "if-none-match \"*\"", None, None),
+        ("PUT", "if-modified-since", None, Some(Create)),
+        ("PUT", "if-unmodified-since", None, None),
+        ("PUT", "content-range", None, None),
+        ("POST", "if-match", Some(Create), Some(Create)),
+        ("DELETE", "accept", Some(Delete), Some(Delete)),
+        ("DELETE", "if-match", Some(Delete), Some(Delete)),
+        ("GET", "accept", None, None),
+        ("HEAD", "accept", None, None),
+        ("PATCH", "accept", None, None),
+        ("QUERY", "accept", None, None),
+        ("CONNECT", "accept", None, None),
     ];
-    for (method, header, operation) in cases {
-        assert_eq!(of(method, header), operation, "{method} with {header}");
+    for (method, header, by_default, put_creates) in cases {
+        assert_eq!(of(method, header, false), by_default, "{method}, {header}");
+        assert_eq!(of(method, header, true), put_creates, "{method}, {header}");
+    }
+}
+
+#[test]
+fn of_several_conditions_the_one_that_needs_an_item_decides() {
+    for name in ["if-match", "if-none-match", "if-unmodified-since"] {
+        let request = http::Request::put("/").header("if-none-match", "*");
+        let request = request.header(name, "\"1\"").body(()).unwrap();
+        assert_eq!(Operation::of(&request.into_parts().0, true), None, "{name}");
     }
 }
 
 #[test]
 fn what_the_answer_to_a_probe_says() {
-    #[rustfmt::skip]
-    let cases = [
-        (200, Created, Undone),
-        (204, Created, Undone),
-        (206, Created, Undone),
-        (299, Created, Undone),
-        (404, Undone, Deleted),
-        (410, Undone, Deleted),
-        (408, Unavailable, Unavailable),
-        (421, Unavailable, Unavailable),
-        (425, Unavailable, Unavailable),
-        (429, Unavailable, Unavailable),
-        (500, Unavailable, Unavailable),
-        (503, Unavailable, Unavailable),
-        (599, Unavailable, Unavailable),
-        (100, Undecidable, Undecidable),
-        (199, Undecidable, Undecidable),
-        (300, Undecidable, Undecidable),
-        (302, Undecidable, Undecidable),
-        (304, Undecidable, Undecidable),
-        (400, Undecidable, Undecidable),
-        (401, Undecidable, Undecidable),
-        (403, Undecidable, Undecidable),
-        (405, Undecidable, Undecidable),
-        (409, Undecidable, Undecidable),
-        (412, Undecidable, Undecidable),
-        (499, Undecidable, Undecidable),
-    ];
-    for (status, create, delete) in cases {
+    let unknown = Finding::Undecidable(Doubt::Status);
+    for status in 100..=999 {
+        // Of a create whose item is the same, of one whose item is another, and of a delete.
+        let (create, other, delete) = match status {
+            200 | 203 | 204 => (Created, Conflict, Undone),
+            404 | 410 => (Undone, Undone, Deleted),
+            408 | 421 | 425 | 429 | 500..=999 => (Unavailable, Unavailable, Unavailable),
+            _ => (unknown, unknown, unknown),
+        };
         let response = Response::builder().status(status).body(()).unwrap();
         let probed = response.into_parts().0;
-        assert_eq!(
-            Create.finding(&probed, |_| true),
-            create,
-            "create, {status}"
-        );
-        assert_eq!(
-            Delete.finding(&probed, |_| true),
-            delete,
-            "delete, {status}"
-        );
+        assert_eq!(Create.finding(&probed, |_| true), create, "{status}");
+        assert_eq!(Create.finding(&probed, |_| false), other, "{status}");
         // Another item is none that was deleted, and none that is missing.
-        let other = if create == Created { Conflict } else { create };
-        assert_eq!(
-            Create.finding(&probed, |_| false),
-            other,
-            "create, {status}"
-        );
-        assert_eq!(
-            Delete.finding(&probed, |_| false),
-            delete,
-            "delete, {status}"
-        );
+        assert_eq!(Delete.finding(&probed, |_| true), delete, "{status}");
+        assert_eq!(Delete.finding(&probed, |_| false), delete, "{status}");
     }
 }
 

@@ -1,6 +1,8 @@
 use http::{HeaderMap, Response, Version};
 
 use super::*;
+use crate::verify::Unverified;
+use crate::verify::unverified::Doubt;
 
 const ITEM: &str = "http://service.test/items/7?version=2";
 
@@ -14,6 +16,10 @@ fn head(method: Method, uri: &str, headers: &[(&str, &str)]) -> request::Parts {
 
 fn get(uri: &str) -> Request<()> {
     Request::get(uri).body(()).unwrap()
+}
+
+fn completed(probe: Request<()>, head: &request::Parts) -> Request<()> {
+    complete(probe, head).unwrap()
 }
 
 fn names(headers: &HeaderMap) -> Vec<&str> {
@@ -43,7 +49,7 @@ fn a_uri_without_a_host_is_on_the_requests_own() {
         ("/items", "http://b.test/items/7", "http://b.test/items/7"),
     ];
     for (request, probe, expected) in cases {
-        let probe = complete(get(probe), &head(Method::POST, request, &[]));
+        let probe = completed(get(probe), &head(Method::POST, request, &[]));
         assert_eq!(probe.uri(), expected);
     }
 }
@@ -73,6 +79,7 @@ fn a_probe_has_the_requests_headers_but_those_of_its_content_and_conditions() {
         "if-modified-since",
         "if",
         "if-range",
+        "prefer",
         "x-ms-if-tags",
         "x-goog-if-generation-match",
         "x-amz-copy-source",
@@ -85,12 +92,13 @@ fn a_probe_has_the_requests_headers_but_those_of_its_content_and_conditions() {
         "upgrade",
         "x-http-method",
         "x-http-method-override",
+        "x-ms-range",
         "x-method-override",
     ];
     let mut headers = kept.to_vec();
     headers.extend(left_out.map(|name| (name, "1")));
     let request = head(Method::PUT, ITEM, &headers);
-    let probe = complete(on_the_same_uri(&request).unwrap(), &request);
+    let probe = completed(on_the_same_uri(&request).unwrap(), &request);
     let mut expected = kept.map(|(name, _)| name).to_vec();
     expected.push("cache-control");
     expected.sort_unstable();
@@ -116,7 +124,7 @@ fn what_the_probes_maker_says_stands() {
     made.headers_mut().append("accept", "a/b".parse().unwrap());
     made.headers_mut().append("accept", "c/d".parse().unwrap());
     made.headers_mut().append("if-match", "1".parse().unwrap());
-    let probe = complete(made, &request);
+    let probe = completed(made, &request);
     let values = |name: &str| -> Vec<_> { probe.headers().get_all(name).iter().collect() };
     assert_eq!(values("accept"), ["a/b", "c/d"]);
     assert_eq!(values("cookie"), ["a=1", "b=2"]);
@@ -126,7 +134,7 @@ fn what_the_probes_maker_says_stands() {
     let mut made = get("/items/7");
     let cached = HeaderValue::from_static("max-age=1");
     made.headers_mut().insert(CACHE_CONTROL, cached.clone());
-    assert_eq!(complete(made, &request).headers()[CACHE_CONTROL], cached);
+    assert_eq!(completed(made, &request).headers()[CACHE_CONTROL], cached);
 }
 
 #[test]
@@ -136,7 +144,46 @@ fn a_probe_tells_no_length_of_a_body_it_has_not() {
     for name in ["content-length", "transfer-encoding", "trailer", "expect"] {
         made.headers_mut().insert(name, "5".parse().unwrap());
     }
-    assert_eq!(names(complete(made, &request).headers()), ["cache-control"]);
+    assert_eq!(
+        names(completed(made, &request).headers()),
+        ["cache-control"]
+    );
+}
+
+/// With so many headers, none of which is another's.
+fn head_with(count: usize, name: &str) -> request::Parts {
+    let mut head = head(Method::PUT, ITEM, &[]);
+    for number in 0..count {
+        let name = HeaderName::try_from(format!("{name}-{number}")).unwrap();
+        head.headers.insert(name, HeaderValue::from_static("1"));
+    }
+    head
+}
+
+/// How many headers a map holds: half as many as it has places for, and half of that again.
+const MOST_HEADERS: usize = 24 * 1024;
+
+#[test]
+fn a_probe_whose_headers_do_not_fit_is_an_error() {
+    // One more is `no-cache`.
+    let most = head_with(MOST_HEADERS - 1, "a");
+    let probe = completed(get(ITEM), &most);
+    assert_eq!(probe.headers().len(), MOST_HEADERS);
+    let full = head_with(MOST_HEADERS, "a");
+    complete(get(ITEM), &full).unwrap_err();
+
+    // No room for the request's credentials, or for a header that keeps caches from answering.
+    let request = head(Method::PUT, ITEM, &[("authorization", "Bearer 1")]);
+    let full = || {
+        let (mut probe, ()) = get(ITEM).into_parts();
+        probe.headers = head_with(MOST_HEADERS, "b").headers;
+        probe
+    };
+    complete(Request::from_parts(full(), ()), &request).unwrap_err();
+    let mut cached = full();
+    cached.headers.remove("b-0");
+    let one_short = Request::from_parts(cached, ());
+    complete(one_short, &request).unwrap_err();
 }
 
 #[test]
@@ -158,7 +205,7 @@ fn credentials_go_to_no_other_origin() {
     ];
     for (request, probe, sent) in cases {
         let request = head(Method::POST, request, &[("authorization", "Bearer 1")]);
-        let probe = complete(get(probe), &request);
+        let probe = completed(get(probe), &request);
         assert_eq!(
             probe.headers().contains_key("authorization"),
             sent,
@@ -176,7 +223,7 @@ fn a_probe_has_the_requests_version_and_extensions() {
     request.extensions.insert(1_u8);
     let mut made = get(ITEM);
     made.extensions_mut().insert(2_u8);
-    let probe = complete(made, &request);
+    let probe = completed(made, &request);
     assert_eq!(probe.version(), Version::HTTP_2);
     assert_eq!(probe.extensions().get(), Some(&"the request's"));
     assert_eq!(probe.extensions().get(), Some(&2_u8));
@@ -198,7 +245,7 @@ fn a_uri_is_told_without_query_and_user_info() {
     }
     let response = Response::builder().status(403).body(()).unwrap();
     let probe = get("http://user:secret@a.test/b?secret=1");
-    let error = super::super::Unverified::new(&probe, response.into_parts().0, None);
+    let error = Unverified::new(&probe, response.into_parts().0, Doubt::Status, None);
     assert_eq!(
         error.to_string(),
         "cannot tell whether it was done before: the probe GET http://a.test/b was answered 403 Forbidden"

@@ -1,0 +1,57 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+
+use crate::future::poll_timer;
+use crate::leftover::{DRAINED_BYTES, Leftover};
+
+pin_project! {
+    /// What is left of a probe's answer: held no longer than it is of use.
+    pub(super) struct ProbeLeftover<T> {
+        #[pin]
+        leftover: Option<Leftover<T>>,
+        #[pin]
+        timer: Option<Sleep>,
+        limit: Duration,
+    }
+}
+
+impl<T: Body> ProbeLeftover<T> {
+    pub(super) fn none() -> Self {
+        Self {
+            leftover: None,
+            timer: None,
+            limit: Duration::ZERO,
+        }
+    }
+
+    /// Holds this one, and no longer than so.
+    pub(super) fn hold(self: Pin<&mut Self>, body: T, limit: Duration) {
+        let mut this = self.project();
+        this.leftover.set(Some(Leftover::of(body, DRAINED_BYTES)));
+        this.timer.set(None);
+        *this.limit = limit;
+    }
+
+    pub(super) fn let_go(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        this.leftover.set(None);
+        this.timer.set(None);
+    }
+
+    /// Ready once nothing is held.
+    pub(super) fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.as_mut().project();
+        if let Some(leftover) = this.leftover.as_mut().as_pin_mut() {
+            if leftover.poll_drained(cx).is_pending() {
+                ready!(poll_timer(this.timer.as_mut(), || *this.limit, cx));
+            }
+            self.let_go();
+        }
+        Poll::Ready(())
+    }
+}

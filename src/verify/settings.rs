@@ -1,0 +1,100 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::MaxSizeReached;
+use http::{Method, Request, StatusCode, request, response};
+
+use super::finding::{Finding, Operation};
+use super::probe;
+use super::unverified::Doubt;
+use crate::redirected::was_redirected;
+
+/// What a verify layer was told.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) probe: Arc<Probe>,
+    pub(super) method: Option<Method>,
+    pub(super) put_creates: bool,
+    pub(super) same: Option<Arc<Same>>,
+    pub(super) same_body: Option<SameBody>,
+    pub(super) conflict_statuses: Vec<StatusCode>,
+}
+
+/// Whether an item is the one that was to be created, by its content; and how much is read of it.
+#[derive(Clone)]
+pub(super) struct SameBody {
+    pub(super) limit: usize,
+    pub(super) is_same: Arc<IsSame>,
+}
+
+type Probe = dyn Fn(&request::Parts) -> Option<Request<()>> + Send + Sync;
+type Same = dyn Fn(&request::Parts, &response::Parts) -> bool + Send + Sync;
+type IsSame = dyn Fn(&request::Parts, &response::Parts, &Bytes) -> bool + Send + Sync;
+
+impl Settings {
+    /// What is to be verified of a request, and the probe that asks for it.
+    pub(super) fn question(
+        &self,
+        head: &request::Parts,
+    ) -> Result<Option<(Operation, Request<()>)>, MaxSizeReached> {
+        let Some(operation) = Operation::of(head, self.put_creates) else {
+            return Ok(None);
+        };
+        let Some(probe) = (self.probe)(head) else {
+            return Ok(None);
+        };
+        let mut probe = probe::complete(probe, head)?;
+        if let Some(method) = &self.method {
+            *probe.method_mut() = method.clone();
+        }
+        // An answer to HEAD has no body that could be compared.
+        let is_compared = operation == Operation::Create && self.same_body.is_some();
+        if is_compared && *probe.method() == Method::HEAD {
+            *probe.method_mut() = Method::GET;
+        }
+        Ok(Some((operation, probe)))
+    }
+
+    /// What the head of a probe's answer says.
+    pub(super) fn finding(
+        &self,
+        operation: Operation,
+        head: &request::Parts,
+        probe: &Request<()>,
+        probed: &response::Parts,
+    ) -> Finding {
+        if was_redirected(probe.uri(), &probed.extensions) {
+            return Finding::Undecidable(Doubt::Redirected);
+        }
+        let same = self.same.as_ref();
+        operation.finding(probed, |probed| same.is_none_or(|same| same(head, probed)))
+    }
+
+    pub(super) fn is_conflict(&self, operation: Operation, status: StatusCode) -> bool {
+        operation.is_conflict(status) || self.conflict_statuses.contains(&status)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            probe: Arc::new(probe::on_the_same_uri),
+            method: None,
+            put_creates: false,
+            same: None,
+            same_body: None,
+            conflict_statuses: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("method", &self.method)
+            .field("put_creates", &self.put_creates)
+            .field("conflict_statuses", &self.conflict_statuses)
+            .finish_non_exhaustive()
+    }
+}
