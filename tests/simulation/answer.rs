@@ -35,6 +35,8 @@ pub enum Does {
     Abort,
     /// Resets the stream, and says that it was not looked at.
     Refuse,
+    /// Sends the client to the other server.
+    Redirect,
 }
 
 /// In which header the hint stands.

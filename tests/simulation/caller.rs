@@ -14,6 +14,8 @@ use tokio::time::{sleep, timeout};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::util::BoxCloneService;
 use tower::{Service, ServiceBuilder, ServiceExt};
+use tower_http::follow_redirect::policy::Limited;
+use tower_http::follow_redirect::{FollowRedirectLayer, RequestUri};
 use tower_http_retry::{
     Attempts, AttemptsHandle, Backoff, BoxError, Event, Idempotency, RetryLayer, ServerHints,
 };
@@ -22,7 +24,7 @@ use super::journal::{ALL, Journal, Left, What};
 use super::network::Connector;
 use super::payload::Payload;
 use super::plan::{Ask, Plan, Protocol};
-use super::sabotage::Sabotage;
+use super::sabotage::{Judge, Sabotage};
 use super::upstream::{ATTEMPT, RETRIES, mark, name};
 use super::watch::{Id, Watch};
 
@@ -107,18 +109,28 @@ impl Caller {
             journal: self.journal.clone(),
         };
         let concurrency = self.plan.policy.concurrency.map(ConcurrencyLimitLayer::new);
+        // The standard policy would drop the request's number.
+        let redirects = FollowRedirectLayer::with_policy(Limited::default());
+        let hides_redirects = self.plan.sabotage == Some(Sabotage::HidesRedirects);
         ServiceBuilder::new()
             .layer(self.layer())
             .option_layer(concurrency)
-            .map_err(BoxError::from)
+            .map_response(move |mut response: Response<Incoming>| {
+                if hides_redirects {
+                    response.extensions_mut().remove::<RequestUri>();
+                }
+                response
+            })
+            .option_layer(self.plan.redirects.then_some(redirects))
             .service(watch)
             .boxed_clone()
     }
 
-    fn layer(&self) -> RetryLayer {
+    fn layer(&self) -> RetryLayer<Judge> {
         let policy = &self.plan.policy;
         let journal = self.journal.clone();
         let layer = RetryLayer::new()
+            .classify(Judge(self.plan.sabotage))
             .max_retries(policy.max_retries)
             .within(policy.window)
             .attempt_timeout(policy.attempt_timeout)
@@ -208,8 +220,8 @@ impl Caller {
         let body = response.into_body().collect();
         match timeout(Duration::from_secs(5), body).await {
             Ok(Ok(whole)) => {
-                let sent = self.plan.answer(id, attempt).body;
-                let is_right = sent.is(mark(id, attempt), whole);
+                let sent = self.plan.last_answer(id, attempt).body;
+                let is_right = sent.is(mark(self.plan.answers(id, attempt), attempt), whole);
                 self.journal.write(id, What::Read { is_right });
             }
             _ => self.journal.write(id, What::BrokeOff { attempt }),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tower_http_retry::{Class, Step};
 
+use super::failure::Failure;
+
 /// Written to by all hosts of a simulation.
 #[derive(Clone, Default)]
 pub struct Journal {
@@ -32,6 +34,10 @@ pub enum What {
         status: u16,
         hint: Option<Duration>,
     },
+    /// The attempt was answered by a redirect, which is followed under the layer.
+    Redirected { attempt: u32 },
+    /// The attempt failed under the layer in a way that is told apart here.
+    Failed { attempt: u32, how: Failure },
     /// The layer told this.
     Told {
         step: Step,

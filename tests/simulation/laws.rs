@@ -203,7 +203,7 @@ fn handed_the_last(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
             // Its source may break, and so may its connection: by trouble, or as the server does not
             // read what is still sent to it.
             What::BrokeOff { attempt } => {
-                let answer = plan.answer(ask.id, attempt);
+                let answer = plan.last_answer(ask.id, attempt);
                 let is_cut_off = plan.has_trouble() || !matches!(answer.reads, Reads::All);
                 let is_due = answer.body.breaks || is_cut_off;
                 verdict(is_due, || "its body broke off".into())?;
@@ -228,7 +228,7 @@ fn stops_for_a_reason(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
         let gave_up = find(entries, |what| *what == What::GaveUp).is_some();
         return verdict(gave_up, || "no reason".into());
     };
-    let hint = plan.answer(ask.id, sent).hint;
+    let hint = plan.last_answer(ask.id, sent).hint;
     let holds = match stop {
         Stop::Attempts => sent == 1 + limits.max_retries,
         Stop::NotReplayable => {

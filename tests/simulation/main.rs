@@ -1,11 +1,12 @@
 //! The layer over hyper-util's client, hyper's connections and a simulated network that cuts servers
-//! off, crashes them, and loses, delays and keeps messages.
+//! off, crashes them, shuts them down, and loses, delays and keeps messages.
 //!
 //! A seed stands for all that a run does. `SIMULATION_SEEDS` says how many are run, `SIMULATION_SEED`
 //! which one alone; then its plan and all that happened are printed.
 
 mod answer;
 mod caller;
+mod failure;
 mod journal;
 mod laws;
 mod network;

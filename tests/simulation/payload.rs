@@ -84,6 +84,11 @@ impl Shape {
         }
     }
 
+    /// Whether there is nothing of it, and this is known beforehand.
+    pub fn is_none(&self) -> bool {
+        self.is_sized && self.pieces.is_empty()
+    }
+
     /// Whether there is more than one piece of it.
     pub fn is_streamed(&self) -> bool {
         self.pieces.len() > 1

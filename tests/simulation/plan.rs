@@ -8,13 +8,16 @@ use fastrand::Rng;
 use http::Method;
 use tower_http_retry::{Jitter, RetryOverride, ServerHints};
 
-use super::answer::Answer;
+use super::answer::{Answer, Does};
+use super::failure::Overtaken;
 use super::payload::Shape;
 use super::sabotage::Sabotage;
 use super::trouble::Trouble;
 
 /// How many servers there are.
 pub const SERVERS: u64 = 2;
+/// What a redirect leads to has this much more for its number than the request that was redirected.
+pub const TARGETS: u32 = 1 << 16;
 
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -24,6 +27,12 @@ pub struct Plan {
     pub requests: Vec<Ask>,
     pub troubles: Vec<Trouble>,
     pub connections_end: bool,
+    /// Whether some requests are redirected, which the client under the layer follows.
+    pub redirects: bool,
+    /// Whether a lost connection is told as QUIC's is.
+    pub is_quic_like: bool,
+    /// How many requests may be under way at once on a connection of HTTP/2.
+    pub streams: Option<u32>,
     /// No message takes longer, unless there is trouble.
     pub latency: Duration,
     /// What is done wrong on purpose, to see that it is found.
@@ -106,6 +115,9 @@ impl Plan {
             troubles,
             connections_end: random.bool(),
             latency: millis(random, 1..=30),
+            redirects: random.u8(..3) == 0,
+            is_quic_like: random.u8(..4) == 0,
+            streams: (random.u8(..2) == 0).then(|| random.u32(1..=2)),
             sabotage: None,
         }
     }
@@ -130,9 +142,44 @@ impl Plan {
         self.ask(id).limits(&self.policy)
     }
 
-    /// What this attempt meets.
+    /// What this attempt meets, of a request or of what it was redirected to.
     pub fn answer(&self, id: u32, attempt: u32) -> Answer {
-        Answer::draw(&mut self.of_one(id, attempt), self.protocol)
+        let mut random = self.of_one(id, attempt);
+        let mut answer = Answer::draw(&mut random, self.protocol);
+        let is_other = matches!(answer.does, Does::Answer(_)) && random.u8(..3) == 0;
+        match (is_other, id) {
+            (true, TARGETS..) => answer.does = Does::Answer(429),
+            (true, _) if self.redirects => (answer.does, answer.hint) = (Does::Redirect, None),
+            _ => {}
+        }
+        answer
+    }
+
+    /// The number of what answers this attempt in the end: its own, or a redirect's target's.
+    pub fn answers(&self, id: u32, attempt: u32) -> u32 {
+        match self.answer(id, attempt).does {
+            Does::Redirect => TARGETS + id,
+            _ => id,
+        }
+    }
+
+    /// What the caller sees of this attempt's answer.
+    pub fn last_answer(&self, id: u32, attempt: u32) -> Answer {
+        self.answer(self.answers(id, attempt), attempt)
+    }
+
+    /// How hyper fails this attempt, if it does, although its server has it all.
+    pub fn overtakes(&self, id: u32, attempt: u32) -> Option<Overtaken> {
+        let random = &mut self.of_one(id, u32::MAX - attempt);
+        let by = either(random, Overtaken::ByGoAway, Overtaken::ByEndedTask);
+        let may_be = self.protocol == Protocol::Http2 && self.ask(id).body.is_none();
+        // Most often where it matters.
+        let times = if self.limits(id).may_be_repeated {
+            16
+        } else {
+            3
+        };
+        one_in(random, times, by).filter(|_| may_be)
     }
 
     /// When a server's connection ends, if it does, and whether the server says so before.
@@ -190,7 +237,8 @@ impl Ask {
             Method::POST,
         ];
         let method = methods[random.usize(..methods.len())].clone();
-        let body = if [Method::GET, Method::DELETE].contains(&method) {
+        let has_none = [Method::GET, Method::DELETE].contains(&method) || random.u8(..6) == 0;
+        let body = if has_none {
             Shape::empty()
         } else {
             Shape::draw(random)

@@ -5,6 +5,7 @@ use std::fmt;
 
 use tower_http_retry::{Class, ServerHints, Step, Stop};
 
+use super::failure::{Failure, Overtaken};
 use super::journal::{Entry, What};
 use super::plan::{Ask, Plan, Protocol};
 use super::trouble::Trouble;
@@ -15,7 +16,13 @@ pub struct Tally {
 }
 
 /// What a run of many seeds has to have met.
-const TO_BE_MET: [&str; 44] = [
+const TO_BE_MET: [&str; 51] = [
+    "attempt failed: a redirect's target",
+    "attempt failed: as QUIC's connections are lost",
+    "attempt failed: its task ended",
+    "attempt failed: overtaken by a GOAWAY",
+    "attempt failed: overtaken by its task's end",
+    "attempt redirected to a 429",
     "attempt sent",
     "attempt timed out, or answered 504",
     "attempt taken whole",
@@ -33,6 +40,7 @@ const TO_BE_MET: [&str; 44] = [
     "fault: partition",
     "fault: partition back",
     "fault: partition there",
+    "fault: shut down",
     "request ended: error",
     "request ended: given up",
     "request ended: response",
@@ -126,6 +134,16 @@ impl Tally {
                     self.count("body taken whole by a later attempt, streamed");
                 }
             }
+            What::Failed { how, .. } => self.count(match how {
+                Failure::NotConnected => "attempt failed: as QUIC's connections are lost",
+                Failure::GoAway => "attempt failed: left out by a GOAWAY",
+                Failure::Overtaken(Overtaken::ByGoAway) => "attempt failed: overtaken by a GOAWAY",
+                Failure::Overtaken(Overtaken::ByEndedTask) => {
+                    "attempt failed: overtaken by its task's end"
+                }
+                Failure::TaskEnded => "attempt failed: its task ended",
+                Failure::OfTarget => "attempt failed: a redirect's target",
+            }),
             What::Response { .. } => self.count("request ended: response"),
             What::Error => self.count("request ended: error"),
             What::GaveUp => self.count("request ended: given up"),
@@ -133,6 +151,7 @@ impl Tally {
             What::BrokeOff { .. } => self.count("response broke off"),
             What::Asked
             | What::Answered { .. }
+            | What::Redirected { .. }
             | What::Came { .. }
             | What::Acted
             | What::Counted { .. }
@@ -191,6 +210,17 @@ impl Tally {
         let are_read = plan.policy.hints != ServerHints::Ignored;
         for _ in hinted.filter(|sent| are_read && whats.contains(sent)) {
             self.count("retry after a hint");
+        }
+        let to_a_429 = whats.iter().filter(|what| match **what {
+            What::Answered {
+                attempt,
+                status: 429,
+                ..
+            } => whats.contains(&What::Redirected { attempt }),
+            _ => false,
+        });
+        for _ in to_a_429 {
+            self.count("attempt redirected to a 429");
         }
         let abandons = whats.windows(2).any(|pair| {
             let stops = |what: &What| {

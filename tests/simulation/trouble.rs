@@ -1,8 +1,10 @@
 //! What befalls the servers and the network.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use tokio::sync::Notify;
 use turmoil::Sim;
 
 use super::plan::{Plan, millis};
@@ -30,6 +32,9 @@ pub enum Kind {
     Hold,
     /// The server ends with all its connections, and starts again at the end.
     Crash,
+    /// The server shuts its connections down: they end once what has come on them is answered. It
+    /// goes on to accept others.
+    ShutDown,
     /// One message in so many takes the others in flight with it.
     Loss(u32),
     /// Messages take up to so long.
@@ -54,7 +59,7 @@ impl Trouble {
         (0..count).map(next).collect()
     }
 
-    pub fn start(&self, sim: &mut Sim<'_>) {
+    pub fn start(&self, sim: &mut Sim<'_>, shut_down: &[Arc<Notify>]) {
         let server = name(self.server);
         match self.kind {
             Kind::Partition => sim.partition(CALLER, server),
@@ -62,6 +67,7 @@ impl Trouble {
             Kind::PartitionBack => sim.partition_oneway(server, CALLER),
             Kind::Hold => sim.hold(CALLER, server),
             Kind::Crash => sim.crash(server),
+            Kind::ShutDown => shut_down[self.server as usize].notify_waiters(),
             Kind::Loss(one_in) => sim.set_link_fail_rate(CALLER, server, 1.0 / f64::from(one_in)),
             Kind::Delay(latency) => sim.set_link_max_message_latency(CALLER, server, latency),
         }
@@ -75,6 +81,7 @@ impl Trouble {
             Kind::PartitionBack => sim.repair_oneway(server, CALLER),
             Kind::Hold => sim.release(CALLER, server),
             Kind::Crash => sim.bounce(server),
+            Kind::ShutDown => {}
             Kind::Loss(_) => sim.set_link_fail_rate(CALLER, server, 0.0),
             Kind::Delay(_) => sim.set_link_max_message_latency(CALLER, server, plan.latency),
         }
@@ -83,13 +90,14 @@ impl Trouble {
 
 impl Kind {
     fn draw(random: &mut Rng) -> Self {
-        match random.u8(..8) {
+        match random.u8(..10) {
             0 => Self::Partition,
             1 => Self::PartitionThere,
             2 => Self::PartitionBack,
             3 | 4 => Self::Hold,
             5 => Self::Crash,
             6 => Self::Loss(random.u32(5..=40)),
+            7 | 8 => Self::ShutDown,
             _ => Self::Delay(millis(random, 50..=400)),
         }
     }
@@ -101,6 +109,7 @@ impl Kind {
             Self::PartitionBack => "partition back",
             Self::Hold => "hold",
             Self::Crash => "crash",
+            Self::ShutDown => "shut down",
             Self::Loss(_) => "loss",
             Self::Delay(_) => "delay",
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf;
+use http::header::LOCATION;
 use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -13,16 +14,17 @@ use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
+use tokio::sync::Notify;
 use tokio::task::spawn_local;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tower_http_retry::BoxError;
 use turmoil::net::{TcpListener, TcpStream};
 
 use super::answer::{Answer, Does, Reads};
 use super::journal::{Journal, What};
 use super::network::PORT;
-use super::payload::Payload;
-use super::plan::{Plan, Protocol};
+use super::payload::{Payload, Shape};
+use super::plan::{Plan, Protocol, SERVERS, TARGETS};
 
 /// Where the layer writes the number of retries.
 pub const RETRIES: &str = "x-retries";
@@ -34,6 +36,8 @@ pub struct Upstream {
     pub plan: Arc<Plan>,
     pub journal: Journal,
     pub server: u64,
+    /// Tells its connections to shut down.
+    pub shut_down: Arc<Notify>,
 }
 
 /// When a host crashes, what was spawned here is dropped in the order in which it was spawned; a
@@ -69,7 +73,9 @@ impl Upstream {
     }
 
     async fn converse(self, stream: TcpStream, lifetime: Option<(Duration, bool)>) {
+        let shut_down = self.shut_down.notified();
         let mut server = Builder::new(Local);
+        server.http2().max_concurrent_streams(self.plan.streams);
         server = match self.plan.protocol {
             Protocol::Http1 => server.http1_only(),
             Protocol::Http2 => server.http2_only(),
@@ -78,8 +84,13 @@ impl Upstream {
         let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
         let (lifetime, says_so) = lifetime.unwrap_or((Duration::MAX, false));
         // How a connection ends is the network's affair.
-        let ended = timeout(lifetime, connection.as_mut()).await;
-        if ended.is_err() && says_so {
+        let is_shut_down = tokio::select! {
+            biased;
+            _ = connection.as_mut() => false,
+            () = shut_down => true,
+            () = sleep(lifetime) => says_so,
+        };
+        if is_shut_down {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
@@ -99,6 +110,13 @@ impl Upstream {
             Does::Answer(status) => Ok(respond(&answer, id, attempt, status)),
             Does::Hang => pending().await,
             Does::Abort => Err("the server gives up".into()),
+            Does::Redirect => {
+                let other = name((self.server + 1) % SERVERS);
+                let mut response = respond(&answer, id, attempt, 303);
+                let target = format!("http://{other}/{}", TARGETS + id).parse()?;
+                response.headers_mut().insert(LOCATION, target);
+                Ok(response)
+            }
             Does::Refuse => Err(h2::Error::from(h2::Reason::REFUSED_STREAM).into()),
         }
     }
@@ -113,7 +131,10 @@ impl Upstream {
         match reads {
             Reads::All => {
                 let whole = body.collect().await?;
-                let is_right = self.plan.ask(id).body.is(mark(id, 0), whole);
+                let is_right = match id {
+                    TARGETS.. => Shape::empty().is(0, whole),
+                    _ => self.plan.ask(id).body.is(mark(id, 0), whole),
+                };
                 self.journal.write(id, What::Took { attempt, is_right });
             }
             Reads::Some(mut bytes) => {

@@ -1,21 +1,25 @@
 //! What stands between the layer and the client: sees each attempt, and its response's head.
 
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::legacy::{Client, Error, ResponseFuture};
+use tokio::time::timeout;
 use tower::Service;
 use tower_http_retry::{Attempt, BoxError, ReplayBody};
 
+use super::failure::{self, Failure, Overtaken};
 use super::journal::{Journal, What};
 use super::network::Connector;
 use super::payload::Payload;
-use super::plan::Plan;
+use super::plan::{Plan, TARGETS};
 use super::sabotage::Sabotage;
 use super::upstream::ATTEMPT;
 
@@ -38,42 +42,107 @@ pub struct Sent {
 
 impl Service<Request<ReplayBody<Payload>>> for Watch {
     type Response = Response<Incoming>;
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.client.poll_ready(cx)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.client.poll_ready(cx).map_err(BoxError::from)
     }
 
     fn call(&mut self, request: Request<ReplayBody<Payload>>) -> Self::Future {
         let Id(id) = *request.extensions().get().expect("an id");
         let attempt = request.extensions().get().map_or(1, Attempt::number);
-        self.journal.write(id, What::Sent { attempt });
         let sabotage = self.plan.sabotage;
         let request = request.map(|body| Sent {
             body: Some(body),
             loses_a_piece: attempt > 1 && sabotage == Some(Sabotage::LosesAPiece),
         });
+        let watch = self.clone();
+        if is_target(&request) {
+            let response = self.client.call(request);
+            return Box::pin(async move { watch.hear(id, TARGETS + id, attempt, response.await) });
+        }
+        self.journal.write(id, What::Sent { attempt });
         if sabotage == Some(Sabotage::SendsTwice) {
             tokio::spawn(self.client.call(without_body(&request)));
         }
-        let (response, watch) = (self.client.call(request), self.clone());
-        Box::pin(async move {
-            let mut response = response.await?;
-            let status = response.status().as_u16();
-            let hint = watch.plan.answer(id, attempt).hint.map(|(_, hint)| hint);
-            let answered = What::Answered {
-                attempt,
-                status,
-                hint,
-            };
-            watch.journal.write(id, answered);
-            if sabotage == Some(Sabotage::KeepsTheFirst) {
-                response.headers_mut().insert(ATTEMPT, 1.into());
-            }
-            Ok(response)
-        })
+        let response = self.client.call(request);
+        if let Some(by) = self.plan.overtakes(id, attempt) {
+            return Box::pin(async move { Err(watch.overtake(id, attempt, by, response).await) });
+        }
+        Box::pin(async move { watch.hear(id, id, attempt, response.await) })
     }
+}
+
+impl Watch {
+    /// Writes down what an attempt came to, of a request or of what it was redirected to.
+    fn hear(
+        &self,
+        id: u32,
+        asked: u32,
+        attempt: u32,
+        result: Result<Response<Incoming>, Error>,
+    ) -> Result<Response<Incoming>, BoxError> {
+        let mut response = result.map_err(|error| self.fail(id, asked, attempt, error))?;
+        let status = response.status().as_u16();
+        if status == 303 {
+            self.journal.write(id, What::Redirected { attempt });
+            return Ok(response);
+        }
+        let hint = self.plan.answer(asked, attempt).hint.map(|(_, hint)| hint);
+        let answered = What::Answered {
+            attempt,
+            status,
+            hint,
+        };
+        self.journal.write(id, answered);
+        if self.plan.sabotage == Some(Sabotage::KeepsTheFirst) {
+            response.headers_mut().insert(ATTEMPT, 1.into());
+        }
+        Ok(response)
+    }
+
+    fn fail(&self, id: u32, asked: u32, attempt: u32, error: Error) -> BoxError {
+        let (how, error): (_, BoxError) = if asked != id {
+            // Nothing in an error says that it is about a redirect's target, and a refusal would be
+            // taken for the request's own: one more reason to follow redirects above the layer.
+            (Failure::OfTarget, "the redirect's target failed".into())
+        } else if self.plan.is_quic_like && !error.is_connect() && failure::is_lost(&error) {
+            let lost = io::Error::from(ErrorKind::NotConnected);
+            (Failure::NotConnected, lost.into())
+        } else if failure::is_go_away(&error) {
+            (Failure::GoAway, error.into())
+        } else if failure::is_task_ended(&error) {
+            (Failure::TaskEnded, error.into())
+        } else {
+            return error.into();
+        };
+        self.journal.write(id, What::Failed { attempt, how });
+        error
+    }
+
+    /// Sends an attempt whose outcome another thread of hyper's would overtake. Here is but one
+    /// thread: what it comes to is made by hand.
+    async fn overtake(
+        &self,
+        id: u32,
+        attempt: u32,
+        by: Overtaken,
+        response: ResponseFuture,
+    ) -> BoxError {
+        tokio::spawn(timeout(Duration::from_millis(200), response));
+        let how = Failure::Overtaken(by);
+        self.journal.write(id, What::Failed { attempt, how });
+        match by {
+            Overtaken::ByGoAway => failure::go_away().await.into(),
+            Overtaken::ByEndedTask => failure::task_ended().await.into(),
+        }
+    }
+}
+
+fn is_target<B>(request: &Request<B>) -> bool {
+    let id = request.uri().path().trim_start_matches('/').parse();
+    id.is_ok_and(|id: u32| id >= TARGETS)
 }
 
 fn without_body(request: &Request<Sent>) -> Request<Sent> {

@@ -6,6 +6,7 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use turmoil::{Builder, Sim};
 
 use super::caller::Caller;
@@ -71,16 +72,18 @@ fn listen_for_panics() {
 
 fn run(plan: &Arc<Plan>, journal: &Journal) -> turmoil::Result {
     let mut sim = network(plan);
-    for server in 0..SERVERS {
+    let shut_down: Vec<_> = (0..SERVERS).map(|_| Arc::new(Notify::new())).collect();
+    for (server, shut_down) in (0..SERVERS).zip(shut_down.clone()) {
         let upstream = Upstream {
             plan: plan.clone(),
             journal: journal.clone(),
             server,
+            shut_down,
         };
         sim.host(name(server), move || upstream.clone().serve());
     }
     sim.client(CALLER, Caller::new(plan, journal).call());
-    steps(&mut sim, plan, journal)
+    steps(&mut sim, plan, journal, &shut_down)
 }
 
 fn network(plan: &Plan) -> Sim<'static> {
@@ -94,7 +97,12 @@ fn network(plan: &Plan) -> Sim<'static> {
         .build()
 }
 
-fn steps(sim: &mut Sim<'_>, plan: &Plan, journal: &Journal) -> turmoil::Result {
+fn steps(
+    sim: &mut Sim<'_>,
+    plan: &Plan,
+    journal: &Journal,
+    shut_down: &[Arc<Notify>],
+) -> turmoil::Result {
     let (mut ahead, mut present) = (plan.troubles.clone(), Vec::new());
     loop {
         // Trouble ends with the last request.
@@ -107,7 +115,7 @@ fn steps(sim: &mut Sim<'_>, plan: &Plan, journal: &Journal) -> turmoil::Result {
         for trouble in take(&mut ahead, |trouble| {
             !is_over && trouble.from <= sim.elapsed()
         }) {
-            trouble.start(sim);
+            trouble.start(sim, shut_down);
             present.push(trouble);
         }
         if sim.step()? {
