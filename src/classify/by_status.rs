@@ -1,5 +1,5 @@
 use super::*;
-use crate::redirected::was_redirected;
+use crate::redirected::may_be_redirected;
 use crate::verify::Verified;
 
 /// Goes by the response's status, and by the errors in an error's chain of sources.
@@ -34,7 +34,9 @@ use crate::verify::Verified;
 /// - What follows redirects goes above the retry. Under it, a refused connection or a 429 may come
 ///   from the target of a redirect, after the request itself was acted on. With feature
 ///   `tower-http`, a response whose `RequestUri` is not the request's is never refused, but
-///   transient; an error does not say what it is about. For reqwest, build the client with
+///   transient, and so is one to anything but GET and HEAD that has a `RequestUri` at all: a
+///   redirect from a URI to itself leaves no trace. An error does not say what it is about. For
+///   reqwest, build the client with
 ///   `redirect(Policy::none())`.
 /// - What reads the request's body before it is sent, to sign it for instance, goes above the retry
 ///   as well, or a `GOAWAY` is taken for a refusal that is none. Where it has to stand below, let a
@@ -116,7 +118,9 @@ impl ByStatus {
         let verdict = match status {
             408 | 504 => Class::Transient.timed_out(),
             // Then it was another request that was turned away.
-            421 | 425 | 429 if was_redirected(outcome.uri(), head.extensions) => {
+            421 | 425 | 429
+                if may_be_redirected(outcome.method(), outcome.uri(), head.extensions) =>
+            {
                 Class::Transient.into()
             }
             421 | 425 | 429 => Class::Refused.into(),
