@@ -18,7 +18,7 @@ use crate::error::BoxError;
 use crate::event::{Step, Stop, Told};
 use crate::policy::Policy;
 use crate::progress::Progress;
-use crate::redirected::was_redirected;
+use crate::redirected::may_be_redirected;
 use crate::snapshot::Snapshot;
 
 /// One request through all of its attempts: what is known of it, and so what is next.
@@ -137,7 +137,11 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     fn is_of_other_attempt<R>(&self, response: &Response<R>) -> bool {
         let is_told_already = self.progress.may_have_been_acted_on;
         (!is_told_already && was_acted_on_below(response))
-            || was_redirected(&self.snapshot.uri, response.extensions())
+            || may_be_redirected(
+                &self.snapshot.method,
+                &self.snapshot.uri,
+                response.extensions(),
+            )
     }
 
     /// Says on a response that is handed over what it took, if that was more than one attempt.

@@ -343,3 +343,17 @@ async fn no_get_is_lost_that_waits_for_a_stream_of_a_server_that_shuts_down() {
     assert_eq!(lost, 0);
     assert_ne!(waited, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_post_that_waits_for_a_stream_of_a_server_that_shuts_down_is_acted_on_once() {
+    let case = Case {
+        streams: 8,
+        lifetime: 100,
+        ..Case::post([Bytes::from(vec![7; 1_024])])
+    };
+    let journal = send(RetryLayer::new(), case).await;
+    let waited = journal.count(|fate| fate.waited.load(SeqCst));
+    println!("{waited} waited");
+    journal.check();
+    assert_ne!(waited, 0);
+}

@@ -56,19 +56,23 @@ impl Shop {
                 (StatusCode::SEE_OTHER, [("location", target)])
             }
         };
-        let order = {
-            let (calls, left) = (calls.clone(), Arc::new(Mutex::new(throttled)));
+        let left = Arc::new(Mutex::new(throttled));
+        let order = |call: &'static str| {
+            let (calls, left) = (calls.clone(), left.clone());
             move || async move {
-                calls.hear("GET /orders/1");
+                calls.hear(call);
                 let mut left = left.lock().unwrap();
                 *left = left.checked_sub(1).ok_or(StatusCode::OK)?;
                 Err::<StatusCode, _>(StatusCode::TOO_MANY_REQUESTS)
             }
         };
         let router = Router::new()
-            .route("/orders", post(see("POST /orders")))
+            .route(
+                "/orders",
+                post(see("POST /orders")).get(order("GET /orders")),
+            )
             .route("/last", get(see("GET /last")))
-            .route("/orders/1", get(order));
+            .route("/orders/1", get(order("GET /orders/1")));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let uri = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async { axum::serve(listener, router).await });
@@ -133,6 +137,17 @@ async fn a_get_whose_redirect_ends_at_a_429_under_the_retry_is_sent_again() {
         told.outcomes(),
         [again(Class::Transient).of(429), success()]
     );
+}
+
+#[cfg(feature = "tower-http")]
+#[tokio::test]
+async fn a_post_that_is_redirected_to_its_own_uri_under_the_retry_is_acted_on_once() {
+    let shop = Shop::start("/orders".to_owned(), 9).await;
+    let (response, told) = send_below(shop.order()).await;
+    assert_eq!(response.status(), 429);
+    assert_eq!(shop.calls(), ["POST /orders", "GET /orders"]);
+    let stop = handed_over(Class::Transient, Stop::NotIdempotent).of(429);
+    assert_eq!(told.outcomes(), [stop]);
 }
 
 #[cfg(feature = "tower-http")]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::redirected::was_redirected;
+use crate::redirected::may_be_redirected;
 use crate::verify::Verified;
 
 /// Goes by the response's status, and by the errors in an error's chain of sources.
@@ -22,8 +22,7 @@ use crate::verify::Verified;
 /// | HTTP/2 `REFUSED_STREAM` (feature `http2`) | refused, first retried at once | no, by RFC 9113, section 8.7 |
 /// | an HTTP/2 `GOAWAY` from the server (feature `http2`), if the client had begun to read the attempt's request body | refused, first retried at once | no: the stream is above the last one that the server processes |
 /// | the same, if the request has no body or it was not read | transient, first retried at once | yes: hyper also reports a `GOAWAY` for a request that it has just queued, and that the server then processes |
-/// | hyper's "dispatch task is gone", if nothing of a request body was read | refused, first retried at once | no: the request waited for an HTTP/2 stream |
-/// | the same, if the request has no body or it was read | transient, first retried at once | yes |
+/// | hyper's "dispatch task is gone" | transient, first retried at once | yes: the stream that the request waited for may have been opened just when the server said GOAWAY |
 /// | a time-out: of the attempt, of `tower`, of `tokio`, of reqwest, io `TimedOut` | transient, a time-out | yes |
 /// | io `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `UnexpectedEof`, `NotConnected`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`; hyper's incomplete message and closed channel; any other HTTP/2 reset by the server (feature `http2`) | transient | yes: `NotConnected` is what QUIC streams say of a connection that was lost |
 /// | a broken request body, a certificate (as rustls reports one), a URI that hyper-util's connector does not take, a bad header, parse and user errors | permanent | |
@@ -35,7 +34,9 @@ use crate::verify::Verified;
 /// - What follows redirects goes above the retry. Under it, a refused connection or a 429 may come
 ///   from the target of a redirect, after the request itself was acted on. With feature
 ///   `tower-http`, a response whose `RequestUri` is not the request's is never refused, but
-///   transient; an error does not say what it is about. For reqwest, build the client with
+///   transient, and so is one to anything but GET and HEAD that has a `RequestUri` at all: a
+///   redirect from a URI to itself leaves no trace. An error does not say what it is about. For
+///   reqwest, build the client with
 ///   `redirect(Policy::none())`.
 /// - What reads the request's body before it is sent, to sign it for instance, goes above the retry
 ///   as well, or a `GOAWAY` is taken for a refusal that is none. Where it has to stand below, let a
@@ -117,7 +118,9 @@ impl ByStatus {
         let verdict = match status {
             408 | 504 => Class::Transient.timed_out(),
             // Then it was another request that was turned away.
-            421 | 425 | 429 if was_redirected(outcome.uri(), head.extensions) => {
+            421 | 425 | 429
+                if may_be_redirected(outcome.method(), outcome.uri(), head.extensions) =>
+            {
                 Class::Transient.into()
             }
             421 | 425 | 429 => Class::Refused.into(),

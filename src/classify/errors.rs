@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
-use super::{BodyProgress, Class, Outcome, Verdict};
+use super::{Class, Outcome, Verdict};
 use crate::error::AttemptTimedOut;
 
 /// Reads one error of the chain; what is known of the attempt may bear on it.
@@ -60,7 +60,7 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
 /// method of hyper's error tells it.
 const DISPATCH_GONE: &str = "dispatch task is gone";
 
-fn hyper(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Option<Verdict> {
+fn hyper(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Verdict> {
     let error = error.downcast_ref::<hyper::Error>()?;
     if error.is_canceled() {
         Some(Class::Refused.at_once())
@@ -68,15 +68,11 @@ fn hyper(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Option<Verdict
         Some(Class::Transient.timed_out())
     } else if error.is_user() && error.to_string() == DISPATCH_GONE {
         // hyper's task for HTTP/2 keeps a request that waits for a stream, as when the server's
-        // limit is reached, and ends with it when the server says GOAWAY: nothing of it was
-        // written then. It reads a body as soon as the stream is open, so that a body which nobody
-        // has read tells such a request from one whose answer was awaited. Without a body they
-        // look the same.
-        let class = match outcome.request_body() {
-            BodyProgress::Unread => Class::Refused,
-            BodyProgress::Empty | BodyProgress::Begun => Class::Transient,
-        };
-        Some(class.at_once())
+        // limit is reached, and ends with it when the server says GOAWAY. Nothing of it was written
+        // then, as a rule. But it is the connection's task that opens the stream and writes the
+        // request's head, and it may do so right after it has read the GOAWAY, before the other
+        // one looks: a server that shuts down gracefully processes that stream.
+        Some(Class::Transient.at_once())
     } else if error.is_user() || error.is_parse() {
         Some(Class::Permanent.into())
     } else if error.is_incomplete_message() || error.is_closed() {

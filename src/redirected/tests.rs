@@ -33,3 +33,26 @@ fn a_response_of_another_uri_was_redirected() {
         assert_eq!(redirected, cfg!(feature = "tower-http"), "{other}");
     }
 }
+
+#[test]
+fn what_becomes_a_get_may_have_been_redirected_to_its_own_uri() {
+    let uri = Uri::from_static("http://a.test/items");
+    let mut followed = Extensions::new();
+    followed.insert(RequestUri(uri.clone()));
+    for (method, becomes_a_get) in [
+        (Method::GET, false),
+        (Method::HEAD, false),
+        (Method::POST, true),
+        (Method::PATCH, true),
+        (Method::PUT, true),
+    ] {
+        assert!(!may_be_redirected(&method, &uri, &Extensions::new()));
+        let may_be = may_be_redirected(&method, &uri, &followed);
+        // Without the feature, nothing is known of it.
+        assert_eq!(
+            may_be,
+            becomes_a_get && cfg!(feature = "tower-http"),
+            "{method}"
+        );
+    }
+}
