@@ -3,8 +3,6 @@
 //!
 //! `GOAWAY_REQUESTS` says how many requests each test sends.
 
-#![cfg(all(feature = "http2", feature = "hyper-util", feature = "grpc"))]
-
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::env;
