@@ -80,6 +80,10 @@ struct Came {
 }
 
 async fn call(layer: Layer, plan: impl Into<Vec<Connection>>) -> Came {
+    call_with("item", layer, plan).await
+}
+
+async fn call_with(body: &'static str, layer: Layer, plan: impl Into<Vec<Connection>>) -> Came {
     let server = Server::start(plan).await;
     let told = Told::default();
     let counted = Arc::new(Mutex::new(Vec::new()));
@@ -99,9 +103,7 @@ async fn call(layer: Layer, plan: impl Into<Vec<Connection>>) -> Came {
         .layer(told.to(layer))
         .map_request(hear)
         .service(client);
-    let request = Request::post(server.uri())
-        .body(Full::from("item"))
-        .unwrap();
+    let request = Request::post(server.uri()).body(Full::from(body)).unwrap();
     let start = Instant::now();
     let result = client.oneshot(request).await;
     let (took, steps) = (start.elapsed(), told.steps());
@@ -188,6 +190,22 @@ async fn a_go_away_that_leaves_the_stream_out_is_as_a_refused_stream() {
     assert_eq!(came.counted(), [None, None, Some("1")]);
     assert_eq!((came.took, budget.level()), (millis(100), Some(9_100)));
     assert_eq!(came.server.received(), [["POST"], ["POST"], ["POST item"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_go_away_that_may_include_the_call_is_unavailable() {
+    let budget = Budget::throttle(10, 0.1);
+    let layer = exact().budget(budget.clone());
+    let came = call_with("", layer, [goes_away(), answers()]).await;
+    assert_eq!(came.result.as_ref().unwrap().status(), 200);
+    assert_eq!(came.steps, [after(Class::Transient, 100), success()]);
+    assert_eq!(came.counted(), [None, Some("1")]);
+    assert_eq!((came.took, budget.level()), (millis(100), Some(9_100)));
+
+    let none = exact().classify(ByGrpcStatus::new().except(Code::Unavailable as i32));
+    let came = call_with("", none, [goes_away(), answers()]).await;
+    let permanent = stop(Class::Permanent, Stop::Permanent);
+    assert_eq!(came.steps, [permanent]);
 }
 
 #[tokio::test(start_paused = true)]

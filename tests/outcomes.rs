@@ -14,7 +14,7 @@ use support::upstream::{Answer, Body, Upstream, get, post, request};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http_retry::{
     Backoff, BodyProgress, BoxError, ByStatus, Class, Classify, Idempotency, Jitter, Outcome,
-    ReplayBody, RequestHead, RetryLayer, RetryOverride, Verdict,
+    ReplayBody, RequestHead, RetryLayer, RetryOverride, Verdict, Verified,
 };
 
 fn at_once() -> RetryLayer {
@@ -329,6 +329,11 @@ fn an_outcome_that_is_built_says_what_it_is_told() {
     assert!(outcome().has_idempotency_key() && !outcome().may_have_been_acted_on());
     assert_eq!(class(outcome()), Class::Permanent);
     assert_eq!(class(outcome().acted_on_before()), Class::Transient);
+    // What a verify layer has found out is no word of the service on its first attempt.
+    let mut conflict = Response::builder().status(409).body(()).unwrap();
+    conflict.extensions_mut().insert(Verified::Conflict);
+    let outcome = Outcome::response(&request, &conflict).on_attempt(2);
+    assert_eq!(class(outcome.acted_on_before()), Class::Permanent);
     let (keyless, error) = (post(), std::fmt::Error);
     let outcome = Outcome::error(&keyless, &error).with_request_body(BodyProgress::Unread);
     assert!(!outcome.has_idempotency_key());

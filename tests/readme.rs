@@ -19,7 +19,10 @@ use tokio::net::TcpListener;
 
 #[test]
 fn the_proxy_that_is_tested_is_the_readmes() {
-    let (readme, tested) = (include_str!("../README.md"), include_str!("readme/proxy.rs"));
+    let (readme, tested) = (
+        include_str!("../README.md"),
+        include_str!("readme/proxy.rs"),
+    );
     assert!(readme.contains(tested));
 }
 
@@ -44,7 +47,10 @@ async fn it_takes_requests_over_both_versions_to_an_upstream_of_http_1() {
             .version(version)
             .body(Full::<Bytes>::from("item"));
         let response = client.request(request.unwrap()).await.unwrap();
-        assert_eq!((response.status().as_u16(), response.version()), (200, version));
+        assert_eq!(
+            (response.status().as_u16(), response.version()),
+            (200, version)
+        );
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, "item");
     }

@@ -5,6 +5,8 @@
 mod support;
 
 use std::net::Ipv4Addr;
+#[cfg(feature = "tower-http")]
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -19,11 +21,13 @@ use hyper_util::rt::TokioExecutor;
 use support::server::Refusing;
 use support::told::{Told, again, handed_over, success};
 use tokio::net::TcpListener;
+#[cfg(feature = "tower-http")]
+use tower::{Layer, service_fn};
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
-#[cfg(feature = "tower-http")]
-use tower_http_retry::VerifyLayer;
 use tower_http_retry::{BoxError, Class, Stop};
+#[cfg(feature = "tower-http")]
+use tower_http_retry::{ByStatus, Classify, Outcome, ReplayBody, VerifyLayer};
 
 /// Takes orders: a POST is acted on, and answered 303. So is a GET of the last order.
 struct Shop {
@@ -146,6 +150,51 @@ async fn a_post_that_is_redirected_to_its_own_uri_under_the_retry_is_acted_on_on
     let (response, told) = send_below(shop.order()).await;
     assert_eq!(response.status(), 429);
     assert_eq!(shop.calls(), ["POST /orders", "GET /orders"]);
+    let stop = handed_over(Class::Transient, Stop::NotIdempotent).of(429);
+    assert_eq!(told.outcomes(), [stop]);
+}
+
+/// A response to a POST of an order that came from this URI.
+#[cfg(feature = "tower-http")]
+fn throttled_by(uri: &'static str) -> Response<()> {
+    let answered = tower_http::follow_redirect::RequestUri(uri.parse().unwrap());
+    let response = Response::builder().status(429).extension(answered);
+    response.body(()).unwrap()
+}
+
+#[cfg(feature = "tower-http")]
+#[test]
+fn a_response_that_is_another_uris_is_no_refusal() {
+    let request = Request::get("http://shop.test/last").body(()).unwrap();
+    for (uri, expected) in [
+        ("http://shop.test/last", Class::Refused),
+        ("http://shop.test/orders/1", Class::Transient),
+    ] {
+        let response = throttled_by(uri);
+        let outcome = Outcome::response(&request, &response);
+        assert_eq!(
+            ByStatus::new().classify(&outcome).class(),
+            expected,
+            "{uri}"
+        );
+    }
+}
+
+#[cfg(feature = "tower-http")]
+#[tokio::test]
+async fn no_classifier_can_make_it_one() {
+    let attempts = AtomicU32::new(0);
+    let throttled = async |_: Request<ReplayBody<Full<Bytes>>>| {
+        attempts.fetch_add(1, Ordering::Relaxed);
+        let response = throttled_by("http://shop.test/orders/1");
+        Ok::<_, BoxError>(response.map(|()| Full::<Bytes>::default()))
+    };
+    let told = Told::default();
+    let layer = told.layer().classify_fn(|_| Class::Refused.into());
+    let service = layer.layer(service_fn(throttled));
+    let order = Request::post("http://shop.test/orders").body(Full::from("an item"));
+    service.oneshot(order.unwrap()).await.unwrap();
+    assert_eq!(attempts.load(Ordering::Relaxed), 1);
     let stop = handed_over(Class::Transient, Stop::NotIdempotent).of(429);
     assert_eq!(told.outcomes(), [stop]);
 }
