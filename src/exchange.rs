@@ -218,7 +218,10 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let progress = &self.progress;
         budget.at(&self.snapshot.uri, |rule| match progress.paid_for {
             None => rule.first_attempt(ending, progress.started),
-            Some(failure) => rule.retry(ending, failure, || self.attempt_elapsed()),
+            Some(failure) => {
+                let took = || self.attempt_elapsed();
+                rule.retry(ending, progress.started, failure, took);
+            }
         });
     }
 
@@ -265,7 +268,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             .jitter
             .get_or_insert_with(|| settings.jitter.generator());
         let snapshot = &self.snapshot;
-        let withdraw = |budget: &Budget| budget.at(&snapshot.uri, |rule| rule.withdraw(failure));
+        let is_first = self.progress.paid_for.is_none();
+        let withdraw = |rule: &Rule| rule.withdraw(failure, is_first);
+        let withdraw = |budget: &Budget| budget.at(&snapshot.uri, withdraw);
         let claim = || {
             let is_covered = || is_free || budget.is_none_or(withdraw);
             match snapshot.reserve_body(is_covered) {

@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::future::pending;
+use std::future::{Future, Ready, pending};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use http_body::{Body as _, Frame};
 use http_body_util::{Channel, Full};
 use support::upstream::Answer::{self, Never, Status};
 use support::upstream::{Body, Upstream, after, get};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 use tokio_test::task::{self, Spawn};
 use tower::limit::ConcurrencyLimit;
@@ -33,29 +33,74 @@ fn exact() -> RetryLayer {
     RetryLayer::new().backoff(Backoff::exponential(secs(1)).jitter(Jitter::None))
 }
 
-/// One attempt at a time may be in flight, or its response in use.
-fn one_at_a_time(
-    status: impl Fn(u32) -> u16 + Clone,
-) -> impl Service<Request<ReplayBody<Body>>, Response = Response<Body>, Error = BoxError> + Clone {
-    let permits = Arc::new(Semaphore::new(1));
-    let attempts = Arc::new(Mutex::new(0));
-    service_fn(move |_: Request<ReplayBody<Body>>| {
-        let (permits, attempts, status) = (permits.clone(), attempts.clone(), status.clone());
-        async move {
-            let permit = permits.acquire_owned().await?;
-            *attempts.lock().unwrap() += 1;
-            let status = status(*attempts.lock().unwrap());
-            let response = Response::builder()
-                .status(status)
-                .extension(Arc::new(permit));
-            Ok(response.body(Body::from("all of it"))?)
+/// One attempt at a time may be in flight, or its response in use: it is ready with a permit, which
+/// its response holds.
+struct OneAtATime {
+    permits: Arc<Semaphore>,
+    acquiring: Option<Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>>,
+    permit: Option<OwnedSemaphorePermit>,
+    attempts: Arc<AtomicU32>,
+    status: fn(u32) -> u16,
+}
+
+impl OneAtATime {
+    fn new(status: fn(u32) -> u16) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(1)),
+            acquiring: None,
+            permit: None,
+            attempts: Arc::default(),
+            status,
         }
-    })
+    }
+}
+
+impl Clone for OneAtATime {
+    fn clone(&self) -> Self {
+        Self {
+            permits: self.permits.clone(),
+            acquiring: None,
+            permit: None,
+            attempts: self.attempts.clone(),
+            status: self.status,
+        }
+    }
+}
+
+impl Service<Request<ReplayBody<Body>>> for OneAtATime {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Ready<Result<Response<Body>, BoxError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        if self.permit.is_none() {
+            let permits = &self.permits;
+            let acquiring = self.acquiring.get_or_insert_with(|| {
+                let permit = permits.clone().acquire_owned();
+                Box::pin(async { permit.await.unwrap() })
+            });
+            self.permit = Some(ready!(acquiring.as_mut().poll(cx)));
+            self.acquiring = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<ReplayBody<Body>>) -> Self::Future {
+        let permit = self.permit.take().expect("it was ready");
+        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+        let response = Response::builder()
+            .status((self.status)(attempt))
+            .extension(Arc::new(permit))
+            .body(Body::from("all of it"));
+        std::future::ready(response.map_err(BoxError::from))
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_discarded_responses_extensions_hold_is_there_for_the_retry() {
-    let service = exact().layer(one_at_a_time(|attempt| if attempt < 3 { 503 } else { 200 }));
+    let service = exact().layer(OneAtATime::new(
+        |attempt| if attempt < 3 { 503 } else { 200 },
+    ));
     let start = Instant::now();
     let response = service.oneshot(get()).await.unwrap();
     assert_eq!(
@@ -66,7 +111,7 @@ async fn what_a_discarded_responses_extensions_hold_is_there_for_the_retry() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_that_is_handed_over_keeps_its_extensions() {
-    let service = exact().max_retries(1).layer(one_at_a_time(|_| 503));
+    let service = exact().max_retries(1).layer(OneAtATime::new(|_| 503));
     let response = service.clone().oneshot(get()).await.unwrap();
     // Its permit is the caller's.
     let second = tokio::time::timeout(secs(3_600), service.clone().oneshot(get()));
