@@ -185,12 +185,19 @@ impl Budget {
     /// - It starts with max(6, 2 × `max_retries`) tokens, but at most 1,000, so that a fresh client
     ///   can make its retries even through time-outs. It holds at most that, or 0.05 for each
     ///   request recently served if that is more; these fade with a time constant of 10 seconds.
-    ///   Time alone adds nothing.
+    /// - After five minutes in which no attempt ended it holds what it started with again, if it held
+    ///   less. Shorter pauses add nothing. Only attempts that come to an outcome are seen: not those
+    ///   that are still running, nor those whose caller went away.
     /// - A first attempt that is served earns 0.1.
     /// - A retry after a quick failure costs 1. If it is served, 1.5 come back.
     /// - A retry after a time-out costs 2. If it is served in at most half the time that the
     ///   attempt before it took to time out, 4 come back.
     /// - A request whose caller goes away earns nothing, and nothing comes back.
+    /// - In a burst of failures half of the tokens are kept for second and further retries: when half
+    ///   as many requests as it started with tokens have had their first retry, nothing was served
+    ///   since then, and fewer than about 20 requests were served in the last 10 seconds, no other
+    ///   request gets a first retry that leaves less than half of the tokens it started with. This
+    ///   does not apply to `max_retries` of 0 and 1.
     pub fn earning(max_retries: u32) -> Self {
         Self::of(Rule::earning(max_retries))
     }

@@ -199,7 +199,10 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         budget.at(&self.snapshot.uri, |rule| {
             match progress.counted_retries() {
                 0 => rule.first_attempt(ending, progress.started),
-                _ => rule.retry(ending, progress.paid_for, || self.attempt_elapsed()),
+                _ => {
+                    let took = || self.attempt_elapsed();
+                    rule.retry(ending, progress.started, progress.paid_for, took);
+                }
             }
         });
     }
@@ -231,7 +234,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             .jitter
             .get_or_insert_with(|| settings.jitter.generator());
         let uri = &self.snapshot.uri;
-        let withdraw = || budget.is_none_or(|budget| budget.at(uri, |rule| rule.withdraw(failure)));
+        let is_first = facts.retries == 0;
+        let withdraw = |rule: &Rule| rule.withdraw(failure, is_first);
+        let withdraw = || budget.is_none_or(|budget| budget.at(uri, withdraw));
         let mut decision = decide(&rules, &facts, jitter, withdraw);
         // It may have been read on meanwhile, beyond what is kept.
         if matches!(decision, Decision::Retry(_)) && !self.snapshot.reserve_body() {

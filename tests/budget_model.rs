@@ -69,9 +69,9 @@ mod budget {
 
     /// A bucket of the default budget that has `tokens` of its six left.
     fn bucket(tokens: u64) -> Arc<Bucket> {
-        let bucket = Bucket::new(Terms::earning(), 6);
+        let bucket = Bucket::new(Terms::earning(2), 6);
         for _ in tokens..6 {
-            assert!(bucket.withdraw(Quick));
+            assert!(bucket.withdraw(Quick, false));
         }
         Arc::new(bucket)
     }
@@ -99,7 +99,7 @@ mod budget {
                 let second = spawn(&bucket, move |bucket| {
                     OWN.with(|own| own.set(stripe));
                     bucket.first_attempt(true, Instant::now());
-                    bucket.retry_served(Quick, || Duration::ZERO);
+                    bucket.retry_served(Instant::now(), Quick, || Duration::ZERO);
                 });
                 // Somebody looks meanwhile, and so takes what was put aside.
                 let seen = bucket.level();
@@ -117,7 +117,7 @@ mod budget {
             let bucket = bucket(1);
             let threads = [0, 1].map(|_| {
                 let bucket = bucket.clone();
-                thread::spawn(move || bucket.withdraw(Quick))
+                thread::spawn(move || bucket.withdraw(Quick, false))
             });
             let covered = threads.map(|thread| thread.join().unwrap());
             assert_eq!(covered.iter().filter(|covered| **covered).count(), 1);
@@ -130,8 +130,8 @@ mod budget {
         model(|| {
             let bucket = bucket(0);
             let earner = spawn(&bucket, |bucket| {
-                bucket.retry_served(Quick, || Duration::ZERO);
-                assert!(bucket.withdraw(Quick), "its own token is not there");
+                bucket.retry_served(Instant::now(), Quick, || Duration::ZERO);
+                assert!(bucket.withdraw(Quick, false), "its own token is not there");
             });
             // Takes what the other has put aside, or not yet, or nothing any more.
             let seen = bucket.level();
@@ -147,15 +147,15 @@ mod budget {
             let bucket = bucket(3);
             let payer = spawn(&bucket, |bucket| {
                 let took = Duration::from_secs(1);
-                assert!(bucket.withdraw(TimedOut { took }));
-                bucket.retry_served(TimedOut { took }, || took);
+                assert!(bucket.withdraw(TimedOut { took }, false));
+                bucket.retry_served(Instant::now(), TimedOut { took }, || took);
             });
             let earner = spawn(&bucket, |bucket| {
                 OWN.with(|own| own.set(1));
                 bucket.first_attempt(true, Instant::now());
                 bucket.first_attempt(false, Instant::now());
             });
-            assert!(bucket.withdraw(Quick));
+            assert!(bucket.withdraw(Quick, false));
             join([payer, earner]);
             assert_eq!(bucket.level(), EARNED);
         });
@@ -168,7 +168,7 @@ mod budget {
             let held = bucket.settled();
             let earner = spawn(&bucket, |bucket| {
                 bucket.first_attempt(true, Instant::now());
-                bucket.retry_served(Quick, || Duration::ZERO);
+                bucket.retry_served(Instant::now(), Quick, || Duration::ZERO);
             });
             // Were it to wait, it would wait for ever.
             join([earner]);
@@ -178,16 +178,72 @@ mod budget {
     }
 
     #[test]
+    fn of_two_threads_that_end_an_idle_time_one_brings_the_floor_back() {
+        let later = Instant::now() + Duration::from_secs(10 * 60);
+        for is_served in [true, false] {
+            model(move || {
+                let bucket = bucket(0);
+                let end = move |bucket: &Bucket| {
+                    bucket.first_attempt(is_served, later);
+                    let took = Duration::from_secs(1);
+                    u64::from(bucket.withdraw(TimedOut { took }, false)) * 2_000
+                };
+                let other = {
+                    let bucket = bucket.clone();
+                    thread::spawn(move || {
+                        OWN.with(|own| own.set(1));
+                        end(&bucket)
+                    })
+                };
+                let paid = end(&bucket) + other.join().unwrap();
+                let all = paid + bucket.level();
+                assert!((6_000..=6_000 + 2 * EARNED).contains(&all), "{all}");
+            });
+        }
+    }
+
+    #[test]
+    fn what_is_earned_meanwhile_is_not_lost_to_the_end_of_an_idle_time() {
+        model(|| {
+            let bucket = bucket(0);
+            let later = Instant::now() + Duration::from_secs(10 * 60);
+            let earner = spawn(&bucket, move |bucket| {
+                bucket.retry_served(later, Quick, || Duration::ZERO);
+            });
+            bucket.retry_failed(later);
+            let paid = (0..4).filter(|_| bucket.withdraw(Quick, false)).count();
+            join([earner]);
+            let all = 1_000 * paid as u64 + bucket.level();
+            // What was earned before the others were spent found no room.
+            assert!((6_000..=6_000 + BACK).contains(&all), "{all}");
+        });
+    }
+
+    #[test]
+    fn of_a_burst_half_of_the_tokens_go_to_first_retries() {
+        model(|| {
+            let bucket = bucket(6);
+            let begin = |bucket: &Bucket| (0..3).filter(|_| bucket.withdraw(Quick, true)).count();
+            let other = {
+                let bucket = bucket.clone();
+                thread::spawn(move || begin(&bucket))
+            };
+            let begun = begin(&bucket) + other.join().unwrap();
+            assert_eq!((begun, bucket.level()), (3, 3_000));
+        });
+    }
+
+    #[test]
     fn a_ratio_earns_from_each_request_once() {
         model(|| {
             let bucket = Arc::new(Bucket::new(Terms::ratio(300), 1));
-            assert!(bucket.withdraw(Quick));
+            assert!(bucket.withdraw(Quick, false));
             let earner = spawn(&bucket, |bucket| {
                 bucket.first_attempt(false, Instant::now());
-                bucket.retry_served(Quick, || Duration::ZERO);
+                bucket.retry_served(Instant::now(), Quick, || Duration::ZERO);
             });
             bucket.first_attempt(true, Instant::now());
-            assert!(!bucket.withdraw(Quick));
+            assert!(!bucket.withdraw(Quick, false));
             join([earner]);
             assert_eq!(bucket.level(), 600);
         });
@@ -202,7 +258,7 @@ mod budget {
             assert_eq!(bucket.level(), 6_000);
             join([first]);
             let second = earner();
-            assert!(bucket.withdraw(Quick));
+            assert!(bucket.withdraw(Quick, false));
             join([second]);
             // What was earned before the withdrawal found no room.
             assert!([5_000, 5_000 + EARNED].contains(&bucket.level()));
@@ -212,13 +268,13 @@ mod budget {
     #[test]
     fn what_two_threads_count_on_one_stripe_is_all_counted() {
         model(|| {
-            let recent = Arc::new(Recent::new());
+            let recent = Arc::new(Recent::new(0));
             let now = Instant::now();
             let other = {
                 let recent = recent.clone();
-                thread::spawn(move || recent.earn(1, now))
+                thread::spawn(move || recent.earn(1, now, now))
             };
-            recent.earn(1, now);
+            recent.earn(1, now, now);
             other.join().unwrap();
             assert_eq!((recent.times(1, now), recent.take_earned()), (2, 2));
         });

@@ -6,11 +6,17 @@ use super::Failure;
 use super::recent::Recent;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
+const TOKEN: u64 = 1_000;
+
 /// What is earned and what is paid, in thousandths of a token.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
     /// Whether a first attempt that fails earns, too.
     pub(super) earns_from_failure: bool,
+    /// Whether it is at its floor again after an idle time.
+    pub(super) refills_when_idle: bool,
+    /// Whether half of the floor is kept for the further retries of a burst.
+    pub(super) keeps_half: bool,
     pub(super) earned: u64,
     /// What the capacity grows by for each recent count.
     pub(super) room: u64,
@@ -26,9 +32,12 @@ pub(super) struct Price {
 }
 
 impl Terms {
-    pub(super) fn earning() -> Self {
+    pub(super) fn earning(max_retries: u32) -> Self {
         Self {
             earns_from_failure: false,
+            refills_when_idle: true,
+            // Where there is only one retry, there is nothing to keep it for.
+            keeps_half: max_retries > 1,
             earned: 100,
             room: 50,
             quick: Price {
@@ -49,6 +58,8 @@ impl Terms {
         };
         Self {
             earns_from_failure: true,
+            refills_when_idle: false,
+            keeps_half: false,
             earned: ratio,
             room: ratio,
             quick: price,
@@ -73,7 +84,13 @@ pub(crate) struct Bucket {
     terms: Terms,
     floor: u64,
     recent: Recent,
-    level: Mutex<u64>,
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    level: u64,
+    /// How many requests were retried for the first time since anything was earned.
+    begun: u64,
 }
 
 impl Bucket {
@@ -82,18 +99,33 @@ impl Bucket {
         Self {
             terms,
             floor,
-            recent: Recent::new(),
-            level: Mutex::new(floor),
+            recent: Recent::new(if terms.refills_when_idle { floor } else { 0 }),
+            state: Mutex::new(State {
+                level: floor,
+                begun: 0,
+            }),
         }
     }
 
-    pub(super) fn first_attempt(&self, is_served: bool, start: Instant) {
+    pub(super) fn first_attempt(&self, is_served: bool, started: Instant) {
         if is_served || self.terms.earns_from_failure {
-            self.recent.earn(self.terms.earned, start);
+            self.recent.earn(self.terms.earned, started, started);
+        } else {
+            self.recent.saw(started);
         }
     }
 
-    pub(super) fn retry_served(&self, after: Failure, took: impl FnOnce() -> Duration) {
+    pub(super) fn retry_failed(&self, started: Instant) {
+        self.recent.saw(started);
+    }
+
+    /// The request's first attempt `started` then.
+    pub(super) fn retry_served(
+        &self,
+        started: Instant,
+        after: Failure,
+        took: impl FnOnce() -> Duration,
+    ) {
         // First attempts have earned for it already.
         if self.terms.earns_from_failure {
             return;
@@ -107,29 +139,51 @@ impl Bucket {
         } else {
             0
         };
-        self.recent.earn(back, Instant::now());
+        self.recent.earn(back, started, Instant::now());
     }
 
-    pub(super) fn withdraw(&self, after: Failure) -> bool {
-        let mut level = self.settled();
-        match level.checked_sub(self.terms.price(after).cost) {
-            Some(rest) => {
-                *level = rest;
-                true
-            }
-            None => false,
+    pub(super) fn withdraw(&self, after: Failure, is_first: bool) -> bool {
+        let cost = self.terms.price(after).cost;
+        let mut state = self.settled();
+        let kept = if is_first { self.kept(state.begun) } else { 0 };
+        if state.level < cost + kept {
+            return false;
         }
+        state.level -= cost;
+        state.begun += u64::from(is_first);
+        true
+    }
+
+    /// What the first retry of a request leaves behind. In a burst that fails, all tokens would go to
+    /// first retries, and none of them could be followed by a second: half of them finish what the
+    /// other half has begun. Where more is served than a few requests, or a retry is, first retries
+    /// are worth as much as second ones.
+    fn kept(&self, begun: u64) -> u64 {
+        let half = self.floor / 2;
+        let is_burst = self.terms.keeps_half
+            && begun * TOKEN >= half
+            && self.recent.times(self.terms.room, Instant::now()) <= TOKEN;
+        if is_burst { half } else { 0 }
     }
 
     pub(super) fn level(&self) -> u64 {
-        *self.settled()
+        let level = self.settled().level;
+        level.max(self.recent.due())
     }
 
     /// The level, with all that was earned since the last look.
-    pub(super) fn settled(&self) -> MutexGuard<'_, u64> {
-        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-        *level = self.capped(level.saturating_add(self.recent.take_earned()));
-        level
+    pub(super) fn settled(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        let earned = self.recent.take_earned();
+        if earned > 0 {
+            state.begun = 0;
+        }
+        state.level = self.capped(state.level.saturating_add(earned));
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What there is room for: the floor always, and more when requests are many. Below the floor

@@ -6,6 +6,9 @@ use crate::sync::{AtomicU64, Ordering};
 /// A count is kept in 256ths, so that fading it does not round it away.
 const ONE: u64 = 256;
 
+/// An idle time is at least so long, in ticks of 10 ms: five minutes, the guideline's window.
+const IDLE: u32 = 5 * 60 * 100;
+
 /// What is left of 2^32 after 2^n ticks of 10 ms, at a time constant of 10 s.
 const LEFT: [u64; 15] = [
     4_290_674_475,
@@ -29,6 +32,11 @@ const LEFT: [u64; 15] = [
 /// thread writes to a cache line of its own.
 pub(super) struct Recent {
     epoch: Instant,
+    /// What the end of an idle time earns.
+    after_idle: u64,
+    /// When an attempt last failed or a success ended an idle time, in ticks that do not wrap. Of
+    /// all requests that end an idle time, the first to write here does.
+    last: AtomicU64,
     stripes: [Stripe; STRIPES],
 }
 
@@ -41,18 +49,62 @@ struct Stripe {
 }
 
 impl Recent {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(after_idle: u64) -> Self {
         Self {
             epoch: Instant::now(),
+            after_idle,
+            last: AtomicU64::new(0),
             stripes: Default::default(),
         }
     }
 
-    /// Counts an event at `at`, which has earned so much.
-    pub(super) fn earn(&self, earned: u64, at: Instant) {
+    /// Counts an event at `at`, which has earned so much, of a request that `started` then.
+    pub(super) fn earn(&self, earned: u64, started: Instant, at: Instant) {
         let stripe = &self.stripes[own_stripe()];
         stripe.earned.fetch_add(earned, Ordering::Relaxed);
-        stripe.count(self.tick(at));
+        stripe.count(self.tick(at), || self.saw(started));
+    }
+
+    /// An attempt of a request that `started` then has come to its outcome. Earns what the end of an
+    /// idle time does, if the request is the first after one. What is left here of the request itself
+    /// is later than its start, so that it ends none again.
+    #[cold]
+    pub(super) fn saw(&self, started: Instant) {
+        let started = self.ticks(started);
+        let now = self.ticks(Instant::now()).max(started);
+        let was_idle = self.is_idle(started, now);
+        let last = self.last.fetch_max(now, Ordering::Relaxed);
+        if was_idle && is_long(last, started) {
+            let stripe = &self.stripes[own_stripe()];
+            stripe.earned.fetch_add(self.after_idle, Ordering::Relaxed);
+        }
+    }
+
+    /// What the end of an idle time would earn for a request that starts now.
+    pub(super) fn due(&self) -> u64 {
+        let now = self.ticks(Instant::now());
+        if self.is_idle(now, now) {
+            self.after_idle
+        } else {
+            0
+        }
+    }
+
+    /// Whether nothing was seen in the five minutes before `started`, or from then on.
+    fn is_idle(&self, started: u64, now: u64) -> bool {
+        is_long(self.last.load(Ordering::Relaxed), started) && self.had_no_success(started, now)
+    }
+
+    fn had_no_success(&self, started: u64, now: u64) -> bool {
+        // One that another thread counts meanwhile can be a little later than `now`.
+        let latest = now + u64::from(IDLE);
+        let earliest = started.saturating_sub(u64::from(IDLE));
+        self.used()
+            .map(|stripe| stripe.recent.load(Ordering::Relaxed))
+            .all(|packed| {
+                let before_latest = (latest as u32).wrapping_sub(unpack(packed).0);
+                packed == 0 || u64::from(before_latest) >= latest - earliest
+            })
     }
 
     /// What was earned since the last call.
@@ -82,20 +134,27 @@ impl Recent {
         self.stripes.iter().take(used_stripes())
     }
 
-    /// Ticks wrap after 497 days.
-    fn tick(&self, at: Instant) -> u32 {
+    fn ticks(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.epoch);
-        (since.as_secs() as u32)
-            .wrapping_mul(100)
-            .wrapping_add(since.subsec_millis() / 10)
+        since.as_secs() * 100 + u64::from(since.subsec_millis() / 10)
+    }
+
+    /// The same with what there is room for, which wraps after 497 days.
+    fn tick(&self, at: Instant) -> u32 {
+        self.ticks(at) as u32
     }
 }
 
 impl Stripe {
-    fn count(&self, now: u32) {
+    /// Where this stripe was busy, nobody asks whether the others were.
+    fn count(&self, now: u32, was_long_idle: impl Fn()) {
         let add = |packed| {
             let (tick, count) = unpack(packed);
             let ticks = ticks_between(tick, now);
+            // Before this one is counted: of two threads at once, neither would see an idle time.
+            if ticks >= IDLE {
+                was_long_idle();
+            }
             Some(pack(tick.wrapping_add(ticks), fade(count, ticks) + ONE))
         };
         // Never fails: there is always a next value.
@@ -114,8 +173,13 @@ fn ticks_between(then: u32, now: u32) -> u32 {
     if ticks > u32::MAX - MONTH { 0 } else { ticks }
 }
 
+fn is_long(last: u64, started: u64) -> bool {
+    last + u64::from(IDLE) <= started
+}
+
 fn fade(mut count: u64, mut ticks: u32) -> u64 {
-    if ticks >> LEFT.len() != 0 {
+    // That leaves less than half of 1 of any count.
+    if ticks >= IDLE {
         return 0;
     }
     while ticks != 0 {

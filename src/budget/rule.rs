@@ -36,7 +36,7 @@ pub(crate) enum Ending {
 impl Rule {
     pub(super) fn earning(max_retries: u32) -> Self {
         let floor = u64::from(max_retries).saturating_mul(2).clamp(6, 1_000);
-        Self::Bucket(Bucket::new(Terms::earning(), floor))
+        Self::Bucket(Bucket::new(Terms::earning(max_retries), floor))
     }
 
     pub(super) fn ratio(ratio: f64) -> Self {
@@ -75,20 +75,27 @@ impl Rule {
         }
     }
 
-    /// A first attempt that started at `start` has come to its outcome.
+    /// A first attempt that `started` then has come to its outcome.
     #[inline]
-    pub(crate) fn first_attempt(&self, ending: Ending, start: Instant) {
+    pub(crate) fn first_attempt(&self, ending: Ending, started: Instant) {
         match self {
-            Self::Bucket(bucket) => bucket.first_attempt(ending != Ending::Failure, start),
+            Self::Bucket(bucket) => bucket.first_attempt(ending != Ending::Failure, started),
             Self::Throttle(_) | Self::Tower(_) => self.deposit(ending),
         }
     }
 
-    /// A retry, made `after` such a failure, has come to its outcome `took` from its start.
-    pub(crate) fn retry(&self, ending: Ending, after: Failure, took: impl FnOnce() -> Duration) {
+    /// A retry, made `after` such a failure, has come to its outcome `took` from its start; the
+    /// request's first attempt `started` then.
+    pub(crate) fn retry(
+        &self,
+        ending: Ending,
+        started: Instant,
+        after: Failure,
+        took: impl FnOnce() -> Duration,
+    ) {
         match self {
-            Self::Bucket(bucket) if ending != Ending::Failure => bucket.retry_served(after, took),
-            Self::Bucket(_) => {}
+            Self::Bucket(bucket) if ending == Ending::Failure => bucket.retry_failed(started),
+            Self::Bucket(bucket) => bucket.retry_served(started, after, took),
             Self::Throttle(_) | Self::Tower(_) => self.deposit(ending),
         }
     }
@@ -109,10 +116,11 @@ impl Rule {
         }
     }
 
-    /// Takes what a retry after such a failure costs; false if that is not there.
-    pub(crate) fn withdraw(&self, after: Failure) -> bool {
+    /// Takes what a retry after such a failure costs; false if that is not there. The first retry that
+    /// a request pays for may have to leave tokens to the others.
+    pub(crate) fn withdraw(&self, after: Failure, is_first: bool) -> bool {
         match self {
-            Self::Bucket(bucket) => bucket.withdraw(after),
+            Self::Bucket(bucket) => bucket.withdraw(after, is_first),
             Self::Throttle(throttle) => throttle.allows(),
             Self::Tower(budget) => budget.withdraw(),
         }

@@ -9,7 +9,7 @@ fn spend(authorities: &Authorities, host: &'static str) -> u64 {
     let uri = Uri::from_static(host);
     authorities.with(&uri, |budget| {
         let level = budget.level().unwrap() / 1_000;
-        assert!(budget.at(&uri, |rule| rule.withdraw(Failure::Quick)));
+        assert!(budget.at(&uri, |rule| rule.withdraw(Failure::Quick, false)));
         level
     })
 }

@@ -5,6 +5,8 @@ use tokio::time::{Instant, advance};
 
 use super::*;
 
+mod burst;
+mod idle;
 mod kinds;
 
 const fn secs(seconds: u64) -> Duration {
@@ -24,7 +26,7 @@ fn succeed(budget: &Rule, count: usize) {
 /// Takes so many quick retries; fails if one is not covered.
 fn spend(budget: &Rule, count: usize) {
     for _ in 0..count {
-        assert!(budget.withdraw(Failure::Quick));
+        assert!(budget.withdraw(Failure::Quick, false));
     }
 }
 
@@ -48,24 +50,27 @@ fn it_starts_with_six_tokens_or_two_for_each_retry() {
 fn a_fresh_one_covers_five_retries_even_through_time_outs_and_no_sixth() {
     let budget = Rule::earning(5);
     for _ in 0..5 {
-        assert!(budget.withdraw(timed_out(10)));
+        assert!(budget.withdraw(timed_out(10), false));
     }
     assert_eq!(budget.level(), Some(0));
-    assert!(!budget.withdraw(Failure::Quick));
-    assert!(!budget.withdraw(timed_out(10)));
+    assert!(!budget.withdraw(Failure::Quick, false));
+    assert!(!budget.withdraw(timed_out(10), false));
     assert_eq!(budget.level(), Some(0), "what is not covered takes nothing");
 }
 
 #[test]
 fn a_quick_retry_costs_one_and_one_after_a_time_out_two() {
     let budget = Rule::earning(5);
-    assert!(budget.withdraw(Failure::Quick));
+    assert!(budget.withdraw(Failure::Quick, false));
     assert_eq!(budget.level(), Some(9_000));
-    assert!(budget.withdraw(timed_out(1)));
+    assert!(budget.withdraw(timed_out(1), false));
     assert_eq!(budget.level(), Some(7_000));
     spend(&budget, 6);
-    assert!(!budget.withdraw(timed_out(1)), "one token is less than two");
-    assert!(budget.withdraw(Failure::Quick));
+    assert!(
+        !budget.withdraw(timed_out(1), false),
+        "one token is less than two"
+    );
+    assert!(budget.withdraw(Failure::Quick, false));
 }
 
 #[test]
@@ -85,7 +90,7 @@ fn a_first_attempt_that_succeeds_earns_a_tenth_and_one_that_fails_nothing() {
 fn a_quick_retry_that_succeeds_gives_one_and_a_half_back() {
     let budget = Rule::earning(5);
     spend(&budget, 5);
-    budget.retry(Ending::Success, Failure::Quick, || secs(99));
+    budget.retry(Ending::Success, Instant::now(), Failure::Quick, || secs(99));
     assert_eq!(budget.level(), Some(6_500));
 }
 
@@ -94,7 +99,9 @@ fn a_retry_after_a_time_out_gives_four_back_only_in_half_the_time() {
     for (took, level) in [(0, 9_000), (5, 9_000), (6, 5_000), (10, 5_000)] {
         let budget = Rule::earning(5);
         spend(&budget, 5);
-        budget.retry(Ending::Success, timed_out(10), || secs(took));
+        budget.retry(Ending::Success, Instant::now(), timed_out(10), || {
+            secs(took)
+        });
         assert_eq!(budget.level(), Some(level), "a success after {took} s");
     }
 }
@@ -114,14 +121,6 @@ async fn it_holds_a_twentieth_for_each_recent_success_and_they_fade_in_ten_secon
     assert_eq!(budget.level(), Some(10_000));
     advance(secs(100_000)).await;
     assert_eq!(budget.level(), Some(10_000));
-}
-
-#[tokio::test(start_paused = true)]
-async fn time_alone_adds_nothing() {
-    let budget = Rule::earning(5);
-    spend(&budget, 10);
-    advance(secs(1_000_000)).await;
-    assert_eq!(budget.level(), Some(0));
 }
 
 /// A budget that went through the time slot by slot, of a tenth of a second say, would take hours.
@@ -144,8 +143,8 @@ async fn after_an_idle_week_it_is_there_at_once_and_holds_its_floor() {
             succeed(&rule, 1_000);
             advance(week * weeks).await;
             assert_eq!(rule.level(), Some(10_000), "{weeks} weeks");
-            rule.retry(Ending::Success, Failure::Quick, || secs(1));
-            assert!(rule.withdraw(Failure::Quick));
+            rule.retry(Ending::Success, Instant::now(), Failure::Quick, || secs(1));
+            assert!(rule.withdraw(Failure::Quick, false));
             rule.first_attempt(Ending::Success, Instant::now());
         }
     }
@@ -169,7 +168,7 @@ async fn a_retry_that_succeeds_counts_as_a_recent_success() {
     let budget = Rule::earning(5);
     succeed(&budget, 201);
     let full = budget.level().unwrap();
-    budget.retry(Ending::Success, Failure::Quick, || secs(1));
+    budget.retry(Ending::Success, Instant::now(), Failure::Quick, || secs(1));
     assert_eq!(budget.level(), Some(full + 50));
 }
 
@@ -223,14 +222,14 @@ async fn to_count_and_add_later_comes_to_the_same_as_to_add_at_once() {
                 }
                 2 => {
                     eager.fade();
-                    let covered = budget.withdraw(Failure::Quick);
+                    let covered = budget.withdraw(Failure::Quick, false);
                     let expected = eager.level >= 1_000;
                     // Within the rounding of a fade, either is right.
                     assert!(covered == expected || eager.level.abs_diff(1_000) < 100);
                     eager.level -= if covered { 1_000.min(eager.level) } else { 0 };
                 }
                 _ => {
-                    budget.retry(Ending::Success, Failure::Quick, || secs(1));
+                    budget.retry(Ending::Success, Instant::now(), Failure::Quick, || secs(1));
                     eager.succeed(1_500);
                 }
             }
@@ -260,7 +259,7 @@ fn sixty_four_threads_lose_and_invent_no_tokens() {
                     } else {
                         timed_out(1)
                     };
-                    if budget.withdraw(failure) {
+                    if budget.withdraw(failure, false) {
                         let cost = if failure == Failure::Quick {
                             1_000
                         } else {
@@ -286,7 +285,7 @@ fn threads_that_race_for_the_last_tokens_take_each_once() {
         thread::scope(|scope| {
             for _ in 0..64 {
                 scope.spawn(|| {
-                    if budget.withdraw(Failure::Quick) {
+                    if budget.withdraw(Failure::Quick, false) {
                         covered.fetch_add(1, Ordering::Relaxed);
                     }
                 });

@@ -9,18 +9,18 @@ fn a_ratio_earns_from_every_request_and_nothing_comes_back() {
     let budget = Rule::ratio(0.2);
     assert_eq!(budget.level(), Some(10_000));
     spend(&budget, 10);
-    assert!(!budget.withdraw(Failure::Quick));
+    assert!(!budget.withdraw(Failure::Quick, false));
     budget.first_attempt(Ending::Success, Instant::now());
     budget.first_attempt(Ending::Failure, Instant::now());
     assert_eq!(budget.level(), Some(400));
-    budget.retry(Ending::Success, Failure::Quick, || secs(1));
-    budget.retry(Ending::Success, timed_out(10), || secs(1));
+    budget.retry(Ending::Success, Instant::now(), Failure::Quick, || secs(1));
+    budget.retry(Ending::Success, Instant::now(), timed_out(10), || secs(1));
     assert_eq!(budget.level(), Some(400));
     for _ in 0..3 {
         budget.first_attempt(Ending::Failure, Instant::now());
     }
     assert!(
-        budget.withdraw(timed_out(1)),
+        budget.withdraw(timed_out(1), false),
         "after a time-out it costs one, too"
     );
     assert_eq!(budget.level(), Some(0));
@@ -44,7 +44,7 @@ async fn a_ratio_has_room_for_first_attempts_only() {
     let budget = Rule::ratio(0.1);
     succeed(&budget, 200);
     for _ in 0..1_000 {
-        budget.retry(Ending::Success, Failure::Quick, || secs(1));
+        budget.retry(Ending::Success, Instant::now(), Failure::Quick, || secs(1));
     }
     assert_eq!(budget.level(), Some(20_000));
     advance(secs(10)).await;
@@ -57,18 +57,21 @@ fn the_throttle_allows_retries_only_above_half() {
     assert_eq!(budget.level(), Some(10_000));
     for _ in 0..4 {
         budget.failed();
-        assert!(budget.withdraw(Failure::Quick));
+        assert!(budget.withdraw(Failure::Quick, false));
     }
     budget.failed();
     assert_eq!(budget.level(), Some(5_000));
-    assert!(!budget.withdraw(Failure::Quick), "half is not above half");
+    assert!(
+        !budget.withdraw(Failure::Quick, false),
+        "half is not above half"
+    );
     budget.first_attempt(Ending::Failure, Instant::now());
     assert_eq!(budget.level(), Some(5_000), "a failure is told by itself");
     budget.first_attempt(Ending::Success, Instant::now());
     assert_eq!(budget.level(), Some(5_500));
-    assert!(budget.withdraw(Failure::Quick));
+    assert!(budget.withdraw(Failure::Quick, false));
     assert_eq!(budget.level(), Some(5_500), "a retry costs nothing");
-    budget.retry(Ending::Success, Failure::Quick, || secs(1));
+    budget.retry(Ending::Success, Instant::now(), Failure::Quick, || secs(1));
     assert_eq!(budget.level(), Some(6_000));
 }
 
@@ -82,7 +85,7 @@ fn the_throttle_stays_between_nothing_and_its_tokens() {
     }
     assert_eq!(budget.level(), Some(0));
     succeed(&budget, 1);
-    budget.retry(Ending::Success, Failure::Quick, || secs(1));
+    budget.retry(Ending::Success, Instant::now(), Failure::Quick, || secs(1));
     assert_eq!(budget.level(), Some(3_000));
     assert_eq!(Rule::throttle(0, 0.1).level(), Some(1_000));
     assert_eq!(Rule::throttle(u32::MAX, 0.1).level(), Some(1_000_000));
@@ -107,11 +110,11 @@ fn a_budget_of_towers_is_given_each_success_and_asked_for_each_retry() {
     let budget = Rule::tower(told);
     budget.first_attempt(Ending::Failure, Instant::now());
     budget.failed();
-    assert!(budget.withdraw(Failure::Quick));
-    budget.retry(Ending::Success, Failure::Quick, || secs(1));
+    assert!(budget.withdraw(Failure::Quick, false));
+    budget.retry(Ending::Success, Instant::now(), Failure::Quick, || secs(1));
     budget.first_attempt(Ending::Success, Instant::now());
-    assert!(budget.withdraw(timed_out(1)));
-    assert!(!budget.withdraw(timed_out(1)));
+    assert!(budget.withdraw(timed_out(1), false));
+    assert!(!budget.withdraw(timed_out(1), false));
     let expected = ["withdraw", "deposit", "deposit", "withdraw", "withdraw"];
     assert_eq!(*seen.lock().unwrap(), expected);
     assert_eq!(budget.level(), None);
@@ -124,8 +127,8 @@ fn an_answered_failure_leaves_the_throttle_as_it_is() {
     for level in [10_000, 4_000] {
         at(level);
         budget.first_attempt(Ending::Answered, Instant::now());
-        budget.retry(Ending::Answered, Failure::Quick, || secs(1));
-        budget.retry(Ending::Answered, timed_out(10), || secs(1));
+        budget.retry(Ending::Answered, Instant::now(), Failure::Quick, || secs(1));
+        budget.retry(Ending::Answered, Instant::now(), timed_out(10), || secs(1));
         at(level);
         (0..6).for_each(|_| budget.failed());
     }
@@ -145,10 +148,10 @@ fn an_answered_failure_is_a_deposit_into_towers() {
     let deposits = Arc::default();
     let budget = Rule::tower(Counts(Arc::clone(&deposits)));
     budget.first_attempt(Ending::Answered, Instant::now());
-    budget.retry(Ending::Answered, Failure::Quick, || secs(1));
+    budget.retry(Ending::Answered, Instant::now(), Failure::Quick, || secs(1));
     assert_eq!(*deposits.lock().unwrap(), 2);
     budget.first_attempt(Ending::Failure, Instant::now());
-    budget.retry(Ending::Failure, Failure::Quick, || secs(1));
+    budget.retry(Ending::Failure, Instant::now(), Failure::Quick, || secs(1));
     assert_eq!(*deposits.lock().unwrap(), 2);
 }
 
@@ -160,11 +163,11 @@ async fn an_answered_failure_earns_as_a_success_does() {
         let mut levels = Vec::new();
         budget.first_attempt(ending, Instant::now());
         levels.push(budget.level());
-        budget.retry(ending, Failure::Quick, || secs(1));
+        budget.retry(ending, Instant::now(), Failure::Quick, || secs(1));
         levels.push(budget.level());
-        budget.retry(ending, timed_out(10), || secs(5));
+        budget.retry(ending, Instant::now(), timed_out(10), || secs(5));
         levels.push(budget.level());
-        budget.retry(ending, timed_out(10), || secs(6));
+        budget.retry(ending, Instant::now(), timed_out(10), || secs(6));
         levels.push(budget.level());
         levels
     };
