@@ -17,7 +17,7 @@
 //! cargo run --release --example storm -- --clients 50 --load 0.9 --variant earning
 //! ```
 //!
-//! Takes little more than a minute on two cores.
+//! Takes about a minute and a half on two cores.
 //!
 //! Exit status: 0, or 1 if something could not be written, or 2 for wrong arguments.
 

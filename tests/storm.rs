@@ -143,6 +143,17 @@ fn a_thousand_clients_recover_as_without_retries() {
     }
 }
 
+#[test]
+fn ten_thousand_clients_recover_when_their_first_tokens_are_spent() {
+    let load = Load {
+        clients: 10_000,
+        share: 0.8,
+    };
+    let figures = run("brown-out", Variant::Earning, load, 1);
+    let in_time = |after| after <= millis(35_000);
+    assert!(figures.recovery.is_some_and(in_time), "{figures:?}");
+}
+
 /// Recovered is after each fault, never mind when: without retries the service recovers from all of
 /// them.
 fn recovers_at_all(variant: Variant, load: Load) {

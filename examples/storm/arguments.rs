@@ -18,8 +18,8 @@ const MOST_CLIENTS: usize = 100_000;
 
 const AFTER_HELP: &str = "\
 Without --clients and --load: all with 100 clients and load 0.8, and then, for the tables of the
-sweep, brown-out with 10, 100 and 1000 clients and loads 0.7, 0.8, 0.9 and 0.95, and the other
-scenarios, too, with no-retry, earning and defaults, or the variants that are asked for.
+sweep, brown-out with 10, 100, 1000 and 10000 clients and loads 0.7, 0.8, 0.9 and 0.95, and the
+other scenarios, too, with no-retry, earning and defaults, or the variants that are asked for.
 With them: each number of clients with each load, and no others. The charts are those of the first.
 
 Exit status: 0, or 1 if something could not be written, or 2 for wrong arguments.";

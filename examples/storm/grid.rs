@@ -9,7 +9,7 @@ const BASE: Load = Load {
     share: 0.8,
 };
 
-const CLIENTS: [usize; 3] = [10, 100, 1_000];
+const CLIENTS: [usize; 4] = [10, 100, 1_000, 10_000];
 const SHARES: [f64; 4] = [0.7, 0.8, 0.9, 0.95];
 
 /// The scenario that all variants are run in under all loads.
