@@ -272,9 +272,9 @@ mod budget {
             let now = Instant::now();
             let other = {
                 let recent = recent.clone();
-                thread::spawn(move || recent.earn(1, now, now))
+                thread::spawn(move || recent.earn_first(1, now))
             };
-            recent.earn(1, now, now);
+            recent.earn_first(1, now);
             other.join().unwrap();
             assert_eq!((recent.times(1, now), recent.take_earned()), (2, 2));
         });

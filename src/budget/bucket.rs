@@ -109,14 +109,14 @@ impl Bucket {
 
     pub(super) fn first_attempt(&self, is_served: bool, started: Instant) {
         if is_served || self.terms.earns_from_failure {
-            self.recent.earn(self.terms.earned, started, started);
+            self.recent.earn_first(self.terms.earned, started);
         } else {
-            self.recent.saw(started);
+            self.recent.failed(started);
         }
     }
 
     pub(super) fn retry_failed(&self, started: Instant) {
-        self.recent.saw(started);
+        self.recent.failed(started);
     }
 
     /// The request's first attempt `started` then.
@@ -139,7 +139,7 @@ impl Bucket {
         } else {
             0
         };
-        self.recent.earn(back, started, Instant::now());
+        self.recent.earn(back, started);
     }
 
     pub(super) fn withdraw(&self, after: Failure, is_first: bool) -> bool {

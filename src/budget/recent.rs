@@ -58,19 +58,32 @@ impl Recent {
         }
     }
 
-    /// Counts an event at `at`, which has earned so much, of a request that `started` then.
-    pub(super) fn earn(&self, earned: u64, started: Instant, at: Instant) {
-        let stripe = &self.stripes[own_stripe()];
-        stripe.earned.fetch_add(earned, Ordering::Relaxed);
-        stripe.count(self.tick(at), || self.saw(started));
+    /// Counts a first attempt that `started` then, and has earned so much.
+    pub(super) fn earn_first(&self, earned: u64, started: Instant) {
+        let started = self.ticks(started);
+        self.put(earned, started, started);
     }
 
-    /// An attempt of a request that `started` then has come to its outcome. Earns what the end of an
-    /// idle time does, if the request is the first after one. What is left here of the request itself
-    /// is later than its start, so that it ends none again.
+    /// Counts a retry that has earned so much by now, of a request that `started` then.
+    pub(super) fn earn(&self, earned: u64, started: Instant) {
+        self.put(earned, self.ticks(started), self.ticks(Instant::now()));
+    }
+
+    fn put(&self, earned: u64, started: u64, at: u64) {
+        let stripe = &self.stripes[own_stripe()];
+        stripe.earned.fetch_add(earned, Ordering::Relaxed);
+        stripe.count(at as u32, || self.end_idle(started));
+    }
+
+    /// An attempt of a request that `started` then has failed by now.
+    pub(super) fn failed(&self, started: Instant) {
+        self.end_idle(self.ticks(started));
+    }
+
+    /// Earns what the end of an idle time does, if the request is the first after one. What is left
+    /// here of the request itself is later than its start, so that it ends none again.
     #[cold]
-    pub(super) fn saw(&self, started: Instant) {
-        let started = self.ticks(started);
+    fn end_idle(&self, started: u64) {
         let now = self.ticks(Instant::now()).max(started);
         let was_idle = self.is_idle(started, now);
         let last = self.last.fetch_max(now, Ordering::Relaxed);
@@ -118,7 +131,7 @@ impl Recent {
 
     /// The count as it has faded by `now`, times `factor`.
     pub(super) fn times(&self, factor: u64, now: Instant) -> u64 {
-        let now = self.tick(now);
+        let now = self.ticks(now) as u32;
         let faded = |stripe: &Stripe| match stripe.recent.load(Ordering::Relaxed) {
             0 => 0,
             packed => {
@@ -134,14 +147,10 @@ impl Recent {
         self.stripes.iter().take(used_stripes())
     }
 
+    /// A stripe has room for the lower half of them, which wraps after 497 days.
     fn ticks(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.epoch);
         since.as_secs() * 100 + u64::from(since.subsec_millis() / 10)
-    }
-
-    /// The same with what there is room for, which wraps after 497 days.
-    fn tick(&self, at: Instant) -> u32 {
-        self.ticks(at) as u32
     }
 }
 
