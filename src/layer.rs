@@ -213,6 +213,9 @@ impl<C> RetryLayer<C> {
     ///
     /// The attempt then fails with [`AttemptTimedOut`](crate::AttemptTimedOut), which is retried
     /// as a time-out. The body that is handed over is not touched.
+    ///
+    /// Set one over HTTP/2: when a server shuts its connection down, hyper's client now and then
+    /// leaves a request without an answer.
     pub fn attempt_timeout(self, timeout: Duration) -> Self {
         self.with(|settings| settings.attempt_timeout = Some(timeout))
     }
