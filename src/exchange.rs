@@ -185,11 +185,12 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     #[inline]
     fn classify<R>(&self, outcome: &Result<Response<R>, BoxError>) -> Verdict {
+        let body_progress = || self.snapshot.body_progress();
         let attempted = Attempted {
             number: self.progress.number(),
             may_have_been_acted_on: self.progress.may_have_been_acted_on,
             elapsed: Elapsed::Since(self.progress.started),
-            body: RequestBody::Of(&|| self.snapshot.body_progress()),
+            body: RequestBody::Of(&body_progress),
             idempotency: Some(&self.policy.settings.idempotency),
         };
         self.policy.classify.classify(&Outcome {
