@@ -235,6 +235,7 @@ impl Budget {
     /// - After five minutes in which no attempt ended it holds at least what it started with. Shorter
     ///   pauses add nothing. See [clients that send little](self#clients-that-send-little).
     /// - A first attempt that is served earns 0.1.
+    /// - The first retry of a request that is made [at once](crate::Verdict::at_once) costs nothing.
     /// - A retry after a quick failure costs 1. If it is served, 1.5 come back.
     /// - A retry after a time-out costs 2. If it is served in at most half the time that the
     ///   attempt before it took to time out, 4 come back.

@@ -107,9 +107,9 @@ pub(crate) fn decide(
 }
 
 impl Facts {
-    /// Whether a retry would not be charged for: the first one of a request that is sent at once
-    /// takes the place of an attempt that the server did not process. Where the server says when to
-    /// come back, it has seen the request.
+    /// Whether a retry would not be charged for: the first one of a request that is sent at once, as
+    /// what it follows has cost the server no work. Where the server says when to come back, it has
+    /// seen the request.
     pub(crate) fn is_free(&self) -> bool {
         let is_timed = matches!(self.hint, Hint::AtLeast(_) | Hint::Exactly(_));
         self.verdict.at_once && !self.sent_at_once && !is_timed

@@ -17,6 +17,9 @@ const DRAINED_FRAME: usize = 16;
 /// Once the wait is over, what is left of an HTTP/1 response is read no longer than this.
 pub(crate) const DRAINED_ON_FOR: Duration = Duration::from_millis(100);
 
+/// So many frames are read in one poll: of the smallest, as many as the usual limit allows.
+const FRAMES_AT_ONCE: usize = DRAINED_BYTES / DRAINED_FRAME;
+
 pin_project! {
     /// What is left of a response that is let go.
     pub(crate) struct Leftover<T> {
@@ -34,16 +37,24 @@ impl<T: Body> Leftover<T> {
         Self { response, room }
     }
 
-    /// Ready at the end, or once enough was read.
+    /// Ready at the end, or once enough was read. A body that always has another frame yields in
+    /// between, so that the time for it can run out.
     pub(crate) fn poll_drained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        while *this.room > 0 {
+        for _ in 0..FRAMES_AT_ONCE {
+            if *this.room == 0 {
+                return Poll::Ready(());
+            }
             let Some(Ok(frame)) = ready!(this.response.as_mut().poll_frame(cx)) else {
                 return Poll::Ready(());
             };
             *this.room = this.room.saturating_sub(room_of(&frame));
         }
-        Poll::Ready(())
+        if *this.room == 0 {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

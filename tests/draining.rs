@@ -289,3 +289,26 @@ async fn of_http_2_what_is_left_when_the_wait_is_over_is_dropped() {
         }
     }
 }
+
+/// In real time: the paused clock stands still while there is something to read.
+#[tokio::test]
+async fn without_a_limit_a_body_that_never_ends_does_not_keep_the_thread() {
+    let attempts = Arc::new(AtomicU32::new(0));
+    let inner = service_fn(move |_: Request<ReplayBody<Body>>| {
+        let is_first = attempts.fetch_add(1, Ordering::Relaxed) == 0;
+        let body = Hostile {
+            size: 1,
+            frames: usize::MAX,
+            ends: true,
+            hint: SizeHint::default(),
+            start: Instant::now(),
+            fate: Arc::default(),
+        };
+        let response = Response::builder().status(if is_first { 503 } else { 200 });
+        async move { response.body(body) }
+    });
+    let backoff = Backoff::fixed(Duration::from_millis(20)).jitter(Jitter::None);
+    let layer = RetryLayer::new().backoff(backoff);
+    let service = layer.max_drain_bytes(usize::MAX).layer(inner);
+    assert_eq!(service.oneshot(get()).await.unwrap().status(), 200);
+}

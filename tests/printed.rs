@@ -160,7 +160,7 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
         (Reason::Backoff, "backoff"),
         (Reason::TimedOut, "backoff, one step up after a time-out"),
         (Reason::Server, "the server asked for it"),
-        (Reason::AtOnce, "refused unprocessed, sent again at once"),
+        (Reason::AtOnce, "sent again at once"),
         (
             Reason::Transparent,
             "refused unprocessed, sent again transparently",

@@ -108,14 +108,17 @@ impl Verdict {
     }
 
     /// The first retry of a request that is asked for in this way does not wait for the back-off.
+    ///
+    /// It costs the budget nothing, and the failure before it is not counted there, unless the server
+    /// says when to come back. Use it only for failures that cost the server no work: otherwise each
+    /// request adds an attempt that no budget bounds.
     pub fn at_once(mut self) -> Self {
         self.at_once = true;
         self
     }
 
-    /// As [`at_once`](Self::at_once); and a retry that is sent at once so does not count: neither as
-    /// one of the layer's retries, unless it makes none at all, nor for the budget. gRPC's
-    /// transparent retry ([gRFC A6]). There is one for a request, and none where the server says how
+    /// As [`at_once`](Self::at_once); and a retry that is sent at once so does not count as one of the
+    /// layer's retries, unless the layer makes none at all. gRPC's transparent retry ([gRFC A6]). There is one for a request, and none where the server says how
     /// long to wait.
     ///
     /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries

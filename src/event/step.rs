@@ -36,9 +36,10 @@ pub enum Reason {
     TimedOut,
     /// The server's own hint.
     Server,
-    /// The request was refused in a way that allows sending it again at once.
+    /// The failure is one after which the first retry of a request does not wait. It costs the budget
+    /// nothing.
     AtOnce,
-    /// As `AtOnce`; and it does not count, neither as a retry nor for the budget.
+    /// As `AtOnce`; and it does not count as a retry.
     Transparent,
 }
 
@@ -148,7 +149,7 @@ impl fmt::Display for Reason {
             Self::Backoff => "backoff",
             Self::TimedOut => "backoff, one step up after a time-out",
             Self::Server => "the server asked for it",
-            Self::AtOnce => "refused unprocessed, sent again at once",
+            Self::AtOnce => "sent again at once",
             Self::Transparent => "refused unprocessed, sent again transparently",
         })
     }
