@@ -132,7 +132,8 @@ pub struct Attempts {
     pub count: u32,
     /// How long was waited between them, in sum.
     pub waited: Duration,
-    /// Whether the server may have acted on the request before the last of them.
+    /// Whether the server may have acted on the request before the last of them, by one of this
+    /// layer's own attempts: a retry above knows of its own.
     pub(crate) may_have_been_acted_on: bool,
 }
 

@@ -135,8 +135,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     /// Whether a response that says "refused" says it of the last of several requests alone: a
     /// retry under this one made others before, or a redirect was followed.
     fn is_of_other_attempt<R>(&self, response: &Response<R>) -> bool {
-        let is_told_already = self.progress.may_have_been_acted_on;
-        (!is_told_already && was_acted_on_below(response))
+        was_acted_on_below(response)
             || may_be_redirected(
                 &self.snapshot.method,
                 &self.snapshot.uri,

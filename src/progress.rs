@@ -24,6 +24,8 @@ pub(crate) struct Progress {
     /// The class of the outcome before this attempt, and whether one was transient.
     pub(crate) previous: Option<Class>,
     pub(crate) may_have_been_acted_on: bool,
+    /// Whether it was an attempt of this layer's own, and not of a retry above.
+    acted_on_here: bool,
     pub(crate) sent_at_once: bool,
     /// Whether one of the retries was transparent, and so does not count.
     sent_transparently: bool,
@@ -44,6 +46,7 @@ impl Progress {
             paid_for: None,
             previous: None,
             may_have_been_acted_on,
+            acted_on_here: false,
             sent_at_once: false,
             sent_transparently: false,
         }
@@ -84,7 +87,7 @@ impl Progress {
         Attempts {
             count: self.number(),
             waited: self.waited,
-            may_have_been_acted_on: self.may_have_been_acted_on,
+            may_have_been_acted_on: self.acted_on_here,
         }
     }
 
@@ -92,7 +95,8 @@ impl Progress {
     /// retry at once leaves it as it is.
     pub(crate) fn advance(&mut self, class: Class, paid: Option<Failure>, wait: Wait, hint: Hint) {
         self.previous = Some(class);
-        self.may_have_been_acted_on |= class == Class::Transient;
+        self.acted_on_here |= class == Class::Transient;
+        self.may_have_been_acted_on |= self.acted_on_here;
         self.waited = self.waited.saturating_add(wait.after);
         self.paid_for = paid.or(self.paid_for);
         match wait.reason {

@@ -4,7 +4,7 @@ mod support;
 
 use std::io::ErrorKind::ConnectionRefused;
 
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use support::upstream::Answer::{Error, Status};
 use support::upstream::{Answer, Body, Upstream, request};
 use tower::{ServiceBuilder, ServiceExt};
@@ -45,6 +45,30 @@ async fn sent<C: Classify>(outer: RetryLayer<C>, request: Request<Body>) -> usiz
 #[tokio::test(start_paused = true)]
 async fn the_default_layer_repeats_a_post_whose_last_attempt_alone_was_refused() {
     assert_eq!(sent(RetryLayer::new(), request(Method::POST)).await, 4);
+}
+
+/// Each attempt of the upper layer tells anew whether the lower one's may have been acted on.
+#[tokio::test(start_paused = true)]
+async fn a_post_that_was_repeatable_once_is_not_repeated_after_what_the_layer_below_did() {
+    // Of a 502 the upper layer knows that the POST may be repeated; the lower one hands it up.
+    let upstream = Upstream::new([502, 503, 429, 200].map(Status));
+    let outer = RetryLayer::new().classify_fn(|outcome| match outcome.status() {
+        Some(StatusCode::BAD_GATEWAY) => Class::Transient.repeatable(),
+        _ => ByStatus::new().classify(outcome),
+    });
+    let inner = RetryLayer::new()
+        .classify(ByStatus::new().except(502))
+        .idempotency(Idempotency::any())
+        .max_retries(1);
+    let stack = ServiceBuilder::new()
+        .layer(outer)
+        .layer(inner)
+        .map_request(|request: Request<ReplayBody<ReplayBody<Body>>>| {
+            request.map(|_| ReplayBody::<Body>::default())
+        })
+        .service(upstream.clone());
+    let response = stack.oneshot(request(Method::POST)).await.unwrap();
+    assert_eq!((response.status().as_u16(), upstream.count()), (429, 3));
 }
 
 #[tokio::test(start_paused = true)]
