@@ -3,14 +3,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::classify::Class;
+use crate::class::Class;
+use crate::reason::StopReason;
 
-/// Which attempt of a request this is: an extension of each retry, for the layers below (spans,
-/// signing anew, asking before doing again).
+/// Which attempt of a request this is: for layers below the retry, such as spans and signatures.
 ///
-/// The first attempt carries none, so that a request which succeeds at once costs no allocation
-/// for it; [`RetryLayer::mark_first_attempt`] puts it there, too. So does a retry above this one,
-/// after an attempt that the server may have acted on.
+/// [`ReplayBody::attempt`](crate::ReplayBody::attempt) returns it to the layers right under the retry.
+/// With [`RetryLayer::mark_attempts`] it is an extension of each attempt's request, too, for those
+/// that do not see the `ReplayBody`.
 ///
 /// # Example
 ///
@@ -39,7 +39,7 @@ use crate::classify::Class;
 /// }
 ///
 /// let layers = ServiceBuilder::new()
-///     .layer(RetryLayer::new())
+///     .layer(RetryLayer::new().mark_attempts())
 ///     .layer(TraceLayer::new_for_http().make_span_with(attempt_span));
 /// # let client = layers.service_fn(
 /// #     async |_: Request<tower_http_retry::ReplayBody<axum::body::Body>>| {
@@ -51,50 +51,69 @@ use crate::classify::Class;
 /// # assert_eq!(resend_count(&Request::new(())), None);
 /// ```
 ///
-/// [`RetryLayer::mark_first_attempt`]: crate::RetryLayer::mark_first_attempt
+/// [`RetryLayer::mark_attempts`]: crate::RetryLayer::mark_attempts
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
+    pub(crate) mark: Mark,
+    pub(crate) window_end: Option<Instant>,
+}
+
+/// What is said of an attempt, in eight bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
     pub(crate) number: u32,
     pub(crate) previous: Option<Class>,
     pub(crate) may_have_been_acted_on: bool,
     pub(crate) is_last: bool,
-    pub(crate) window_end: Option<Instant>,
 }
 
 impl Attempt {
     /// The attempt's number; the first is 1.
     pub fn number(&self) -> u32 {
-        self.number
+        self.mark.number
     }
 
     /// The class of the outcome before this attempt; none for the first.
     pub fn previous(&self) -> Option<Class> {
-        self.previous
+        self.mark.previous
     }
 
     /// Whether the server may have acted on the request already: the class of an outcome before
     /// this attempt, not only of the [`previous`](Self::previous) one, was [`Class::Transient`];
-    /// here, in a retry above this one, or in one under it that handed up a response (an error that
-    /// it hands up does not tell).
+    /// here, in a retry above this one that [marks its attempts](crate::RetryLayer::mark_attempts),
+    /// or in one under it that returned a response (an error that it returns does not tell).
     pub fn may_have_been_acted_on(&self) -> bool {
-        self.may_have_been_acted_on
+        self.mark.may_have_been_acted_on
     }
 
     /// Whether the number of retries allows none after this one.
     pub fn is_last(&self) -> bool {
-        self.is_last
+        self.mark.is_last
     }
 
-    /// When the window ends in which retries may start; none if it has no end.
+    /// When the window ends in which retries may start. None if it has no end, and for an attempt
+    /// that a [`ReplayBody`](crate::ReplayBody::attempt) returned.
     pub fn window_end(&self) -> Option<Instant> {
         self.window_end
     }
 }
 
-/// What a request took: an extension of its response, where there was more than one attempt.
+/// A first attempt.
+impl Default for Mark {
+    fn default() -> Self {
+        Self {
+            number: 1,
+            previous: None,
+            may_have_been_acted_on: false,
+            is_last: false,
+        }
+    }
+}
+
+/// The number of attempts of a request and the total time spent waiting.
 ///
-/// Put an [`AttemptsHandle`] among the request's extensions to learn it of a request that fails,
-/// too.
+/// With [`RetryLayer::mark_responses`](crate::RetryLayer::mark_responses) it is an extension of the
+/// response. An [`AttemptsHandle`] reports it of a request that fails, too.
 ///
 /// # Example
 ///
@@ -105,15 +124,15 @@ impl Attempt {
 /// use http::{Request, Response, StatusCode};
 /// use http_body_util::Empty;
 /// use tower::{ServiceBuilder, ServiceExt};
-/// use tower_http_retry::{Attempt, Attempts, Backoff, BoxError, Jitter, ReplayBody, RetryLayer};
+/// use tower_http_retry::{Attempts, Backoff, BoxError, Jitter, ReplayBody, RetryLayer};
 ///
 /// type Body = Empty<bytes::Bytes>;
 /// let backoff = Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::None);
 /// let client = ServiceBuilder::new()
-///     .layer(RetryLayer::new().backoff(backoff))
+///     .layer(RetryLayer::new().backoff(backoff).mark_responses())
 ///     .service_fn(async |request: Request<ReplayBody<Body>>| {
 ///         let mut response = Response::new(Body::new());
-///         if request.extensions().get::<Attempt>().is_none_or(|attempt| attempt.number() < 3) {
+///         if request.body().attempt().number() < 3 {
 ///             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
 ///         }
 ///         Ok::<_, BoxError>(response)
@@ -130,15 +149,18 @@ impl Attempt {
 pub struct Attempts {
     /// How many attempts were sent.
     pub count: u32,
-    /// How long was waited between them, in sum.
+    /// The sum of the waits between them.
     pub waited: Duration,
+    /// Why there was no further attempt. None while the request is under way, and if its caller has
+    /// dropped it.
+    pub stopped: Option<StopReason>,
     /// Whether the server may have acted on the request before the last of them, by one of this
     /// layer's own attempts: a retry above knows of its own.
     pub(crate) may_have_been_acted_on: bool,
 }
 
-/// Tells what a request took so far, whatever becomes of it. A clone of it is put among the
-/// request's extensions.
+/// A shared handle that reports a request's attempts even if it fails. A clone of it is put among
+/// the request's extensions.
 ///
 /// # Example
 ///
@@ -148,6 +170,7 @@ pub struct Attempts {
 /// use http::{Request, Response};
 /// use http_body_util::Empty;
 /// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_http_retry::event::StopReason;
 /// use tower_http_retry::{AttemptsHandle, BoxError, ReplayBody, RetryLayer};
 ///
 /// type Body = Empty<bytes::Bytes>;
@@ -161,6 +184,7 @@ pub struct Attempts {
 /// let request = Request::builder().extension(attempts.clone()).body(Body::new()).unwrap();
 /// assert!(client.oneshot(request).await.is_err());
 /// assert_eq!(attempts.get().count, 3);
+/// assert_eq!(attempts.get().stopped, Some(StopReason::Attempts));
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -169,12 +193,12 @@ pub struct AttemptsHandle {
 }
 
 impl AttemptsHandle {
-    /// A handle that no request has filled yet.
+    /// Creates a handle.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What the request that last carried this handle has taken so far.
+    /// Returns what the request that last carried this handle has taken so far.
     pub fn get(&self) -> Attempts {
         *self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }

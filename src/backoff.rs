@@ -47,7 +47,7 @@ pub struct Backoff {
 /// let exact = Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::None);
 /// assert_ne!(exact, Backoff::default());
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Jitter {
     /// The step itself.
@@ -59,9 +59,21 @@ pub enum Jitter {
     Equal,
     /// Between the first step and three times the wait before this one.
     Decorrelated,
-    /// Between 0.8 and 1.2 times the step, as gRPC has it (gRFC A6): [`Backoff::max_wait`] may be
-    /// exceeded by a fifth.
-    Around,
+    /// Between these two multiples of the step.
+    ///
+    /// gRPC's is `Between(0.8, 1.2)` (gRFC A6). Above 1, the wait can exceed
+    /// [`Backoff::max_wait`]. What is below zero or not a number counts as 0, and a second value
+    /// below the first as the first.
+    Between(f64, f64),
+}
+
+/// How far the back-off of a request has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Series {
+    /// The next step; the first is 0.
+    pub(crate) step: u32,
+    /// The wait before the next one.
+    pub(crate) previous: Duration,
 }
 
 impl Backoff {
@@ -118,7 +130,11 @@ impl Backoff {
             Jitter::None => full,
             Jitter::Full => between(Duration::ZERO, full, rng),
             Jitter::Equal => between(full / 2, full, rng),
-            Jitter::Around => between(full - full / 5, full.saturating_add(full / 5), rng),
+            Jitter::Between(low, high) => {
+                let nanos = full.as_nanos() as f64;
+                let low = from_nanos((nanos * low).ceil() as u128);
+                between(low, from_nanos((nanos * high) as u128), rng)
+            }
             Jitter::Decorrelated => {
                 let reach = previous.max(self.base).saturating_mul(3);
                 between(self.step(self.base, extra), self.step(reach, extra), rng)

@@ -1,176 +1,30 @@
-use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
-use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri};
-
-use crate::hint::Hint;
-use crate::retry_override::RetryOverride;
+//! Deciding which outcomes are retried.
+//!
+//! A [`Classify`] looks at the [`Outcome`] of an attempt and returns a [`Verdict`]: a [`Class`], and
+//! what else bears on the next attempt. [`ByStatus`] is the default of a
+//! [`RetryLayer`](crate::RetryLayer). A closure is a classifier through
+//! [`RetryLayer::classify_fn`](crate::RetryLayer::classify_fn).
 
 mod by_status;
-pub(crate) mod errors;
+mod classifier;
+mod errors;
 #[cfg(feature = "http2")]
 mod http2;
+mod hyper;
 #[cfg(feature = "hyper-util")]
 mod hyper_util;
+mod io;
 mod outcome;
-mod request_head;
 #[cfg(feature = "reqwest")]
 mod reqwest;
-mod response_head;
 mod verdict;
 
 pub use by_status::ByStatus;
+pub use classifier::{Classify, ClassifyFn};
+pub use outcome::Outcome;
 pub(crate) use outcome::{Attempted, Elapsed, RequestBody};
-pub use outcome::{BodyProgress, Outcome};
-pub(crate) use request_head::Headers;
-pub use request_head::RequestHead;
-pub use response_head::ResponseHead;
-pub(crate) use verdict::AwaitedCodes;
-pub use verdict::{Class, Verdict};
+pub use verdict::Verdict;
 
-/// Says what the outcome of one attempt means for sending the request again.
-///
-/// [`ByStatus`] is the default. A closure is a classifier through [`RetryLayer::classify_fn`];
-/// implement the trait to give one a name, or state.
-///
-/// # Example
-///
-/// ```
-/// use http::{Request, Response, StatusCode};
-/// use tower_http_retry::{ByStatus, Class, Classify, Outcome, RetryLayer, Verdict};
-///
-/// /// This service answers 404 until its replica has caught up.
-/// #[derive(Clone, Debug)]
-/// struct Replicated;
-///
-/// impl Classify for Replicated {
-///     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
-///         match outcome.status() {
-///             Some(StatusCode::NOT_FOUND) if outcome.attempt() == 1 => Class::Transient.into(),
-///             _ => ByStatus::new().classify(outcome),
-///         }
-///     }
-/// }
-///
-/// let (request, mut response) = (Request::new(()), Response::new(()));
-/// *response.status_mut() = StatusCode::NOT_FOUND;
-/// let outcome = Outcome::response(&request, &response);
-/// assert_eq!(Replicated.classify(&outcome).class(), Class::Transient);
-/// assert_eq!(Replicated.classify(&outcome.on_attempt(2)).class(), Class::Permanent);
-///
-/// let layer = RetryLayer::new().classify(Replicated);
-/// # let _ = layer;
-/// ```
-///
-/// One that knows of a deadline that is among a request's headers:
-///
-/// ```
-/// use std::time::Duration;
-/// use http::{HeaderMap, Request};
-/// use tower_http_retry::{ByStatus, Classify, Outcome, RequestHead, RetryOverride, Verdict};
-///
-/// /// `x-time-left: 1500` is how many milliseconds the caller waits for the answer.
-/// struct Hurried;
-///
-/// impl Classify for Hurried {
-///     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
-///         ByStatus::new().classify(outcome)
-///     }
-///
-///     fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
-///         match request.header("x-time-left").and_then(|left| left.parse().ok()) {
-///             Some(left) => RetryOverride::new().within(Duration::from_millis(left)),
-///             None => RetryOverride::new(),
-///         }
-///     }
-///
-///     fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
-///         let Some(left) = headers.get_mut("x-time-left") else {
-///             return;
-///         };
-///         if let Some(millis) = left.to_str().ok().and_then(|left| left.parse::<u64>().ok()) {
-///             *left = millis.saturating_sub(elapsed.as_millis() as u64).into();
-///         }
-///     }
-/// }
-///
-/// let request = Request::get("/").header("x-time-left", "1500").body(()).unwrap();
-/// let within = RetryOverride::new().within(Duration::from_millis(1500));
-/// assert_eq!(Hurried.overrides(&RequestHead::of(&request)), within);
-/// ```
-///
-/// [`RetryLayer::classify_fn`]: crate::RetryLayer::classify_fn
-pub trait Classify {
-    /// The verdict on one outcome.
-    fn classify(&self, outcome: &Outcome<'_>) -> Verdict;
-
-    /// What a request's protocol says of it instead of the layer: its deadline, as
-    /// [`RetryOverride::within`], or the rules of its method. Nothing, unless implemented.
-    ///
-    /// What it says takes the place of the layer's settings, but for the window: the shorter of the
-    /// two holds. It is asked whenever the rules are needed, and must answer the same each time. The
-    /// request's own [`RetryOverride`] goes before it, but does not make a window longer that is
-    /// given here.
-    fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
-        let _ = request;
-        RetryOverride::new()
-    }
-
-    /// Brings the headers of a retry up to date before it is sent: those of the caller's request,
-    /// so long after the first attempt's start. They are left as they are, unless implemented.
-    fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
-        let _ = (headers, elapsed);
-    }
-}
-
-impl<C: Classify + ?Sized> Classify for Box<C> {
-    fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
-        (**self).classify(outcome)
-    }
-
-    fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
-        (**self).overrides(request)
-    }
-
-    fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
-        (**self).renew(headers, elapsed);
-    }
-}
-
-impl<C: Classify + ?Sized> Classify for Arc<C> {
-    fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
-        (**self).classify(outcome)
-    }
-
-    fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
-        (**self).overrides(request)
-    }
-
-    fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
-        (**self).renew(headers, elapsed);
-    }
-}
-
-/// A closure as a classifier; made by [`RetryLayer::classify_fn`].
-///
-/// [`RetryLayer::classify_fn`]: crate::RetryLayer::classify_fn
-#[derive(Clone, Copy)]
-pub struct ClassifyFn<F> {
-    pub(crate) classify: F,
-}
-
-impl<F> Classify for ClassifyFn<F>
-where
-    F: Fn(&Outcome<'_>) -> Verdict,
-{
-    fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
-        (self.classify)(outcome)
-    }
-}
-
-impl<F> fmt::Debug for ClassifyFn<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClassifyFn").finish_non_exhaustive()
-    }
-}
+pub use crate::body::BodyProgress;
+pub use crate::class::Class;
+pub use crate::head::{RequestHead, ResponseHead};

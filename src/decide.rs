@@ -5,45 +5,25 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::backoff::{Backoff, between};
-use crate::classify::{Class, Verdict};
-use crate::event::{Reason, Stop};
-use crate::hint::Hint;
-
-/// The numbers that decide: a layer's, or what one request says instead.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
-    pub(crate) max_retries: u32,
-    pub(crate) window: Duration,
-    pub(crate) backoff: Backoff,
-    pub(crate) max_server_wait: Duration,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            max_retries: 5,
-            window: Duration::from_secs(5 * 60),
-            backoff: Backoff::default(),
-            max_server_wait: Duration::from_secs(5 * 60),
-        }
-    }
-}
+use crate::backoff::{Series, between};
+use crate::class::Class;
+use crate::classify::Verdict;
+use crate::limits::Limits;
+use crate::reason::{StopReason, WaitReason};
+use crate::retry_after::Hint;
 
 /// A timer may fire so much later than it was set for.
 const TICK: Duration = Duration::from_millis(1);
 
-/// What is known of a request when an attempt of it has come to an outcome.
+/// What is known of a request when an attempt of it has failed in a way that can be retried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
     pub(crate) verdict: Verdict,
-    /// The verdict's hint, looked up in the response's headers.
-    pub(crate) hint: Hint,
+    /// What is asked of the next attempt, by the classifier or by the response's headers.
+    pub(crate) hint: Option<Hint>,
     /// How many retries there have been that count.
     pub(crate) retries: u32,
-    /// How far the back-off has advanced.
-    pub(crate) step: u32,
-    pub(crate) previous_wait: Duration,
+    pub(crate) series: Series,
     /// One retry of this request has been sent at once already.
     pub(crate) sent_at_once: bool,
     pub(crate) replayable: bool,
@@ -53,57 +33,60 @@ pub(crate) struct Facts {
     pub(crate) elapsed: Duration,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    Stop(Stop),
-    Retry(Wait),
-}
-
-/// How long to wait, and why so long.
+/// How long to wait for the next attempt, and what the decision after that goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     pub(crate) after: Duration,
-    pub(crate) reason: Reason,
+    /// For whoever listens; nothing goes by it.
+    pub(crate) reason: WaitReason,
+    pub(crate) series: Series,
+    /// It is the one retry of the request that is sent at once.
+    pub(crate) at_once: bool,
+    /// It does not count as a retry.
+    pub(crate) transparent: bool,
 }
 
-/// Top to bottom, leaving early; `claim` makes sure of the body and, unless the retry is free, takes
-/// its cost from the budget, last.
+/// Rule 1: why there is no retry, whatever else is known of the request.
+pub(crate) fn is_final(class: Class) -> Option<StopReason> {
+    match class {
+        Class::Success => Some(StopReason::Success),
+        Class::Permanent => Some(StopReason::Permanent),
+        Class::Transient | Class::Refused => None,
+    }
+}
+
+/// The other rules, top to bottom, leaving early; `claim` makes sure of the body and, unless the
+/// retry is free, takes its cost from the budget, last.
 pub(crate) fn decide(
-    rules: &Rules,
+    limits: &Limits,
     facts: &Facts,
     rng: &mut Rng,
-    claim: impl FnOnce() -> Result<(), Stop>,
-) -> Decision {
-    if let Some(stop) = is_final(facts.verdict.class) {
-        return Decision::Stop(stop);
-    }
-    let is_transparent = facts.is_transparent(rules);
-    if facts.retries >= rules.max_retries && !is_transparent {
-        return Decision::Stop(Stop::Attempts);
+    claim: impl FnOnce() -> Result<(), StopReason>,
+) -> Result<Wait, StopReason> {
+    if facts.retries >= limits.max_retries && !facts.is_transparent(limits) {
+        return Err(StopReason::Attempts);
     }
     if !facts.replayable {
-        return Decision::Stop(Stop::NotReplayable);
+        return Err(StopReason::NotReplayable);
     }
     let nobody_acted = facts.verdict.class == Class::Refused;
     if !(nobody_acted || facts.may_repeat) {
-        return Decision::Stop(Stop::NotIdempotent);
+        return Err(StopReason::NotIdempotent);
     }
     match facts.hint {
-        Hint::Never => return Decision::Stop(Stop::ServerSaidNo),
-        Hint::AtLeast(hint) | Hint::Exactly(hint) if hint > rules.max_server_wait => {
-            return Decision::Stop(Stop::ServerWaitTooLong);
+        Some(Hint::Never) => return Err(StopReason::ServerSaidNo),
+        Some(Hint::AtLeast(hint) | Hint::Exactly(hint)) if hint > limits.max_retry_after => {
+            return Err(StopReason::RetryAfterTooLong);
         }
-        Hint::AtLeast(_) | Hint::Exactly(_) | Hint::None | Hint::Headers => {}
+        Some(Hint::AtLeast(_) | Hint::Exactly(_)) | None => {}
     }
-    let wait = wait(rules, facts, rng);
+    let wait = wait(limits, facts, rng);
     let start = facts.elapsed.saturating_add(wait.after);
-    if start.saturating_add(TICK) > rules.window {
-        return Decision::Stop(Stop::Window);
+    if start.saturating_add(TICK) > limits.window {
+        return Err(StopReason::Window);
     }
-    match claim() {
-        Ok(()) => Decision::Retry(wait),
-        Err(stop) => Decision::Stop(stop),
-    }
+    claim()?;
+    Ok(wait)
 }
 
 impl Facts {
@@ -111,69 +94,96 @@ impl Facts {
     /// what it follows has cost the server no work. Where the server says when to come back, it has
     /// seen the request.
     pub(crate) fn is_free(&self) -> bool {
-        let is_timed = matches!(self.hint, Hint::AtLeast(_) | Hint::Exactly(_));
+        let is_timed = matches!(self.hint, Some(Hint::AtLeast(_) | Hint::Exactly(_)));
         self.verdict.at_once && !self.sent_at_once && !is_timed
     }
 
     /// Whether it would not count as a retry either.
-    fn is_transparent(&self, rules: &Rules) -> bool {
-        self.verdict.transparent && rules.max_retries > 0 && self.is_free()
+    fn is_transparent(&self, limits: &Limits) -> bool {
+        self.verdict.transparent && limits.max_retries > 0 && self.is_free()
+    }
+
+    /// A wait that the server asked for.
+    fn asked(&self, after: Duration, series: Series) -> Wait {
+        Wait {
+            after,
+            reason: WaitReason::Server,
+            series,
+            at_once: false,
+            transparent: false,
+        }
     }
 }
 
-/// The first rule by itself: a success is handed over before any other fact is gathered.
-pub(crate) fn is_final(class: Class) -> Option<Stop> {
-    match class {
-        Class::Success => Some(Stop::Success),
-        Class::Permanent => Some(Stop::Permanent),
-        Class::Transient | Class::Refused => None,
-    }
-}
-
-/// What the server asks for bounds the back-off's step from below, or stands in its place.
-fn wait(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
-    let step = step(rules, facts, rng);
-    let reason = Reason::Server;
+/// What the server asks for bounds the back-off's step from below, or stands in its place. After an
+/// exact wait the back-off starts again.
+fn wait(limits: &Limits, facts: &Facts, rng: &mut Rng) -> Wait {
+    let step = step(limits, facts, rng);
     match facts.hint {
-        Hint::Exactly(after) => Wait { after, reason },
-        Hint::AtLeast(hint) => {
-            let after = between(hint, hint.saturating_add(spread(hint, rules, facts)), rng);
-            let floor = Wait { after, reason };
-            if floor.after > step.after {
-                floor
-            } else {
-                step
+        Some(Hint::Exactly(after)) => facts.asked(after, Series::default()),
+        Some(Hint::AtLeast(hint)) => {
+            let after = between(hint, hint.saturating_add(spread(hint, limits, facts)), rng);
+            let Series {
+                step: next,
+                previous,
+            } = facts.series;
+            let series = Series {
+                step: next.saturating_add(1),
+                previous,
+            };
+            match after > step.after {
+                true => facts.asked(after, series),
+                false => step,
             }
         }
-        Hint::None | Hint::Never | Hint::Headers => step,
+        Some(Hint::Never) | None => step,
     }
 }
 
 /// Jitter alone does not carry a wait that the server asked for out of the window.
-fn spread(hint: Duration, rules: &Rules, facts: &Facts) -> Duration {
-    if !rules.backoff.is_jittered() {
+fn spread(hint: Duration, limits: &Limits, facts: &Facts) -> Duration {
+    if !limits.backoff.is_jittered() {
         return Duration::ZERO;
     }
     let taken = facts.elapsed.saturating_add(TICK).saturating_add(hint);
-    rules.window.saturating_sub(taken).min(hint / 2)
+    limits.window.saturating_sub(taken).min(hint / 2)
 }
 
-fn step(rules: &Rules, facts: &Facts, rng: &mut Rng) -> Wait {
+fn step(limits: &Limits, facts: &Facts, rng: &mut Rng) -> Wait {
+    let series = facts.series;
     if facts.verdict.at_once && !facts.sent_at_once {
-        let reason = match facts.is_transparent(rules) {
-            true => Reason::Transparent,
-            false => Reason::AtOnce,
+        let transparent = facts.is_transparent(limits);
+        return Wait {
+            after: Duration::ZERO,
+            reason: match transparent {
+                true => WaitReason::Transparent,
+                false => WaitReason::AtOnce,
+            },
+            series,
+            at_once: true,
+            transparent,
         };
-        let after = Duration::ZERO;
-        return Wait { after, reason };
     }
-    let (extra, reason) = match facts.verdict.timed_out {
-        true => (1, Reason::TimedOut),
-        false => (0, Reason::Backoff),
+    let (extra, reason) = match (facts.verdict.backoff, facts.verdict.timed_out) {
+        (None, true) => (1, WaitReason::TimedOut),
+        (Some(_), _) | (None, false) => (0, WaitReason::Backoff),
     };
-    let backoff = rules.backoff;
-    let after = backoff.wait(facts.step, extra, facts.previous_wait, rng);
-    Wait { after, reason }
+    let drawn = || {
+        limits
+            .backoff
+            .wait(series.step, extra, series.previous, rng)
+    };
+    let after = facts.verdict.backoff.unwrap_or_else(drawn);
+    Wait {
+        after,
+        reason,
+        series: Series {
+            step: series.step.saturating_add(1),
+            previous: after,
+        },
+        at_once: false,
+        transparent: false,
+    }
 }
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
-use http::Extensions;
-use http::response::Parts;
+use http::Response;
 
-use crate::event::Stop;
+use crate::reason::StopReason;
 
 /// Any error: the inner service's own, unwrapped, or one of this crate's.
 ///
 /// `error.is::<TheirError>()` and `error.downcast::<TheirError>()` find the inner service's error
-/// as if there were no retry layer. This crate's own are [`AttemptTimedOut`] and [`Abandoned`], and
-/// a verify layer's [`Unverified`](crate::Unverified).
+/// as if there were no retry layer. This crate's own error is [`RetryError`], and that of a verify
+/// layer [`Unverified`](crate::verify::Unverified).
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// An attempt had no response within [`RetryLayer::attempt_timeout`].
+/// Error of a [`Retry`](crate::Retry) itself, as opposed to one of its inner service.
 ///
 /// # Example
 ///
@@ -25,7 +25,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// use http::{Request, Response};
 /// use http_body_util::Empty;
 /// use tower::{ServiceBuilder, ServiceExt};
-/// use tower_http_retry::{AttemptTimedOut, BoxError, ReplayBody, RetryLayer};
+/// use tower_http_retry::{BoxError, ReplayBody, RetryError, RetryLayer};
 ///
 /// type Body = Empty<bytes::Bytes>;
 /// let client = ServiceBuilder::new()
@@ -35,118 +35,98 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 ///     });
 ///
 /// let error = client.oneshot(Request::new(Body::new())).await.unwrap_err();
-/// let timed_out = error.downcast_ref::<AttemptTimedOut>().unwrap();
-/// assert_eq!(timed_out.timeout(), Duration::from_secs(3));
+/// match error.downcast_ref() {
+///     Some(RetryError::AttemptTimedOut { timeout, .. }) => assert_eq!(timeout.as_secs(), 3),
+///     other => panic!("{other:?}"),
+/// }
 /// # }
 /// ```
-///
-/// [`RetryLayer::attempt_timeout`]: crate::RetryLayer::attempt_timeout
-#[derive(Debug)]
-pub struct AttemptTimedOut {
-    pub(crate) timeout: Duration,
+#[non_exhaustive]
+pub enum RetryError {
+    /// An attempt had no response head within
+    /// [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout).
+    #[non_exhaustive]
+    AttemptTimedOut {
+        /// How long the attempt was given.
+        timeout: Duration,
+    },
+    /// A retry could not start after the outcome before it had been discarded.
+    ///
+    /// Giving up returns the last outcome itself wherever that can be known before the wait. It
+    /// cannot where the inner service is not ready again, or the timer does not fire (after a
+    /// suspend, say), until the window has ended ([`StopReason::Window`]); or where the source of
+    /// the body fails during the wait, in an upload that still goes on
+    /// ([`StopReason::NotReplayable`]).
+    #[non_exhaustive]
+    Abandoned {
+        /// Why the retry did not start.
+        reason: StopReason,
+        /// The last outcome. Of a response it is the head, without extensions: they can hold what
+        /// the next attempt needs, a permit for example. An error is this error's source, too.
+        last: Result<Response<()>, BoxError>,
+    },
 }
 
-impl AttemptTimedOut {
-    /// How long the attempt was given.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-}
-
-impl fmt::Display for AttemptTimedOut {
+/// Without the response's headers: they may contain credentials.
+impl fmt::Debug for RetryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the attempt had no response within {:?}", self.timeout)
-    }
-}
-
-impl Error for AttemptTimedOut {}
-
-/// A retry that could not be started after the outcome before it had been let go.
-///
-/// Giving up hands over the last response itself wherever that can be known before the wait. It
-/// cannot where the inner service is not ready again, or the timer does not fire (after a suspend,
-/// say), until the window has ended ([`Stop::Window`]); or where the source of the body fails
-/// during the wait, in an upload that still goes on ([`Stop::NotReplayable`]). This error then
-/// carries what the attempt came to: the head of its response, or its error as the source.
-///
-/// # Example
-///
-/// ```
-/// use tower_http_retry::{Abandoned, BoxError};
-///
-/// fn status(error: &BoxError) -> Option<http::StatusCode> {
-///     let abandoned = error.downcast_ref::<Abandoned>()?;
-///     Some(abandoned.response()?.status)
-/// }
-/// # assert_eq!(status(&"other".into()), None);
-/// ```
-pub struct Abandoned {
-    pub(crate) stop: Stop,
-    pub(crate) last: Last,
-}
-
-/// What is remembered of an outcome that was let go.
-#[derive(Default)]
-pub(crate) struct Last {
-    pub(crate) response: Option<Parts>,
-    pub(crate) error: Option<BoxError>,
-}
-
-impl Last {
-    /// Without the extensions, which can hold what the next attempt needs: a permit, for instance.
-    pub(crate) fn response(mut head: Parts) -> Self {
-        head.extensions = Extensions::new();
-        Self {
-            response: Some(head),
-            error: None,
-        }
-    }
-
-    pub(crate) fn error(error: BoxError) -> Self {
-        Self {
-            response: None,
-            error: Some(error),
+        match self {
+            Self::AttemptTimedOut { timeout } => f
+                .debug_struct("AttemptTimedOut")
+                .field("timeout", timeout)
+                .finish(),
+            Self::Abandoned { reason, last } => f
+                .debug_struct("Abandoned")
+                .field("reason", reason)
+                .field("last", &last.as_ref().map(Response::status))
+                .finish(),
         }
     }
 }
 
-impl Abandoned {
-    /// Why the retry was not started.
-    pub fn stop(&self) -> Stop {
-        self.stop
-    }
-
-    /// The head of the last attempt's response, where it had one. Its body is gone, and so are its
-    /// extensions.
-    pub fn response(&self) -> Option<&Parts> {
-        self.last.response.as_ref()
-    }
-}
-
-/// Without the response's headers: secrets stand there.
-impl fmt::Debug for Abandoned {
+impl fmt::Display for RetryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Abandoned")
-            .field("stop", &self.stop)
-            .field("status", &self.response().map(|head| head.status))
-            .field("error", &self.last.error)
-            .finish()
-    }
-}
-
-impl fmt::Display for Abandoned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "gave up before a retry could start: {}", self.stop)?;
-        match &self.last.response {
-            Some(head) => write!(f, "; the last response was {}", head.status),
-            None => Ok(()),
+        match self {
+            Self::AttemptTimedOut { timeout } => {
+                write!(f, "the attempt had no response within {timeout:?}")
+            }
+            Self::Abandoned { reason, last } => {
+                write!(f, "gave up before a retry could start: {reason}")?;
+                match last {
+                    Ok(response) => write!(f, "; the last response was {}", response.status()),
+                    Err(_) => Ok(()),
+                }
+            }
         }
     }
 }
 
-impl Error for Abandoned {
+impl Error for RetryError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let error = self.last.error.as_deref()?;
-        Some(error)
+        match self {
+            Self::Abandoned {
+                last: Err(error), ..
+            } => Some(&**error),
+            Self::AttemptTimedOut { .. } | Self::Abandoned { .. } => None,
+        }
     }
+}
+
+/// An error and those that it was made of, the outermost first.
+pub(crate) fn chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> + 'a {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>() {
+            // The source of an io::Error skips the error that it wraps.
+            Some(io) => io.get_ref().map(|inner| inner as _),
+            None => error.source(),
+        }
+    })
+}
+
+/// Whether an attempt's own time-out is in the chain.
+pub(crate) fn is_attempt_timeout(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref();
+    matches!(error, Some(RetryError::AttemptTimedOut { .. }))
 }

@@ -1,39 +1,43 @@
+//! Events of requests: for logs, metrics and tests.
+
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Extensions, Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
-use crate::classify::Class;
+use crate::class::Class;
+use crate::head::{RequestHead, ResponseHead};
+pub use crate::reason::{StopReason, WaitReason};
 
-mod step;
-
-pub use step::{Reason, Step, Stop};
-
-/// One step of a request, told as it happens to [`RetryLayer::on_event`] and, with feature
-/// `tracing`, as a tracing event: a retry at level `DEBUG`, a stop with a failure at `WARN` (but a
-/// first attempt that is permanent, such as a 404, is not told there: nothing was retried). Feature
+/// One step of a request, passed to [`RetryLayer::on_event`] as it happens and, with feature
+/// `tracing`, emitted as a tracing event: a retry at level `DEBUG`, a stop with a failure at `WARN`
+/// (but a first attempt that is permanent, such as a 404, is not: nothing was retried). Feature
 /// `metrics` counts all of them.
 ///
-/// A request is told as `Sent`, then any number of times as `Retry` and `Sent`, then as `Stop`
-/// (never, if its caller drops the future). A retry that cannot be sent after its wait is told as
-/// `Retry` and `Stop`, the latter with what the caller is handed instead. The URL's query and user
-/// info are not told: secrets stand there.
+/// Each request emits `AttemptStarted`, then any number of times `RetryScheduled` and
+/// `AttemptStarted`, then `Stopped` (never, if its caller drops the future). A retry that cannot be
+/// sent after its wait emits `RetryScheduled` and `Stopped`, the latter with what the caller gets
+/// instead.
+///
+/// [`method`](Self::method), [`host`](Self::host), [`port`](Self::port) and [`path`](Self::path) are
+/// safe to log. [`request`](Self::request) is the whole head, whose query and headers may contain
+/// credentials.
 ///
 /// # Example
 ///
 /// ```
-/// use tower_http_retry::{RetryLayer, Step};
+/// use tower_http_retry::RetryLayer;
+/// use tower_http_retry::event::EventKind;
 ///
-/// let layer = RetryLayer::new().on_event(|event| match event.step() {
-///     Step::Retry { after, reason } => {
+/// let layer = RetryLayer::new().on_event(|event| match event.kind() {
+///     EventKind::RetryScheduled { after, reason, .. } => {
 ///         let status = event.status().map_or(0, |status| status.as_u16());
 ///         println!("attempt {}: {status}; again in {after:?}: {reason}", event.attempt());
 ///     }
-///     Step::Stop(stop) => println!("{} {}: {stop}", event.method(), event.host()),
+///     EventKind::Stopped(reason) => println!("{} {}: {reason}", event.method(), event.host()),
 ///     _ => {}
 /// });
 /// # let _ = layer;
@@ -41,49 +45,92 @@ pub use step::{Reason, Step, Stop};
 ///
 /// [`RetryLayer::on_event`]: crate::RetryLayer::on_event
 pub struct Event<'a> {
-    pub(crate) method: &'a Method,
-    pub(crate) uri: &'a Uri,
-    pub(crate) extensions: &'a Extensions,
+    pub(crate) request: RequestHead<'a>,
     pub(crate) attempt: u32,
     pub(crate) started: Instant,
     pub(crate) attempt_started: Instant,
     pub(crate) waited: Duration,
     pub(crate) class: Option<Class>,
     pub(crate) timed_out: bool,
-    pub(crate) outcome: Option<Told<'a>>,
+    pub(crate) outcome: Option<Result<ResponseHead<'a>, &'a (dyn Error + 'static)>>,
     pub(crate) budget: Option<&'a Budget>,
-    pub(crate) step: Step,
+    pub(crate) kind: EventKind,
+}
+
+/// What happened to a request at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// An attempt was passed to the inner service.
+    AttemptStarted,
+    /// The attempt's outcome is discarded; the next attempt follows after a wait, if it still can.
+    #[non_exhaustive]
+    RetryScheduled {
+        /// How long the wait is.
+        after: Duration,
+        /// What determined it.
+        reason: WaitReason,
+    },
+    /// The outcome is returned to the caller.
+    Stopped(StopReason),
+}
+
+impl EventKind {
+    /// Returns the `snake_case` name.
+    ///
+    /// ```
+    /// use tower_http_retry::event::EventKind;
+    /// assert_eq!(EventKind::AttemptStarted.as_str(), "attempt_started");
+    /// ```
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::AttemptStarted => "attempt_started",
+            Self::RetryScheduled { .. } => "retry_scheduled",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+
+    /// Whether it happens to a request that succeeds at once.
+    #[inline]
+    pub(crate) fn is_routine(self) -> bool {
+        matches!(
+            self,
+            Self::AttemptStarted | Self::Stopped(StopReason::Success)
+        )
+    }
 }
 
 impl<'a> Event<'a> {
     /// What happened.
-    pub fn step(&self) -> Step {
-        self.step
+    pub fn kind(&self) -> EventKind {
+        self.kind
+    }
+
+    /// The head of the caller's request. Its extensions tie the events of one request together.
+    ///
+    /// Its query, user info and headers may contain credentials.
+    pub fn request(&self) -> RequestHead<'a> {
+        self.request
     }
 
     /// The request's method.
     pub fn method(&self) -> &'a Method {
-        self.method
+        self.request.method
     }
 
     /// The host that the request is for; empty where its URI has none.
     pub fn host(&self) -> &'a str {
-        self.uri.host().unwrap_or_default()
+        self.request.uri.host().unwrap_or_default()
     }
 
     /// The port that the request is for, where its URI names one.
     pub fn port(&self) -> Option<u16> {
-        self.uri.port_u16()
+        self.request.uri.port_u16()
     }
 
     /// The URI's path, without the query.
     pub fn path(&self) -> &'a str {
-        self.uri.path()
-    }
-
-    /// The extensions of the caller's request: what ties the steps of one request together.
-    pub fn extensions(&self) -> &'a Extensions {
-        self.extensions
+        self.request.uri.path()
     }
 
     /// The number of the attempt that this is about; the first is 1.
@@ -114,11 +161,11 @@ impl<'a> Event<'a> {
 
     /// The status of the attempt's response, where it had one.
     pub fn status(&self) -> Option<StatusCode> {
-        self.outcome?.ok()
+        self.outcome?.ok().map(|head| head.status)
     }
 
     /// The attempt's error, where it had one; or the one that tells why a retry could not be sent.
-    pub fn error(&self) -> Option<&'a (dyn Error + Send + Sync + 'static)> {
+    pub fn error(&self) -> Option<&'a (dyn Error + 'static)> {
         self.outcome?.err()
     }
 
@@ -137,11 +184,11 @@ impl<'a> Event<'a> {
     /// # let _ = layer;
     /// ```
     pub fn error_type(&self) -> Option<&str> {
-        if self.step == Step::Stop(Stop::Success) {
+        if self.kind == EventKind::Stopped(StopReason::Success) {
             return None;
         }
         Some(match self.outcome.as_ref()? {
-            Ok(status) if status.as_u16() >= 400 => status.as_str(),
+            Ok(head) if head.status.as_u16() >= 400 => head.status.as_str(),
             Err(_) if self.timed_out => "timeout",
             Err(_) if self.class == Some(Class::Refused) => "refused",
             Ok(_) | Err(_) => "_OTHER",
@@ -153,98 +200,22 @@ impl<'a> Event<'a> {
         self.waited
     }
 
-    /// What is left in the budget at this moment, in thousandths of a token, after this step's
-    /// retry was paid for. None where there is no budget, or one that does not tell.
-    pub fn budget(&self) -> Option<u64> {
-        self.budget?.level_of(self.uri)
+    /// The tokens that are left in the budget at this moment, after this step's retry was paid for.
+    /// None without a budget, and for one that has [no tokens to tell](Budget::tokens).
+    pub fn budget_tokens(&self) -> Option<f64> {
+        self.budget?.tokens_of(self.request.uri)
     }
 }
 
 impl fmt::Debug for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
-            .field("step", &self.step)
-            .field("method", self.method)
+            .field("kind", &self.kind)
+            .field("method", self.request.method)
             .field("host", &self.host())
             .field("attempt", &self.attempt)
             .field("class", &self.class)
             .field("status", &self.status())
             .finish_non_exhaustive()
-    }
-}
-
-/// What is told of an outcome.
-pub(crate) type Told<'a> = Result<StatusCode, &'a (dyn Error + Send + Sync + 'static)>;
-
-type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
-
-/// Whoever listens to a layer's events.
-#[derive(Clone, Default)]
-pub(crate) struct Listeners {
-    own: Option<Listener>,
-    /// Whether what is counted is counted for each upstream.
-    pub(crate) by_authority: bool,
-}
-
-/// A feature that retells steps to whom it knows.
-struct Retelling {
-    /// Whether it hears of what is a matter of course, too.
-    routine: bool,
-    retell: fn(&Event<'_>, by_authority: bool),
-}
-
-const RETELLINGS: &[Retelling] = &[
-    #[cfg(feature = "tracing")]
-    Retelling {
-        routine: false,
-        retell: crate::trace::retell,
-    },
-    #[cfg(feature = "metrics")]
-    Retelling {
-        routine: true,
-        retell: crate::metrics::retell,
-    },
-];
-
-/// Found out beforehand, for each success asks for it.
-const ROUTINE_IS_RETOLD: bool = {
-    let mut is_retold = false;
-    let mut feature = 0;
-    while feature < RETELLINGS.len() {
-        is_retold |= RETELLINGS[feature].routine;
-        feature += 1;
-    }
-    is_retold
-};
-
-impl Listeners {
-    /// Beside those there are, which hear of each step first.
-    pub(crate) fn add(&mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
-        self.own = Some(match self.own.take() {
-            Some(earlier) => Arc::new(move |event: &Event<'_>| {
-                earlier(event);
-                listener(event);
-            }),
-            None => Arc::new(listener),
-        });
-    }
-
-    /// Whether anyone hears of a step. Of a success nobody does, unless asked to.
-    #[inline]
-    pub(crate) fn hear(&self, step: Step) -> bool {
-        // In this order: 17 instructions less than with the constant first.
-        self.own.is_some() || ROUTINE_IS_RETOLD || !(step.is_routine() || RETELLINGS.is_empty())
-    }
-
-    /// Tells one step to all who hear of it.
-    pub(crate) fn tell(&self, event: &Event<'_>) {
-        if let Some(own) = &self.own {
-            own(event);
-        }
-        for feature in RETELLINGS {
-            if feature.routine || !event.step.is_routine() {
-                (feature.retell)(event, self.by_authority);
-            }
-        }
     }
 }

@@ -1,23 +1,22 @@
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use http::{Request, Response, Version};
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::Sleep;
 use tower::Service;
 
 use crate::body::ReplayBody;
 use crate::classify::Classify;
-use crate::decide::Decision;
-use crate::error::{Abandoned, AttemptTimedOut, BoxError, Last};
-use crate::event::Stop;
+use crate::drain::DRAINED_FOR;
+use crate::error::{BoxError, RetryError};
 use crate::exchange::Exchange;
-use crate::leftover::{DRAINED_FOR, DRAINED_ON_FOR, Leftover};
+use crate::pause::Pause;
+use crate::reason::StopReason;
+use crate::timer::poll_timer;
 
 /// So many retries without a wait need no timer; then one is used, as it yields to other tasks.
 const UNTIMED_RETRIES: u32 = 32;
@@ -63,20 +62,6 @@ pin_project! {
     }
 }
 
-pin_project! {
-    /// What there is between two attempts: the outcome that was let go, and the wait.
-    struct Pause<T> {
-        #[pin]
-        leftover: Option<Leftover<T>>,
-        // Whether the leftover is read on beside the next attempt, and until when.
-        drains_on: bool,
-        drained_on: Option<Pin<Box<Sleep>>>,
-        last: Last,
-        since: Instant,
-        wait: Duration,
-    }
-}
-
 impl<S, C, B> ResponseFuture<S, C, B>
 where
     S: Service<Request<ReplayBody<B>>>,
@@ -117,8 +102,7 @@ where
                     };
                     let mut this = self.as_mut().project();
                     this.timer.set(None);
-                    let Decision::Retry(wait) = this.exchange.settle(&outcome) else {
-                        this.exchange.mark(&mut outcome);
+                    let Ok(wait) = this.exchange.settle(&mut outcome) else {
                         self.complete();
                         return Poll::Ready(outcome);
                     };
@@ -172,7 +156,7 @@ where
         };
         let left = || timeout.saturating_sub(this.exchange.attempt_elapsed());
         ready!(poll_timer(this.timer, left, cx));
-        Poll::Ready(AttemptTimedOut { timeout }.into())
+        Poll::Ready(RetryError::AttemptTimedOut { timeout }.into())
     }
 
     /// Waits for the wait's end, and drains what was let go meanwhile.
@@ -208,7 +192,7 @@ where
             Poll::Ready(Ok(())) => this.exchange.next_attempt(),
             Poll::Ready(Err(error)) => {
                 let error = error.into();
-                this.exchange.gave_up(Stop::NotReady, Err(&*error));
+                this.exchange.gave_up(StopReason::NotReady, &error);
                 return Poll::Ready(Err(error));
             }
             Poll::Pending => {
@@ -216,108 +200,19 @@ where
                     return Poll::Pending;
                 };
                 ready!(poll_timer(this.timer, || left, cx));
-                Err(Stop::Window)
+                Err(StopReason::Window)
             }
         };
-        let pause = this.pause.as_mut().map(|pause| pause.as_mut().project());
-        let last = pause.map(|pause| mem::take(pause.last)).unwrap_or_default();
         Poll::Ready(match next {
             Ok(request) => Ok(inner.call(request)),
-            Err(stop) => {
-                let error = BoxError::from(Abandoned { stop, last });
-                this.exchange.gave_up(stop, Err(&*error));
+            Err(reason) => {
+                let pause = this.pause.as_mut().expect("made before the wait");
+                let last = pause.as_mut().take_last();
+                let error = BoxError::from(RetryError::Abandoned { reason, last });
+                this.exchange.gave_up(reason, &error);
                 Err(error)
             }
         })
-    }
-}
-
-impl<R: Body> Pause<Response<R>> {
-    /// Lets an outcome go, but for what is remembered of it, and waits from now on.
-    fn begin(
-        place: &mut Option<Pin<Box<Self>>>,
-        outcome: Result<Response<R>, BoxError>,
-        wait: Duration,
-        max_drain_bytes: usize,
-    ) {
-        let mut drains_on = false;
-        let (leftover, last) = match outcome {
-            Ok(response) => {
-                let (head, body) = response.into_parts();
-                drains_on = head.version <= Version::HTTP_11;
-                let leftover = Leftover::of(Response::new(body), max_drain_bytes);
-                (Some(leftover), Last::response(head))
-            }
-            Err(error) => (None, Last::error(error)),
-        };
-        let pause = Self {
-            leftover,
-            drains_on,
-            drained_on: None,
-            last,
-            since: Instant::now(),
-            wait,
-        };
-        match place {
-            Some(place) => place.as_mut().set(pause),
-            None => *place = Some(Box::pin(pause)),
-        }
-    }
-
-    /// Reads the leftover; ready at its end, and if there is none.
-    fn poll_drained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut leftover = self.project().leftover;
-        if let Some(response) = leftover.as_mut().as_pin_mut() {
-            ready!(response.poll_drained(cx));
-            leftover.set(None);
-        }
-        Poll::Ready(())
-    }
-
-    /// Whether there is a leftover that is read during the wait.
-    fn is_drained_now(&self) -> bool {
-        self.leftover.is_some() && self.drained_on.is_none()
-    }
-
-    /// The leftover is not read when the wait is over, or its time. To drop one of HTTP/1 closes
-    /// its connection: it is read on, if the wait was short. One of HTTP/2 may hold a stream that
-    /// the next attempt needs.
-    fn drain_later(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
-        let mut this = self.as_mut().project();
-        match *this.drains_on && *this.wait < DRAINED_FOR {
-            true => *this.drained_on = Some(Box::pin(sleep(DRAINED_ON_FOR))),
-            false => this.leftover.set(None),
-        }
-        self.drain_on(cx);
-    }
-
-    /// Reads the leftover on beside the next attempt, until it has come to its end or its time is
-    /// over.
-    fn drain_on(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
-        let Some(timer) = self.as_mut().project().drained_on else {
-            return;
-        };
-        let is_over = timer.as_mut().poll(cx).is_ready();
-        if self.as_mut().poll_drained(cx).is_ready() || is_over {
-            let mut this = self.project();
-            this.leftover.set(None);
-            *this.drained_on = None;
-        }
-    }
-}
-
-/// Starts the timer, if it is not running, for what is left, and waits for its end.
-pub(crate) fn poll_timer(
-    mut timer: Pin<&mut Option<Sleep>>,
-    left: impl FnOnce() -> Duration,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    if timer.is_none() {
-        timer.set(Some(sleep(left())));
-    }
-    match timer.as_pin_mut() {
-        Some(timer) => timer.poll(cx),
-        None => Poll::Ready(()),
     }
 }
 

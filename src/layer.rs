@@ -10,10 +10,10 @@ use crate::backoff::Backoff;
 use crate::budget::Budget;
 use crate::classify::{ByStatus, Classify, ClassifyFn, Outcome, Verdict};
 use crate::event::Event;
-use crate::hint::ServerHints;
 use crate::idempotency::Idempotency;
-use crate::policy::{BudgetChoice, JitterSource, Policy, Settings};
+use crate::retry_after::RetryAfter;
 use crate::service::Retry;
+use crate::settings::{BudgetChoice, JitterSource, Settings};
 use crate::striped::Striped;
 
 /// Sends requests again that failed in a way which may pass.
@@ -24,7 +24,7 @@ use crate::striped::Striped;
 /// | setter | default |
 /// |---|---|
 /// | [`max_retries`](Self::max_retries) | 5: six attempts |
-/// | [`within`](Self::within) | 5 minutes |
+/// | [`window`](Self::window) | 5 minutes |
 /// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s, .. with [`Jitter::Equal`](crate::Jitter::Equal) |
 /// | [`classify`](Self::classify), [`classify_fn`](Self::classify_fn) | [`ByStatus`]: 5xx, 429, and errors that may pass |
 /// | [`idempotency`](Self::idempotency) | RFC 9110's methods, and idempotency keys |
@@ -32,10 +32,10 @@ use crate::striped::Striped;
 /// | [`attempt_timeout`](Self::attempt_timeout) | none |
 /// | [`max_replay_bytes`](Self::max_replay_bytes) | 1 MiB |
 /// | [`max_drain_bytes`](Self::max_drain_bytes) | 64 KiB |
-/// | [`server_hints`](Self::server_hints) | [`ServerHints::Floor`] |
-/// | [`max_server_wait`](Self::max_server_wait) | 5 minutes |
-/// | [`attempt_header`](Self::attempt_header) | none |
-/// | [`mark_first_attempt`](Self::mark_first_attempt) | off |
+/// | [`retry_after`](Self::retry_after) | [`RetryAfter::Minimum`] |
+/// | [`max_retry_after`](Self::max_retry_after) | 5 minutes |
+/// | [`retry_count_header`](Self::retry_count_header) | none |
+/// | [`mark_attempts`](Self::mark_attempts), [`mark_responses`](Self::mark_responses) | off |
 /// | [`jitter_seed`](Self::jitter_seed) | none: from entropy |
 /// | [`on_event`](Self::on_event) | nobody |
 /// | `metrics_by_authority`, of feature `metrics` | off |
@@ -53,7 +53,7 @@ use crate::striped::Striped;
 ///
 /// type Body = Empty<bytes::Bytes>;
 /// let client = ServiceBuilder::new()
-///     .layer(RetryLayer::new().max_retries(2).within(Duration::from_secs(30)))
+///     .layer(RetryLayer::new().max_retries(2).window(Duration::from_secs(30)))
 ///     .service_fn(async |_: Request<ReplayBody<Body>>| {
 ///         let response = Response::builder().status(StatusCode::BAD_GATEWAY);
 ///         Ok::<_, BoxError>(response.body(Body::new()).unwrap())
@@ -64,89 +64,51 @@ use crate::striped::Striped;
 /// assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
 /// # }
 /// ```
-///
-/// # Redirects
-///
-/// A layer that follows redirects goes above this one, never under it. Under it, a 429 or a refused
-/// connection may come from the target of a redirect, after the request itself was acted on, and the
-/// request would be repeated whatever its method. Above it, only the request that failed is repeated.
-/// Clients that follow redirects by default are told not to: for reqwest,
-/// `ClientBuilder::redirect(reqwest::redirect::Policy::none())`, and `retry(reqwest::retry::never())`
-/// for its own retries.
-///
-/// ```
-/// use tower::ServiceBuilder;
-/// use tower_http::follow_redirect::FollowRedirectLayer;
-/// use tower_http_retry::RetryLayer;
-///
-/// let layers = ServiceBuilder::new()
-///     .layer(FollowRedirectLayer::new())
-///     .layer(RetryLayer::new());
-/// # let client = layers.service_fn(
-/// #     async |_: http::Request<tower_http_retry::ReplayBody<http_body_util::Full<bytes::Bytes>>>| {
-/// #         Ok::<_, tower_http_retry::BoxError>(http::Response::new(String::new()))
-/// #     },
-/// # );
-/// # fn accepts<S: tower::Service<http::Request<http_body_util::Full<bytes::Bytes>>>>(_: S) {}
-/// # accepts(client);
-/// ```
-///
-/// # A retry above a retry
-///
-/// Retry at one layer only; the module [`budget`](crate::budget#at-one-layer-only) says why. Where two
-/// are stacked, a response tells the upper layer that the server may have acted on an earlier attempt
-/// of the lower one. An error does not: it is the inner service's own, which has no place for that.
-/// If the lower layer repeats requests that the upper one may not, and its last attempt is refused,
-/// the upper layer takes it for a request that the server never processed, and repeats it. Give both
-/// layers the same [`idempotency`](Self::idempotency), or let the upper one take no error for a
-/// refusal:
-///
-/// ```
-/// use http::Request;
-/// use std::io::{Error, ErrorKind};
-/// use tower_http_retry::{ByStatus, Class, Classify, Outcome, RetryLayer, Verdict};
-///
-/// fn takes_no_error_for_refused(outcome: &Outcome<'_>) -> Verdict {
-///     let verdict = ByStatus::new().classify(outcome);
-///     match (verdict.class(), outcome.result()) {
-///         (Class::Refused, Err(_)) => Class::Transient.into(),
-///         _ => verdict,
-///     }
-/// }
-///
-/// let request = Request::post("http://service.test/orders").body(()).unwrap();
-/// let refused = Error::from(ErrorKind::ConnectionRefused);
-/// let verdict = takes_no_error_for_refused(&Outcome::error(&request, &refused));
-/// assert_eq!(verdict.class(), Class::Transient);
-///
-/// let upper = RetryLayer::new().classify_fn(takes_no_error_for_refused);
-/// # let _ = upper;
-/// ```
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct RetryLayer<C = ByStatus> {
-    policy: Arc<Striped<Policy<C>>>,
+    settings: Arc<Striped<Settings<C>>>,
 }
 
 impl RetryLayer {
-    /// Microsoft's retry guidelines for token issuance and management endpoints, made safe.
+    /// Creates a layer with the default settings: those of Microsoft's retry guidelines for token
+    /// issuance and management endpoints.
     pub fn new() -> Self {
-        Self::of(Policy {
-            classify: Arc::new(ByStatus::new()),
-            settings: Settings::default(),
-        })
+        Self::of(Settings::new(ByStatus::new()))
+    }
+
+    /// Creates a layer without limits: no number of retries, window, budget, longest wait that a
+    /// server may ask for, or limit of replayed bytes. All else is as [`new`](Self::new) has it.
+    ///
+    /// It is for clients that bring limits of their own.
+    ///
+    /// ```
+    /// use tower_http_retry::RetryLayer;
+    /// let layer = RetryLayer::unlimited().max_retries(3);
+    /// # let _ = layer;
+    /// ```
+    pub fn unlimited() -> Self {
+        Self::new()
+            .without_budget()
+            .max_retries(u32::MAX)
+            .window(Duration::MAX)
+            .max_retry_after(Duration::MAX)
+            .max_replay_bytes(usize::MAX)
     }
 }
 
 impl<C> RetryLayer<C> {
-    /// How many times a request is sent again, at most: 5 unless set. `u32::MAX` is no limit.
+    /// Sets how many times a request is sent again at most. Defaults to 5; `u32::MAX` is no limit.
     ///
     /// The default budget is made anew for this number, unless a clone of this layer or a service
     /// that it made shares that budget: then it stays as it is.
+    #[doc(alias = "max_attempts")]
+    #[doc(alias = "retries")]
+    #[doc(alias = "with_max_retries")]
     pub fn max_retries(self, max_retries: u32) -> Self {
-        let is_shared = Arc::strong_count(&self.policy) > 1
-            || self.policy.original().settings.budget.is_shared();
+        let is_shared =
+            Arc::strong_count(&self.settings) > 1 || self.settings.original().budget.is_shared();
         self.with(|settings| {
-            settings.rules.max_retries = max_retries;
+            settings.limits.max_retries = max_retries;
             if let (BudgetChoice::Default(budget), false) = (&mut settings.budget, is_shared) {
                 *budget = Budget::earning(max_retries);
             }
@@ -158,27 +120,25 @@ impl<C> RetryLayer<C> {
     ///
     /// Where the wait before a retry would reach the window's end, the last outcome is handed over
     /// at once instead. An attempt that runs when the window ends is not cut short.
-    pub fn within(self, window: Duration) -> Self {
-        self.with(|settings| settings.rules.window = window)
+    pub fn window(self, window: Duration) -> Self {
+        self.with(|settings| settings.limits.window = window)
     }
 
     /// How long to wait before each retry.
     pub fn backoff(self, backoff: Backoff) -> Self {
-        self.with(|settings| settings.rules.backoff = backoff)
+        self.with(|settings| settings.limits.backoff = backoff)
     }
 
     /// What says whether an outcome may pass.
     pub fn classify<D: Classify>(self, classify: D) -> RetryLayer<D> {
-        RetryLayer::of(Policy {
-            classify: Arc::new(classify),
-            settings: self.policy.original().settings.clone(),
-        })
+        RetryLayer::of(self.settings.original().clone().with_classifier(classify))
     }
 
     /// A closure that says whether an outcome may pass.
     ///
     /// ```
-    /// use tower_http_retry::{ByStatus, Class, Classify, RetryLayer};
+    /// use tower_http_retry::classify::{Class, Classify};
+    /// use tower_http_retry::{ByStatus, RetryLayer};
     ///
     /// let layer = RetryLayer::new().classify_fn(|outcome| match outcome.status() {
     ///     Some(status) if status.as_u16() == 409 => Class::Transient.repeatable(),
@@ -217,7 +177,7 @@ impl<C> RetryLayer<C> {
     /// Set one over HTTP/2: when a server shuts its connection down, hyper's client now and then
     /// leaves a request without an answer.
     pub fn attempt_timeout(self, timeout: Duration) -> Self {
-        self.with(|settings| settings.attempt_timeout = Some(timeout))
+        self.with(|settings| settings.limits.attempt_timeout = Some(timeout))
     }
 
     /// How many bytes of a streamed request body are kept for replays: 1 MiB unless set. A body
@@ -226,7 +186,7 @@ impl<C> RetryLayer<C> {
     /// It is the payload that counts. Each frame takes about 32 bytes more, and may be a part of a
     /// larger buffer that is kept with it.
     pub fn max_replay_bytes(self, bytes: usize) -> Self {
-        self.with(|settings| settings.max_replay_bytes = bytes)
+        self.with(|settings| settings.limits.max_replay_bytes = bytes)
     }
 
     /// Sets how much of a discarded response is read, in bytes, so that its connection can be used
@@ -247,8 +207,8 @@ impl<C> RetryLayer<C> {
     }
 
     /// How the server's `Retry-After` and its kin are taken.
-    pub fn server_hints(self, hints: ServerHints) -> Self {
-        self.with(|settings| settings.server_hints = hints)
+    pub fn retry_after(self, retry_after: RetryAfter) -> Self {
+        self.with(|settings| settings.retry_after = retry_after)
     }
 
     /// The longest wait that a server may ask for: 5 minutes unless set. [`Duration::MAX`] is no
@@ -256,8 +216,8 @@ impl<C> RetryLayer<C> {
     ///
     /// Where it asks for more, the response is handed over at once: to come back earlier than
     /// asked would not help. Jitter may add up to half of what it asks for.
-    pub fn max_server_wait(self, wait: Duration) -> Self {
-        self.with(|settings| settings.rules.max_server_wait = wait)
+    pub fn max_retry_after(self, wait: Duration) -> Self {
+        self.with(|settings| settings.limits.max_retry_after = wait)
     }
 
     /// A header that tells the server the number of retries so far: absent on the first attempt,
@@ -267,17 +227,30 @@ impl<C> RetryLayer<C> {
     /// ```
     /// use http::HeaderName;
     /// use tower_http_retry::RetryLayer;
-    /// let layer = RetryLayer::new().attempt_header(HeaderName::from_static("x-retry-count"));
+    /// let layer = RetryLayer::new().retry_count_header(HeaderName::from_static("x-retry-count"));
     /// # let _ = layer;
     /// ```
-    pub fn attempt_header(self, name: HeaderName) -> Self {
-        self.with(|settings| settings.attempt_header = Some(name))
+    pub fn retry_count_header(self, name: HeaderName) -> Self {
+        self.with(|settings| settings.retry_count_header = Some(name))
     }
 
-    /// Puts the [`Attempt`](crate::Attempt) extension on the first attempt, too, which costs up to
-    /// three allocations a request.
-    pub fn mark_first_attempt(self) -> Self {
-        self.with(|settings| settings.marks_first_attempt = true)
+    /// Puts an [`Attempt`](crate::Attempt) on each attempt's request, the first included, as an
+    /// extension for the layers below. Off by default, as it costs up to three allocations each.
+    ///
+    /// The layers right under the retry need no mark:
+    /// [`ReplayBody::attempt`](crate::ReplayBody::attempt) returns the same. A retry layer below that
+    /// finds a mark marks its own attempts, too.
+    pub fn mark_attempts(self) -> Self {
+        self.with(|settings| settings.marks_attempts = true)
+    }
+
+    /// Puts an [`Attempts`](crate::Attempts) on each response that took more than one attempt, as an
+    /// extension. Off by default, as it costs up to three allocations.
+    ///
+    /// A failure that is returned after an attempt that the server may have acted on has it always:
+    /// a retry layer above has to know.
+    pub fn mark_responses(self) -> Self {
+        self.with(|settings| settings.marks_responses = true)
     }
 
     /// Draws the jitter of each request from this seed and the number of requests that drew before
@@ -300,15 +273,31 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.listeners.add(listener))
     }
 
-    pub(crate) fn with(self, set: impl FnOnce(&mut Settings)) -> Self {
-        let mut policy = self.policy.original().clone();
-        set(&mut policy.settings);
-        Self::of(policy)
+    /// Gives all [metrics](crate::metrics) the label `authority`, too: feature `metrics`.
+    ///
+    /// Each upstream then has metrics of its own for as long as the recorder keeps them, and each
+    /// step of a request allocates. So this is for upstreams of a bounded number, not for a client
+    /// of any host that it is given.
+    ///
+    /// ```
+    /// use tower_http_retry::{Budget, RetryLayer};
+    /// let layer = RetryLayer::new().budget(Budget::per_authority(100)).metrics_by_authority();
+    /// # let _ = layer;
+    /// ```
+    #[cfg(feature = "metrics")]
+    pub fn metrics_by_authority(self) -> Self {
+        self.with(|settings| settings.listeners.by_authority = true)
     }
 
-    fn of(policy: Policy<C>) -> Self {
+    fn with(self, set: impl FnOnce(&mut Settings<C>)) -> Self {
+        let mut settings = self.settings.original().clone();
+        set(&mut settings);
+        Self::of(settings)
+    }
+
+    fn of(settings: Settings<C>) -> Self {
         Self {
-            policy: Arc::new(Striped::new(policy)),
+            settings: Arc::new(Striped::new(settings)),
         }
     }
 }
@@ -317,7 +306,7 @@ impl<S, C> Layer<S> for RetryLayer<C> {
     type Service = Retry<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Retry::new(inner, self.policy.clone())
+        Retry::new(inner, self.settings.clone())
     }
 }
 
@@ -330,7 +319,7 @@ impl Default for RetryLayer {
 impl<C> Clone for RetryLayer<C> {
     fn clone(&self) -> Self {
         Self {
-            policy: self.policy.clone(),
+            settings: self.settings.clone(),
         }
     }
 }
@@ -338,7 +327,7 @@ impl<C> Clone for RetryLayer<C> {
 impl<C: fmt::Debug> fmt::Debug for RetryLayer<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryLayer")
-            .field("policy", self.policy.original())
+            .field("settings", self.settings.original())
             .finish()
     }
 }

@@ -46,7 +46,7 @@
 //!    have acted on the request), or refused (nobody did). [`ByStatus`] is the default.
 //! 3. The rules decide, from top to bottom: stop and why ([`Stop`]), or retry after how long. They
 //!    ask for the number of retries, the body, [`Idempotency`], what the server asks for
-//!    ([`ServerHints`]), the [`Backoff`], the window, and last the [`Budget`].
+//!    ([`RetryAfter`]), the [`Backoff`], the window, and last the [`Budget`].
 //! 4. [`ResponseFuture`] waits, reads what is left of the discarded response so that its
 //!    connection can be used again, waits for the inner service to be ready, and sends the next
 //!    attempt. Dropping it stops everything.
@@ -59,6 +59,65 @@
 //! unwrapped.
 //!
 //! Waiting takes a tokio runtime with time enabled, as hyper-util's client and the like do.
+//!
+//! # Redirects
+//!
+//! A layer that follows redirects goes above this one, never under it. Under it, a 429 or a refused
+//! connection may come from the target of a redirect, after the request itself was acted on, and the
+//! request would be repeated whatever its method. Above it, only the request that failed is repeated.
+//! Clients that follow redirects by default are told not to: for reqwest,
+//! `ClientBuilder::redirect(reqwest::redirect::Policy::none())`, and `retry(reqwest::retry::never())`
+//! for its own retries.
+//!
+//! ```
+//! use tower::ServiceBuilder;
+//! use tower_http::follow_redirect::FollowRedirectLayer;
+//! use tower_http_retry::RetryLayer;
+//!
+//! let layers = ServiceBuilder::new()
+//!     .layer(FollowRedirectLayer::new())
+//!     .layer(RetryLayer::new());
+//! # let client = layers.service_fn(
+//! #     async |_: http::Request<tower_http_retry::ReplayBody<http_body_util::Full<bytes::Bytes>>>| {
+//! #         Ok::<_, tower_http_retry::BoxError>(http::Response::new(String::new()))
+//! #     },
+//! # );
+//! # fn accepts<S: tower::Service<http::Request<http_body_util::Full<bytes::Bytes>>>>(_: S) {}
+//! # accepts(client);
+//! ```
+//!
+//! # A retry above a retry
+//!
+//! Retry at one layer only; the module [`budget`](budget#at-one-layer-only) says why. Where two
+//! are stacked, a response tells the upper layer that the server may have acted on an earlier attempt
+//! of the lower one. An error does not: it is the inner service's own, which has no place for that.
+//! If the lower layer repeats requests that the upper one may not, and its last attempt is refused,
+//! the upper layer takes it for a request that the server never processed, and repeats it. Give both
+//! layers the same [`idempotency`](RetryLayer::idempotency), or let the upper one take no error for a
+//! refusal:
+//!
+//! ```
+//! use http::Request;
+//! use std::io::{Error, ErrorKind};
+//! use tower_http_retry::classify::{Class, Classify, Outcome, Verdict};
+//! use tower_http_retry::{ByStatus, RetryLayer};
+//!
+//! fn takes_no_error_for_refused(outcome: &Outcome<'_>) -> Verdict {
+//!     let verdict = ByStatus::new().classify(outcome);
+//!     match (verdict.class(), outcome.result()) {
+//!         (Class::Refused, Err(_)) => Class::Transient.into(),
+//!         _ => verdict,
+//!     }
+//! }
+//!
+//! let request = Request::post("http://service.test/orders").body(()).unwrap();
+//! let refused = Error::from(ErrorKind::ConnectionRefused);
+//! let verdict = takes_no_error_for_refused(&Outcome::error(&request, &refused));
+//! assert_eq!(verdict.class(), Class::Transient);
+//!
+//! let upper = RetryLayer::new().classify_fn(takes_no_error_for_refused);
+//! # let _ = upper;
+//! ```
 //!
 //! # Features
 //!
@@ -78,61 +137,64 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(unreachable_pub)]
 
-mod attempt;
-mod authority;
-mod backoff;
-mod body;
-pub mod budget;
-mod classify;
-mod decide;
-mod error;
-mod event;
-mod exchange;
-mod future;
+// In the order in which a request travels: each module imports only what stands below it.
 #[cfg(feature = "grpc")]
-mod grpc;
-mod hint;
-mod idempotency;
+pub mod grpc;
+pub mod verify;
+
 mod layer;
-mod leftover;
+mod service;
+mod future;
+mod pause;
+mod exchange;
+mod snapshot;
+mod headers;
+mod settings;
+mod listeners;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod policy;
-mod progress;
-mod redirected;
-mod retry_override;
-mod service;
-mod snapshot;
-mod striped;
-mod sync;
 #[cfg(feature = "tracing")]
 mod trace;
-mod verify;
+pub mod event;
+mod progress;
+mod decide;
+pub mod classify;
+mod limits;
+pub mod body;
+mod attempt;
+pub mod budget;
+mod authority;
+mod backoff;
+mod class;
+mod drain;
+mod error;
+mod head;
+mod idempotency;
+mod reason;
+mod redirected;
+mod retry_after;
+mod striped;
+mod sync;
+mod timer;
+mod verified;
 
 pub use attempt::{Attempt, Attempts, AttemptsHandle};
 pub use backoff::{Backoff, Jitter};
-pub use body::{ReplayBody, Superseded};
+#[doc(inline)]
+pub use body::ReplayBody;
 #[doc(inline)]
 pub use budget::Budget;
-pub use classify::{
-    BodyProgress, ByStatus, Class, Classify, ClassifyFn, Outcome, RequestHead, ResponseHead,
-    Verdict,
-};
-pub use error::{Abandoned, AttemptTimedOut, BoxError};
-pub use event::{Event, Reason, Step, Stop};
+#[doc(inline)]
+pub use classify::ByStatus;
+pub use error::{BoxError, RetryError};
 pub use future::ResponseFuture;
-#[cfg(feature = "grpc")]
-pub use grpc::{
-    ByGrpcStatus, PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody, PeekedTrailers,
-};
-#[cfg(feature = "serde")]
-pub use grpc::{ServiceConfig, ServiceConfigError};
-pub use hint::ServerHints;
 pub use idempotency::Idempotency;
 pub use layer::RetryLayer;
-pub use retry_override::RetryOverride;
+pub use limits::RetryOverride;
+pub use retry_after::RetryAfter;
 pub use service::Retry;
-pub use verify::{Unverified, Verified, Verify, VerifyBody, VerifyFuture, VerifyLayer};
+#[doc(inline)]
+pub use verify::VerifyLayer;
 
 #[cfg(all(doctest, feature = "grpc"))]
 #[doc = include_str!("../README.md")]

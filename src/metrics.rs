@@ -16,7 +16,7 @@
 //! |---|---|
 //! | `method` | a method of RFC 9110, `PATCH` or `QUERY`; else `_OTHER`, as OpenTelemetry has it |
 //! | `status` | the class of the response's status, `1xx` to `5xx`; of an error [`Event::error_type`]: `timeout`, `refused`; else `_OTHER` |
-//! | `reason` | of a retry [`Reason::name`], of a stop [`Stop::name`] |
+//! | `reason` | of a retry [`WaitReason::as_str`], of a stop [`StopReason::name`] |
 //! | `authority` | the host of the request's URI, with its port if that is not the scheme's own: `http` and `https` of a host share one, and requests without a host have an empty one. On all metrics, but only where [`RetryLayer::metrics_by_authority`] asks for it |
 //!
 //! An attempt is counted when it starts, as gRPC's `grpc.client.attempt.started` is ([gRFC A66]), and
@@ -44,7 +44,7 @@
 //! use http_body_util::Empty;
 //! use metrics_exporter_prometheus::PrometheusBuilder;
 //! use tower::{ServiceBuilder, ServiceExt};
-//! use tower_http_retry::{Attempt, BoxError, ReplayBody, RetryLayer};
+//! use tower_http_retry::{BoxError, ReplayBody, RetryLayer};
 //!
 //! // A program has one recorder, for all threads: `install_recorder()`.
 //! let recorder = PrometheusBuilder::new().build_recorder();
@@ -56,7 +56,7 @@
 //!     .layer(RetryLayer::new())
 //!     .service_fn(async |request: Request<ReplayBody<Body>>| {
 //!         let mut response = Response::new(Body::new());
-//!         if request.extensions().get::<Attempt>().is_none() {
+//!         if request.body().attempt().number() == 1 {
 //!             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
 //!         }
 //!         Ok::<_, BoxError>(response)
@@ -78,9 +78,9 @@
 //!
 //! [metrics]: https://docs.rs/metrics
 //! [gRFC A66]: https://github.com/grpc/proposal/blob/master/A66-otel-stats.md
-//! [`Event::error_type`]: crate::Event::error_type
-//! [`Reason::name`]: crate::Reason::name
-//! [`Stop::name`]: crate::Stop::name
+//! [`Event::error_type`]: crate::event::Event::error_type
+//! [`WaitReason::as_str`]: crate::event::WaitReason::as_str
+//! [`StopReason::name`]: crate::event::StopReason::name
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -92,8 +92,7 @@ use metrics::{
 use tokio::time::Instant;
 
 use crate::authority::Authority;
-use crate::event::{Event, Step, Stop};
-use crate::layer::RetryLayer;
+use crate::event::{Event, EventKind, StopReason};
 
 mod family;
 mod label;
@@ -140,42 +139,25 @@ pub fn describe() {
     describe_gauge!(BUDGET, "Tokens that are left in the retry budget.");
 }
 
-impl<C> RetryLayer<C> {
-    /// Gives all [metrics](crate::metrics) the label `authority`, too: feature `metrics`.
-    ///
-    /// Each upstream then has metrics of its own for as long as the recorder keeps them, and each
-    /// step of a request allocates. So this is for upstreams of a bounded number, not for a client
-    /// of any host that it is given.
-    ///
-    /// ```
-    /// use tower_http_retry::{Budget, RetryLayer};
-    /// let layer = RetryLayer::new().budget(Budget::per_authority(100)).metrics_by_authority();
-    /// # let _ = layer;
-    /// ```
-    pub fn metrics_by_authority(self) -> Self {
-        self.with(|settings| settings.listeners.by_authority = true)
-    }
-}
-
 pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
     let authority = by_authority.then(|| {
-        let authority = Authority::of(event.uri).to_string();
+        let authority = Authority::of(event.request.uri).to_string();
         SharedString::from_shared(Arc::from(authority))
     });
     let authority = authority.as_ref();
-    let method = method(event.method);
-    match event.step {
-        Step::Sent => ATTEMPTS.count([method], authority),
-        Step::Retry { after, reason } => {
+    let method = method(event.request.method);
+    match event.kind {
+        EventKind::AttemptStarted => ATTEMPTS.count([method], authority),
+        EventKind::RetryScheduled { after, reason } => {
             let status = status(event);
-            let labels = [method, status, RETRY.place(reason.name())];
+            let labels = [method, status, RETRY.place(reason.as_str())];
             RETRIES.count(labels, authority);
             WAIT.record(labels, authority, after);
             ended(event, [method, status], authority);
         }
-        Step::Stop(stop) => {
+        EventKind::Stopped(stop) => {
             let status = status(event);
-            STOPS.count([method, status, STOP.place(stop.name())], authority);
+            STOPS.count([method, status, STOP.place(stop.as_str())], authority);
             ended(event, [method, status], authority);
         }
     }
@@ -192,32 +174,34 @@ fn ended(event: &Event<'_>, labels: [Place; 2], authority: Option<&SharedString>
 }
 
 fn tell_level(event: &Event<'_>, authority: Option<&SharedString>, now: Instant) {
-    let level = match authority {
-        Some(_) => event.budget(),
-        None => due_level(event, now),
+    let tokens = match authority {
+        Some(_) => event.budget_tokens(),
+        None => due_tokens(event, now),
     };
-    let Some(level) = level else {
+    let Some(tokens) = tokens else {
         return;
     };
     let key = match authority {
         Some(authority) => Key::from_parts(BUDGET, vec![authority_label(authority)]),
         None => const { Key::from_static_name(BUDGET) },
     };
-    let tokens = level as f64 / 1_000.0;
     with_recorder(|recorder| recorder.register_gauge(&key, &METADATA).set(tokens));
 }
 
 /// That of a budget for all, unless nothing but a success or the like has come since it was told.
-fn due_level(event: &Event<'_>, now: Instant) -> Option<u64> {
+fn due_tokens(event: &Event<'_>, now: Instant) -> Option<f64> {
     thread_local! {
         static TOLD: Cell<Option<Instant>> = const { Cell::new(None) };
     }
-    let is_routine = matches!(event.step, Step::Stop(Stop::Success | Stop::Permanent));
+    let is_routine = matches!(
+        event.kind,
+        EventKind::Stopped(StopReason::Success | StopReason::Permanent)
+    );
     let since = TOLD.get().and_then(|told| now.checked_duration_since(told));
     if is_routine && since.is_some_and(|since| since < LEVEL_EVERY) {
         return None;
     }
-    let level = event.budget?.level()?;
+    let tokens = event.budget?.tokens()?;
     TOLD.set(Some(now));
-    Some(level)
+    Some(tokens)
 }

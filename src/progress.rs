@@ -2,46 +2,45 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::attempt::{Attempt, Attempts};
-use crate::budget::Failure;
-use crate::classify::Class;
-use crate::decide::{Rules, Wait};
-use crate::event::Reason;
-use crate::hint::Hint;
+use crate::attempt::{Attempts, Mark};
+use crate::backoff::Series;
+use crate::budget::{Ending, Failure, Rule};
+use crate::class::Class;
+use crate::decide::Wait;
+use crate::limits::Limits;
+use crate::reason::StopReason;
 
 /// How far a request has come.
 pub(crate) struct Progress {
     pub(crate) started: Instant,
     pub(crate) attempt_started: Instant,
     retries: u32,
-    /// How far the back-off has advanced, and what it last came to.
-    pub(crate) step: u32,
-    pub(crate) previous_wait: Duration,
+    pub(crate) series: Series,
     /// The sum of the waits, with the one that is under way.
-    waited: Duration,
+    pub(crate) waited: Duration,
     /// The failure whose retry was last paid for.
     pub(crate) paid_for: Option<Failure>,
     /// The class of the outcome before this attempt, and whether one was transient.
-    pub(crate) previous: Option<Class>,
+    previous: Option<Class>,
     pub(crate) may_have_been_acted_on: bool,
     /// Whether it was an attempt of this layer's own, and not of a retry above.
-    acted_on_here: bool,
+    pub(crate) acted_on_here: bool,
     pub(crate) sent_at_once: bool,
     /// Whether one of the retries was transparent, and so does not count.
     sent_transparently: bool,
+    pub(crate) is_last: bool,
 }
 
 impl Progress {
     /// The first attempt starts now; a retry above this one may have made others before.
     #[inline]
-    pub(crate) fn start(may_have_been_acted_on: bool) -> Self {
+    pub(crate) fn start(may_have_been_acted_on: bool, limits: &Limits) -> Self {
         let now = Instant::now();
         Self {
             started: now,
             attempt_started: now,
             retries: 0,
-            step: 0,
-            previous_wait: Duration::ZERO,
+            series: Series::default(),
             waited: Duration::ZERO,
             paid_for: None,
             previous: None,
@@ -49,6 +48,7 @@ impl Progress {
             acted_on_here: false,
             sent_at_once: false,
             sent_transparently: false,
+            is_last: limits.max_retries == 0,
         }
     }
 
@@ -63,8 +63,11 @@ impl Progress {
     }
 
     pub(crate) fn counted_retries(&self) -> u32 {
-        self.retries
-            .saturating_sub(u32::from(self.sent_transparently))
+        self.counted(self.retries)
+    }
+
+    fn counted(&self, retries: u32) -> u32 {
+        retries.saturating_sub(u32::from(self.sent_transparently))
     }
 
     /// The number of the attempt that is under way, or was last.
@@ -73,47 +76,53 @@ impl Progress {
     }
 
     /// What an attempt's request says of it to the layers below.
-    pub(crate) fn attempt(&self, rules: &Rules) -> Attempt {
-        Attempt {
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
             number: self.number(),
             previous: self.previous,
             may_have_been_acted_on: self.may_have_been_acted_on,
-            is_last: self.counted_retries() >= rules.max_retries,
-            window_end: self.started.checked_add(rules.window),
+            is_last: self.is_last,
         }
     }
 
-    pub(crate) fn attempts(&self) -> Attempts {
+    pub(crate) fn attempt_elapsed(&self) -> Duration {
+        self.attempt_started.elapsed()
+    }
+
+    /// Tells a budget what the attempt has come to.
+    #[inline]
+    pub(crate) fn account(&self, rule: &Rule, ending: Ending) {
+        match self.paid_for {
+            None => rule.first_attempt(ending, self.started),
+            Some(failure) => rule.retry(ending, self.started, failure, || self.attempt_elapsed()),
+        }
+    }
+
+    pub(crate) fn attempts(&self, stopped: Option<StopReason>) -> Attempts {
         Attempts {
             count: self.number(),
             waited: self.waited,
+            stopped,
             may_have_been_acted_on: self.acted_on_here,
         }
     }
 
-    /// There will be a retry, after this wait. A server's exact wait starts the back-off again; a
-    /// retry at once leaves it as it is.
-    pub(crate) fn advance(&mut self, class: Class, paid: Option<Failure>, wait: Wait, hint: Hint) {
+    /// There will be a retry, after this wait.
+    pub(crate) fn advance(
+        &mut self,
+        class: Class,
+        paid: Option<Failure>,
+        wait: &Wait,
+        limits: &Limits,
+    ) {
         self.previous = Some(class);
         self.acted_on_here |= class == Class::Transient;
         self.may_have_been_acted_on |= self.acted_on_here;
         self.waited = self.waited.saturating_add(wait.after);
         self.paid_for = paid.or(self.paid_for);
-        match wait.reason {
-            Reason::AtOnce => self.sent_at_once = true,
-            Reason::Transparent => {
-                self.sent_at_once = true;
-                self.sent_transparently = true;
-            }
-            Reason::Server if matches!(hint, Hint::Exactly(_)) => {
-                self.step = 0;
-                self.previous_wait = Duration::ZERO;
-            }
-            Reason::Server => self.step = self.step.saturating_add(1),
-            Reason::Backoff | Reason::TimedOut => {
-                self.step = self.step.saturating_add(1);
-                self.previous_wait = wait.after;
-            }
-        }
+        self.series = wait.series;
+        self.sent_at_once |= wait.at_once;
+        self.sent_transparently |= wait.transparent;
+        self.is_last = self.counted(self.number()) >= limits.max_retries;
     }
 }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,7 +13,7 @@ use crate::classify::{ByStatus, Classify};
 use crate::error::BoxError;
 use crate::exchange::Exchange;
 use crate::future::ResponseFuture;
-use crate::policy::Policy;
+use crate::settings::Settings;
 use crate::striped::Striped;
 
 /// Middleware that sends requests again; made by [`RetryLayer`](crate::RetryLayer).
@@ -68,12 +69,12 @@ use crate::striped::Striped;
 /// ```
 pub struct Retry<S, C = ByStatus> {
     inner: S,
-    policy: Arc<Striped<Policy<C>>>,
+    settings: Arc<Striped<Settings<C>>>,
 }
 
 impl<S, C> Retry<S, C> {
-    pub(crate) fn new(inner: S, policy: Arc<Striped<Policy<C>>>) -> Self {
-        Self { inner, policy }
+    pub(crate) fn new(inner: S, settings: Arc<Striped<Settings<C>>>) -> Self {
+        Self { inner, settings }
     }
 
     /// The inner service.
@@ -89,6 +90,58 @@ impl<S, C> Retry<S, C> {
     /// The inner service, without its retries.
     pub fn into_inner(self) -> S {
         self.inner
+    }
+
+    /// Sends a request by a clone of this service, once that is ready.
+    ///
+    /// It is [`ServiceExt::oneshot`] without the clone. And where the stack does not fit, because the
+    /// inner service is not `Clone` for example, the compiler names what is missing here, which it
+    /// does not for `oneshot`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Retry`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), tower_http_retry::BoxError> {
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use tower::ServiceBuilder;
+    /// use tower_http_retry::{BoxError, ReplayBody, RetryLayer};
+    ///
+    /// let client = ServiceBuilder::new()
+    ///     .layer(RetryLayer::new())
+    ///     .service_fn(async |_: Request<ReplayBody<Full<Bytes>>>| {
+    ///         Ok::<_, BoxError>(Response::new(Full::<Bytes>::default()))
+    ///     });
+    /// let response = client.send(Request::new(Full::from("an item"))).await?;
+    /// assert!(response.status().is_success());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`ServiceExt::oneshot`]: https://docs.rs/tower/latest/tower/trait.ServiceExt.html#method.oneshot
+    pub fn send<B, R>(
+        &self,
+        request: Request<B>,
+    ) -> impl Future<Output = Result<Response<R>, BoxError>> + use<S, C, B, R>
+    where
+        S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
+        S::Error: Into<BoxError>,
+        C: Classify,
+        B: Body,
+        R: Body,
+    {
+        let mut service = self.clone();
+        async move {
+            poll_fn(|cx| service.poll_ready(cx)).await?;
+            let response = service.call(request);
+            // It may hold what the request waits for.
+            drop(service);
+            response.await
+        }
     }
 }
 
@@ -112,8 +165,8 @@ where
         // The handle that was readied makes the call; a clone of it is not ready.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
-        let policy = self.policy.own().clone();
-        let (exchange, attempt) = Exchange::begin(policy, request, |request| inner.call(request));
+        let settings = self.settings.own().clone();
+        let (exchange, attempt) = Exchange::begin(settings, request, |request| inner.call(request));
         ResponseFuture::new(inner, exchange, attempt)
     }
 }
@@ -122,7 +175,7 @@ impl<S: Clone, C> Clone for Retry<S, C> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            policy: self.policy.clone(),
+            settings: self.settings.clone(),
         }
     }
 }
@@ -131,7 +184,7 @@ impl<S: fmt::Debug, C: fmt::Debug> fmt::Debug for Retry<S, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retry")
             .field("inner", &self.inner)
-            .field("policy", self.policy.original())
+            .field("settings", self.settings.original())
             .finish()
     }
 }

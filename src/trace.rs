@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use crate::event::{Event, Step, Stop};
+use crate::event::{Event, EventKind, StopReason};
 
 const TARGET: &str = "tower_http_retry";
 
 pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
-    match event.step {
-        Step::Sent => {}
-        Step::Retry { after, reason } => debug!(
+    match event.kind {
+        // A matter of course.
+        EventKind::AttemptStarted | EventKind::Stopped(StopReason::Success) => {}
+        EventKind::RetryScheduled { after, reason } => debug!(
             target: TARGET,
             {
-            http.request.method = event.method.as_str(),
+            http.request.method = event.method().as_str(),
             http.request.resend_count = i64::from(event.attempt),
             http.response.status_code = event.status().map(|status| i64::from(status.as_u16())),
             server.address = address(event.host()),
@@ -27,11 +28,11 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
             "retrying",
         ),
         // An answer that is no concern of retries, such as a 404.
-        Step::Stop(Stop::Permanent) if event.attempt == 1 => {}
-        Step::Stop(stop) => warn!(
+        EventKind::Stopped(StopReason::Permanent) if event.attempt == 1 => {}
+        EventKind::Stopped(stop) => warn!(
             target: TARGET,
             {
-            http.request.method = event.method.as_str(),
+            http.request.method = event.method().as_str(),
             http.request.resend_count = i64::from(event.attempt - 1),
             http.response.status_code = event.status().map(|status| i64::from(status.as_u16())),
             server.address = address(event.host()),

@@ -89,7 +89,7 @@ fn no_setting_overflows() {
                 Jitter::Full,
                 Jitter::Equal,
                 Jitter::Decorrelated,
-                Jitter::Around,
+                Jitter::Between(0.8, 1.2),
             ] {
                 let backoff = Backoff::exponential(base).factor(factor).jitter(jitter);
                 for step in [0, 1, 31, 64, u32::MAX] {
@@ -165,7 +165,7 @@ fn decorrelated_waits_start_from_the_base_and_reach_three_times_the_last() {
 
 #[test]
 fn around_lies_within_a_fifth_of_the_step_on_both_sides_and_is_even() {
-    let backoff = Backoff::exponential(secs(1)).jitter(Jitter::Around);
+    let backoff = Backoff::exponential(secs(1)).jitter(Jitter::Between(0.8, 1.2));
     for (step, extra, full) in [(0, 0, 1.0), (2, 0, 4.0), (0, 1, 2.0), (3, 2, 32.0)] {
         let mut rng = Rng::with_seed(13);
         let waits: Vec<f64> = (0..10_000)
@@ -189,7 +189,8 @@ fn around_lies_within_a_fifth_of_the_step_on_both_sides_and_is_even() {
 #[test]
 fn around_has_exact_bounds_where_the_step_has_few_nanoseconds() {
     let draws = |step: u64| {
-        let backoff = Backoff::exponential(Duration::from_nanos(step)).jitter(Jitter::Around);
+        let backoff =
+            Backoff::exponential(Duration::from_nanos(step)).jitter(Jitter::Between(0.8, 1.2));
         let mut rng = Rng::with_seed(3);
         let seen: std::collections::BTreeSet<_> = (0..1_000)
             .map(|_| backoff.wait(0, 0, Duration::ZERO, &mut rng).as_nanos())
@@ -205,7 +206,7 @@ fn around_has_exact_bounds_where_the_step_has_few_nanoseconds() {
 #[test]
 fn around_exceeds_the_longest_wait_by_a_fifth_at_most() {
     let backoff = Backoff::exponential(secs(1)).max_wait(secs(4));
-    let backoff = backoff.jitter(Jitter::Around);
+    let backoff = backoff.jitter(Jitter::Between(0.8, 1.2));
     let mut rng = Rng::with_seed(9);
     let waits: Vec<_> = (0..1_000)
         .map(|_| backoff.wait(20, 0, secs(60), &mut rng))
@@ -221,7 +222,7 @@ fn around_exceeds_the_longest_wait_by_a_fifth_at_most() {
 
 #[test]
 fn around_saturates() {
-    let backoff = Backoff::exponential(Duration::MAX).jitter(Jitter::Around);
+    let backoff = Backoff::exponential(Duration::MAX).jitter(Jitter::Between(0.8, 1.2));
     for step in [0, 1, u32::MAX] {
         for seed in 0..100 {
             let wait = backoff.wait(step, 1, Duration::MAX, &mut Rng::with_seed(seed));

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Unplayable;
+use super::error::Unplayable;
 
 /// What a source gave, up to a limit. The first piece has a place of its own: it is the only one of
 /// a body in memory.

@@ -1,6 +1,6 @@
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
@@ -8,8 +8,9 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use pinnable::Mutex;
 
+use super::error::{Superseded, Unplayable};
+use super::reader::Reader;
 use super::record::{Passing, Piece, Record};
-use super::{Superseded, Unplayable};
 use crate::error::BoxError;
 
 /// A tape that all attempts share.
@@ -35,21 +36,10 @@ pin_project! {
         // The latest reader that has read.
         begun: u32,
         waker: Option<Waker>,
+        // What the source failed with while it was read ahead; for the reader that comes to it.
+        failure: Option<BoxError>,
         record: Record<C>,
     }
-}
-
-/// One attempt's place on the tape.
-pub(super) struct Reader {
-    number: u32,
-    size: SizeHint,
-    /// How many pieces, and bytes, it has been given.
-    pieces: usize,
-    bytes: u64,
-    /// Whether it has been given all: then no later reader can take that back.
-    ended: bool,
-    /// Whether it has been given an error.
-    failed: bool,
 }
 
 /// A tape for this source. To share bytes that nobody shares yet takes an allocation; so few as
@@ -74,6 +64,7 @@ impl<B, C> Tape<B, C> {
             is_full: false,
             begun: 0,
             waker: None,
+            failure: None,
             record: Record::new(max_bytes, copy),
         }
     }
@@ -140,13 +131,14 @@ impl<B: Body> Tape<B> {
     #[inline]
     pub(super) fn poll_frame(
         mut self: Pin<&mut Self>,
+        number: u32,
         reader: &mut Reader,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
     where
         B::Error: Into<BoxError>,
     {
-        if reader.number < self.holder {
+        if number < self.holder {
             return Poll::Ready(Some(Err(Superseded.into())));
         }
         let polled = match reader.pieces == self.given {
@@ -161,6 +153,38 @@ impl<B: Body> Tape<B> {
         polled
     }
 
+    /// All of the body for reader `number`, if it is in memory. It loses nothing if it is not.
+    pub(super) fn whole(mut self: Pin<&mut Self>, number: u32) -> Option<Bytes>
+    where
+        B::Error: Into<BoxError>,
+    {
+        let length = self.size.exact()?;
+        if self.given == 0 && self.as_mut().reserve(number) {
+            self.as_mut().read_ahead();
+            // Whoever waits for it can read on.
+            if let Some(waiting) = self.as_mut().confirm(true) {
+                waiting.wake();
+            }
+        }
+        let is_whole = self.given == usize::from(length > 0) && self.source_ended();
+        match self.record.get(0) {
+            _ if !is_whole => None,
+            Ok(Piece::Data(data)) if data.len() as u64 == length => Some(data),
+            _ => (length == 0).then(Bytes::new),
+        }
+    }
+
+    fn read_ahead(mut self: Pin<&mut Self>)
+    where
+        B::Error: Into<BoxError>,
+    {
+        let mut ahead = Reader::new(self.size);
+        let mut cx = Context::from_waker(Waker::noop());
+        if let Poll::Ready(Some(Err(failure))) = self.as_mut().poll_source(&mut ahead, &mut cx) {
+            *self.project().failure = Some(failure);
+        }
+    }
+
     fn play(&self, reader: &mut Reader) -> Result<Frame<Bytes>, BoxError> {
         Ok(reader.take(self.record.get(reader.pieces)?))
     }
@@ -168,13 +192,13 @@ impl<B: Body> Tape<B> {
     /// The latest attempt that reads has the source to itself. Gives the waker of the one before
     /// it, to be woken once the lock is open: it may look at the very body that it is woken for.
     #[inline]
-    pub(super) fn take_hold(self: Pin<&mut Self>, reader: &Reader) -> Option<Waker> {
+    pub(super) fn take_hold(self: Pin<&mut Self>, number: u32) -> Option<Waker> {
         let this = self.project();
-        *this.begun = reader.number.max(*this.begun);
-        if reader.number <= *this.holder {
+        *this.begun = number.max(*this.begun);
+        if number <= *this.holder {
             return None;
         }
-        *this.holder = reader.number;
+        *this.holder = number;
         this.waker.take()
     }
 
@@ -189,6 +213,9 @@ impl<B: Body> Tape<B> {
     {
         let mut this = self.as_mut().project();
         let Some(source) = this.source.as_mut().as_pin_mut() else {
+            if let Some(failure) = this.failure.take() {
+                return Poll::Ready(Some(Err(failure)));
+            }
             let failed = this.record.unplayable() == Some(Unplayable::SourceFailed);
             return Poll::Ready(failed.then(|| Err(Unplayable::SourceFailed.into())));
         };
@@ -260,68 +287,15 @@ impl<B: Body> Tape<B> {
 
     #[inline]
     fn is_ended_for(&self, reader: &Reader) -> bool {
-        let source_ended = match &self.source {
-            Some(source) => source.is_end_stream(),
-            None => self.record.unplayable() != Some(Unplayable::SourceFailed),
-        };
-        reader.pieces == self.given && source_ended
-    }
-}
-
-impl Reader {
-    pub(super) fn new(number: u32, size: SizeHint) -> Self {
-        Self {
-            number,
-            size,
-            pieces: 0,
-            bytes: 0,
-            ended: false,
-            failed: false,
-        }
-    }
-
-    fn take(&mut self, piece: Piece) -> Frame<Bytes> {
-        match piece {
-            Piece::Data(data) => {
-                self.passed(data.len());
-                Frame::data(data)
-            }
-            Piece::Trailers(trailers) => {
-                self.passed(0);
-                Frame::trailers(*trailers)
-            }
-        }
+        reader.pieces == self.given && self.source_ended()
     }
 
     #[inline]
-    fn passed(&mut self, bytes: usize) {
-        self.pieces += 1;
-        self.bytes += bytes as u64;
-    }
-
-    pub(super) fn fail(&mut self) {
-        self.failed = true;
-    }
-
-    /// Whether nothing more is given. A body that failed is over, too, but must not seem whole.
-    pub(super) fn is_over(&self) -> bool {
-        self.ended || self.failed
-    }
-
-    /// Not before the first poll, whatever is known of the source by then: each attempt starts as
-    /// the first did.
-    pub(super) fn is_end_stream(&self) -> bool {
-        self.ended
-    }
-
-    /// What the source said when it came, less what has passed since.
-    pub(super) fn size_hint(&self) -> SizeHint {
-        let mut size = SizeHint::new();
-        size.set_lower(self.size.lower().saturating_sub(self.bytes));
-        if let Some(upper) = self.size.upper() {
-            size.set_upper(upper.saturating_sub(self.bytes));
+    fn source_ended(&self) -> bool {
+        match &self.source {
+            Some(source) => source.is_end_stream(),
+            None => self.record.unplayable() != Some(Unplayable::SourceFailed),
         }
-        size
     }
 }
 
@@ -330,4 +304,10 @@ fn remember(waker: &mut Option<Waker>, cx: &Context<'_>) {
         Some(waker) => waker.clone_from(cx.waker()),
         None => *waker = Some(cx.waker().clone()),
     }
+}
+
+/// A source that panicked has failed.
+pub(super) fn lock<B>(tape: &SharedTape<B>) -> Result<Pin<MutexGuard<'_, Tape<B>>>, Unplayable> {
+    let locked = tape.as_ref().lock();
+    locked.map_err(|_: PoisonError<_>| Unplayable::SourceFailed)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use http::Uri;
 
-use super::Budget;
+use super::handle::Budget;
 use crate::authority::Authority;
 
 /// A budget for each upstream. A request that finds its own waits for nobody: the map is never

@@ -3,9 +3,35 @@ use std::sync::Arc;
 
 use http::{Extensions, Uri};
 
-use super::{Budget, Rule, Scope};
-use crate::classify::AwaitedCodes;
+use super::handle::{Budget, Scope};
+use super::rule::Rule;
 use crate::sync::{Mutex, PoisonError};
+
+/// The gRPC codes that count for a throttle when the status of a call comes that has none yet: a
+/// bit for each, and `OK`'s among them; none where the outcome is whole.
+///
+/// They are no part of what a verdict says: all are equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AwaitedCodes(pub(crate) u32);
+
+impl AwaitedCodes {
+    pub(crate) fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the code with this bit is among them.
+    pub(crate) fn contain(self, code: u32) -> bool {
+        self.0 & code != 0
+    }
+}
+
+impl PartialEq for AwaitedCodes {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for AwaitedCodes {}
 
 /// A gRPC call whose head has come and whose status has not: an extension of its response, which
 /// the body that will see the status has a clone of.

@@ -1,6 +1,13 @@
-use super::*;
+use http::{HeaderName, Method, StatusCode};
+
+use super::classifier::Classify;
+use super::errors;
+use super::outcome::Outcome;
+use super::verdict::Verdict;
+use crate::class::Class;
+use crate::head::ResponseHead;
 use crate::redirected::may_be_redirected;
-use crate::verify::Verified;
+use crate::verified::Verified;
 
 /// Goes by the response's status, and by the errors in an error's chain of sources.
 ///
@@ -45,70 +52,110 @@ use crate::verify::Verified;
 /// # Example
 ///
 /// ```
+/// use http::StatusCode;
 /// use tower_http_retry::{ByStatus, RetryLayer};
 ///
 /// // 501 will not pass; this gateway's 408 will.
-/// let layer = RetryLayer::new().classify(ByStatus::new().except(501).also(408));
+/// let by_status = ByStatus::new()
+///     .except(StatusCode::NOT_IMPLEMENTED)
+///     .also(StatusCode::REQUEST_TIMEOUT);
+/// let layer = RetryLayer::new().classify(by_status);
 /// # let _ = layer;
 /// ```
 ///
 /// [draft-ietf-httpapi-idempotency-key-header]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByStatus {
+    /// A bit for each status.
     retried: [u64; 16],
-    heeds_should_retry: bool,
+    should_retry: Option<HeaderName>,
     /// Whether a 409 to a keyed request's retry is transient.
     awaits_keyed: bool,
 }
 
 impl ByStatus {
-    /// Every 5xx, and 429.
+    /// Creates a classifier that retries 429 and every 5xx.
     pub const fn new() -> Self {
-        let mut by_status = Self {
-            retried: [0; 16],
-            heeds_should_retry: false,
-            awaits_keyed: true,
-        }
-        .also(429);
+        let mut retried = Self::none().with(429);
         let mut status = 500;
         while status < 600 {
-            by_status = by_status.also(status);
+            retried = retried.with(status);
             status += 1;
         }
-        by_status
+        retried.awaits_keyed = true;
+        retried
     }
 
-    /// Responses with this status are retried, too. 421 and 425 are then refused, as RFC 9110 and
-    /// RFC 8470 define them; any other status is transient. A number that is no status changes
-    /// nothing.
-    pub const fn also(mut self, status: u16) -> Self {
-        if matches!(status, 100..=999) {
-            self.retried[status as usize / 64] |= 1 << (status % 64);
+    /// Creates a classifier that retries no status, only errors.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_http_retry::{ByStatus, RetryLayer};
+    ///
+    /// let by_status = ByStatus::none().also(StatusCode::SERVICE_UNAVAILABLE);
+    /// let layer = RetryLayer::new().classify(by_status);
+    /// # let _ = layer;
+    /// ```
+    pub const fn none() -> Self {
+        Self {
+            retried: [0; 16],
+            should_retry: None,
+            awaits_keyed: false,
         }
-        self
+    }
+
+    /// Responses with this status are retried, too. 429, 421 and 425 are then refused, as RFC 6585,
+    /// RFC 9110 and RFC 8470 define them; any other status is transient.
+    pub const fn also(self, status: StatusCode) -> Self {
+        self.with(status.as_u16())
     }
 
     /// Responses with this status are final.
-    pub const fn except(mut self, status: u16) -> Self {
-        if matches!(status, 100..=999) {
-            self.retried[status as usize / 64] &= !(1 << (status % 64));
-        }
+    pub const fn except(mut self, status: StatusCode) -> Self {
+        let status = status.as_u16();
+        self.retried[status as usize / 64] &= !(1 << (status % 64));
         self.awaits_keyed &= status != 409;
         self
     }
 
-    /// Heeds `x-should-retry: false`, as several providers send it: a response that says so is
-    /// final. `true` makes nothing retryable that its status does not.
-    pub const fn heed_should_retry(mut self) -> Self {
-        self.heeds_should_retry = true;
+    /// Sets a response header by which the server says whether to retry, in the place of its status.
+    ///
+    /// On a 4xx or 5xx, `false` makes the response final. `true` makes it retryable: a response that
+    /// its status does not make so is then transient. All other rules hold, of idempotency, retries,
+    /// window and budget. Any other value is ignored, and so is the header on other responses.
+    /// Defaults to none.
+    ///
+    /// ```
+    /// use tower_http_retry::{ByStatus, RetryLayer};
+    ///
+    /// let by_status = ByStatus::new().should_retry_header(ByStatus::X_SHOULD_RETRY);
+    /// let layer = RetryLayer::new().classify(by_status);
+    /// # let _ = layer;
+    /// ```
+    pub fn should_retry_header(mut self, name: HeaderName) -> Self {
+        self.should_retry = Some(name);
+        self
+    }
+
+    /// `x-should-retry`, as several providers of models send it.
+    pub const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+    /// `stripe-should-retry`, as Stripe sends it.
+    pub const STRIPE_SHOULD_RETRY: HeaderName = HeaderName::from_static("stripe-should-retry");
+
+    const fn with(mut self, status: u16) -> Self {
+        self.retried[status as usize / 64] |= 1 << (status % 64);
         self
     }
 
     #[inline]
     fn of_response(&self, outcome: &Outcome<'_>, head: &ResponseHead<'_>) -> Verdict {
         let status = head.status.as_u16();
+        let told = self.told(head);
         let is_final = *outcome.method() == Method::CONNECT || status == 101;
-        let is_retried = self.retries(status) || (status == 409 && self.awaits(outcome, head));
+        let is_retried = told.unwrap_or(false)
+            || self.retries(status)
+            || (status == 409 && self.awaits(outcome, head));
         if is_final || !is_retried {
             return match status {
                 400.. => Class::Permanent.into(),
@@ -117,19 +164,29 @@ impl ByStatus {
         }
         let verdict = match status {
             408 | 504 => Class::Transient.timed_out(),
-            // Then it was another request that was turned away.
-            421 | 425 | 429
-                if may_be_redirected(outcome.method(), outcome.uri(), head.extensions) =>
-            {
-                Class::Transient.into()
+            421 | 425 | 429 if self.retries(status) && !is_of_other(outcome, head) => {
+                Class::Refused.into()
             }
-            421 | 425 | 429 => Class::Refused.into(),
             _ => Class::Transient.into(),
         };
-        if self.heeds_should_retry && head.header("x-should-retry") == Some("false") {
-            return verdict.never();
+        match told {
+            Some(false) => verdict.no_retry(),
+            Some(true) | None => verdict,
         }
-        verdict
+    }
+
+    /// What the server says of a failure in the header for it.
+    fn told(&self, head: &ResponseHead<'_>) -> Option<bool> {
+        let name = self.should_retry.as_ref()?;
+        let status = head.status;
+        if !(status.is_client_error() || status.is_server_error()) {
+            return None;
+        }
+        match head.headers.get(name)?.as_bytes() {
+            b"true" => Some(true),
+            b"false" => Some(false),
+            _ => None,
+        }
     }
 
     /// Whether a 409 says that the service is still at work on an earlier attempt: it knows it by
@@ -146,6 +203,11 @@ impl ByStatus {
     }
 }
 
+/// Then it was another request that was turned away.
+fn is_of_other(outcome: &Outcome<'_>, head: &ResponseHead<'_>) -> bool {
+    may_be_redirected(outcome.method(), outcome.uri(), head.extensions)
+}
+
 impl Default for ByStatus {
     fn default() -> Self {
         Self::new()
@@ -159,5 +221,24 @@ impl Classify for ByStatus {
             Ok(head) => self.of_response(outcome, head),
             Err(error) => errors::of_chain(*error, outcome),
         }
+    }
+}
+
+impl Outcome<'_> {
+    /// The verdict of [`ByStatus::new`]: the default that a classifier of one's own falls back to.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_http_retry::RetryLayer;
+    /// use tower_http_retry::classify::Class;
+    ///
+    /// let layer = RetryLayer::new().classify_fn(|outcome| match outcome.status() {
+    ///     Some(StatusCode::CONFLICT) => Class::Transient.repeatable(),
+    ///     _ => outcome.by_status(),
+    /// });
+    /// # let _ = layer;
+    /// ```
+    pub fn by_status(&self) -> Verdict {
+        ByStatus::new().classify(self)
     }
 }

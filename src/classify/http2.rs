@@ -2,12 +2,16 @@
 
 use std::error::Error;
 
-use super::{BodyProgress, Class, Outcome, Verdict, errors};
+use super::io;
+use super::outcome::Outcome;
+use super::verdict::Verdict;
+use crate::body::BodyProgress;
+use crate::class::Class;
 
 pub(super) fn read(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Option<Verdict> {
     let error = error.downcast_ref::<h2::Error>()?;
     if !error.is_remote() {
-        return error.get_io().and_then(errors::of_io);
+        return error.get_io().and_then(io::of_io);
     }
     Some(if error.is_go_away() {
         left_out(outcome).at_once()

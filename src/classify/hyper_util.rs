@@ -8,7 +8,10 @@ use hyper_util::client::legacy::Error as ClientError;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tower::Service;
 
-use super::{Class, Outcome, Verdict, errors};
+use super::outcome::Outcome;
+use super::verdict::Verdict;
+use crate::class::Class;
+use crate::error::chain;
 
 /// It can be named only in this way.
 type ConnectError = <HttpConnector as Service<Uri>>::Error;
@@ -23,7 +26,7 @@ pub(super) fn read(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Ver
 /// A failure to connect: nobody acted on the request. What will not pass is permanent.
 pub(super) fn connect(error: &(dyn Error + 'static)) -> Verdict {
     let is_permanent = |cause| is_bad_uri(cause) || is_invalid(cause);
-    match errors::chain(error).any(is_permanent) {
+    match chain(error).any(is_permanent) {
         true => Class::Permanent.into(),
         false => Class::Refused.into(),
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::{Extensions, HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
-use super::{RequestHead, ResponseHead};
+use crate::body::BodyProgress;
+use crate::head::{RequestHead, ResponseHead};
 use crate::idempotency::Idempotency;
 
 /// What an attempt came to: a response's head or an error, with the head of its request.
@@ -16,7 +17,8 @@ use crate::idempotency::Idempotency;
 ///
 /// ```
 /// use http::{Request, Response};
-/// use tower_http_retry::{ByStatus, Class, Classify, Outcome};
+/// use tower_http_retry::classify::{Class, Classify, Outcome};
+/// use tower_http_retry::ByStatus;
 ///
 /// let request = Request::get("https://example.com/").body(()).unwrap();
 /// let response = Response::builder().status(503).body(()).unwrap();
@@ -56,34 +58,6 @@ pub(crate) enum Elapsed {
 pub(crate) enum RequestBody<'a> {
     Told(BodyProgress),
     Of(&'a dyn Fn() -> BodyProgress),
-}
-
-/// How far the service under the retry has read an attempt's request body.
-///
-/// Some errors of HTTP/2 mean "not processed" only if the client had begun to send the body; see
-/// [`ByStatus`](crate::ByStatus).
-///
-/// # Example
-///
-/// ```
-/// use http::Request;
-/// use tower_http_retry::{BodyProgress, Outcome};
-///
-/// let (request, error) = (Request::new(()), std::fmt::Error);
-/// let outcome = Outcome::error(&request, &error);
-/// assert_eq!(outcome.request_body(), BodyProgress::Empty);
-/// let outcome = outcome.with_request_body(BodyProgress::Begun);
-/// assert_eq!(outcome.request_body(), BodyProgress::Begun);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum BodyProgress {
-    /// The request has no body.
-    Empty,
-    /// Nothing of this attempt's body was read.
-    Unread,
-    /// This attempt's body was read, at least in part.
-    Begun,
 }
 
 impl<'a> Outcome<'a> {
@@ -138,6 +112,11 @@ impl<'a> Outcome<'a> {
     pub fn acted_on_before(mut self) -> Self {
         self.attempted.may_have_been_acted_on = true;
         self
+    }
+
+    /// The head of the request.
+    pub fn request(&self) -> RequestHead<'a> {
+        self.request
     }
 
     /// The request's method.

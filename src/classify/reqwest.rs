@@ -2,7 +2,10 @@
 
 use std::error::Error;
 
-use super::{Class, Outcome, Verdict, hyper_util};
+use super::hyper_util;
+use super::outcome::Outcome;
+use super::verdict::Verdict;
+use crate::class::Class;
 
 pub(super) fn read(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Verdict> {
     let client = error.downcast_ref::<reqwest::Error>()?;

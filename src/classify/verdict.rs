@@ -1,33 +1,12 @@
-use super::*;
+use std::time::{Duration, SystemTime};
 
-/// What an outcome says about sending the request again.
-///
-/// # Example
-///
-/// ```
-/// use tower_http_retry::{Class, Verdict};
-///
-/// // A service known to recognize a repeated request.
-/// let verdict: Verdict = Class::Transient.repeatable();
-/// assert_eq!(verdict.class(), Class::Transient);
-/// assert_ne!(verdict, Verdict::from(Class::Transient));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Class {
-    /// Hand it over.
-    Success,
-    /// A failure that sending again will not cure: hand it over.
-    Permanent,
-    /// A failure that may pass. The server may have acted on the request, so it is sent again only
-    /// if it may be repeated.
-    Transient,
-    /// The request was turned away, or never arrived: nobody acted on it, and it may be sent again
-    /// whatever its method.
-    Refused,
-}
+use http::HeaderMap;
 
-/// A classifier's word on an outcome: its [`Class`], and what else bears on the next attempt.
+use crate::budget::AwaitedCodes;
+use crate::class::Class;
+use crate::retry_after::{Hint, RetryAfter};
+
+/// The result of classifying one outcome: its [`Class`], and what else bears on the next attempt.
 ///
 /// Made from a class, by `into()` or by the class's methods of the same names.
 ///
@@ -35,7 +14,8 @@ pub enum Class {
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use tower_http_retry::{ByStatus, Class, Classify, RetryLayer};
+/// use tower_http_retry::RetryLayer;
+/// use tower_http_retry::classify::Class;
 ///
 /// // GitHub: 403 or 429 with nothing remaining waits for the reset; 403 otherwise is permanent.
 /// let layer = RetryLayer::new().classify_fn(|outcome| {
@@ -45,8 +25,8 @@ pub enum Class {
 ///     });
 ///     let reset = limited.and_then(|head| head.header("x-ratelimit-reset")?.parse().ok());
 ///     match reset.and_then(|unix| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(unix))) {
-///         Some(reset) => Class::Refused.until(reset),
-///         None => ByStatus::new().classify(outcome),
+///         Some(reset) => Class::Refused.retry_at(reset),
+///         None => outcome.by_status(),
 ///     }
 /// });
 /// # let _ = layer;
@@ -58,35 +38,13 @@ pub struct Verdict {
     pub(crate) timed_out: bool,
     pub(crate) at_once: bool,
     pub(crate) transparent: bool,
-    pub(crate) hint: Hint,
+    /// What the classifier asks of the next attempt, in the place of the response's headers.
+    pub(crate) hint: Option<Hint>,
+    pub(crate) ignores_retry_after: bool,
+    /// The classifier's own wait.
+    pub(crate) backoff: Option<Duration>,
     pub(crate) awaited: AwaitedCodes,
 }
-
-/// The gRPC codes that count for a throttle when the status of a call comes that has none yet: a
-/// bit for each, and `OK`'s among them; none where the outcome is whole.
-///
-/// They are no part of what a verdict says: all are equal.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct AwaitedCodes(pub(crate) u32);
-
-impl AwaitedCodes {
-    pub(crate) fn is_none(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether the code with this bit is among them.
-    pub(crate) fn contain(self, code: u32) -> bool {
-        self.0 & code != 0
-    }
-}
-
-impl PartialEq for AwaitedCodes {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for AwaitedCodes {}
 
 impl Verdict {
     /// The class.
@@ -118,8 +76,8 @@ impl Verdict {
     }
 
     /// As [`at_once`](Self::at_once); and a retry that is sent at once so does not count as one of the
-    /// layer's retries, unless the layer makes none at all. gRPC's transparent retry ([gRFC A6]). There is one for a request, and none where the server says how
-    /// long to wait.
+    /// layer's retries, unless the layer makes none at all. gRPC's transparent retry ([gRFC A6]).
+    /// There is one for a request, and none where the server says how long to wait.
     ///
     /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries
     pub fn transparent(mut self) -> Self {
@@ -128,34 +86,65 @@ impl Verdict {
     }
 
     /// The server asks to wait at least so long, whatever the response's headers say.
-    pub fn at_least(mut self, wait: Duration) -> Self {
-        self.hint = Hint::AtLeast(wait);
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.hint = Some(Hint::AtLeast(wait));
         self
     }
 
     /// The server asks to wait until this time by the local clock; a time gone by asks nothing.
-    pub fn until(self, time: SystemTime) -> Self {
+    pub fn retry_at(self, time: SystemTime) -> Self {
         let wait = time.duration_since(SystemTime::now());
-        self.at_least(wait.unwrap_or(Duration::ZERO))
+        self.retry_after(wait.unwrap_or(Duration::ZERO))
     }
 
     /// The server asks to wait exactly so long; after that, the back-off starts again from its
     /// first step.
-    pub fn exactly(mut self, wait: Duration) -> Self {
-        self.hint = Hint::Exactly(wait);
+    pub fn retry_after_exactly(mut self, wait: Duration) -> Self {
+        self.hint = Some(Hint::Exactly(wait));
+        self
+    }
+
+    /// Sets the wait before the next attempt in the place of the back-off's.
+    ///
+    /// No jitter is added, and [`max_retry_after`](crate::RetryLayer::max_retry_after) does not
+    /// bound it. If the server asks for a longer wait, that holds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http::StatusCode;
+    /// use tower_http_retry::RetryLayer;
+    /// use tower_http_retry::classify::Class;
+    ///
+    /// // A lock that is held for some seconds, whatever the number of the attempt.
+    /// let layer = RetryLayer::new().classify_fn(|outcome| match outcome.status() {
+    ///     Some(StatusCode::LOCKED) => Class::Refused.backoff(Duration::from_secs(2)),
+    ///     _ => outcome.by_status(),
+    /// });
+    /// # let _ = layer;
+    /// ```
+    pub fn backoff(mut self, wait: Duration) -> Self {
+        self.backoff = Some(wait);
         self
     }
 
     /// The server asks not to be sent this request again.
-    pub fn never(mut self) -> Self {
-        self.hint = Hint::Never;
+    pub fn no_retry(mut self) -> Self {
+        self.hint = Some(Hint::Never);
         self
     }
 
-    /// Leave the response's headers unread.
-    pub fn without_hint(mut self) -> Self {
-        self.hint = Hint::None;
+    /// The response's headers are not read for a wait.
+    pub fn ignore_retry_after(mut self) -> Self {
+        self.ignores_retry_after = true;
         self
+    }
+
+    /// What is asked of the next attempt: by the classifier, or else by the response's headers.
+    pub(crate) fn hint(self, setting: RetryAfter, headers: Option<&HeaderMap>) -> Option<Hint> {
+        match self.ignores_retry_after {
+            true => self.hint,
+            false => self.hint.or_else(|| setting.hint(headers?)),
+        }
     }
 }
 
@@ -167,12 +156,15 @@ impl From<Class> for Verdict {
             timed_out: false,
             at_once: false,
             transparent: false,
-            hint: Hint::Headers,
+            hint: None,
+            ignores_retry_after: false,
+            backoff: None,
             awaited: AwaitedCodes::default(),
         }
     }
 }
 
+/// A verdict of this class, with what the [`Verdict`]'s method of the same name adds.
 impl Class {
     /// [`Verdict::repeatable`] of this class.
     pub fn repeatable(self) -> Verdict {
@@ -194,28 +186,36 @@ impl Class {
         Verdict::from(self).transparent()
     }
 
-    /// [`Verdict::at_least`] of this class.
+    /// [`Verdict::retry_after`] of this class.
     pub fn at_least(self, wait: Duration) -> Verdict {
-        Verdict::from(self).at_least(wait)
+        Verdict::from(self).retry_after(wait)
     }
 
-    /// [`Verdict::until`] of this class.
+    /// [`Verdict::retry_at`] of this class.
     pub fn until(self, time: SystemTime) -> Verdict {
-        Verdict::from(self).until(time)
+        Verdict::from(self).retry_at(time)
     }
 
-    /// [`Verdict::exactly`] of this class.
+    /// [`Verdict::retry_after_exactly`] of this class.
     pub fn exactly(self, wait: Duration) -> Verdict {
-        Verdict::from(self).exactly(wait)
+        Verdict::from(self).retry_after_exactly(wait)
     }
 
-    /// [`Verdict::never`] of this class.
+    /// [`Verdict::backoff`] of this class.
+    pub fn backoff(self, wait: Duration) -> Verdict {
+        Verdict::from(self).backoff(wait)
+    }
+
+    /// [`Verdict::no_retry`] of this class.
     pub fn never(self) -> Verdict {
-        Verdict::from(self).never()
+        Verdict::from(self).no_retry()
     }
 
-    /// [`Verdict::without_hint`] of this class.
+    /// [`Verdict::ignore_retry_after`] of this class.
     pub fn without_hint(self) -> Verdict {
-        Verdict::from(self).without_hint()
+        Verdict::from(self).ignore_retry_after()
     }
 }
+
+#[cfg(test)]
+mod tests;

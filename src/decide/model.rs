@@ -12,32 +12,40 @@ const FIVE_MINUTES: Duration = Duration::from_secs(300);
 /// A wait that may be drawn, and what may have determined it.
 #[derive(Debug)]
 struct Expected {
-    reasons: Vec<Reason>,
+    reasons: Vec<WaitReason>,
     least: Duration,
     most: Duration,
 }
 
 /// Each rule by itself, in the design's order: the first that holds says why there is no retry.
-fn expected_stop(rules: &Rules, facts: &Facts, wait: Duration, is_covered: bool) -> Option<Stop> {
+fn expected_stop(
+    rules: &Rules,
+    facts: &Facts,
+    wait: Duration,
+    is_covered: bool,
+) -> Option<StopReason> {
     let (class, hint) = (facts.verdict.class, facts.hint);
     let counts = !is_transparent(rules, facts);
     let start = facts.elapsed.as_nanos() + wait.as_nanos();
     // A timer may be late by a millisecond.
     let is_late = rules.window != Duration::MAX && start + 1_000_000 > rules.window.as_nanos();
-    let is_too_long = asked(hint).is_some_and(|wait| wait > rules.max_server_wait);
+    let is_too_long = asked(hint).is_some_and(|wait| wait > rules.max_retry_after);
     let stops = [
-        (Stop::Success, class == Class::Success),
-        (Stop::Permanent, class == Class::Permanent),
-        (Stop::Attempts, counts && facts.retries >= rules.max_retries),
-        (Stop::NotReplayable, !facts.replayable),
+        (StopReason::Success, class == Class::Success),
+        (StopReason::Permanent, class == Class::Permanent),
         (
-            Stop::NotIdempotent,
+            StopReason::Attempts,
+            counts && facts.retries >= rules.max_retries,
+        ),
+        (StopReason::NotReplayable, !facts.replayable),
+        (
+            StopReason::NotIdempotent,
             class == Class::Transient && !facts.may_repeat,
         ),
-        (Stop::ServerSaidNo, hint == Hint::Never),
-        (Stop::ServerWaitTooLong, is_too_long),
-        (Stop::Window, is_late),
-        (Stop::Budget, !is_free(facts) && !is_covered),
+        (StopReason::ServerSaidNo, hint == Hint::Never),
+        (StopReason::RetryAfterTooLong, is_too_long),
+        (StopReason::Window, is_late),
+        (StopReason::Budget, !is_free(facts) && !is_covered),
     ];
     stops
         .into_iter()
@@ -65,7 +73,7 @@ fn is_transparent(rules: &Rules, facts: &Facts) -> bool {
 /// Section 7, and with a hint section 8: a floor, and jitter that only adds to it.
 fn expected_wait(rules: &Rules, facts: &Facts) -> Expected {
     let step = expected_step(rules, facts);
-    let server = vec![Reason::Server];
+    let server = vec![WaitReason::Server];
     match facts.hint {
         Hint::None | Hint::Never | Hint::Headers => step,
         Hint::Exactly(wait) => Expected {
@@ -77,7 +85,7 @@ fn expected_wait(rules: &Rules, facts: &Facts) -> Expected {
             let most = least.saturating_add(expected_spread(rules, facts, least));
             let mut reasons = Vec::new();
             if most > step.least {
-                reasons.push(Reason::Server);
+                reasons.push(WaitReason::Server);
             }
             if step.most >= least {
                 reasons.extend(step.reasons);
@@ -109,14 +117,14 @@ fn expected_step(rules: &Rules, facts: &Facts) -> Expected {
         facts.verdict.at_once && !facts.sent_at_once,
         facts.verdict.timed_out,
     ) {
-        (true, _) if is_transparent(rules, facts) => Reason::Transparent,
-        (true, _) => Reason::AtOnce,
-        (false, true) => Reason::TimedOut,
-        (false, false) => Reason::Backoff,
+        (true, _) if is_transparent(rules, facts) => WaitReason::Transparent,
+        (true, _) => WaitReason::AtOnce,
+        (false, true) => WaitReason::TimedOut,
+        (false, false) => WaitReason::Backoff,
     };
     let mut most = match reason {
-        Reason::AtOnce | Reason::Transparent => Duration::ZERO,
-        Reason::Backoff | Reason::TimedOut | Reason::Server => SECOND,
+        WaitReason::AtOnce | WaitReason::Transparent => Duration::ZERO,
+        WaitReason::Backoff | WaitReason::TimedOut | WaitReason::Server => SECOND,
     };
     let doublings = u64::from(facts.step) + u64::from(facts.verdict.timed_out);
     // More are no longer seen.
@@ -142,7 +150,7 @@ fn check(rules: &Rules, facts: &Facts, is_covered: bool, rng: &mut Rng) {
         is_asked = true;
         match is_free(facts) || is_covered {
             true => Ok(()),
-            false => Err(Stop::Budget),
+            false => Err(StopReason::Budget),
         }
     };
     let decision = decide(rules, facts, rng, claim);
@@ -161,7 +169,10 @@ fn check(rules: &Rules, facts: &Facts, is_covered: bool, rng: &mut Rng) {
         is_as_expected,
         "{decision:?}, not {early:?}, {late:?}, {expected:?}: {rules:?} {facts:?}"
     );
-    let is_due = matches!(decision, Decision::Retry(_) | Decision::Stop(Stop::Budget));
+    let is_due = matches!(
+        decision,
+        Decision::Retry(_) | Decision::Stop(StopReason::Budget)
+    );
     assert_eq!(is_asked, is_due, "the budget is asked last: {facts:?}");
 }
 
@@ -297,7 +308,7 @@ fn any_facts_are_decided_as_the_design_says_with_jitter_and_without() {
             max_retries: rng.u32(..) >> rng.u32(0..32),
             window,
             backoff: Backoff::exponential(SECOND).jitter(jitter),
-            max_server_wait: any_time(&mut rng),
+            max_retry_after: any_time(&mut rng),
         };
         let facts = Facts {
             hint,

@@ -1,7 +1,7 @@
 use h2::Reason;
 use http::{HeaderValue, StatusCode};
 
-use super::number;
+use super::pushback::number;
 
 /// A gRPC status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

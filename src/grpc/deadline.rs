@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::classify::RequestHead;
-use crate::hint::whole;
+use crate::head::RequestHead;
+use crate::retry_after::whole;
 
 const TIMEOUT: &str = "grpc-timeout";
 

@@ -18,7 +18,7 @@ pub use future::PeekFuture;
 /// servers and proxies send the head first, and the status in trailers right after it. Stacked
 /// under the retry, this layer waits for the first frame of a response that says
 /// `content-type: application/grpc` and has no `grpc-status` yet. Where it is trailers, they are
-/// put on the response as [`PeekedTrailers`], and a [`ByGrpcStatus`](crate::ByGrpcStatus) above
+/// put on the response as [`PeekedTrailers`], and a [`ByGrpcStatus`](crate::grpc::ByGrpcStatus) above
 /// reads the status there as it would in the head. Data frames without any data are left out
 /// before the first frame; apart from that, the caller's body is the same.
 ///
@@ -31,7 +31,7 @@ pub use future::PeekFuture;
 /// | what the body comes to | a throttle |
 /// |---|---|
 /// | trailers with the status `OK` | adds `token_ratio` |
-/// | trailers with one of the [codes](crate::ByGrpcStatus::also) that are retried, or with a `grpc-retry-pushback-ms` that says no | takes a token |
+/// | trailers with one of the [codes](crate::grpc::ByGrpcStatus::also) that are retried, or with a `grpc-retry-pushback-ms` that says no | takes a token |
 /// | trailers with any other code | is left as it is |
 /// | an error | as for `UNAVAILABLE` |
 /// | an end without a status | as for `UNKNOWN` |
@@ -57,7 +57,8 @@ pub use future::PeekFuture;
 /// use tonic::transport::Channel;
 /// use tower::ServiceBuilder;
 /// use tower_http::map_request_body::MapRequestBodyLayer;
-/// use tower_http_retry::{PeekTrailersLayer, PeekedBody, RetryLayer};
+/// use tower_http_retry::grpc::{PeekTrailersLayer, PeekedBody};
+/// use tower_http_retry::RetryLayer;
 ///
 /// fn with_retries(
 ///     channel: Channel,
@@ -98,10 +99,9 @@ pub struct PeekTrailers<S> {
 /// use http::{HeaderMap, Request, Response};
 /// use http_body_util::{BodyExt, Empty};
 /// use tower::{ServiceBuilder, ServiceExt};
-/// use tower_http_retry::{
-///     Attempts, BoxError, ByGrpcStatus, Class, Classify, PeekTrailersLayer, PeekedTrailers,
-///     ReplayBody, RetryLayer,
-/// };
+/// use tower_http_retry::classify::{Class, Classify};
+/// use tower_http_retry::grpc::{ByGrpcStatus, PeekTrailersLayer, PeekedTrailers};
+/// use tower_http_retry::{Attempts, BoxError, ReplayBody, RetryLayer};
 ///
 /// let layer = RetryLayer::grpc().max_retries(2).classify_fn(|outcome| {
 ///     let head = outcome.result().ok();
@@ -155,7 +155,7 @@ impl PeekTrailersLayer {
     /// retried; the layer then only serves a [throttle](crate::Budget::throttle).
     ///
     /// ```
-    /// use tower_http_retry::PeekTrailersLayer;
+    /// use tower_http_retry::grpc::PeekTrailersLayer;
     ///
     /// // For a method whose server says nothing before the client has sent more.
     /// let layer = PeekTrailersLayer::new().wait_for_first_frame(false);

@@ -6,13 +6,14 @@ use http::HeaderMap;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
-use super::ByGrpcStatus;
+use super::by_grpc_status::ByGrpcStatus;
 use crate::backoff::Backoff;
 use crate::budget::{Budget, Rule};
-use crate::classify::{Class, Classify, Outcome, RequestHead, Verdict};
-use crate::hint::Hint;
+use crate::class::Class;
+use crate::classify::{Classify, Outcome, RequestHead, Verdict};
 use crate::layer::RetryLayer;
-use crate::retry_override::RetryOverride;
+use crate::limits::RetryOverride;
+use crate::retry_after::Hint;
 
 mod fields;
 mod parse;
@@ -49,7 +50,8 @@ const MAX_ATTEMPTS: u32 = 5;
 /// # Example
 ///
 /// ```
-/// use tower_http_retry::{RetryLayer, ServiceConfig};
+/// use tower_http_retry::grpc::ServiceConfig;
+/// use tower_http_retry::RetryLayer;
 ///
 /// let config: ServiceConfig = r#"{
 ///     "methodConfig": [{
@@ -70,7 +72,7 @@ const MAX_ATTEMPTS: u32 = 5;
 /// let wrong = r#"{ "methodConfig": [{ "name": [{ "method": "SayHello" }] }] }"#;
 /// let error = wrong.parse::<ServiceConfig>().unwrap_err();
 /// assert_eq!(error.to_string(), "methodConfig[0].name[0].method: has no service");
-/// # Ok::<_, tower_http_retry::ServiceConfigError>(())
+/// # Ok::<_, tower_http_retry::grpc::ServiceConfigError>(())
 /// ```
 ///
 /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#integration-with-service-config
@@ -113,7 +115,7 @@ impl Classify for ServiceConfig {
         }
         let verdict = ByGrpcStatus::none().classify(outcome);
         // A server that says no is heard by the throttle, whatever the method.
-        let is_told = verdict.transparent || verdict.hint == Hint::Never;
+        let is_told = verdict.transparent || verdict.hint == Some(Hint::Never);
         match verdict.class() {
             Class::Transient | Class::Refused if !is_told => Class::Permanent.into(),
             Class::Success | Class::Permanent | Class::Transient | Class::Refused => verdict,
@@ -142,7 +144,8 @@ impl<C> RetryLayer<C> {
     /// one there is none. ([`classify`](Self::classify) with the config leaves the budget as it is.)
     ///
     /// ```
-    /// use tower_http_retry::{RetryLayer, ServiceConfig};
+    /// use tower_http_retry::grpc::ServiceConfig;
+    /// use tower_http_retry::RetryLayer;
     /// let config: ServiceConfig = r#"{ "methodConfig": [] }"#.parse().unwrap();
     /// let layer = RetryLayer::grpc().service_config(config);
     /// # let _ = layer;

@@ -17,7 +17,7 @@ fn only_a_code_that_is_configured_is_retried() {
     let retried = |classify: ByGrpcStatus| -> Vec<i32> {
         let is_retried = |code: &i32| {
             let status = [("grpc-status", &*code.to_string())];
-            verdict(classify, 200, &status) == Class::Transient.repeatable().without_hint()
+            verdict(classify, 200, &status) == Class::Transient.repeatable().ignore_retry_after()
         };
         (0..=17).filter(is_retried).collect()
     };
@@ -38,18 +38,18 @@ fn what_a_head_says() {
     #[rustfmt::skip]
     let cases: [(u16, Option<&str>, Verdict); 20] = [
         (200, Some("0"), success),
-        (200, Some("14"), retried.without_hint()),
-        (200, Some("13"), permanent.without_hint()),
-        (200, Some("soon"), permanent.without_hint()),
-        (200, Some(""), permanent.without_hint()),
+        (200, Some("14"), retried.ignore_retry_after()),
+        (200, Some("13"), permanent.ignore_retry_after()),
+        (200, Some("soon"), permanent.ignore_retry_after()),
+        (200, Some(""), permanent.ignore_retry_after()),
         // As others read it.
-        (200, Some("+14"), permanent.without_hint()),
-        (200, Some("014"), permanent.without_hint()),
-        (200, Some("00"), permanent.without_hint()),
-        (200, Some("-0"), permanent.without_hint()),
+        (200, Some("+14"), permanent.ignore_retry_after()),
+        (200, Some("014"), permanent.ignore_retry_after()),
+        (200, Some("00"), permanent.ignore_retry_after()),
+        (200, Some("-0"), permanent.ignore_retry_after()),
         // gRPC's own status is the one that counts.
         (503, Some("0"), success),
-        (503, Some("13"), permanent.without_hint()),
+        (503, Some("13"), permanent.ignore_retry_after()),
         // Without one, the head of a call that is committed, or an answer that is no gRPC.
         (200, None, success),
         (503, None, retried),
@@ -143,7 +143,7 @@ fn a_pushback_makes_no_other_code_retryable_but_a_no_is_heard_with_any() {
         verdict(ByGrpcStatus::new(), 200, &headers)
     };
     assert_eq!(said("13", "0").class(), Class::Permanent);
-    assert_eq!(said("13", "-1"), Class::Transient.repeatable().never());
+    assert_eq!(said("13", "-1"), Class::Transient.repeatable().no_retry());
     assert_eq!(said("0", "-1"), Class::Success.into());
 }
 

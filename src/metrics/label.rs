@@ -1,6 +1,7 @@
 use http::Method;
 
-use crate::event::{Event, Reason, Stop};
+use crate::event::Event;
+use crate::reason::{StopReason, WaitReason};
 
 /// A label whose values are known beforehand.
 pub(super) struct Label {
@@ -26,27 +27,27 @@ pub(super) const STATUS: Label = Label {
 pub(super) const RETRY: Label = Label {
     name: "reason",
     values: &[
-        Reason::Backoff.name(),
-        Reason::TimedOut.name(),
-        Reason::Server.name(),
-        Reason::AtOnce.name(),
-        Reason::Transparent.name(),
+        WaitReason::Backoff.as_str(),
+        WaitReason::TimedOut.as_str(),
+        WaitReason::Server.as_str(),
+        WaitReason::AtOnce.as_str(),
+        WaitReason::Transparent.as_str(),
     ],
 };
 
 pub(super) const STOP: Label = Label {
     name: "reason",
     values: &[
-        Stop::Success.name(),
-        Stop::Permanent.name(),
-        Stop::Attempts.name(),
-        Stop::NotReplayable.name(),
-        Stop::NotIdempotent.name(),
-        Stop::ServerSaidNo.name(),
-        Stop::ServerWaitTooLong.name(),
-        Stop::Window.name(),
-        Stop::Budget.name(),
-        Stop::NotReady.name(),
+        StopReason::Success.as_str(),
+        StopReason::Permanent.as_str(),
+        StopReason::Attempts.as_str(),
+        StopReason::NotReplayable.as_str(),
+        StopReason::NotIdempotent.as_str(),
+        StopReason::ServerSaidNo.as_str(),
+        StopReason::RetryAfterTooLong.as_str(),
+        StopReason::Window.as_str(),
+        StopReason::Budget.as_str(),
+        StopReason::NotReady.as_str(),
     ],
 };
 

@@ -8,13 +8,13 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::leftover::{length_of, size_with};
+use crate::drain::{length_of, size_with};
 
 /// A body that is read ends after so many empty frames, or it could give any number of them.
 const MOST_EMPTY_FRAMES: usize = 1024;
 
 pin_project! {
-    /// The response body of [`Verify`](crate::Verify).
+    /// The response body of [`Verify`](crate::verify::Verify).
     ///
     /// It is the inner service's body, or one that was read before the response was returned, or
     /// empty. Its data is [`Bytes`], without a copy where the inner service's is.

@@ -10,10 +10,11 @@ use tower::Service;
 
 use super::body::VerifyBody;
 use super::verifying::Verifying;
+use crate::body::ReplayBody;
 use crate::error::BoxError;
 
 pin_project! {
-    /// The future of a [`Verify`](crate::Verify).
+    /// The future of a [`Verify`](crate::verify::Verify).
     ///
     /// Dropping it stops everything: nothing more is sent, no task or timer is left. Once it has
     /// completed it holds neither the inner service nor a part of a response.
@@ -24,7 +25,7 @@ pin_project! {
     /// enabled, if it has to wait for the rest of a response.
     pub struct VerifyFuture<S, B, R>
     where
-        S: Service<Request<B>>,
+        S: Service<Request<ReplayBody<B>>>,
         R: Body,
     {
         #[pin]
@@ -53,7 +54,7 @@ pin_project! {
 
 impl<S, B, R> VerifyFuture<S, B, R>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<ReplayBody<B>>>,
     R: Body,
 {
     pub(super) fn passing(attempt: S::Future) -> Self {
@@ -79,9 +80,8 @@ where
 
 impl<S, B, R> Future for VerifyFuture<S, B, R>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>>,
     S::Error: Into<BoxError>,
-    B: Default,
     R: Body,
     R::Error: Into<BoxError>,
 {
@@ -106,7 +106,7 @@ where
 
 impl<S, B, R> fmt::Debug for VerifyFuture<S, B, R>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<ReplayBody<B>>>,
     R: Body,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,8 +6,8 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
-use crate::future::poll_timer;
-use crate::leftover::{DRAINED_BYTES, Leftover};
+use crate::drain::{DRAINED_BYTES, Leftover};
+use crate::timer::poll_timer;
 
 pin_project! {
     /// What is left of a probe's answer: held no longer than it is of use.

@@ -6,6 +6,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, request};
 
 use crate::authority::Authority;
+use crate::head::RequestHead;
 
 /// What a probe does not take over, beside `content-*` and conditions: headers about the request's
 /// content, its conditions, its connection, what would make a safe method do something, and
@@ -33,8 +34,8 @@ const LEFT_OUT: [HeaderName; 18] = [
 ];
 
 /// The default: the item is where it is put, and where it is deleted.
-pub(super) fn on_the_same_uri(head: &request::Parts) -> Option<Request<()>> {
-    let is_item = matches!(head.method, Method::PUT | Method::DELETE);
+pub(super) fn on_the_same_uri(head: &RequestHead<'_>) -> Option<Request<()>> {
+    let is_item = matches!(*head.method, Method::PUT | Method::DELETE);
     is_item.then(|| {
         let mut probe = Request::new(());
         *probe.uri_mut() = head.uri.clone();

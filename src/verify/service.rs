@@ -7,10 +7,11 @@ use http::{Request, Response};
 use http_body::Body;
 use tower::Service;
 
+use super::body::VerifyBody;
+use super::future::VerifyFuture;
 use super::settings::Settings;
 use super::verifying::Verifying;
-use super::{VerifyBody, VerifyFuture};
-use crate::attempt::Attempt;
+use crate::body::ReplayBody;
 use crate::error::BoxError;
 
 /// Middleware that checks whether a create or a delete took effect before sending it again.
@@ -20,7 +21,7 @@ use crate::error::BoxError;
 /// # Errors
 ///
 /// - The inner service's own error, unwrapped, from a probe as from the operation.
-/// - [`Unverified`](crate::Unverified), if the answer to a probe does not tell whether the operation
+/// - [`Unverified`](crate::verify::Unverified), if the answer to a probe does not tell whether the operation
 ///   took effect.
 /// - The error of a probe's response body, if it fails while it is read for
 ///   [`same_body`](crate::VerifyLayer::same_body).
@@ -33,7 +34,8 @@ use crate::error::BoxError;
 /// ```
 /// use http::{Request, Response};
 /// use tower::{Layer, Service};
-/// use tower_http_retry::{ReplayBody, Retry, RetryLayer, Verify, VerifyBody, VerifyLayer};
+/// use tower_http_retry::verify::{Verify, VerifyBody};
+/// use tower_http_retry::{ReplayBody, Retry, RetryLayer, VerifyLayer};
 ///
 /// type Client<S> = Retry<Verify<S>>;
 ///
@@ -69,11 +71,10 @@ impl<S> Verify<S> {
     }
 }
 
-impl<S, B, R> Service<Request<B>> for Verify<S>
+impl<S, B, R> Service<Request<ReplayBody<B>>> for Verify<S>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
-    B: Default,
     R: Body,
     R::Error: Into<BoxError>,
 {
@@ -85,13 +86,11 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let attempt = request.extensions().get::<Attempt>();
-        let is_doubtful = |attempt: &&Attempt| attempt.may_have_been_acted_on();
-        let Some(attempt) = attempt.filter(is_doubtful) else {
+    fn call(&mut self, request: Request<ReplayBody<B>>) -> Self::Future {
+        let attempt = request.body().attempt();
+        if !attempt.may_have_been_acted_on() {
             return VerifyFuture::passing(self.inner.call(request));
-        };
-        let is_last = attempt.is_last();
+        }
         let (head, body) = request.into_parts();
         let question = self.settings.question(&head);
         let request = Request::from_parts(head, body);
@@ -104,7 +103,14 @@ where
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
         let settings = self.settings.clone();
-        let verifying = Verifying::new(inner, settings, request, operation, probe, is_last);
+        let verifying = Verifying::new(
+            inner,
+            settings,
+            request,
+            operation,
+            probe,
+            attempt.is_last(),
+        );
         VerifyFuture::verifying(verifying)
     }
 }

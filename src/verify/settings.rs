@@ -8,6 +8,7 @@ use http::{Method, Request, StatusCode, request, response};
 use super::finding::{Finding, Operation};
 use super::probe;
 use super::unverified::Doubt;
+use crate::head::{RequestHead, ResponseHead};
 use crate::redirected::was_redirected;
 
 /// What a verify layer was told.
@@ -28,9 +29,9 @@ pub(super) struct SameBody {
     pub(super) is_same: Arc<IsSame>,
 }
 
-type Probe = dyn Fn(&request::Parts) -> Option<Request<()>> + Send + Sync;
-type Same = dyn Fn(&request::Parts, &response::Parts) -> bool + Send + Sync;
-type IsSame = dyn Fn(&request::Parts, &response::Parts, &Bytes) -> bool + Send + Sync;
+type Probe = dyn Fn(&RequestHead<'_>) -> Option<Request<()>> + Send + Sync;
+type Same = dyn Fn(&RequestHead<'_>, &ResponseHead<'_>) -> bool + Send + Sync;
+type IsSame = dyn Fn(&RequestHead<'_>, &ResponseHead<'_>, &Bytes) -> bool + Send + Sync;
 
 impl Settings {
     /// What is to be verified of a request, and the probe that asks for it.
@@ -41,7 +42,7 @@ impl Settings {
         let Some(operation) = Operation::of(head, self.put_creates) else {
             return Ok(None);
         };
-        let Some(probe) = (self.probe)(head) else {
+        let Some(probe) = (self.probe)(&RequestHead::of_parts(head)) else {
             return Ok(None);
         };
         let mut probe = probe::complete(probe, head)?;
@@ -68,7 +69,14 @@ impl Settings {
             return Finding::Undecidable(Doubt::Redirected);
         }
         let same = self.same.as_ref();
-        operation.finding(probed, |probed| same.is_none_or(|same| same(head, probed)))
+        operation.finding(probed, |probed| {
+            same.is_none_or(|same| {
+                same(
+                    &RequestHead::of_parts(head),
+                    &ResponseHead::of_parts(probed),
+                )
+            })
+        })
     }
 
     pub(super) fn is_conflict(&self, operation: Operation, status: StatusCode) -> bool {

@@ -4,6 +4,7 @@ use std::fmt;
 use http::{Method, Request, Uri, response};
 
 use super::probe;
+use crate::head::ResponseHead;
 
 /// Error of a probe whose answer does not tell whether the item exists.
 ///
@@ -17,7 +18,8 @@ use super::probe;
 /// # Example
 ///
 /// ```
-/// use tower_http_retry::{BoxError, Unverified};
+/// use tower_http_retry::verify::Unverified;
+/// use tower_http_retry::BoxError;
 ///
 /// fn advice(error: &BoxError) -> Option<String> {
 ///     let unverified = error.downcast_ref::<Unverified>()?;
@@ -62,24 +64,24 @@ impl Unverified {
         }
     }
 
-    /// The probe's URI, without query and user info: secrets stand there.
+    /// The probe's URI, without query and user info: they may contain credentials.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
     /// Returns the head of the probe's response. Its body has been dropped.
-    pub fn response(&self) -> &response::Parts {
-        &self.response
+    pub fn response(&self) -> ResponseHead<'_> {
+        ResponseHead::of_parts(&self.response)
     }
 
     /// The head of the service's own answer to the operation, where it was sent again and answered
     /// with a [conflict](crate::VerifyLayer::conflict_statuses), which the probe was to explain.
-    pub fn conflict(&self) -> Option<&response::Parts> {
-        self.conflict.as_deref()
+    pub fn conflict(&self) -> Option<ResponseHead<'_>> {
+        self.conflict.as_deref().map(ResponseHead::of_parts)
     }
 }
 
-/// Without the response's headers: secrets stand there.
+/// Without the response's headers: they may contain credentials.
 impl fmt::Debug for Unverified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unverified")

@@ -14,11 +14,13 @@ use super::finding::{Finding, Operation};
 use super::leftover::ProbeLeftover;
 use super::settings::Settings;
 use super::step::{Step, StepOwned, StepProj};
-use super::unverified::Doubt;
-use super::{Unverified, Verified};
+use super::unverified::{Doubt, Unverified};
+use crate::body::ReplayBody;
+use crate::drain::DRAINED_FOR;
 use crate::error::BoxError;
-use crate::future::poll_timer;
-use crate::leftover::DRAINED_FOR;
+use crate::head::{RequestHead, ResponseHead};
+use crate::timer::poll_timer;
+use crate::verified::Verified;
 
 /// A conflict is read before it is asked about; but no more of it than this, and no longer.
 const LONGEST_CONFLICT: usize = 64 * 1024;
@@ -31,7 +33,7 @@ pin_project! {
     /// One attempt that is verified. To be dropped once it has completed.
     pub(super) struct Verifying<S, B, R>
     where
-        S: Service<Request<B>>,
+        S: Service<Request<ReplayBody<B>>>,
         R: Body,
     {
         inner: S,
@@ -39,7 +41,7 @@ pin_project! {
         operation: Operation,
         head: request::Parts,
         // None once the operation has been sent.
-        body: Option<B>,
+        body: Option<ReplayBody<B>>,
         probe: Request<()>,
         is_last: bool,
         // The operation's own answer, until a probe has explained it.
@@ -56,15 +58,14 @@ type Outcome<R> = Result<Response<VerifyBody<R>>, BoxError>;
 
 impl<S, B, R> Verifying<S, B, R>
 where
-    S: Service<Request<B>>,
-    B: Default,
+    S: Service<Request<ReplayBody<B>>>,
     R: Body,
 {
     /// Probes with this handle, which is ready.
     pub(super) fn new(
         mut inner: S,
         settings: Arc<Settings>,
-        request: Request<B>,
+        request: Request<ReplayBody<B>>,
         operation: Operation,
         probe: Request<()>,
         is_last: bool,
@@ -88,9 +89,8 @@ where
 
 impl<S, B, R> Future for Verifying<S, B, R>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>>,
     S::Error: Into<BoxError>,
-    B: Default,
     R: Body,
     R::Error: Into<BoxError>,
 {
@@ -134,9 +134,8 @@ where
 
 impl<S, B, R> Verifying<S, B, R>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>>,
     S::Error: Into<BoxError>,
-    B: Default,
     R: Body,
     R::Error: Into<BoxError>,
 {
@@ -177,7 +176,11 @@ where
         let finding = match kept.rest {
             Rest::Broken(error) => return Some(self.probe_failed(error.into())),
             Rest::Unread(_) => Finding::Undecidable(Doubt::Longer { limit: same.limit }),
-            Rest::Nothing => match (same.is_same)(this.head, &head, &kept.data()) {
+            Rest::Nothing => match (same.is_same)(
+                &RequestHead::of_parts(this.head),
+                &ResponseHead::of_parts(&head),
+                &kept.data(),
+            ) {
                 true => Finding::Created,
                 false => Finding::Conflict,
             },
@@ -315,6 +318,6 @@ where
     }
 }
 
-fn with_empty_body<B: Default>(probe: &Request<()>) -> Request<B> {
-    probe.clone().map(|()| B::default())
+fn with_empty_body<B>(probe: &Request<()>) -> Request<ReplayBody<B>> {
+    probe.clone().map(|()| ReplayBody::default())
 }

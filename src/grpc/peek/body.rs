@@ -7,12 +7,13 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::budget::{CallStatus, CommittedCall};
+use crate::drain::{length_of, size_with};
+use crate::grpc::STATUS;
 use crate::grpc::code::Code;
-use crate::grpc::{Pushback, STATUS, pushback};
-use crate::leftover::{length_of, size_with};
+use crate::grpc::pushback::{Pushback, pushback};
 
 pin_project! {
-    /// The body of a response that a [`PeekTrailers`](crate::PeekTrailers) has handed over: gives
+    /// The body of a response that a [`PeekTrailers`](crate::grpc::PeekTrailers) has handed over: gives
     /// the frame first that was read already.
     pub struct PeekedBody<R>
     where

@@ -19,7 +19,7 @@ use crate::grpc::STATUS;
 const EMPTY_FRAMES: usize = 64;
 
 pin_project! {
-    /// The future of a [`PeekTrailers`](crate::PeekTrailers).
+    /// The future of a [`PeekTrailers`](crate::grpc::PeekTrailers).
     ///
     /// # Panics
     ///

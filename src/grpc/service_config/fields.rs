@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// # Example
 ///
 /// ```
-/// use tower_http_retry::ServiceConfig;
+/// use tower_http_retry::grpc::ServiceConfig;
 ///
 /// let tokens = r#"{ "retryThrottling": { "maxTokens": 2000, "tokenRatio": 0.1 } }"#;
 /// let error = tokens.parse::<ServiceConfig>().unwrap_err();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::fields::{Field, Fields};
 use super::{RetryPolicy, ServiceConfig, ServiceConfigError, Throttling};
 use crate::backoff::{Backoff, Jitter};
-use crate::grpc::ByGrpcStatus;
+use crate::grpc::by_grpc_status::ByGrpcStatus;
 
 /// Each status code by its number.
 const CODES: [&str; 17] = [
@@ -88,7 +88,7 @@ fn retry_policy(policy: Field<'_>) -> Parsed<RetryPolicy> {
     let backoff = Backoff::exponential(duration(&fields, "initialBackoff")?)
         .max_wait(duration(&fields, "maxBackoff")?)
         .factor(above_zero(&multiplier)?)
-        .jitter(Jitter::Around);
+        .jitter(Jitter::Between(0.8, 1.2));
     Ok(RetryPolicy {
         max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
         backoff,

@@ -35,7 +35,7 @@ fn policy(changes: &Value) -> RetryPolicy {
 fn backoff(base: Duration, most: Duration, factor: f64) -> Backoff {
     use crate::backoff::Jitter;
     let backoff = Backoff::exponential(base).max_wait(most).factor(factor);
-    backoff.jitter(Jitter::Around)
+    backoff.jitter(Jitter::Between(0.8, 1.2))
 }
 
 #[test]

@@ -3,30 +3,30 @@ use super::*;
 #[test]
 fn each_reason_has_its_place() {
     for reason in [
-        Reason::Backoff,
-        Reason::TimedOut,
-        Reason::Server,
-        Reason::AtOnce,
-        Reason::Transparent,
+        WaitReason::Backoff,
+        WaitReason::TimedOut,
+        WaitReason::Server,
+        WaitReason::AtOnce,
+        WaitReason::Transparent,
     ] {
-        assert_eq!(RETRY.values[RETRY.place(reason.name())], reason.name());
+        assert_eq!(RETRY.values[RETRY.place(reason.as_str())], reason.as_str());
     }
-    assert_eq!(RETRY.len(), Reason::Transparent as usize + 1);
+    assert_eq!(RETRY.len(), WaitReason::Transparent as usize + 1);
     for stop in [
-        Stop::Success,
-        Stop::Permanent,
-        Stop::Attempts,
-        Stop::NotReplayable,
-        Stop::NotIdempotent,
-        Stop::ServerSaidNo,
-        Stop::ServerWaitTooLong,
-        Stop::Window,
-        Stop::Budget,
-        Stop::NotReady,
+        StopReason::Success,
+        StopReason::Permanent,
+        StopReason::Attempts,
+        StopReason::NotReplayable,
+        StopReason::NotIdempotent,
+        StopReason::ServerSaidNo,
+        StopReason::RetryAfterTooLong,
+        StopReason::Window,
+        StopReason::Budget,
+        StopReason::NotReady,
     ] {
-        assert_eq!(STOP.values[STOP.place(stop.name())], stop.name());
+        assert_eq!(STOP.values[STOP.place(stop.as_str())], stop.as_str());
     }
-    assert_eq!(STOP.len(), Stop::NotReady as usize + 1);
+    assert_eq!(STOP.len(), StopReason::NotReady as usize + 1);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 use std::fmt;
 
-use super::*;
+use http::{
+    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    request, response,
+};
 
 /// The head of a request, as it was first sent.
 ///
@@ -8,7 +11,7 @@ use super::*;
 ///
 /// ```
 /// use http::Request;
-/// use tower_http_retry::RequestHead;
+/// use tower_http_retry::classify::RequestHead;
 ///
 /// let request = Request::get("/items/7").header("x-tenant", "a").body(()).unwrap();
 /// let head = RequestHead::of(&request);
@@ -43,6 +46,15 @@ impl<'a> RequestHead<'a> {
         }
     }
 
+    pub(crate) fn of_parts(head: &'a request::Parts) -> Self {
+        Self {
+            method: &head.method,
+            uri: &head.uri,
+            headers: &head.headers,
+            extensions: &head.extensions,
+        }
+    }
+
     /// The method.
     pub fn method(&self) -> &'a Method {
         self.method
@@ -60,10 +72,9 @@ impl<'a> RequestHead<'a> {
         text.bytes().all(is_visible).then_some(text)
     }
 
-    /// What the request says of itself.
-    #[inline]
-    pub(crate) fn overridden(&self) -> Option<&'a RetryOverride> {
-        self.extensions.get()
+    /// All headers. A copy of them is made when a retry layer is first asked for it.
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.headers.map()
     }
 
     /// The extensions.
@@ -82,12 +93,61 @@ impl Headers for HeaderMap {
     }
 }
 
-/// Without headers: secrets stand there.
+/// Without headers: they may contain credentials.
 impl fmt::Debug for RequestHead<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestHead")
             .field("method", self.method)
             .field("path", &self.uri.path())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The head of a response.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct ResponseHead<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The version of HTTP.
+    pub version: Version,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The extensions; a layer below may have left a word for the classifier here.
+    pub extensions: &'a Extensions,
+}
+
+impl<'a> ResponseHead<'a> {
+    pub(crate) fn of<R>(response: &'a Response<R>) -> Self {
+        Self {
+            status: response.status(),
+            version: response.version(),
+            headers: response.headers(),
+            extensions: response.extensions(),
+        }
+    }
+
+    pub(crate) fn of_parts(head: &'a response::Parts) -> Self {
+        Self {
+            status: head.status,
+            version: head.version,
+            headers: &head.headers,
+            extensions: &head.extensions,
+        }
+    }
+
+    /// The first value of a header, where it is text.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Without the headers: they may contain credentials.
+impl fmt::Debug for ResponseHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseHead")
+            .field("status", &self.status)
+            .field("version", &self.version)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{AGE, DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// How a layer takes what a server says about when to come back.
+/// How a response's `Retry-After` and similar headers affect the wait before a retry.
 ///
 /// Read on outcomes that are retryable already (a hint makes nothing retryable), the first of these
 /// headers that asks for a wait above zero: `retry-after-ms`, `x-ms-retry-after-ms` (milliseconds),
@@ -14,63 +14,52 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// the local clock. A malformed value is no hint, nor is zero or a date gone by; of several values
 /// of one header, the longest counts.
 ///
-/// A hint above [`RetryLayer::max_server_wait`] ends the request at once with the response that
-/// carries it, unless hints are [`Ignored`](Self::Ignored): coming back earlier than asked would not
+/// A hint above [`RetryLayer::max_retry_after`] ends the request at once with the response that
+/// carries it, unless hints are [ignored](Self::Ignore): coming back earlier than asked would not
 /// help.
 ///
 /// # Example
 ///
 /// ```
-/// use tower_http_retry::{RetryLayer, ServerHints};
+/// use tower_http_retry::{RetryAfter, RetryLayer};
 ///
-/// let layer = RetryLayer::new().server_hints(ServerHints::Exact);
+/// let layer = RetryLayer::new().retry_after(RetryAfter::Exact);
 /// # let _ = layer;
-/// assert_eq!(ServerHints::default(), ServerHints::Floor);
+/// assert_eq!(RetryAfter::default(), RetryAfter::Minimum);
 /// ```
 ///
 /// [RFC 9110, section 10.2.3]: https://www.rfc-editor.org/rfc/rfc9110.html#section-10.2.3
-/// [`RetryLayer::max_server_wait`]: crate::RetryLayer::max_server_wait
+/// [`RetryLayer::max_retry_after`]: crate::RetryLayer::max_retry_after
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ServerHints {
+pub enum RetryAfter {
     /// Wait at least as long as the server asks (the default), and up to half as long again, so
     /// that its clients do not all return at the same instant. Without jitter: the longer of the
     /// hint and the back-off's step.
     #[default]
-    Floor,
+    Minimum,
     /// Wait exactly as long as the server asks; then the back-off starts again from its first
     /// step.
     Exact,
-    /// Do not read the headers: the wait is the back-off's, whatever they say.
-    Ignored,
+    /// The headers are not read: the wait is the back-off's.
+    Ignore,
 }
 
 /// What a server, or a classifier on its behalf, asks of the next attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hint {
-    /// What the response's headers say.
-    #[default]
-    Headers,
-    None,
     AtLeast(Duration),
     Exactly(Duration),
     Never,
 }
 
-impl Hint {
-    /// Looks up what [`Hint::Headers`] stands for; every other hint is what it is.
-    pub(crate) fn resolve(self, hints: ServerHints, headers: Option<&HeaderMap>) -> Self {
-        let (Self::Headers, Some(headers)) = (self, headers) else {
-            return if self == Self::Headers {
-                Self::None
-            } else {
-                self
-            };
-        };
-        match hints {
-            ServerHints::Ignored => Self::None,
-            ServerHints::Floor => requested_wait(headers).map_or(Self::None, Self::AtLeast),
-            ServerHints::Exact => requested_wait(headers).map_or(Self::None, Self::Exactly),
+impl RetryAfter {
+    /// What a response's headers ask for.
+    pub(crate) fn hint(self, headers: &HeaderMap) -> Option<Hint> {
+        match self {
+            Self::Ignore => None,
+            Self::Minimum => requested_wait(headers).map(Hint::AtLeast),
+            Self::Exact => requested_wait(headers).map(Hint::Exactly),
         }
     }
 }

@@ -1,61 +1,18 @@
 use std::fmt;
-use std::time::Duration;
-
-/// What a request did at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Step {
-    /// An attempt was handed to the inner service.
-    Sent,
-    /// The attempt's outcome is let go; the next attempt follows after a wait, if it still can.
-    Retry {
-        /// How long the wait is.
-        after: Duration,
-        /// What determined it.
-        reason: Reason,
-    },
-    /// The outcome is handed to the caller.
-    Stop(Stop),
-}
-
-impl Step {
-    /// A matter of course.
-    #[inline]
-    pub(super) fn is_routine(self) -> bool {
-        matches!(self, Self::Sent | Self::Stop(Stop::Success))
-    }
-}
-
-/// What determined the length of a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The back-off.
-    Backoff,
-    /// The back-off, one step further up after a time-out.
-    TimedOut,
-    /// The server's own hint.
-    Server,
-    /// The failure is one after which the first retry of a request does not wait. It costs the budget
-    /// nothing.
-    AtOnce,
-    /// As `AtOnce`; and it does not count as a retry.
-    Transparent,
-}
 
 /// Why there is no further attempt.
 ///
 /// # Example
 ///
 /// ```
-/// use tower_http_retry::Stop;
+/// use tower_http_retry::event::StopReason;
 ///
-/// assert!(Stop::Budget.is_failure() && !Stop::Success.is_failure());
-/// assert_eq!(Stop::Window.to_string(), "the window for retries ends before the next one");
+/// assert!(StopReason::Budget.is_failure() && !StopReason::Success.is_failure());
+/// assert_eq!(StopReason::Window.to_string(), "the window for retries ends before the next one");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Stop {
+pub enum StopReason {
     /// The outcome is a success.
     Success,
     /// The outcome is a failure that sending again will not cure.
@@ -69,7 +26,7 @@ pub enum Stop {
     /// The server asks not to be sent the request again.
     ServerSaidNo,
     /// The server asks for a longer wait than allowed.
-    ServerWaitTooLong,
+    RetryAfterTooLong,
     /// The window for retries ends before the next one.
     Window,
     /// The budget does not cover a retry.
@@ -78,32 +35,31 @@ pub enum Stop {
     NotReady,
 }
 
-impl Reason {
-    /// It in a word, as metrics have it.
-    ///
-    /// ```
-    /// use tower_http_retry::Reason;
-    /// assert_eq!(Reason::TimedOut.name(), "timed_out");
-    /// ```
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Backoff => "backoff",
-            Self::TimedOut => "timed_out",
-            Self::Server => "server",
-            Self::AtOnce => "at_once",
-            Self::Transparent => "transparent",
-        }
-    }
+/// What determined the length of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitReason {
+    /// The back-off.
+    Backoff,
+    /// The back-off, one step further up after a time-out.
+    TimedOut,
+    /// The server's own hint.
+    Server,
+    /// The failure is one after which the first retry of a request does not wait. It costs the budget
+    /// nothing.
+    AtOnce,
+    /// As `AtOnce`; and it does not count as a retry.
+    Transparent,
 }
 
-impl Stop {
-    /// It in a word, as metrics have it.
+impl StopReason {
+    /// Returns the `snake_case` name used in metrics.
     ///
     /// ```
-    /// use tower_http_retry::Stop;
-    /// assert_eq!(Stop::NotIdempotent.name(), "not_idempotent");
+    /// use tower_http_retry::event::StopReason;
+    /// assert_eq!(StopReason::NotIdempotent.as_str(), "not_idempotent");
     /// ```
-    pub const fn name(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Permanent => "permanent",
@@ -111,7 +67,7 @@ impl Stop {
             Self::NotReplayable => "not_replayable",
             Self::NotIdempotent => "not_idempotent",
             Self::ServerSaidNo => "server_said_no",
-            Self::ServerWaitTooLong => "server_wait_too_long",
+            Self::RetryAfterTooLong => "retry_after_too_long",
             Self::Window => "window",
             Self::Budget => "budget",
             Self::NotReady => "not_ready",
@@ -124,7 +80,7 @@ impl Stop {
     }
 }
 
-impl fmt::Display for Stop {
+impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Success => "success",
@@ -135,7 +91,7 @@ impl fmt::Display for Stop {
                 "the server may have acted on a request that may not be repeated"
             }
             Self::ServerSaidNo => "the server asks not to be sent the request again",
-            Self::ServerWaitTooLong => "the server asks for a longer wait than allowed",
+            Self::RetryAfterTooLong => "the server asks for a longer wait than allowed",
             Self::Window => "the window for retries ends before the next one",
             Self::Budget => "the budget does not cover a retry",
             Self::NotReady => "the service failed before it was ready for a retry",
@@ -143,7 +99,25 @@ impl fmt::Display for Stop {
     }
 }
 
-impl fmt::Display for Reason {
+impl WaitReason {
+    /// Returns the `snake_case` name used in metrics.
+    ///
+    /// ```
+    /// use tower_http_retry::event::WaitReason;
+    /// assert_eq!(WaitReason::TimedOut.as_str(), "timed_out");
+    /// ```
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Backoff => "backoff",
+            Self::TimedOut => "timed_out",
+            Self::Server => "server",
+            Self::AtOnce => "at_once",
+            Self::Transparent => "transparent",
+        }
+    }
+}
+
+impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Backoff => "backoff",

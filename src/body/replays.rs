@@ -1,0 +1,104 @@
+use http_body::{Body, SizeHint};
+
+use super::progress::BodyProgress;
+use super::reader::Reader;
+use super::replay_body::{Playing, ReplayBody};
+use super::tape::{self, SharedTape, lock};
+use crate::attempt::Mark;
+
+/// What is kept of a body: makes the [`ReplayBody`] of each attempt.
+pub(crate) struct Replays<B> {
+    /// None if the body is empty.
+    tape: Option<SharedTape<B>>,
+    /// The number of the latest attempt.
+    latest: u32,
+}
+
+impl<B: Body> Replays<B> {
+    /// Keeps a body, and gives the first attempt's.
+    #[inline]
+    pub(crate) fn of(source: B, max_replay_bytes: usize, first: Mark) -> (Self, ReplayBody<B>) {
+        let playing = match source.is_end_stream() {
+            true => None,
+            false => {
+                let size = source.size_hint();
+                let tape = tape::shared(source, size, max_replay_bytes);
+                let reader = Reader::new(size);
+                Some(Playing { tape, reader })
+            }
+        };
+        let replays = Self {
+            tape: playing.as_ref().map(|playing| playing.tape.clone()),
+            latest: first.number,
+        };
+        (replays, ReplayBody::new(playing, first))
+    }
+
+    /// The body of the next attempt.
+    pub(crate) fn next(&mut self, attempt: Mark) -> ReplayBody<B> {
+        self.latest = attempt.number;
+        let playing = self.tape.as_ref().map(|tape| Playing {
+            tape: tape.clone(),
+            reader: Reader::new(lock(tape).map_or_else(|_| SizeHint::new(), |tape| tape.size())),
+        });
+        ReplayBody::new(playing, attempt)
+    }
+
+    /// Makes sure of the body of a next attempt, which this says is possible: those before it may
+    /// read on, but only what can be kept for it. What follows is [`confirm`](Self::confirm).
+    pub(crate) fn reserve(&self) -> bool {
+        let Some(tape) = &self.tape else {
+            return true;
+        };
+        let next = self.latest.saturating_add(1);
+        lock(tape).is_ok_and(|mut tape| tape.as_mut().reserve(next))
+    }
+
+    /// There will be the next attempt that the body was reserved for, or not.
+    pub(crate) fn confirm(&self, comes: bool) {
+        let tape = self.tape.as_ref();
+        let waiting = tape.and_then(|tape| lock(tape).ok()?.as_mut().confirm(comes));
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+    }
+
+    /// There will be no next attempt: what is read from now on need not be kept. (Where it is being
+    /// read at this moment, it is kept up to the limit: nobody waits here.)
+    #[inline]
+    pub(crate) fn commit(&mut self) {
+        let tape = self.tape.take();
+        if let Some(Ok(mut tape)) = tape.as_ref().map(|tape| tape.as_ref().try_lock()) {
+            tape.as_mut().commit();
+        }
+    }
+
+    /// How far the latest attempt's body was read.
+    pub(crate) fn progress(&self) -> BodyProgress {
+        let has_begun = |tape| lock(tape).is_ok_and(|tape| tape.has_begun(self.latest));
+        match &self.tape {
+            None => BodyProgress::Empty,
+            Some(tape) if has_begun(tape) => BodyProgress::Begun,
+            Some(_) => BodyProgress::Unread,
+        }
+    }
+
+    /// Whether all that the source has given so far can be given again.
+    pub(crate) fn is_replayable(&self) -> bool {
+        let is_whole = |tape| lock(tape).is_ok_and(|tape| tape.is_replayable());
+        self.tape.as_ref().is_none_or(is_whole)
+    }
+}
+
+/// The request ends before its answer is there: nothing more of its body is sent.
+impl<B> Drop for Replays<B> {
+    fn drop(&mut self) {
+        let tape = self.tape.take();
+        let reading = tape
+            .as_ref()
+            .and_then(|tape| lock(tape).ok()?.as_mut().take_back());
+        if let Some(reading) = reading {
+            reading.wake();
+        }
+    }
+}

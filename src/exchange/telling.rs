@@ -1,0 +1,53 @@
+use std::error::Error;
+
+use crate::attempt::AttemptsHandle;
+use crate::classify::Verdict;
+use crate::event::{Event, EventKind};
+use crate::head::{RequestHead, ResponseHead};
+use crate::progress::Progress;
+use crate::settings::Settings;
+
+/// What classifiers and listeners see of an outcome.
+pub(super) type Seen<'a> = Result<ResponseHead<'a>, &'a (dyn Error + 'static)>;
+
+/// An attempt is about to be passed to the inner service.
+#[inline]
+pub(super) fn sending<C>(
+    settings: &Settings<C>,
+    request: RequestHead<'_>,
+    progress: &Progress,
+    handle: Option<&AttemptsHandle>,
+) {
+    if let Some(handle) = handle {
+        handle.set(progress.attempts(None));
+    }
+    let kind = EventKind::AttemptStarted;
+    tell(settings, request, progress, kind, None, None);
+}
+
+/// Without anyone to tell it to, the event is not made.
+#[inline]
+pub(super) fn tell<C>(
+    settings: &Settings<C>,
+    request: RequestHead<'_>,
+    progress: &Progress,
+    kind: EventKind,
+    verdict: Option<Verdict>,
+    outcome: Option<Seen<'_>>,
+) {
+    if !settings.listeners.hear(kind) {
+        return;
+    }
+    settings.listeners.tell(&Event {
+        request,
+        attempt: progress.number(),
+        started: progress.started,
+        attempt_started: progress.attempt_started,
+        waited: progress.waited,
+        class: verdict.map(|verdict| verdict.class),
+        timed_out: verdict.is_some_and(|verdict| verdict.timed_out),
+        outcome,
+        budget: settings.budget.get(),
+        kind,
+    });
+}

@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::by_grpc_status::ByGrpcStatus;
+use crate::backoff::{Backoff, Jitter};
+use crate::budget::Budget;
+use crate::layer::RetryLayer;
+
+const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+
+impl RetryLayer {
+    /// gRPC's retries, as [gRFC A6] has them, for tonic and other clients of gRPC.
+    ///
+    /// | setting | value |
+    /// |---|---|
+    /// | [`classify`](Self::classify) | [`ByGrpcStatus::new`]: `UNAVAILABLE` |
+    /// | [`max_retries`](Self::max_retries) | 4: five attempts |
+    /// | [`backoff`](Self::backoff) | 0.1 s, 0.2 s, 0.4 s, 0.8 s, at most 1 s, each times U(0.8, 1.2) |
+    /// | [`budget`](Self::budget) | [`Budget::throttle(10, 0.1)`](Budget::throttle) |
+    /// | [`retry_count_header`](Self::retry_count_header) | `grpc-previous-rpc-attempts` |
+    ///
+    /// Stack a [`PeekTrailersLayer`](super::PeekTrailersLayer) under it if the server, or a proxy before it, sends a head before
+    /// it fails. Calls that fail after their head are not retried either way, but without that layer
+    /// they are successes for the throttle, and a server that fails all of them does not end the
+    /// retries.
+    ///
+    /// All else is as [`RetryLayer::new`] has it: no retry starts after five minutes
+    /// ([`window`](Self::window)) or, where the call has one, after its deadline; and a pushback
+    /// above five minutes ends the call at once.
+    ///
+    /// For a time-out of each attempt use [`attempt_timeout`](Self::attempt_timeout): what tonic's
+    /// `Endpoint::timeout` ends is not retried. The caller gets an
+    /// [`RetryError::AttemptTimedOut`](crate::RetryError::AttemptTimedOut) as `UNKNOWN`. It ends with the response's head,
+    /// which many servers send with their first message: give streams that are quiet at first a
+    /// longer one of their own ([`RetryOverride::attempt_timeout`](crate::RetryOverride::attempt_timeout)).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tonic::body::Body;
+    /// use tonic::client::GrpcService;
+    /// use tonic::transport::Channel;
+    /// use tower::ServiceBuilder;
+    /// use tower_http::map_request_body::MapRequestBodyLayer;
+    /// use tower_http_retry::RetryLayer;
+    ///
+    /// /// What a generated client takes: `GreeterClient::new(with_retries(channel))`.
+    /// fn with_retries(
+    ///     channel: Channel,
+    /// ) -> impl GrpcService<Body, ResponseBody = Body, Future: Send> + Clone {
+    ///     ServiceBuilder::new()
+    ///         .layer(RetryLayer::grpc())
+    ///         .layer(MapRequestBodyLayer::new(Body::new))
+    ///         .service(channel)
+    /// }
+    /// # use tonic::codegen::{Bytes, StdError};
+    /// # fn generated<T>(_: T)
+    /// # where
+    /// #     T: GrpcService<Body, Error: Into<StdError>>,
+    /// #     T::ResponseBody: tonic::codegen::Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
+    /// # {}
+    /// # let _ = |channel| generated(with_retries(channel));
+    /// ```
+    ///
+    /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md
+    pub fn grpc() -> RetryLayer<ByGrpcStatus> {
+        let backoff = Backoff::exponential(Duration::from_millis(100))
+            .max_wait(Duration::from_secs(1))
+            .jitter(Jitter::Between(0.8, 1.2));
+        RetryLayer::new()
+            .classify(ByGrpcStatus::new())
+            .max_retries(4)
+            .backoff(backoff)
+            .budget(Budget::throttle(10, 0.1))
+            .retry_count_header(PREVIOUS_ATTEMPTS)
+    }
+}
