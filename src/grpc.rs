@@ -21,6 +21,3 @@ pub use service_config::{ServiceConfig, ServiceConfigError};
 
 /// The header, or trailer, of a call's status.
 const STATUS: &str = "grpc-status";
-
-#[cfg(test)]
-mod tests;

@@ -3,7 +3,7 @@
 //! and for many draws in between.
 
 use super::*;
-use crate::backoff::Jitter;
+use crate::backoff::{Backoff, Jitter};
 
 const NANO: Duration = Duration::from_nanos(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -19,30 +19,30 @@ struct Expected {
 
 /// Each rule by itself, in the design's order: the first that holds says why there is no retry.
 fn expected_stop(
-    rules: &Rules,
+    limits: &Limits,
     facts: &Facts,
     wait: Duration,
     is_covered: bool,
 ) -> Option<StopReason> {
     let (class, hint) = (facts.verdict.class, facts.hint);
-    let counts = !is_transparent(rules, facts);
+    let counts = !is_transparent(limits, facts);
     let start = facts.elapsed.as_nanos() + wait.as_nanos();
     // A timer may be late by a millisecond.
-    let is_late = rules.window != Duration::MAX && start + 1_000_000 > rules.window.as_nanos();
-    let is_too_long = asked(hint).is_some_and(|wait| wait > rules.max_retry_after);
+    let is_late = limits.window != Duration::MAX && start + 1_000_000 > limits.window.as_nanos();
+    let is_too_long = asked(hint).is_some_and(|wait| wait > limits.max_retry_after);
     let stops = [
         (StopReason::Success, class == Class::Success),
         (StopReason::Permanent, class == Class::Permanent),
         (
             StopReason::Attempts,
-            counts && facts.retries >= rules.max_retries,
+            counts && facts.retries >= limits.max_retries,
         ),
         (StopReason::NotReplayable, !facts.replayable),
         (
             StopReason::NotIdempotent,
             class == Class::Transient && !facts.may_repeat,
         ),
-        (StopReason::ServerSaidNo, hint == Hint::Never),
+        (StopReason::ServerSaidNo, hint == Some(Hint::Never)),
         (StopReason::RetryAfterTooLong, is_too_long),
         (StopReason::Window, is_late),
         (StopReason::Budget, !is_free(facts) && !is_covered),
@@ -53,10 +53,10 @@ fn expected_stop(
         .map(|(stop, _)| stop)
 }
 
-fn asked(hint: Hint) -> Option<Duration> {
+fn asked(hint: Option<Hint>) -> Option<Duration> {
     match hint {
-        Hint::AtLeast(wait) | Hint::Exactly(wait) => Some(wait),
-        Hint::None | Hint::Never | Hint::Headers => None,
+        Some(Hint::AtLeast(wait) | Hint::Exactly(wait)) => Some(wait),
+        Some(Hint::Never) | None => None,
     }
 }
 
@@ -66,23 +66,23 @@ fn is_free(facts: &Facts) -> bool {
 }
 
 /// Section 13: and where the layer retries at all.
-fn is_transparent(rules: &Rules, facts: &Facts) -> bool {
-    facts.verdict.transparent && rules.max_retries > 0 && is_free(facts)
+fn is_transparent(limits: &Limits, facts: &Facts) -> bool {
+    facts.verdict.transparent && limits.max_retries > 0 && is_free(facts)
 }
 
 /// Section 7, and with a hint section 8: a floor, and jitter that only adds to it.
-fn expected_wait(rules: &Rules, facts: &Facts) -> Expected {
-    let step = expected_step(rules, facts);
+fn expected_wait(limits: &Limits, facts: &Facts) -> Expected {
+    let step = expected_step(limits, facts);
     let server = vec![WaitReason::Server];
     match facts.hint {
-        Hint::None | Hint::Never | Hint::Headers => step,
-        Hint::Exactly(wait) => Expected {
+        Some(Hint::Never) | None => step,
+        Some(Hint::Exactly(wait)) => Expected {
             reasons: server,
             least: wait,
             most: wait,
         },
-        Hint::AtLeast(least) => {
-            let most = least.saturating_add(expected_spread(rules, facts, least));
+        Some(Hint::AtLeast(least)) => {
+            let most = least.saturating_add(expected_spread(limits, facts, least));
             let mut reasons = Vec::new();
             if most > step.least {
                 reasons.push(WaitReason::Server);
@@ -101,10 +101,10 @@ fn expected_wait(rules: &Rules, facts: &Facts) -> Expected {
 }
 
 /// Up to half of what is asked for, but not out of the window by that alone.
-fn expected_spread(rules: &Rules, facts: &Facts, hint: Duration) -> Duration {
+fn expected_spread(limits: &Limits, facts: &Facts, hint: Duration) -> Duration {
     let taken = facts.elapsed.as_nanos() + hint.as_nanos() + 1_000_000;
-    let left = rules.window.as_nanos().saturating_sub(taken);
-    match rules.backoff.is_jittered() {
+    let left = limits.window.as_nanos().saturating_sub(taken);
+    match limits.backoff.is_jittered() {
         true if left < (hint / 2).as_nanos() => Duration::from_nanos(left as u64),
         true => hint / 2,
         false => Duration::ZERO,
@@ -112,12 +112,12 @@ fn expected_spread(rules: &Rules, facts: &Facts, hint: Duration) -> Duration {
 }
 
 /// 1 s, 2 s, 4 s, ..; with jitter between half of that and that.
-fn expected_step(rules: &Rules, facts: &Facts) -> Expected {
+fn expected_step(limits: &Limits, facts: &Facts) -> Expected {
     let reason = match (
         facts.verdict.at_once && !facts.sent_at_once,
         facts.verdict.timed_out,
     ) {
-        (true, _) if is_transparent(rules, facts) => WaitReason::Transparent,
+        (true, _) if is_transparent(limits, facts) => WaitReason::Transparent,
         (true, _) => WaitReason::AtOnce,
         (false, true) => WaitReason::TimedOut,
         (false, false) => WaitReason::Backoff,
@@ -126,12 +126,12 @@ fn expected_step(rules: &Rules, facts: &Facts) -> Expected {
         WaitReason::AtOnce | WaitReason::Transparent => Duration::ZERO,
         WaitReason::Backoff | WaitReason::TimedOut | WaitReason::Server => SECOND,
     };
-    let doublings = u64::from(facts.step) + u64::from(facts.verdict.timed_out);
+    let doublings = u64::from(facts.series.step) + u64::from(facts.verdict.timed_out);
     // More are no longer seen.
     for _ in 0..doublings.min(100) {
         most = most.saturating_mul(2);
     }
-    let least = match rules.backoff.is_jittered() {
+    let least = match limits.backoff.is_jittered() {
         true => most / 2,
         false => most,
     };
@@ -143,7 +143,7 @@ fn expected_step(rules: &Rules, facts: &Facts) -> Expected {
 }
 
 /// Compares the two, and whether the budget was asked.
-fn check(rules: &Rules, facts: &Facts, is_covered: bool, rng: &mut Rng) {
+fn check(limits: &Limits, facts: &Facts, is_covered: bool, rng: &mut Rng) {
     let mut is_asked = false;
     let claim = || {
         assert!(!is_asked, "asked twice: {facts:?}");
@@ -153,26 +153,26 @@ fn check(rules: &Rules, facts: &Facts, is_covered: bool, rng: &mut Rng) {
             false => Err(StopReason::Budget),
         }
     };
-    let decision = decide(rules, facts, rng, claim);
-    let expected = expected_wait(rules, facts);
-    let stop = |wait| expected_stop(rules, facts, wait, is_covered);
+    let decision = match is_final(facts.verdict.class) {
+        Some(stop) => Err(stop),
+        None => decide(limits, facts, rng, claim),
+    };
+    let expected = expected_wait(limits, facts);
+    let stop = |wait| expected_stop(limits, facts, wait, is_covered);
     // With jitter, the window's end may lie between.
     let (early, late) = (stop(expected.least), stop(expected.most));
     let is_as_expected = match decision {
-        Decision::Stop(stop) => early == Some(stop) || late == Some(stop),
-        Decision::Retry(Wait { after, reason }) => {
+        Err(stop) => early == Some(stop) || late == Some(stop),
+        Ok(Wait { after, reason, .. }) => {
             let range = expected.least..=expected.most;
             stop(after).is_none() && range.contains(&after) && expected.reasons.contains(&reason)
         }
     };
     assert!(
         is_as_expected,
-        "{decision:?}, not {early:?}, {late:?}, {expected:?}: {rules:?} {facts:?}"
+        "{decision:?}, not {early:?}, {late:?}, {expected:?}: {limits:?} {facts:?}"
     );
-    let is_due = matches!(
-        decision,
-        Decision::Retry(_) | Decision::Stop(StopReason::Budget)
-    );
+    let is_due = matches!(decision, Ok(_) | Err(StopReason::Budget));
     assert_eq!(is_asked, is_due, "the budget is asked last: {facts:?}");
 }
 
@@ -197,10 +197,9 @@ fn each_finite_fact() -> impl Iterator<Item = Facts> {
             };
             Facts {
                 verdict,
-                hint: Hint::None,
+                hint: None,
                 retries: 0,
-                step: 0,
-                previous_wait: Duration::ZERO,
+                series: Series::default(),
                 sent_at_once: bit(4),
                 replayable: bit(5),
                 may_repeat: bit(6),
@@ -211,7 +210,7 @@ fn each_finite_fact() -> impl Iterator<Item = Facts> {
 }
 
 /// Each kind of hint, with waits at the edges of what is allowed.
-fn each_hint() -> impl Iterator<Item = Hint> {
+fn each_hint() -> impl Iterator<Item = Option<Hint>> {
     let waits = [
         Duration::ZERO,
         3 * SECOND,
@@ -222,7 +221,7 @@ fn each_hint() -> impl Iterator<Item = Hint> {
     let asked = waits
         .into_iter()
         .flat_map(|wait| [Hint::AtLeast(wait), Hint::Exactly(wait)]);
-    asked.chain([Hint::None, Hint::Never])
+    asked.map(Some).chain([None, Some(Hint::Never)])
 }
 
 #[test]
@@ -251,21 +250,21 @@ fn every_combination_of_facts_is_decided_as_the_design_says() {
                 ] {
                     for window in [Duration::ZERO, FIVE_MINUTES, Duration::MAX] {
                         let backoff = Backoff::exponential(SECOND).jitter(Jitter::None);
-                        let rules = Rules {
+                        let limits = Limits {
                             max_retries,
                             window,
                             backoff,
-                            ..Rules::default()
+                            ..Limits::default()
                         };
                         let facts = Facts {
                             hint,
                             retries,
-                            step,
+                            series: at_step(step),
                             elapsed,
                             ..facts
                         };
-                        check(&rules, &facts, true, &mut rng);
-                        check(&rules, &facts, false, &mut rng);
+                        check(&limits, &facts, true, &mut rng);
+                        check(&limits, &facts, false, &mut rng);
                     }
                 }
             }
@@ -282,12 +281,19 @@ fn any_time(rng: &mut Rng) -> Duration {
     }
 }
 
-fn any_hint(rng: &mut Rng) -> Hint {
+fn any_hint(rng: &mut Rng) -> Option<Hint> {
     match rng.u8(0..4) {
-        0 => Hint::None,
-        1 => Hint::Never,
-        2 => Hint::AtLeast(any_time(rng)),
-        _ => Hint::Exactly(any_time(rng)),
+        0 => None,
+        1 => Some(Hint::Never),
+        2 => Some(Hint::AtLeast(any_time(rng))),
+        _ => Some(Hint::Exactly(any_time(rng))),
+    }
+}
+
+fn at_step(step: u32) -> Series {
+    Series {
+        step,
+        ..Series::default()
     }
 }
 
@@ -304,19 +310,20 @@ fn any_facts_are_decided_as_the_design_says_with_jitter_and_without() {
             true => soon.saturating_add(Duration::from_nanos(rng.u64(0..3_000_000))),
             false => any_time(&mut rng),
         };
-        let rules = Rules {
+        let limits = Limits {
             max_retries: rng.u32(..) >> rng.u32(0..32),
             window,
             backoff: Backoff::exponential(SECOND).jitter(jitter),
             max_retry_after: any_time(&mut rng),
+            ..Limits::default()
         };
         let facts = Facts {
             hint,
             retries: rng.u32(..) >> rng.u32(0..32),
-            step: rng.u32(..) >> rng.u32(0..32),
+            series: at_step(rng.u32(..) >> rng.u32(0..32)),
             elapsed,
             ..facts[rng.usize(..facts.len())]
         };
-        check(&rules, &facts, rng.bool(), &mut rng);
+        check(&limits, &facts, rng.bool(), &mut rng);
     }
 }

@@ -1,24 +1,23 @@
 use super::*;
-use crate::backoff::Jitter;
+use crate::backoff::{Backoff, Jitter};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn rules() -> Rules {
-    Rules {
+fn limits() -> Limits {
+    Limits {
         backoff: Backoff::exponential(secs(1)).jitter(Jitter::None),
-        ..Rules::default()
+        ..Limits::default()
     }
 }
 
 fn facts(verdict: impl Into<Verdict>) -> Facts {
     Facts {
         verdict: verdict.into(),
-        hint: Hint::None,
+        hint: None,
         retries: 0,
-        step: 0,
-        previous_wait: Duration::ZERO,
+        series: Series::default(),
         sent_at_once: false,
         replayable: true,
         may_repeat: true,
@@ -26,8 +25,14 @@ fn facts(verdict: impl Into<Verdict>) -> Facts {
     }
 }
 
+/// How long to wait and why, or why not at all.
+type Decision = Result<(Duration, WaitReason), StopReason>;
+
 /// The decision, and whether the budget was asked.
-fn decided(rules: &Rules, facts: Facts, covered: bool) -> (Decision, bool) {
+fn decided(limits: &Limits, facts: Facts, covered: bool) -> (Decision, bool) {
+    if let Some(stop) = is_final(facts.verdict.class) {
+        return (Err(stop), false);
+    }
     let mut asked = false;
     let claim = || {
         asked = !facts.is_free();
@@ -36,12 +41,19 @@ fn decided(rules: &Rules, facts: Facts, covered: bool) -> (Decision, bool) {
             false => Err(StopReason::Budget),
         }
     };
-    let decision = decide(rules, &facts, &mut Rng::with_seed(1), claim);
-    (decision, asked)
+    let decision = decide(limits, &facts, &mut Rng::with_seed(1), claim);
+    (decision.map(|wait| (wait.after, wait.reason)), asked)
+}
+
+fn at_step(step: u32) -> Series {
+    Series {
+        step,
+        ..Series::default()
+    }
 }
 
 fn retry(after: Duration, reason: WaitReason) -> Decision {
-    Decision::Retry(Wait { after, reason })
+    Ok((after, reason))
 }
 
 #[test]
@@ -49,16 +61,16 @@ fn the_rules_from_top_to_bottom() {
     use Class::{Permanent, Refused, Success, Transient};
     let base = facts(Transient);
     let once = |class| facts(Class::at_once(class));
-    let stop = Decision::Stop;
-    let short = Rules {
+    let stop = |reason| -> Decision { Err(reason) };
+    let short = Limits {
         window: secs(10),
-        ..rules()
+        ..limits()
     };
-    let patient = Rules {
+    let patient = Limits {
         max_retry_after: Duration::MAX,
-        ..rules()
+        ..limits()
     };
-    let endless = Rules {
+    let endless = Limits {
         window: Duration::MAX,
         max_retries: u32::MAX,
         ..patient
@@ -66,26 +78,26 @@ fn the_rules_from_top_to_bottom() {
     #[rustfmt::skip]
     let cases = [
         // 1: success or permanent.
-        (rules(), facts(Success), stop(StopReason::Success)),
-        (rules(), facts(Permanent), stop(StopReason::Permanent)),
-        (rules(), facts(Permanent.repeatable()), stop(StopReason::Permanent)),
+        (limits(), facts(Success), stop(StopReason::Success)),
+        (limits(), facts(Permanent), stop(StopReason::Permanent)),
+        (limits(), facts(Permanent.repeatable()), stop(StopReason::Permanent)),
         // 2: the retries are used up.
-        (rules(), Facts { retries: 4, ..base }, retry(secs(1), WaitReason::Backoff)),
-        (rules(), Facts { retries: 5, ..base }, stop(StopReason::Attempts)),
-        (rules(), Facts { retries: 5, replayable: false, ..base }, stop(StopReason::Attempts)),
+        (limits(), Facts { retries: 4, ..base }, retry(secs(1), WaitReason::Backoff)),
+        (limits(), Facts { retries: 5, ..base }, stop(StopReason::Attempts)),
+        (limits(), Facts { retries: 5, replayable: false, ..base }, stop(StopReason::Attempts)),
         (endless, Facts { retries: u32::MAX - 1, ..base }, retry(secs(1), WaitReason::Backoff)),
         // 3: the body cannot be played again.
-        (rules(), Facts { replayable: false, may_repeat: false, ..base }, stop(StopReason::NotReplayable)),
-        (rules(), Facts { replayable: false, ..facts(Refused) }, stop(StopReason::NotReplayable)),
+        (limits(), Facts { replayable: false, may_repeat: false, ..base }, stop(StopReason::NotReplayable)),
+        (limits(), Facts { replayable: false, ..facts(Refused) }, stop(StopReason::NotReplayable)),
         // 4: the server may have acted on what may not be repeated.
-        (rules(), Facts { may_repeat: false, hint: Hint::Never, ..base }, stop(StopReason::NotIdempotent)),
-        (rules(), Facts { may_repeat: false, ..facts(Refused) }, retry(secs(1), WaitReason::Backoff)),
+        (limits(), Facts { may_repeat: false, hint: Some(Hint::Never), ..base }, stop(StopReason::NotIdempotent)),
+        (limits(), Facts { may_repeat: false, ..facts(Refused) }, retry(secs(1), WaitReason::Backoff)),
         // 5: the server said no.
-        (rules(), Facts { hint: Hint::Never, elapsed: secs(400), ..base }, stop(StopReason::ServerSaidNo)),
+        (limits(), Facts { hint: Some(Hint::Never), elapsed: secs(400), ..base }, stop(StopReason::ServerSaidNo)),
         // 6: the server asks for too long.
-        (rules(), Facts { hint: Hint::AtLeast(secs(301)), ..base }, stop(StopReason::RetryAfterTooLong)),
-        (rules(), Facts { hint: Hint::Exactly(secs(301)), ..base }, stop(StopReason::RetryAfterTooLong)),
-        (short, Facts { hint: Hint::AtLeast(secs(300)), ..base }, stop(StopReason::Window)),
+        (limits(), Facts { hint: Some(Hint::AtLeast(secs(301))), ..base }, stop(StopReason::RetryAfterTooLong)),
+        (limits(), Facts { hint: Some(Hint::Exactly(secs(301))), ..base }, stop(StopReason::RetryAfterTooLong)),
+        (short, Facts { hint: Some(Hint::AtLeast(secs(300))), ..base }, stop(StopReason::Window)),
         // 7: the window ends first.
         (short, Facts { elapsed: secs(8), ..base }, retry(secs(1), WaitReason::Backoff)),
         (short, Facts { elapsed: secs(9), ..base }, stop(StopReason::Window)),
@@ -93,18 +105,18 @@ fn the_rules_from_top_to_bottom() {
         (short, Facts { elapsed: Duration::from_millis(8_999), ..base }, retry(secs(1), WaitReason::Backoff)),
         (short, Facts { elapsed: Duration::from_nanos(8_999_000_001), ..base }, stop(StopReason::Window)),
         (short, Facts { elapsed: secs(30), ..once(Refused) }, stop(StopReason::Window)),
-        (patient, Facts { hint: Hint::AtLeast(Duration::MAX), ..base }, stop(StopReason::Window)),
-        (endless, Facts { hint: Hint::AtLeast(secs(9_999)), ..base }, retry(secs(9_999), WaitReason::Server)),
+        (patient, Facts { hint: Some(Hint::AtLeast(Duration::MAX)), ..base }, stop(StopReason::Window)),
+        (endless, Facts { hint: Some(Hint::AtLeast(secs(9_999))), ..base }, retry(secs(9_999), WaitReason::Server)),
     ];
-    for (rules, facts, expected) in cases {
-        let (decision, asked) = decided(&rules, facts, true);
+    for (limits, facts, expected) in cases {
+        let (decision, asked) = decided(&limits, facts, true);
         assert_eq!(decision, expected, "{facts:?}");
-        let is_retry = matches!(decision, Decision::Retry(_));
+        let is_retry = decision.is_ok();
         assert_eq!(asked, is_retry, "the budget is asked last: {facts:?}");
     }
     // 8: the budget does not cover it.
     assert_eq!(
-        decided(&rules(), base, false),
+        decided(&limits(), base, false),
         (stop(StopReason::Budget), true)
     );
 }
@@ -113,7 +125,7 @@ fn the_rules_from_top_to_bottom() {
 fn how_long_and_why() {
     use Class::{Refused, Transient};
     let at = |step, verdict: Verdict| Facts {
-        step,
+        series: at_step(step),
         ..facts(verdict)
     };
     let hinted = |hint, facts| Facts { hint, ..facts };
@@ -126,34 +138,34 @@ fn how_long_and_why() {
         (at(3, Transient.timed_out()), retry(secs(16), WaitReason::TimedOut)),
         (at(2, Refused.at_once()), retry(secs(0), WaitReason::AtOnce)),
         (Facts { sent_at_once: true, ..at(2, Refused.at_once()) }, retry(secs(4), WaitReason::Backoff)),
-        (hinted(Hint::AtLeast(secs(3)), transient(0)), retry(secs(3), WaitReason::Server)),
-        (hinted(Hint::AtLeast(secs(3)), transient(3)), retry(secs(8), WaitReason::Backoff)),
-        (hinted(Hint::AtLeast(secs(8)), transient(3)), retry(secs(8), WaitReason::Backoff)),
-        (hinted(Hint::AtLeast(secs(3)), at(0, Refused.at_once())), retry(secs(3), WaitReason::Server)),
-        (hinted(Hint::AtLeast(secs(0)), transient(0)), retry(secs(1), WaitReason::Backoff)),
-        (hinted(Hint::Exactly(secs(3)), transient(5)), retry(secs(3), WaitReason::Server)),
-        (hinted(Hint::Exactly(secs(0)), transient(5)), retry(secs(0), WaitReason::Server)),
+        (hinted(Some(Hint::AtLeast(secs(3))), transient(0)), retry(secs(3), WaitReason::Server)),
+        (hinted(Some(Hint::AtLeast(secs(3))), transient(3)), retry(secs(8), WaitReason::Backoff)),
+        (hinted(Some(Hint::AtLeast(secs(8))), transient(3)), retry(secs(8), WaitReason::Backoff)),
+        (hinted(Some(Hint::AtLeast(secs(3))), at(0, Refused.at_once())), retry(secs(3), WaitReason::Server)),
+        (hinted(Some(Hint::AtLeast(secs(0))), transient(0)), retry(secs(1), WaitReason::Backoff)),
+        (hinted(Some(Hint::Exactly(secs(3))), transient(5)), retry(secs(3), WaitReason::Server)),
+        (hinted(Some(Hint::Exactly(secs(0))), transient(5)), retry(secs(0), WaitReason::Server)),
     ];
     for (facts, expected) in cases {
-        assert_eq!(decided(&rules(), facts, true).0, expected, "{facts:?}");
+        assert_eq!(decided(&limits(), facts, true).0, expected, "{facts:?}");
     }
 }
 
 #[test]
 fn with_jitter_a_hint_is_a_floor_and_spreads_by_half_of_itself() {
-    let jittered = Rules {
+    let jittered = Limits {
         backoff: Backoff::default(),
-        ..rules()
+        ..limits()
     };
     let facts = Facts {
-        hint: Hint::AtLeast(secs(10)),
+        hint: Some(Hint::AtLeast(secs(10))),
         ..facts(Class::Transient)
     };
     let mut rng = Rng::with_seed(11);
     let waits: Vec<_> = (0..10_000)
         .map(|_| match decide(&jittered, &facts, &mut rng, || Ok(())) {
-            Decision::Retry(wait) => wait.after,
-            Decision::Stop(stop) => panic!("{stop:?}"),
+            Ok(wait) => wait.after,
+            Err(stop) => panic!("{stop:?}"),
         })
         .collect();
     assert!(
@@ -173,20 +185,20 @@ fn with_jitter_a_hint_is_a_floor_and_spreads_by_half_of_itself() {
 
 #[test]
 fn jitter_alone_does_not_carry_a_hint_out_of_the_window() {
-    let jittered = Rules {
+    let jittered = Limits {
         backoff: Backoff::default(),
-        ..rules()
+        ..limits()
     };
     let mut rng = Rng::with_seed(4);
     for (hint, elapsed, most) in [(240, 0, 299_999), (240, 50, 249_999), (100, 0, 150_000)] {
         let facts = Facts {
-            hint: Hint::AtLeast(secs(hint)),
+            hint: Some(Hint::AtLeast(secs(hint))),
             elapsed: secs(elapsed),
             ..facts(Class::Transient)
         };
         for _ in 0..1_000 {
             let decision = decide(&jittered, &facts, &mut rng, || Ok(()));
-            let Decision::Retry(Wait { after, .. }) = decision else {
+            let Ok(Wait { after, .. }) = decision else {
                 panic!("{decision:?}");
             };
             assert!(
@@ -198,12 +210,12 @@ fn jitter_alone_does_not_carry_a_hint_out_of_the_window() {
 }
 
 #[test]
-fn a_transparent_retry_is_made_once_at_no_cost_and_still_by_all_other_rules() {
+fn a_transparent_retry_is_made_once_at_no_cost_and_still_by_all_other_limits() {
     use Class::{Permanent, Refused, Success, Transient};
-    let stop = Decision::Stop;
-    let only = |max_retries| Rules {
+    let stop = |reason| -> Decision { Err(reason) };
+    let only = |max_retries| Limits {
         max_retries,
-        ..rules()
+        ..limits()
     };
     let first = facts(Refused.transparent());
     let second = Facts {
@@ -218,55 +230,136 @@ fn a_transparent_retry_is_made_once_at_no_cost_and_still_by_all_other_rules() {
     #[rustfmt::skip]
     let cases = [
         // Neither counted nor paid for: the retries may be used up, and the budget is not asked.
-        (rules(), first, transparent, false),
-        (rules(), Facts { retries: 5, step: 5, ..first }, transparent, false),
+        (limits(), first, transparent, false),
+        (limits(), Facts { retries: 5, series: at_step(5), ..first }, transparent, false),
         (only(1), Facts { retries: 1, ..first }, transparent, false),
-        (rules(), facts(Transient.transparent()), transparent, false),
+        (limits(), facts(Transient.transparent()), transparent, false),
         // A layer that makes no retries makes none at all.
         (only(0), first, stop(StopReason::Attempts), false),
         // Once; a retry at once before it is that one.
-        (rules(), second, retry(secs(1), WaitReason::Backoff), true),
-        (rules(), Facts { step: 2, ..second }, retry(secs(4), WaitReason::Backoff), true),
-        (rules(), Facts { retries: 5, ..second }, stop(StopReason::Attempts), false),
-        (rules(), Facts { verdict: Refused.at_once().timed_out(), ..second }, retry(secs(2), WaitReason::TimedOut), true),
-        // All other rules hold.
-        (rules(), facts(Success.transparent()), stop(StopReason::Success), false),
-        (rules(), facts(Permanent.transparent()), stop(StopReason::Permanent), false),
-        (rules(), Facts { replayable: false, ..first }, stop(StopReason::NotReplayable), false),
-        (rules(), maybe, stop(StopReason::NotIdempotent), false),
-        (rules(), Facts { may_repeat: false, ..first }, transparent, false),
-        (rules(), Facts { hint: Hint::Never, ..first }, stop(StopReason::ServerSaidNo), false),
-        (rules(), Facts { hint: Hint::AtLeast(secs(301)), ..first }, stop(StopReason::RetryAfterTooLong), false),
+        (limits(), second, retry(secs(1), WaitReason::Backoff), true),
+        (limits(), Facts { series: at_step(2), ..second }, retry(secs(4), WaitReason::Backoff), true),
+        (limits(), Facts { retries: 5, ..second }, stop(StopReason::Attempts), false),
+        (limits(), Facts { verdict: Refused.at_once().timed_out(), ..second }, retry(secs(2), WaitReason::TimedOut), true),
+        // All other limits hold.
+        (limits(), facts(Success.transparent()), stop(StopReason::Success), false),
+        (limits(), facts(Permanent.transparent()), stop(StopReason::Permanent), false),
+        (limits(), Facts { replayable: false, ..first }, stop(StopReason::NotReplayable), false),
+        (limits(), maybe, stop(StopReason::NotIdempotent), false),
+        (limits(), Facts { may_repeat: false, ..first }, transparent, false),
+        (limits(), Facts { hint: Some(Hint::Never), ..first }, stop(StopReason::ServerSaidNo), false),
+        (limits(), Facts { hint: Some(Hint::AtLeast(secs(301))), ..first }, stop(StopReason::RetryAfterTooLong), false),
         // Where the server says when, even that it need not wait, it has seen the request.
-        (rules(), Facts { hint: Hint::AtLeast(secs(0)), ..first }, retry(secs(0), WaitReason::AtOnce), true),
-        (rules(), Facts { elapsed: Duration::from_millis(299_999), ..first }, transparent, false),
-        (rules(), Facts { elapsed: Duration::from_nanos(299_999_000_001), ..first }, stop(StopReason::Window), false),
+        (limits(), Facts { hint: Some(Hint::AtLeast(secs(0))), ..first }, retry(secs(0), WaitReason::AtOnce), true),
+        (limits(), Facts { elapsed: Duration::from_millis(299_999), ..first }, transparent, false),
+        (limits(), Facts { elapsed: Duration::from_nanos(299_999_000_001), ..first }, stop(StopReason::Window), false),
     ];
-    for (rules, facts, decision, asked) in cases {
-        assert_eq!(decided(&rules, facts, true), (decision, asked), "{facts:?}");
+    for (limits, facts, decision, asked) in cases {
+        assert_eq!(
+            decided(&limits, facts, true),
+            (decision, asked),
+            "{facts:?}"
+        );
     }
-    assert_eq!(decided(&rules(), first, false), (transparent, false));
+    assert_eq!(decided(&limits(), first, false), (transparent, false));
     assert_eq!(
-        decided(&rules(), second, false),
+        decided(&limits(), second, false),
         (stop(StopReason::Budget), true)
     );
 }
 
 #[test]
 fn what_waits_for_the_server_is_no_transparent_retry() {
-    let asked = [Hint::AtLeast(secs(3)), Hint::Exactly(secs(3))];
+    let asked = [Some(Hint::AtLeast(secs(3))), Some(Hint::Exactly(secs(3)))];
     for hint in asked {
         let facts = Facts {
             hint,
             ..facts(Class::Refused.transparent())
         };
         let expected = (retry(secs(3), WaitReason::Server), true);
-        assert_eq!(decided(&rules(), facts, true), expected, "{hint:?}");
+        assert_eq!(decided(&limits(), facts, true), expected, "{hint:?}");
         let used_up = Facts {
             retries: 5,
             ..facts
         };
-        let expected = (Decision::Stop(StopReason::Attempts), false);
-        assert_eq!(decided(&rules(), used_up, true), expected, "{hint:?}");
+        let expected = (Err(StopReason::Attempts), false);
+        assert_eq!(decided(&limits(), used_up, true), expected, "{hint:?}");
     }
+}
+
+#[test]
+fn a_wait_says_what_the_next_decision_goes_by() {
+    use Class::{Refused, Transient};
+    let series = |step, previous| Series {
+        step,
+        previous: secs(previous),
+    };
+    let third = |verdict: Verdict, hint| Facts {
+        hint,
+        series: series(2, 2),
+        ..facts(verdict)
+    };
+    let wait = |facts: &Facts| decide(&limits(), facts, &mut Rng::with_seed(1), || Ok(())).unwrap();
+    let at_least = Some(Hint::AtLeast(secs(9)));
+    #[rustfmt::skip]
+    let cases = [
+        (third(Transient.into(), None), series(3, 4)),
+        (third(Transient.timed_out(), None), series(3, 8)),
+        // The back-off goes on, but not from what the server asked for.
+        (third(Transient.into(), at_least), series(3, 2)),
+        (third(Transient.into(), Some(Hint::AtLeast(secs(3)))), series(3, 4)),
+        // It starts again.
+        (third(Transient.into(), Some(Hint::Exactly(secs(9)))), series(0, 0)),
+        // It stays as it is.
+        (third(Refused.at_once(), None), series(2, 2)),
+        (third(Refused.transparent(), None), series(2, 2)),
+        (third(Refused.at_once(), at_least), series(3, 2)),
+    ];
+    for (facts, next) in cases {
+        let wait = wait(&facts);
+        assert_eq!(wait.series, next, "{facts:?}");
+        assert_eq!(
+            wait.at_once,
+            wait.reason == WaitReason::AtOnce || wait.transparent
+        );
+        assert_eq!(wait.transparent, wait.reason == WaitReason::Transparent);
+    }
+}
+
+#[test]
+fn a_classifiers_own_wait_stands_in_the_back_offs_place_and_is_told_as_back_off() {
+    use Class::{Refused, Transient};
+    let jittered = Limits {
+        backoff: Backoff::default(),
+        max_retry_after: secs(5),
+        ..limits()
+    };
+    let hinted = |verdict: Verdict, hint| Facts {
+        hint: Some(hint),
+        ..facts(verdict)
+    };
+    let own = |seconds| Transient.backoff(secs(seconds));
+    #[rustfmt::skip]
+    let cases = [
+        (facts(own(7)), retry(secs(7), WaitReason::Backoff)),
+        (facts(own(0)), retry(secs(0), WaitReason::Backoff)),
+        (facts(own(7).timed_out()), retry(secs(7), WaitReason::Backoff)),
+        // Not bounded as the server's is, but by the window.
+        (facts(own(299)), retry(secs(299), WaitReason::Backoff)),
+        (facts(own(300)), Err(StopReason::Window)),
+        // The server asks for less; exactly; never.
+        (hinted(own(7), Hint::AtLeast(secs(3))), retry(secs(7), WaitReason::Backoff)),
+        (hinted(own(7), Hint::Exactly(secs(3))), retry(secs(3), WaitReason::Server)),
+        (hinted(own(7), Hint::Never), Err(StopReason::ServerSaidNo)),
+        (hinted(own(1), Hint::AtLeast(secs(6))), Err(StopReason::RetryAfterTooLong)),
+        (facts(Refused.at_once().backoff(secs(7))), retry(secs(0), WaitReason::AtOnce)),
+    ];
+    for (facts, expected) in cases {
+        assert_eq!(decided(&jittered, facts, true).0, expected, "{facts:?}");
+    }
+    let longer = decided(&jittered, hinted(own(1), Hint::AtLeast(secs(4))), true).0;
+    let Ok((after, WaitReason::Server)) = longer else {
+        panic!("{longer:?}");
+    };
+    assert!((secs(4)..=secs(6)).contains(&after), "{after:?}");
 }

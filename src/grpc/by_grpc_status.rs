@@ -233,3 +233,6 @@ fn was_never_started(error: &(dyn Error + 'static)) -> bool {
     };
     chain(error).any(is_canceled)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use crate::budget::Failure;
 fn spend(authorities: &Authorities, host: &'static str) -> u64 {
     let uri = Uri::from_static(host);
     authorities.with(&uri, |budget| {
-        let level = budget.level().unwrap() / 1_000;
+        let level = budget.tokens().unwrap() as u64;
         assert!(budget.at(&uri, |rule| rule.withdraw(Failure::Quick, false)));
         level
     })
@@ -73,15 +73,15 @@ fn the_one_that_goes_is_the_last_of_few_and_in_the_last_half_of_many() {
 #[test]
 fn to_look_at_a_level_is_no_use_of_it() {
     let authorities = Authorities::new(2, Budget::default);
-    let level = |host| authorities.peek(&Uri::from_static(host), Budget::level);
-    assert_eq!(level("http://a.test"), Some(10_000));
+    let level = |host| authorities.peek(&Uri::from_static(host), Budget::tokens);
+    assert_eq!(level("http://a.test"), Some(10.0));
     assert_eq!(authorities.map.load().len(), 0);
     spend(&authorities, "http://a.test");
     spend(&authorities, "http://b.test");
-    assert_eq!(level("http://a.test"), Some(9_000));
+    assert_eq!(level("http://a.test"), Some(9.0));
     spend(&authorities, "http://c.test");
-    assert_eq!(level("http://a.test"), Some(10_000), "a has gone for c");
-    assert_eq!(level("http://b.test"), Some(9_000));
+    assert_eq!(level("http://a.test"), Some(10.0), "a has gone for c");
+    assert_eq!(level("http://b.test"), Some(9.0));
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn more_upstreams_than_there_is_room_for_never_take_more_room() {
             scope.spawn(move || {
                 for number in 0..200 {
                     let uri: Uri = format!("http://{thread}.{number}.test").parse().unwrap();
-                    let level = authorities.with(&uri, Budget::level);
-                    assert_eq!(level, Some(10_000));
+                    let level = authorities.with(&uri, Budget::tokens);
+                    assert_eq!(level, Some(10.0));
                     assert!(authorities.map.load().len() <= 3);
                 }
             });

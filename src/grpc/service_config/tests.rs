@@ -298,8 +298,8 @@ fn the_bounds_of_throttling() {
             token_ratio,
         };
         assert_eq!(config.throttling, Some(expected), "{throttling}");
-        let level = expected.budget().level();
-        assert_eq!(level, Some(max_tokens), "it starts full");
+        let tokens = expected.budget().tokens();
+        assert_eq!(tokens, Some(max_tokens as f64 / 1_000.0), "it starts full");
     }
 }
 

@@ -102,23 +102,23 @@ fn what_a_reset_stands_for() {
 #[test]
 fn every_form_of_a_pushback() {
     let retried = Class::Transient.repeatable();
-    let exactly = |millis| retried.exactly(Duration::from_millis(millis));
+    let exactly = |millis| retried.retry_after_exactly(Duration::from_millis(millis));
     #[rustfmt::skip]
     let cases = [
         ("0", exactly(0)),
         ("1", exactly(1)),
         ("1000", exactly(1_000)),
         ("2147483647", exactly(2_147_483_647)),
-        ("2147483648", retried.never()),
-        ("-1", retried.never()),
-        ("-0", retried.never()),
-        ("+1", retried.never()),
-        ("01", retried.never()),
-        ("00", retried.never()),
-        ("abc", retried.never()),
-        ("1.5", retried.never()),
-        ("1 ", retried.never()),
-        ("", retried.never()),
+        ("2147483648", retried.no_retry()),
+        ("-1", retried.no_retry()),
+        ("-0", retried.no_retry()),
+        ("+1", retried.no_retry()),
+        ("01", retried.no_retry()),
+        ("00", retried.no_retry()),
+        ("abc", retried.no_retry()),
+        ("1.5", retried.no_retry()),
+        ("1 ", retried.no_retry()),
+        ("", retried.no_retry()),
     ];
     for (pushback, expected) in cases {
         let headers = [("grpc-status", "14"), ("grpc-retry-pushback-ms", pushback)];
@@ -133,7 +133,7 @@ fn every_form_of_a_pushback() {
         ("grpc-retry-pushback-ms", "1"),
         ("grpc-retry-pushback-ms", "1"),
     ];
-    assert_eq!(verdict(ByGrpcStatus::new(), 200, &twice), retried.never());
+    assert_eq!(verdict(ByGrpcStatus::new(), 200, &twice), retried.no_retry());
 }
 
 #[test]
