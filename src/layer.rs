@@ -171,7 +171,7 @@ impl<C> RetryLayer<C> {
 
     /// How long each attempt may take from its call to its response's head; no limit unless set.
     ///
-    /// The attempt then fails with [`AttemptTimedOut`](crate::AttemptTimedOut), which is retried
+    /// The attempt then fails with [`RetryError::AttemptTimedOut`](crate::RetryError::AttemptTimedOut), which is retried
     /// as a time-out. The body that is handed over is not touched.
     ///
     /// Set one over HTTP/2: when a server shuts its connection down, hyper's client now and then

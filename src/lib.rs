@@ -20,7 +20,7 @@
 //! // A client as hyper's, of a server that is overloaded for a moment.
 //! let requests = AtomicU32::new(0);
 //! let client = ServiceBuilder::new()
-//!     .layer(RetryLayer::new())
+//!     .layer(RetryLayer::new().mark_responses())
 //!     .layer(tower::timeout::TimeoutLayer::new(Duration::from_secs(10))) // each attempt
 //!     .service_fn(|_: Request<ReplayBody<Full<Bytes>>>| {
 //!         let number = requests.fetch_add(1, Ordering::Relaxed);
@@ -42,21 +42,21 @@
 //! 1. [`Retry`] takes the handle that was readied, keeps a snapshot of the request, and makes the
 //!    first attempt. The inner service gets a [`ReplayBody`]: the caller's body, recorded as it
 //!    passes.
-//! 2. A [`Classify`] says what the outcome means: success, permanent, transient (the server may
-//!    have acted on the request), or refused (nobody did). [`ByStatus`] is the default.
-//! 3. The rules decide, from top to bottom: stop and why ([`Stop`]), or retry after how long. They
-//!    ask for the number of retries, the body, [`Idempotency`], what the server asks for
-//!    ([`RetryAfter`]), the [`Backoff`], the window, and last the [`Budget`].
+//! 2. A classifier ([`classify`]) says what the outcome means: success, permanent, transient (the
+//!    server may have acted on the request), or refused (the server did not process it).
+//!    [`ByStatus`] is the default.
+//! 3. The rules decide, from top to bottom: stop and why, or retry after how long. They ask for the
+//!    number of retries, the body, [`Idempotency`], what the server asks for ([`RetryAfter`]), the
+//!    [`Backoff`], the window, and last the [`Budget`].
 //! 4. [`ResponseFuture`] waits, reads what is left of the discarded response so that its
 //!    connection can be used again, waits for the inner service to be ready, and sends the next
 //!    attempt. Dropping it stops everything.
-//! 5. Each step is told as an [`Event`].
+//! 5. Each step is passed to listeners as an [`event`].
 //!
-//! A [`VerifyLayer`] under the retry asks whether a create or a delete was done, before it is done
-//! again.
+//! A [`VerifyLayer`] under the retry checks whether a create or a delete took effect, before it is
+//! sent again.
 //!
-//! Stopping hands over the last outcome itself: the last response, whole, or the last error,
-//! unwrapped.
+//! Stopping returns the last outcome itself: the last response, whole, or the last error, unwrapped.
 //!
 //! Waiting takes a tokio runtime with time enabled, as hyper-util's client and the like do.
 //!
@@ -123,10 +123,10 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `tracing` | yes | events through `tracing`: a retry is `DEBUG`, a stop with a failure is `WARN`; see [`Event`] |
+//! | `tracing` | yes | events through `tracing`: a retry is `DEBUG`, a stop with a failure is `WARN`; see [`Event`](event::Event) |
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
 //! | `http2` | no | h2's errors are told apart: a refused stream or a `GOAWAY` is a refusal; without it, any reset is permanent |
-//! | `reqwest` | no | reqwest's errors are told apart; implies `http2` and `hyper-util`. Its client must not follow redirects: see [`RetryLayer`](RetryLayer#redirects) |
+//! | `reqwest` | no | reqwest's errors are told apart; implies `http2` and `hyper-util`. Its client must not follow redirects: see [redirects](self#redirects) |
 //! | `metrics` | no | counters and histograms through the facade `metrics`: see the module of that name |
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
 //! | `tower-http` | no | a response that tower-http's `FollowRedirect` got from another URI is known for one: it is no refusal of the request, and no proof for a [`VerifyLayer`] |

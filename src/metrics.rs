@@ -79,8 +79,9 @@
 //! [metrics]: https://docs.rs/metrics
 //! [gRFC A66]: https://github.com/grpc/proposal/blob/master/A66-otel-stats.md
 //! [`Event::error_type`]: crate::event::Event::error_type
+//! [`RetryLayer::metrics_by_authority`]: crate::RetryLayer::metrics_by_authority
 //! [`WaitReason::as_str`]: crate::event::WaitReason::as_str
-//! [`StopReason::name`]: crate::event::StopReason::name
+//! [`StopReason::name`]: crate::event::StopReason::as_str
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -82,6 +82,7 @@ use crate::limits::RetryOverride;
 /// assert_eq!(Hurried.overrides(&RequestHead::of(&request)), within);
 /// ```
 ///
+/// [`ByStatus`]: super::ByStatus
 /// [`RetryLayer::classify_fn`]: crate::RetryLayer::classify_fn
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a classifier",

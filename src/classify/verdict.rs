@@ -187,17 +187,17 @@ impl Class {
     }
 
     /// [`Verdict::retry_after`] of this class.
-    pub fn at_least(self, wait: Duration) -> Verdict {
+    pub fn retry_after(self, wait: Duration) -> Verdict {
         Verdict::from(self).retry_after(wait)
     }
 
     /// [`Verdict::retry_at`] of this class.
-    pub fn until(self, time: SystemTime) -> Verdict {
+    pub fn retry_at(self, time: SystemTime) -> Verdict {
         Verdict::from(self).retry_at(time)
     }
 
     /// [`Verdict::retry_after_exactly`] of this class.
-    pub fn exactly(self, wait: Duration) -> Verdict {
+    pub fn retry_after_exactly(self, wait: Duration) -> Verdict {
         Verdict::from(self).retry_after_exactly(wait)
     }
 
@@ -207,12 +207,12 @@ impl Class {
     }
 
     /// [`Verdict::no_retry`] of this class.
-    pub fn never(self) -> Verdict {
+    pub fn no_retry(self) -> Verdict {
         Verdict::from(self).no_retry()
     }
 
     /// [`Verdict::ignore_retry_after`] of this class.
-    pub fn without_hint(self) -> Verdict {
+    pub fn ignore_retry_after(self) -> Verdict {
         Verdict::from(self).ignore_retry_after()
     }
 }

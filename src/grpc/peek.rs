@@ -103,7 +103,7 @@ pub struct PeekTrailers<S> {
 /// use tower_http_retry::grpc::{ByGrpcStatus, PeekTrailersLayer, PeekedTrailers};
 /// use tower_http_retry::{Attempts, BoxError, ReplayBody, RetryLayer};
 ///
-/// let layer = RetryLayer::grpc().max_retries(2).classify_fn(|outcome| {
+/// let layer = RetryLayer::grpc().max_retries(2).mark_responses().classify_fn(|outcome| {
 ///     let head = outcome.result().ok();
 ///     let peeked = head.and_then(|head| head.extensions.get::<PeekedTrailers>());
 ///     match peeked.and_then(|peeked| peeked.trailers().get("x-shed")) {

@@ -91,7 +91,7 @@ impl VerifyLayer {
     /// Sets the closure that decides whether an item that exists is the one that the request creates,
     /// by the heads of the request and of the probe's response. Defaults to any item.
     ///
-    /// If it returns false, the caller gets a conflict ([`Verified::Conflict`]) and the request is
+    /// If it returns false, the caller gets a conflict ([`Verified::Conflict`](super::Verified::Conflict)) and the request is
     /// not sent again. Without it, an item of the same name that another client made is taken for the
     /// request's own. It is not asked about deletes.
     ///
@@ -118,7 +118,7 @@ impl VerifyLayer {
     /// [`same`](Self::same) as well, both must agree; `same` is asked first, and if it returns false,
     /// the body is not read.
     ///
-    /// - If the body is longer than `limit`, the error is [`Unverified`].
+    /// - If the body is longer than `limit`, the error is [`Unverified`](super::Unverified).
     /// - If the body fails, its error is the attempt's, and the retry above probes anew if it takes
     ///   the error for transient.
     /// - A body that does not end is bounded only by a time-out for the attempt
