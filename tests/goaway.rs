@@ -2,6 +2,8 @@
 //! callers go on to send.
 //!
 //! `GOAWAY_REQUESTS` says how many requests each test sends.
+//!
+//! A binary of its own: each test has all of the machine's threads, and an attempt a second of real time.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

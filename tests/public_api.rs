@@ -1,4 +1,6 @@
 //! The public API is the committed one: what changes it shows in a diff.
+//!
+//! A binary of its own: it needs nothing of the crate but its sources, and nightly Rust.
 
 use std::path::Path;
 use std::process::Command;

@@ -31,10 +31,10 @@ use tokio::time::{Instant, sleep};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http_retry::{Backoff, BoxError, Jitter, ReplayBody, RetryLayer};
 
-use super::support::server::OK;
-use super::support::stops;
-use super::support::told::Told;
-use super::support::upstream::{self, Body};
+use super::server::OK;
+use super::stops;
+use super::told::Told;
+use super::upstream::{self, Body};
 
 /// What is written to a connection once a request's head has been read from it.
 #[derive(Clone, Debug)]

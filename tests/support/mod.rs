@@ -1,17 +1,1 @@
-pub mod body;
-#[cfg(feature = "grpc")]
-pub mod calls;
 pub mod example;
-#[cfg(feature = "grpc")]
-pub mod greeter;
-pub mod http2;
-pub mod items;
-pub mod log;
-pub mod management;
-pub mod operation;
-#[cfg(feature = "grpc")]
-pub mod scripted;
-pub mod server;
-pub mod stops;
-pub mod told;
-pub mod upstream;

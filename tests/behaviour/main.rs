@@ -1,0 +1,36 @@
+//! What the layers do, over services in memory and on the paused clock.
+
+mod body;
+mod body_kinds;
+mod budget;
+mod budget_per_authority;
+mod budget_small_clients;
+mod cancellation;
+mod draining;
+mod errors;
+mod hints;
+mod letting_go;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod outcomes;
+mod printed;
+mod readiness;
+mod stacked;
+mod telling;
+mod transparent;
+mod verify;
+mod verify_body;
+mod verify_ends;
+#[cfg(feature = "tower-http")]
+mod verify_redirect;
+mod verify_stack;
+mod waits;
+
+#[path = "../support"]
+mod support {
+    pub mod body;
+    pub mod management;
+    pub mod stops;
+    pub mod told;
+    pub mod upstream;
+}

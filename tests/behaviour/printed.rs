@@ -1,0 +1,190 @@
+//! What is printed of public types: enough to know them by, and no header, query or body of a request.
+
+use std::fmt::{Debug, Write};
+use std::future::{Pending, pending};
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower::{Layer, Service, ServiceExt};
+use tower_http_retry::{
+    BoxError, Class, Outcome, Reason, ReplayBody, RequestHead, RetryLayer, VerifyLayer,
+};
+
+use crate::support::stops;
+use crate::support::upstream::{Body, post};
+
+/// Never answers.
+#[derive(Clone, Debug)]
+struct Silent;
+
+impl<B> Service<Request<ReplayBody<B>>> for Silent {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pending<Result<Response<Body>, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<ReplayBody<B>>) -> Self::Future {
+        pending()
+    }
+}
+
+fn assert_printed(printed: &[&dyn Debug], expected: &[&str]) {
+    let mut lines = String::new();
+    for value in printed {
+        writeln!(lines, "{value:?}").unwrap();
+    }
+    assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_layer_and_its_service_print_their_settings() {
+    let layer = RetryLayer::new()
+        .max_retries(2)
+        .classify_fn(|_: &Outcome<'_>| Class::Success.into());
+    let mut service = layer.layer(Silent);
+    let future = service.call(post());
+    let policy = "policy: Policy { rules: Rules { max_retries: 2, window: 300s, \
+        backoff: Backoff { base: 1s, factor: 2.0, max_wait: 18446744073709551615.999999999s, jitter: Equal }, \
+        max_server_wait: 300s }, classify: ClassifyFn { .. }, \
+        idempotency: Idempotency { any: false, also: [], except: [], \
+        keys: [\"idempotency-key\", \"x-idempotency-key\"] }, server_hints: Floor, \
+        budget: Default(Budget { kind: \"bucket\", level: Some(6000) }), attempt_timeout: None, \
+        max_replay_bytes: 1048576, max_drain_bytes: 65536, attempt_header: None, .. }";
+    assert_printed(
+        &[&layer, &service, &future],
+        &[
+            &format!("RetryLayer {{ {policy} }}"),
+            &format!("Retry {{ inner: Silent, {policy} }}"),
+            "ResponseFuture { .. }",
+        ],
+    );
+}
+
+#[test]
+fn a_verify_layer_and_its_service_print_their_settings() {
+    let layer = VerifyLayer::new();
+    let mut service = layer.layer(Silent);
+    let future = service.call(Request::new(ReplayBody::<Body>::default()));
+    let settings =
+        "settings: Settings { method: None, put_creates: false, conflict_statuses: [], .. }";
+    assert_printed(
+        &[&layer, &service, &future],
+        &[
+            &format!("VerifyLayer {{ {settings} }}"),
+            &format!("Verify {{ inner: Silent, {settings} }}"),
+            "VerifyFuture { .. }",
+        ],
+    );
+}
+
+#[test]
+fn an_outcome_prints_no_header() {
+    let request = Request::post("http://user:secret@upstream.test/item?secret=1")
+        .header("authorization", "secret")
+        .body(())
+        .unwrap();
+    let response = Response::builder()
+        .status(503)
+        .header("set-cookie", "secret");
+    let response = response.body(()).unwrap();
+    let error = io::Error::from(ErrorKind::TimedOut);
+    let outcome = Outcome::response(&request, &response).on_attempt(2);
+    assert_printed(
+        &[
+            &RequestHead::of(&request),
+            &outcome,
+            &outcome.result(),
+            &Outcome::error(&request, &error),
+        ],
+        &[
+            "RequestHead { method: POST, path: \"/item\", .. }",
+            "Outcome { method: POST, result: Ok(ResponseHead { status: 503, version: HTTP/1.1, .. }), attempt: 2, .. }",
+            "Ok(ResponseHead { status: 503, version: HTTP/1.1, .. })",
+            "Outcome { method: POST, result: Err(Kind(TimedOut)), attempt: 1, .. }",
+        ],
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_and_a_body_print_no_more_than_they_have_to() {
+    let printed = Arc::new(Mutex::new(Vec::new()));
+    let print = printed.clone();
+    let layer =
+        RetryLayer::new().on_event(move |event| print.lock().unwrap().push(format!("{event:?}")));
+    let bodies = printed.clone();
+    let service = layer.layer(tower::service_fn(
+        move |request: Request<ReplayBody<Body>>| {
+            bodies.lock().unwrap().push(format!("{:?}", request.body()));
+            std::future::ready(Ok::<_, BoxError>(Response::new(Body::default())))
+        },
+    ));
+    service.clone().oneshot(post()).await.unwrap();
+    service
+        .oneshot(post().map(|_| Body::from("secret")))
+        .await
+        .unwrap();
+    let event = |step, outcome| {
+        let of = "method: POST, host: \"upstream.test\", attempt: 1";
+        format!("Event {{ step: {step}, {of}, {outcome}, .. }}")
+    };
+    let sent = event("Sent", "class: None, status: None");
+    let stopped = event("Stop(Success)", "class: Some(Success), status: Some(200)");
+    let body = |is_empty| format!("ReplayBody {{ is_empty: {is_empty}, .. }}");
+    let expected = [&sent, &body(true), &stopped, &sent, &body(false), &stopped];
+    assert!(printed.lock().unwrap().iter().eq(expected), "{printed:#?}");
+}
+
+#[test]
+fn a_stop_and_a_reason_print_as_a_sentence() {
+    let stops = stops::ALL.map(|stop| stop.to_string());
+    let sentences = [
+        "success",
+        "sending again will not help",
+        "the retries are used up",
+        "the body cannot be sent again",
+        "the server may have acted on a request that may not be repeated",
+        "the server asks not to be sent the request again",
+        "the server asks for a longer wait than allowed",
+        "the window for retries ends before the next one",
+        "the budget does not cover a retry",
+        "the service failed before it was ready for a retry",
+    ];
+    assert_eq!(stops, sentences);
+    let reasons = [
+        (Reason::Backoff, "backoff"),
+        (Reason::TimedOut, "backoff, one step up after a time-out"),
+        (Reason::Server, "the server asked for it"),
+        (Reason::AtOnce, "sent again at once"),
+        (
+            Reason::Transparent,
+            "refused unprocessed, sent again transparently",
+        ),
+    ];
+    for (reason, sentence) in reasons {
+        assert_eq!(reason.to_string(), sentence);
+    }
+}
+
+#[tokio::test]
+async fn the_parts_of_the_layers_under_the_retry_print_their_names() {
+    let mut service =
+        VerifyLayer::new().layer(tower::service_fn(async |_: Request<ReplayBody<Body>>| {
+            Ok::<_, BoxError>(Response::new(Body::from("secret")))
+        }));
+    let request = || Request::new(ReplayBody::<Body>::default());
+    let response = service.call(request()).await.unwrap();
+    assert_printed(&[&response.into_body()], &["VerifyBody { .. }"]);
+    #[cfg(feature = "grpc")]
+    {
+        let mut service = tower_http_retry::PeekTrailersLayer::new().layer(service);
+        let future = service.call(request());
+        assert_printed(&[&future], &["PeekFuture { .. }"]);
+        let response = future.await.unwrap();
+        assert_printed(&[&response.into_body()], &["PeekedBody { .. }"]);
+    }
+}

@@ -1,0 +1,54 @@
+//! The inputs that fuzzers found worth keeping, once more. `fuzz/` finds more of them.
+
+mod call;
+mod input;
+mod outcomes;
+mod replay_body;
+mod response_head;
+mod service_config;
+mod service_policy;
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::body;
+
+#[test]
+fn any_response_head_is_a_class_and_a_wait() {
+    each("response_head", response_head::fuzz);
+}
+
+#[test]
+fn any_json_is_a_service_config_or_an_error_that_names_a_field() {
+    each("service_config", service_config::fuzz);
+}
+
+#[test]
+fn attempts_bodies_may_be_polled_and_dropped_in_any_order() {
+    each("replay_body", replay_body::fuzz);
+}
+
+#[test]
+fn any_outcomes_are_decided_on_by_the_rules() {
+    each("outcomes", outcomes::fuzz);
+}
+
+/// Runs each input that is kept: a line of hexadecimal digits.
+fn each(corpus: &str, fuzz: impl Fn(&[u8])) {
+    let file = format!("tests/fuzz/corpus/{corpus}.hex");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
+    let lines = fs::read_to_string(path).expect("a corpus");
+    assert!(lines.lines().count() > 10, "{file} is short");
+    for (number, line) in (1..).zip(lines.lines()) {
+        // Seen if it fails.
+        println!("{file}:{number}");
+        fuzz(&bytes(line));
+    }
+}
+
+fn bytes(line: &str) -> Vec<u8> {
+    let pairs = line.as_bytes().chunks(2);
+    let byte =
+        |pair| u8::from_str_radix(std::str::from_utf8(pair).expect("text"), 16).expect("digits");
+    pairs.map(byte).collect()
+}

@@ -1,0 +1,24 @@
+//! Calls of gRPC: over services in memory, and by tonic at both ends.
+
+mod grpc;
+mod grpc_deadline;
+mod grpc_peek;
+mod grpc_peek_wire;
+#[cfg(feature = "serde")]
+mod grpc_service_config;
+mod grpc_stack;
+mod grpc_streams;
+mod grpc_throttle;
+mod grpc_throttle_stack;
+mod grpc_time;
+mod grpc_transport;
+
+#[path = "../support"]
+mod support {
+    pub mod body;
+    pub mod calls;
+    pub mod greeter;
+    pub mod http2;
+    pub mod scripted;
+    pub mod upstream;
+}

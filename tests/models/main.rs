@@ -1,0 +1,21 @@
+//! What holds whatever comes: properties, a model of threads, inputs that fuzzers kept; and what of the
+//! types is a promise: bounds, sizes, allocations.
+
+mod allocations;
+mod body_property;
+mod bounds;
+mod budget_model;
+#[cfg(feature = "serde")]
+#[path = "../fuzz/mod.rs"]
+mod fuzz;
+mod size;
+mod verify_property;
+
+// The budget's files, which `budget_model` compiles, find them at the root, as in the crate itself.
+use budget_model::{striped, sync};
+
+#[path = "../support"]
+mod support {
+    pub mod body;
+    pub mod management;
+}

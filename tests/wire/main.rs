@@ -1,0 +1,30 @@
+//! Real clients and servers, over loopback.
+
+mod body_wire;
+mod connections;
+#[cfg(feature = "hyper-util")]
+mod errors_http1;
+#[cfg(all(feature = "http2", feature = "hyper-util"))]
+mod errors_http2;
+#[cfg(feature = "reqwest")]
+mod errors_reqwest;
+mod hostile;
+mod quic;
+mod readme;
+#[cfg(feature = "hyper-util")]
+mod redirects;
+mod verify_wire;
+
+#[path = "../support"]
+mod support {
+    pub mod body;
+    pub mod hostile;
+    #[cfg(feature = "http2")]
+    pub mod http2;
+    pub mod items;
+    pub mod operation;
+    pub mod server;
+    pub mod stops;
+    pub mod told;
+    pub mod upstream;
+}
