@@ -30,7 +30,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{Backoff, ByGrpcStatus, Class, Classify, Event, Jitter, RetryLayer, Step};
+use tower_http_retry::classify::{Class, Classify};
+use tower_http_retry::event::{Event, EventKind};
+use tower_http_retry::grpc::ByGrpcStatus;
+use tower_http_retry::{Backoff, Jitter, RetryLayer};
 
 /// How many requests are sent if nothing else is said.
 const REQUESTS: usize = 4_000;
@@ -133,7 +136,7 @@ impl Journal {
             fate.misjudged.store(is_refused != is_begun, SeqCst);
             fate.left_out.store(is_refused, SeqCst);
         }
-        let is_handed_up = matches!(event.step(), Step::Stop(_));
+        let is_handed_up = matches!(event.kind(), EventKind::Stopped(_));
         fate.turned_away.store(is_refused && is_handed_up, SeqCst);
     }
 

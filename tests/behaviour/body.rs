@@ -11,9 +11,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use http_body_util::channel::Channel;
 use tokio_test::task::{self, Spawn};
-use tower_http_retry::{
-    Abandoned, Backoff, BoxError, Budget, Jitter, ReplayBody, Stop, Superseded,
-};
+use tower_http_retry::body::Superseded;
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{Abandoned, Backoff, BoxError, Budget, Jitter, ReplayBody};
 
 use crate::support::body::Does::{self, Data, Fail, Panic, Pending, Trailers};
 use crate::support::body::{
@@ -21,7 +21,7 @@ use crate::support::body::{
     send, trailers,
 };
 
-const REPLAYED: Option<Stop> = Some(Stop::Success);
+const REPLAYED: Option<StopReason> = Some(StopReason::Success);
 
 fn letters() -> Vec<Does> {
     ["a", "bc", "def", "ghij", "klmno"].map(data).to_vec()
@@ -60,7 +60,7 @@ async fn a_body_over_the_limit_goes_on_unharmed_and_is_not_sent_again() {
             assert_eq!(read(&mut body).unwrap(), Whole::data("abcdefghijklmno"));
             503
         });
-        assert_eq!(sent.await.told(), (503, 1, Some(Stop::NotReplayable)));
+        assert_eq!(sent.await.told(), (503, 1, Some(StopReason::NotReplayable)));
     }
 }
 
@@ -104,7 +104,7 @@ async fn what_an_attempt_reads_over_the_limit_while_its_retry_is_decided_harms_n
         *first.lock().unwrap() = Some(body);
         503
     });
-    assert_eq!(sent.await.told(), (503, 1, Some(Stop::Budget)));
+    assert_eq!(sent.await.told(), (503, 1, Some(StopReason::Budget)));
     let mut body = first.lock().unwrap().take().unwrap();
     assert_eq!(next_data(&mut body), "klmno");
     assert!(next(&mut body).is_none());
@@ -151,9 +151,9 @@ async fn an_attempt_that_is_answered_before_it_reads_can_still_read_all() {
 async fn trailers_count_towards_the_limit() {
     // "x-sum" and "abcde" after the 15 letters.
     for (limit, told) in [
-        (15, (503, 1, Some(Stop::NotReplayable))),
-        (24, (503, 1, Some(Stop::NotReplayable))),
-        (25, (503, 6, Some(Stop::Attempts))),
+        (15, (503, 1, Some(StopReason::NotReplayable))),
+        (24, (503, 1, Some(StopReason::NotReplayable))),
+        (25, (503, 6, Some(StopReason::Attempts))),
     ] {
         let last = Trailers(trailers([("x-sum", "abcde")]));
         let source = Source::streamed(letters().into_iter().chain([last]));
@@ -178,7 +178,7 @@ async fn only_what_was_read_counts_towards_the_limit() {
         assert_eq!(read(&mut body).unwrap(), Whole::data("abcdefghijklmno"));
         503
     });
-    assert_eq!(sent.await.told(), (503, 2, Some(Stop::NotReplayable)));
+    assert_eq!(sent.await.told(), (503, 2, Some(StopReason::NotReplayable)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +208,7 @@ async fn an_earlier_attempt_reads_on_during_the_wait_only_as_far_as_the_record_r
         error.to_string(),
         "the request body was taken over by a later attempt, or dropped by its caller"
     );
-    assert_eq!(sending.await.told(), (200, 2, Some(Stop::Success)));
+    assert_eq!(sending.await.told(), (200, 2, Some(StopReason::Success)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,7 +233,7 @@ async fn an_earlier_attempt_reads_on_after_the_next_was_made_only_as_far_as_the_
             200
         },
     );
-    assert_eq!(sent.await.told(), (200, 2, Some(Stop::Success)));
+    assert_eq!(sent.await.told(), (200, 2, Some(StopReason::Success)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -250,7 +250,10 @@ async fn a_source_that_fails_during_the_wait_is_given_up_with_what_came_last() {
     let mut old = kept.take().unwrap();
     assert!(next_error(&mut old).is::<Broken>());
     let sent = sending.await;
-    assert_eq!((sent.attempts, sent.stop), (1, Some(Stop::NotReplayable)));
+    assert_eq!(
+        (sent.attempts, sent.stop),
+        (1, Some(StopReason::NotReplayable))
+    );
     let error = sent.result.unwrap_err();
     let abandoned = error.downcast_ref::<Abandoned>().unwrap();
     assert_eq!(abandoned.response().unwrap().status, 503);
@@ -267,7 +270,7 @@ async fn a_source_that_fails_fails_its_attempt_with_its_own_error_and_nothing_is
             assert!(!body.is_end_stream(), "a broken body must not seem whole");
             status
         });
-        let told = (status, 1, Some(Stop::NotReplayable));
+        let told = (status, 1, Some(StopReason::NotReplayable));
         assert_eq!(sent.await.told(), told);
     }
 }
@@ -293,7 +296,7 @@ async fn a_later_attempt_is_not_given_half_of_a_source_that_failed_or_panicked()
             assert!(!body.is_end_stream(), "a broken body must not seem whole");
             503
         });
-        let told = (503, 2, Some(Stop::NotReplayable));
+        let told = (503, 2, Some(StopReason::NotReplayable));
         assert_eq!(sent.await.told(), told);
     }
 }
@@ -304,7 +307,7 @@ async fn a_source_that_panicked_is_not_sent_again() {
         catch_unwind(AssertUnwindSafe(|| next(&mut body))).unwrap_err();
         429
     });
-    assert_eq!(sent.await.told(), (429, 1, Some(Stop::NotReplayable)));
+    assert_eq!(sent.await.told(), (429, 1, Some(StopReason::NotReplayable)));
 }
 
 #[tokio::test(start_paused = true)]

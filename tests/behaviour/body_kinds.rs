@@ -17,14 +17,16 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 use tokio_test::task;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_http_retry::{BoxError, ReplayBody, Retry, RetryLayer, Stop, Superseded};
+use tower_http_retry::body::Superseded;
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{BoxError, ReplayBody, Retry, RetryLayer};
 
 use crate::support::body::Does::Data;
 use crate::support::body::{
     Broken, Source, Whole, at_once, next, next_data, next_error, pattern, read, send,
 };
 
-const REPLAYED: Option<Stop> = Some(Stop::Success);
+const REPLAYED: Option<StopReason> = Some(StopReason::Success);
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_body_is_empty_on_each_attempt() {
@@ -120,16 +122,16 @@ async fn a_body_that_is_over_the_limit_is_kept_no_more() {
         }
         503
     });
-    let told = (503, 1, Some(Stop::NotReplayable));
+    let told = (503, 1, Some(StopReason::NotReplayable));
     assert_eq!(sent.await.told(), told);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_read_after_the_last_answer_is_not_kept() {
     for (status, retries, stop) in [
-        (200, 5, Stop::Success),
-        (404, 5, Stop::Permanent),
-        (503, 0, Stop::Attempts),
+        (200, 5, StopReason::Success),
+        (404, 5, StopReason::Permanent),
+        (503, 0, StopReason::Attempts),
     ] {
         let (source, held) = held();
         let kept = Cell::new(None);

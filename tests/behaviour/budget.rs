@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::level::Level;
 use http::StatusCode;
 use tokio::time::Instant;
 use tower::retry::budget::TpsBudget;
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{Backoff, Budget, ByStatus, Class, Classify, Jitter, Outcome, RetryLayer};
+use tower_http_retry::classify::{Class, Classify, Outcome};
+use tower_http_retry::{Backoff, Budget, ByStatus, Jitter, RetryLayer};
 
 use crate::support::upstream::Answer::{Error, Never, Status};
 use crate::support::upstream::{Answer, Upstream, after, get, post};
@@ -100,7 +102,7 @@ async fn a_retry_that_is_not_made_for_another_reason_costs_nothing() {
         .max_retries(0)
         .layer(Upstream::new([Status(503)]));
     no_retries.oneshot(get()).await.unwrap();
-    let short = layer.within(secs(1)).layer(Upstream::new([Status(503)]));
+    let short = layer.window(secs(1)).layer(Upstream::new([Status(503)]));
     short.oneshot(get()).await.unwrap();
     assert_eq!(budget.level(), Some(10_000));
 }
@@ -126,7 +128,7 @@ async fn a_setter_does_not_detach_the_budget_that_clones_and_services_share() {
     let set: [fn(RetryLayer) -> RetryLayer; 5] = [
         |layer| layer.max_retries(4),
         |layer| layer.max_retries(9),
-        |layer| layer.within(Duration::MAX).max_retries(4),
+        |layer| layer.window(Duration::MAX).max_retries(4),
         |layer| layer.classify(ByStatus::new()).max_retries(4),
         |layer| {
             layer
@@ -210,7 +212,7 @@ async fn the_first_retry_at_once_of_a_request_is_free() {
 async fn the_default_budget_follows_the_number_of_retries_and_a_chosen_one_does_not() {
     let attempts = async |layer: RetryLayer| {
         let upstream = Upstream::new([Status(504)]);
-        let layer = layer.within(Duration::MAX);
+        let layer = layer.window(Duration::MAX);
         layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
         upstream.count()
     };

@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::level::Level;
+use crate::support::step::Step;
 use http::{Request, Uri};
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{Backoff, Budget, Jitter, RetryLayer, Step};
+use tower_http_retry::{Backoff, Budget, Jitter, RetryLayer};
 
 use crate::support::upstream::Answer::Status;
 use crate::support::upstream::{Body, Upstream};
@@ -103,8 +105,8 @@ async fn an_event_tells_the_level_of_its_own_upstream() {
     let levels = Arc::new(Mutex::new(Vec::new()));
     let told = levels.clone();
     let layer = layer(&budget).on_event(move |event| {
-        if matches!(event.step(), Step::Retry { .. }) {
-            told.lock().unwrap().push(event.budget());
+        if matches!(Step::from(event.kind()), Step::Retry { .. }) {
+            told.lock().unwrap().push(event.level());
         }
     });
     let service = layer.layer(Upstream::new([Status(503), Status(200)]));

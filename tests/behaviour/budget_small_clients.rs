@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::level::Level;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower::{Layer, ServiceExt};

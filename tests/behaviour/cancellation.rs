@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::support::level::Level;
 use http::{Request, Response};
 use http_body_util::Full;
 use tokio_test::task::spawn;

@@ -16,9 +16,10 @@ use tower::layer::util::Identity;
 use tower::timeout::TimeoutLayer;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_http_retry::classify::{Class, Classify, Outcome, Verdict};
+use tower_http_retry::event::StopReason;
 use tower_http_retry::{
-    AttemptTimedOut, Backoff, BoxError, ByStatus, Class, Classify, Jitter, Outcome, ReplayBody,
-    RetryLayer, Stop, Verdict,
+    AttemptTimedOut, Backoff, BoxError, ByStatus, Jitter, ReplayBody, RetryLayer,
 };
 
 use crate::support::told::{Outcome as ToldOutcome, Told, again_after_a_time_out, handed_over};
@@ -227,7 +228,7 @@ where
 fn sent_again(silence: &Silence, status: impl Fn(ToldOutcome) -> ToldOutcome) {
     assert_eq!(silence.attempts, [0, 12, 26]);
     let again = status(again_after_a_time_out(Class::Transient));
-    let last = status(handed_over(Class::Transient, Stop::Attempts).timed_out());
+    let last = status(handed_over(Class::Transient, StopReason::Attempts).timed_out());
     let outcomes = [again.in_seconds(2), again.in_seconds(4), last];
     assert_eq!(silence.told.outcomes(), outcomes);
 }
@@ -235,7 +236,7 @@ fn sent_again(silence: &Silence, status: impl Fn(ToldOutcome) -> ToldOutcome) {
 /// No retry, as the server may have acted on the request.
 fn sent_once(silence: &Silence, status: impl Fn(ToldOutcome) -> ToldOutcome) {
     assert_eq!(silence.attempts, [0]);
-    let stop = handed_over(Class::Transient, Stop::NotIdempotent).timed_out();
+    let stop = handed_over(Class::Transient, StopReason::NotIdempotent).timed_out();
     assert_eq!(silence.told.outcomes(), [status(stop)]);
 }
 
@@ -319,7 +320,7 @@ async fn a_time_out_answered_with_504_waits_one_step_further_up() {
 #[tokio::test(start_paused = true)]
 async fn a_time_out_answered_with_408_waits_one_step_further_up_where_408_is_retried() {
     let limit = answers(StatusCode::REQUEST_TIMEOUT);
-    let layer = || RetryLayer::new().classify(ByStatus::new().also(408));
+    let layer = || RetryLayer::new().classify(ByStatus::new().also(StatusCode::REQUEST_TIMEOUT));
     let silence = send(layer(), limit, Method::GET).await;
     sent_again(&silence, |outcome| outcome.of(408));
     assert_eq!(silence.result.unwrap().status(), 408);
@@ -330,7 +331,7 @@ async fn a_time_out_answered_with_408_waits_one_step_further_up_where_408_is_ret
 
     let silence = send(RetryLayer::new(), limit, Method::GET).await;
     assert_eq!(silence.attempts, [0]);
-    let stop = handed_over(Class::Permanent, Stop::Permanent).of(408);
+    let stop = handed_over(Class::Permanent, StopReason::Permanent).of(408);
     assert_eq!(silence.told.outcomes(), [stop]);
     assert_eq!(silence.result.unwrap().status(), 408);
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{Backoff, Class, Jitter, RetryLayer, ServerHints};
+use tower_http_retry::classify::Class;
+use tower_http_retry::{Backoff, Jitter, RetryAfter, RetryLayer};
 
 use crate::support::upstream::Answer::{Error, Headers, Status};
 use crate::support::upstream::{Answer, Upstream, get};
@@ -149,13 +150,13 @@ async fn a_hint_that_is_longer_than_allowed_hands_the_response_over_at_once() {
     let cases = [
         (exact(), "301"),
         (exact(), "1000000000000000000000000000000"),
-        (exact().max_server_wait(secs(30)), "31"),
+        (exact().max_retry_after(secs(30)), "31"),
         (
-            exact().max_server_wait(Duration::MAX),
+            exact().max_retry_after(Duration::MAX),
             "1000000000000000000000000000000",
         ),
-        (exact().within(secs(60)), "60"),
-        (exact().server_hints(ServerHints::Exact), "301"),
+        (exact().window(secs(60)), "60"),
+        (exact().retry_after(RetryAfter::Exact), "301"),
     ];
     for (layer, seconds) in cases {
         let upstream = Upstream::new([asks(&[("retry-after", seconds)]), Status(200)]);
@@ -168,15 +169,15 @@ async fn a_hint_that_is_longer_than_allowed_hands_the_response_over_at_once() {
             "{seconds}"
         );
     }
-    let allowed = exact().max_server_wait(secs(30));
+    let allowed = exact().max_retry_after(secs(30));
     assert_eq!(wait(allowed, asks(&[("retry-after", "30")])).await, 30_000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn hints_can_be_exact_or_ignored() {
-    let jittered = RetryLayer::new().server_hints(ServerHints::Exact);
+    let jittered = RetryLayer::new().retry_after(RetryAfter::Exact);
     assert_eq!(wait(jittered, asks(&[("retry-after-ms", "40")])).await, 40);
-    let ignored = exact().server_hints(ServerHints::Ignored);
+    let ignored = exact().retry_after(RetryAfter::Ignore);
     assert_eq!(
         wait(ignored.clone(), asks(&[("retry-after", "7")])).await,
         1_000
@@ -208,9 +209,9 @@ async fn after_a_time_out_the_longer_of_hint_and_step_counts() {
 #[tokio::test(start_paused = true)]
 async fn a_classifier_can_speak_for_the_server() {
     let verdicts = [
-        (Class::Transient.at_least(secs(5)), 5),
-        (Class::Transient.exactly(Duration::ZERO), 0),
-        (Class::Transient.without_hint(), 1),
+        (Class::Transient.retry_after(secs(5)), 5),
+        (Class::Transient.retry_after_exactly(Duration::ZERO), 0),
+        (Class::Transient.ignore_retry_after(), 1),
         (Class::Transient.into(), 9),
     ];
     for (verdict, expected) in verdicts {
@@ -224,7 +225,7 @@ async fn a_classifier_can_speak_for_the_server() {
         assert_eq!(upstream.seconds(), [0, expected], "{verdict:?}");
     }
     let upstream = Upstream::new([Status(503)]);
-    let layer = exact().classify_fn(|_| Class::Transient.never());
+    let layer = exact().classify_fn(|_| Class::Transient.no_retry());
     layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
     assert_eq!(upstream.count(), 1, "the server said no");
 }

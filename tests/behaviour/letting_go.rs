@@ -17,9 +17,8 @@ use tokio::time::{Instant, sleep};
 use tokio_test::task::{self, Spawn};
 use tower::limit::ConcurrencyLimit;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_http_retry::{
-    AttemptsHandle, Backoff, BoxError, Jitter, ReplayBody, RetryLayer, Superseded,
-};
+use tower_http_retry::body::Superseded;
+use tower_http_retry::{AttemptsHandle, Backoff, BoxError, Jitter, ReplayBody, RetryLayer};
 
 use crate::support::upstream::Answer::{self, Never, Status};
 use crate::support::upstream::{Body, Upstream, after, get};
@@ -197,7 +196,7 @@ async fn a_handle_has_the_wait_before_a_service_that_was_not_ready_again() {
 #[tokio::test(start_paused = true)]
 async fn a_future_that_has_ended_holds_no_permit_for_a_retry_that_could_not_start() {
     let limited = ConcurrencyLimit::new(Upstream::new([Status(503), Status(200)]), 1);
-    let service = exact().within(secs(5)).layer(limited);
+    let service = exact().window(secs(5)).layer(limited);
     let mut late = task::spawn(service.clone().oneshot(get()));
     assert!(late.poll().is_pending());
     // It wakes after its window, when the service is ready.

@@ -29,7 +29,9 @@ mod waits;
 #[path = "../support"]
 mod support {
     pub mod body;
+    pub mod level;
     pub mod management;
+    pub mod step;
     pub mod stops;
     pub mod told;
     pub mod upstream;

@@ -11,8 +11,9 @@ use metrics_util::debugging::{DebuggingRecorder, Snapshotter};
 use tokio::time::{advance, timeout};
 use tower::retry::budget::TpsBudget;
 use tower::{Layer, ServiceExt};
+use tower_http_retry::event::StopReason;
 use tower_http_retry::metrics::describe;
-use tower_http_retry::{Budget, RetryLayer, Stop};
+use tower_http_retry::{Budget, RetryLayer};
 
 use crate::support::stops;
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
@@ -106,14 +107,14 @@ async fn each_stop_is_counted_by_why() {
         let mut recorded = recorded(&recorder.snapshotter());
         recorded.retain(|key, _| key.starts_with("stops_total"));
         let (method, status) = match stop {
-            Stop::Success => ("PUT", "2xx"),
-            Stop::Permanent => ("PUT", "4xx"),
-            Stop::Attempts => ("PUT", "timeout"),
-            Stop::NotIdempotent => ("POST", "5xx"),
-            Stop::NotReady => ("PUT", "_OTHER"),
+            StopReason::Success => ("PUT", "2xx"),
+            StopReason::Permanent => ("PUT", "4xx"),
+            StopReason::Attempts => ("PUT", "timeout"),
+            StopReason::NotIdempotent => ("POST", "5xx"),
+            StopReason::NotReady => ("PUT", "_OTHER"),
             _ => ("PUT", "5xx"),
         };
-        let key = format!("stops_total {method} {status} {}", stop.name());
+        let key = format!("stops_total {method} {status} {}", stop.as_str());
         expect(&recorded, &[(&key, Counter(1))]);
     }
 }
@@ -123,7 +124,7 @@ async fn a_retry_that_cannot_start_is_no_attempt() {
     let recorder = DebuggingRecorder::new();
     let _guard = set_default_local_recorder(&recorder);
     let layer = stops::layer().without_budget();
-    let _ = stops::send(Stop::NotReady, layer).await;
+    let _ = stops::send(StopReason::NotReady, layer).await;
     expect(
         &recorded(&recorder.snapshotter()),
         &[
@@ -141,7 +142,7 @@ async fn attempts_are_retries_plus_stops() {
     let recorder = DebuggingRecorder::new();
     let _guard = set_default_local_recorder(&recorder);
     for stop in stops::ALL {
-        if stop != Stop::NotReady {
+        if stop != StopReason::NotReady {
             let _ = stops::send(stop, stops::layer()).await;
         }
     }

@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt, service_fn};
+use tower_http_retry::classify::{BodyProgress, Class, Classify, Outcome, RequestHead, Verdict};
+use tower_http_retry::verify::Verified;
 use tower_http_retry::{
-    Backoff, BodyProgress, BoxError, ByStatus, Class, Classify, Idempotency, Jitter, Outcome,
-    ReplayBody, RequestHead, RetryLayer, RetryOverride, Verdict, Verified,
+    Backoff, BoxError, ByStatus, Idempotency, Jitter, ReplayBody, RetryLayer, RetryOverride,
 };
 
 use crate::support::upstream::Answer::{Error, Headers, Status};
@@ -47,7 +48,15 @@ async fn every_5xx_and_429_are_retried_and_nothing_else_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_status_can_be_excepted_or_added() {
-    let layer = || at_once().classify(ByStatus::new().except(501).also(408).also(421).also(404));
+    let layer = || {
+        at_once().classify(
+            ByStatus::new()
+                .except(StatusCode::NOT_IMPLEMENTED)
+                .also(StatusCode::REQUEST_TIMEOUT)
+                .also(StatusCode::MISDIRECTED_REQUEST)
+                .also(StatusCode::NOT_FOUND),
+        )
+    };
     for (status, expected) in [(500, 2), (501, 1), (408, 2), (421, 2), (404, 2), (403, 1)] {
         assert_eq!(
             attempts(layer(), Method::GET, Status(status)).await,
@@ -142,7 +151,10 @@ fn a_number_that_is_no_status_changes_nothing() {
         assert_eq!(ByStatus::new().also(number), ByStatus::new());
         assert_eq!(ByStatus::new().except(number), ByStatus::new());
     }
-    assert_ne!(ByStatus::new().also(100).also(999), ByStatus::new());
+    assert_ne!(
+        ByStatus::new().also(StatusCode::CONTINUE).also(999),
+        ByStatus::new()
+    );
 }
 
 /// Has a word in all that a classifier is asked.
@@ -286,7 +298,7 @@ async fn an_empty_idempotency_key_is_none() {
 async fn a_409_to_a_keyed_retry_says_that_the_first_attempt_is_still_at_work() {
     const TOKEN: HeaderName = HeaderName::from_static("client-token");
     let own_key = || at_once().idempotency(Idempotency::new().key(TOKEN));
-    let never = || at_once().classify(ByStatus::new().except(409));
+    let never = || at_once().classify(ByStatus::new().except(StatusCode::CONFLICT));
     let plan = |first| [Status(first), Status(409), Status(409), Status(201)];
     let cases = [
         // After an attempt that may have been acted on, by any key of the layer.
@@ -488,7 +500,7 @@ async fn github_waits_for_the_reset_where_nothing_remains_and_hands_over_a_plain
             });
             let reset = limited.and_then(|head| head.header("x-ratelimit-reset")?.parse().ok());
             match reset.map(|unix| SystemTime::UNIX_EPOCH + Duration::from_secs(unix)) {
-                Some(reset) => Class::Refused.until(reset),
+                Some(reset) => Class::Refused.retry_at(reset),
                 None => ByStatus::new().classify(outcome),
             }
         })
@@ -527,7 +539,11 @@ async fn github_waits_for_the_reset_where_nothing_remains_and_hands_over_a_plain
 
 #[tokio::test(start_paused = true)]
 async fn x_should_retry_is_heeded_where_the_layer_is_told_to() {
-    let heeding = || at_once().classify(ByStatus::new().heed_should_retry());
+    let heeding = || {
+        at_once().classify(
+            ByStatus::new().should_retry_header(HeaderName::from_static("x-should-retry")),
+        )
+    };
     let said = |status, value: &str| Headers(status, vec![("x-should-retry", value.into())]);
     let cases = [
         (heeding(), said(503, "false"), 1),

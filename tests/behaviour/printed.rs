@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tower::{Layer, Service, ServiceExt};
-use tower_http_retry::{
-    BoxError, Class, Outcome, Reason, ReplayBody, RequestHead, RetryLayer, VerifyLayer,
-};
+use tower_http_retry::classify::{Class, Outcome, RequestHead};
+use tower_http_retry::event::WaitReason;
+use tower_http_retry::{BoxError, ReplayBody, RetryLayer, VerifyLayer};
 
 use crate::support::stops;
 use crate::support::upstream::{Body, post};
@@ -50,11 +50,11 @@ fn a_layer_and_its_service_print_their_settings() {
     let future = service.call(post());
     let policy = "policy: Policy { rules: Rules { max_retries: 2, window: 300s, \
         backoff: Backoff { base: 1s, factor: 2.0, max_wait: 18446744073709551615.999999999s, jitter: Equal }, \
-        max_server_wait: 300s }, classify: ClassifyFn { .. }, \
+        max_retry_after: 300s }, classify: ClassifyFn { .. }, \
         idempotency: Idempotency { any: false, also: [], except: [], \
-        keys: [\"idempotency-key\", \"x-idempotency-key\"] }, server_hints: Floor, \
+        keys: [\"idempotency-key\", \"x-idempotency-key\"] }, retry_after: Floor, \
         budget: Default(Budget { kind: \"bucket\", level: Some(6000) }), attempt_timeout: None, \
-        max_replay_bytes: 1048576, max_drain_bytes: 65536, attempt_header: None, .. }";
+        max_replay_bytes: 1048576, max_drain_bytes: 65536, retry_count_header: None, .. }";
     assert_printed(
         &[&layer, &service, &future],
         &[
@@ -156,12 +156,15 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
     ];
     assert_eq!(stops, sentences);
     let reasons = [
-        (Reason::Backoff, "backoff"),
-        (Reason::TimedOut, "backoff, one step up after a time-out"),
-        (Reason::Server, "the server asked for it"),
-        (Reason::AtOnce, "sent again at once"),
+        (WaitReason::Backoff, "backoff"),
         (
-            Reason::Transparent,
+            WaitReason::TimedOut,
+            "backoff, one step up after a time-out",
+        ),
+        (WaitReason::Server, "the server asked for it"),
+        (WaitReason::AtOnce, "sent again at once"),
+        (
+            WaitReason::Transparent,
             "refused unprocessed, sent again transparently",
         ),
     ];
@@ -181,7 +184,7 @@ async fn the_parts_of_the_layers_under_the_retry_print_their_names() {
     assert_printed(&[&response.into_body()], &["VerifyBody { .. }"]);
     #[cfg(feature = "grpc")]
     {
-        let mut service = tower_http_retry::PeekTrailersLayer::new().layer(service);
+        let mut service = tower_http_retry::grpc::PeekTrailersLayer::new().layer(service);
         let future = service.call(request());
         assert_printed(&[&future], &["PeekFuture { .. }"]);
         let response = future.await.unwrap();

@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::support::step::Step;
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 use tower::layer::util::Stack;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_http::map_request_body::{MapRequestBody, MapRequestBodyLayer};
-use tower_http_retry::{Abandoned, Backoff, BoxError, Jitter, ReplayBody, Retry, RetryLayer, Stop};
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{Abandoned, Backoff, BoxError, Jitter, ReplayBody, Retry, RetryLayer};
 
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
 use crate::support::upstream::{Body, Upstream, after, get};
@@ -196,7 +198,7 @@ async fn an_error_of_readiness_on_a_retry_is_final_and_is_handed_over() {
     let stops = Arc::new(std::sync::Mutex::new(Vec::new()));
     let told = stops.clone();
     let layer = exact().on_event(move |event| {
-        if let tower_http_retry::Step::Stop(stop) = event.step() {
+        if let tower_http_retry::Step::Stop(stop) = Step::from(event.kind()) {
             let error = event.error().unwrap().to_string();
             told.lock().unwrap().push((stop, event.attempt(), error));
         }
@@ -205,7 +207,7 @@ async fn an_error_of_readiness_on_a_retry_is_final_and_is_handed_over() {
     let error = error.downcast::<std::io::Error>().unwrap();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     assert_eq!(inner.calls.load(Ordering::Relaxed), 2);
-    let expected = (Stop::NotReady, 2, "connection refused".to_owned());
+    let expected = (StopReason::NotReady, 2, "connection refused".to_owned());
     assert_eq!(*stops.lock().unwrap(), [expected]);
 }
 
@@ -224,14 +226,14 @@ async fn waiting_for_readiness_counts_into_the_window_and_its_end_carries_the_la
     let inner = ReadyUntil::new(2, Poll::Pending);
     let start = Instant::now();
     let error = exact()
-        .within(secs(20))
+        .window(secs(20))
         .layer(inner)
         .oneshot(get())
         .await
         .unwrap_err();
     assert_eq!(start.elapsed(), secs(20));
     let abandoned = error.downcast_ref::<Abandoned>().unwrap();
-    assert_eq!(abandoned.stop(), Stop::Window);
+    assert_eq!(abandoned.stop(), StopReason::Window);
     assert_eq!(abandoned.response().unwrap().status, 503);
     assert_eq!(abandoned.response().unwrap().headers["x-call"], "last");
     assert!(std::error::Error::source(abandoned).is_none());
@@ -247,7 +249,7 @@ async fn the_windows_end_carries_the_last_error_as_its_source() {
     let inner = ReadyUntil::new(10, Poll::Pending);
     inner.calls.store(9, Ordering::Relaxed);
     let error = exact()
-        .within(secs(20))
+        .window(secs(20))
         .layer(inner)
         .oneshot(get())
         .await
@@ -262,7 +264,7 @@ async fn the_windows_end_carries_the_last_error_as_its_source() {
 #[tokio::test(start_paused = true)]
 async fn without_a_window_a_retry_waits_for_readiness_as_long_as_it_takes() {
     let inner = ReadyUntil::new(1, Poll::Pending);
-    let service = exact().within(Duration::MAX).layer(inner);
+    let service = exact().window(Duration::MAX).layer(inner);
     let waited = tokio::time::timeout(secs(1_000_000), service.oneshot(get())).await;
     assert!(waited.is_err());
 }
@@ -287,7 +289,7 @@ async fn retries_without_a_wait_let_other_tasks_run() {
     let layer = RetryLayer::new()
         .backoff(Backoff::fixed(Duration::ZERO))
         .max_retries(u32::MAX)
-        .within(Duration::MAX)
+        .window(Duration::MAX)
         .without_budget();
     let mut endless = Box::pin(layer.layer(upstream).oneshot(get()));
     // One poll comes to an end although no attempt is ever pending.

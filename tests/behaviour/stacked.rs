@@ -4,9 +4,8 @@ use std::io::ErrorKind::ConnectionRefused;
 
 use http::{Method, Request, StatusCode};
 use tower::{ServiceBuilder, ServiceExt};
-use tower_http_retry::{
-    ByStatus, Class, Classify, Idempotency, Outcome, ReplayBody, RetryLayer, RetryOverride, Verdict,
-};
+use tower_http_retry::classify::{Class, Classify, Outcome, Verdict};
+use tower_http_retry::{ByStatus, Idempotency, ReplayBody, RetryLayer, RetryOverride};
 
 use crate::support::upstream::Answer::{Error, Status};
 use crate::support::upstream::{Answer, Body, Upstream, request};
@@ -56,7 +55,7 @@ async fn a_post_that_was_repeatable_once_is_not_repeated_after_what_the_layer_be
         _ => ByStatus::new().classify(outcome),
     });
     let inner = RetryLayer::new()
-        .classify(ByStatus::new().except(502))
+        .classify(ByStatus::new().except(StatusCode::BAD_GATEWAY))
         .idempotency(Idempotency::any())
         .max_retries(1);
     let stack = ServiceBuilder::new()

@@ -4,9 +4,13 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::level::Level;
+use crate::support::step::Step;
 use http::Method;
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{Class, Reason, RetryLayer, Step, Stop};
+use tower_http_retry::RetryLayer;
+use tower_http_retry::classify::Class;
+use tower_http_retry::event::{StopReason, WaitReason};
 
 use crate::support::stops;
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
@@ -22,12 +26,15 @@ fn noting(layer: RetryLayer) -> (RetryLayer, Steps) {
     let steps = Steps::default();
     let noted = steps.clone();
     let layer = layer.on_event(move |event| {
-        noted.lock().unwrap().push((event.attempt(), event.step()));
+        noted
+            .lock()
+            .unwrap()
+            .push((event.attempt(), Step::from(event.kind())));
     });
     (layer, steps)
 }
 
-fn retry(seconds: u64, reason: Reason) -> Step {
+fn retry(seconds: u64, reason: WaitReason) -> Step {
     Step::Retry {
         after: secs(seconds),
         reason,
@@ -46,13 +53,13 @@ async fn each_step_is_told_once() {
         .unwrap();
     let expected = [
         (1, Step::Sent),
-        (1, retry(1, Reason::Backoff)),
+        (1, retry(1, WaitReason::Backoff)),
         (2, Step::Sent),
-        (2, retry(4, Reason::TimedOut)),
+        (2, retry(4, WaitReason::TimedOut)),
         (3, Step::Sent),
-        (3, retry(30, Reason::Server)),
+        (3, retry(30, WaitReason::Server)),
         (4, Step::Sent),
-        (4, Step::Stop(Stop::Success)),
+        (4, Step::Stop(StopReason::Success)),
     ];
     assert_eq!(*steps.lock().unwrap(), expected);
 }
@@ -62,11 +69,21 @@ async fn a_second_listener_is_added_and_both_are_told_in_their_order() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let (first, second) = (told.clone(), told.clone());
     let layer = stops::layer()
-        .on_event(move |event| first.lock().unwrap().push(("first", event.step())))
-        .on_event(move |event| second.lock().unwrap().push(("second", event.step())));
+        .on_event(move |event| {
+            first
+                .lock()
+                .unwrap()
+                .push(("first", Step::from(event.kind())))
+        })
+        .on_event(move |event| {
+            second
+                .lock()
+                .unwrap()
+                .push(("second", Step::from(event.kind())))
+        });
     let service = layer.layer(Upstream::new([Status(200)]));
     service.oneshot(get()).await.unwrap();
-    let success = Step::Stop(Stop::Success);
+    let success = Step::Stop(StopReason::Success);
     let steps = [Step::Sent, success];
     let expected = steps.map(|step| [("first", step), ("second", step)]);
     assert_eq!(*told.lock().unwrap(), expected.concat());
@@ -90,9 +107,9 @@ async fn every_stop_is_told_once_and_says_why() {
 #[tokio::test(start_paused = true)]
 async fn a_first_attempt_can_be_the_last() {
     for (method, status, stop) in [
-        (Method::GET, 200, Stop::Success),
-        (Method::GET, 404, Stop::Permanent),
-        (Method::POST, 503, Stop::NotIdempotent),
+        (Method::GET, 200, StopReason::Success),
+        (Method::GET, 404, StopReason::Permanent),
+        (Method::POST, 503, StopReason::NotIdempotent),
     ] {
         let (layer, steps) = noting(stops::layer());
         let service = layer.layer(Upstream::new([Status(status)]));
@@ -118,7 +135,7 @@ async fn an_event_says_what_the_outcome_was_and_what_is_left() {
             event.error().map(ToString::to_string),
             event.is_timed_out(),
             (event.elapsed(), event.attempt_elapsed()),
-            event.budget(),
+            event.level(),
         ));
     });
     let plan = [

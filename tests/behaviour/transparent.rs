@@ -3,11 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::level::Level;
+use crate::support::step::Step;
 use http::HeaderName;
 use tower::{Layer, ServiceExt};
+use tower_http_retry::classify::{Class, Classify, ClassifyFn, Outcome, Verdict};
+use tower_http_retry::event::{StopReason, WaitReason};
 use tower_http_retry::{
-    Attempt, Attempts, AttemptsHandle, Backoff, Budget, ByStatus, Class, Classify, ClassifyFn,
-    Jitter, Outcome, Reason, RetryLayer, RetryOverride, Step, Stop, Verdict,
+    Attempt, Attempts, AttemptsHandle, Backoff, Budget, ByStatus, Jitter, RetryLayer, RetryOverride,
 };
 
 use crate::support::upstream::Answer::{Headers, Status};
@@ -35,7 +38,7 @@ fn layer() -> Layer421 {
     RetryLayer::new()
         .classify_fn(classify)
         .backoff(Backoff::exponential(secs(1)).jitter(Jitter::None))
-        .attempt_header(ATTEMPT)
+        .retry_count_header(ATTEMPT)
         .without_budget()
 }
 
@@ -97,8 +100,8 @@ async fn a_post_is_sent_again_too_and_a_window_that_is_over_ends_it() {
     let service = layer().layer(upstream.clone());
     assert_eq!(service.oneshot(post()).await.unwrap().status(), 200);
     let late = [after(secs(2), UNSEEN), SERVED];
-    assert_eq!(sent(layer().within(secs(2)), late.clone()).await, [at(0)]);
-    let in_time = sent(layer().within(secs(3)), late).await;
+    assert_eq!(sent(layer().window(secs(2)), late.clone()).await, [at(0)]);
+    let in_time = sent(layer().window(secs(3)), late).await;
     assert_eq!(in_time, [at(0), at(2)]);
 }
 
@@ -106,7 +109,7 @@ async fn a_post_is_sent_again_too_and_a_window_that_is_over_ends_it() {
 async fn an_attempt_is_the_last_by_the_retries_that_count() {
     let marks = async |plan: &[Answer]| {
         let upstream = Upstream::new(plan);
-        let layer = layer().max_retries(1).mark_first_attempt();
+        let layer = layer().max_retries(1).mark_attempts();
         layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
         let mark = |seen: &Seen| {
             let attempt = seen.extensions.get::<Attempt>().unwrap();
@@ -156,7 +159,9 @@ async fn it_is_told_as_transparent_with_each_step() {
     let steps = Arc::new(Mutex::new(Vec::new()));
     let told = steps.clone();
     let layer = layer().on_event(move |event| {
-        told.lock().unwrap().push((event.attempt(), event.step()));
+        told.lock()
+            .unwrap()
+            .push((event.attempt(), Step::from(event.kind())));
     });
     let upstream = Upstream::new([UNSEEN, UNSEEN, SERVED]);
     layer.layer(upstream).oneshot(get()).await.unwrap();
@@ -166,11 +171,11 @@ async fn it_is_told_as_transparent_with_each_step() {
     };
     let expected = [
         (1, Step::Sent),
-        (1, retry(0, Reason::Transparent)),
+        (1, retry(0, WaitReason::Transparent)),
         (2, Step::Sent),
-        (2, retry(1, Reason::Backoff)),
+        (2, retry(1, WaitReason::Backoff)),
         (3, Step::Sent),
-        (3, Step::Stop(Stop::Success)),
+        (3, Step::Stop(StopReason::Success)),
     ];
     assert_eq!(*steps.lock().unwrap(), expected);
 }
@@ -180,8 +185,8 @@ async fn levels(budget: Budget, plan: &[Answer]) -> Vec<u64> {
     let levels = Arc::new(Mutex::new(Vec::new()));
     let told = levels.clone();
     let layer = layer().budget(budget.clone()).on_event(move |event| {
-        if event.step() != Step::Sent {
-            told.lock().unwrap().push(event.budget().unwrap());
+        if Step::from(event.kind()) != Step::Sent {
+            told.lock().unwrap().push(event.level().unwrap());
         }
     });
     let service = layer.layer(Upstream::new(plan));
@@ -248,7 +253,7 @@ async fn a_server_that_asks_to_wait_each_time_is_not_asked_without_end() {
 #[tokio::test(start_paused = true)]
 async fn one_that_is_not_made_after_all_is_a_failure_for_the_budget() {
     // No retries at all; or a window that is over.
-    for layer in [layer().max_retries(0), layer().within(Duration::ZERO)] {
+    for layer in [layer().max_retries(0), layer().window(Duration::ZERO)] {
         let budget = Budget::throttle(10, 0.1);
         let upstream = Upstream::new([UNSEEN]);
         let layer = layer.budget(budget.clone());

@@ -8,10 +8,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, request, response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{
-    Backoff, BoxError, Jitter, RetryLayer, RetryOverride, Unverified, Verified, VerifyBody,
-    VerifyLayer,
-};
+use tower_http_retry::verify::{Unverified, Verified, VerifyBody};
+use tower_http_retry::{Backoff, BoxError, Jitter, RetryLayer, RetryOverride, VerifyLayer};
 
 use crate::support::management::Failure::{Body as InBody, Error, Status};
 use crate::support::management::Fault::{self, Done, Late, Nothing, Overtaken, Undone};

@@ -14,9 +14,9 @@ use http_body_util::{BodyExt, Empty, Full};
 use proptest::prelude::*;
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
+use tower_http_retry::verify::{Unverified, Verified, VerifyBody};
 use tower_http_retry::{
-    AttemptsHandle, Backoff, BoxError, Jitter, ReplayBody, RetryLayer, RetryOverride, Unverified,
-    Verified, VerifyBody, VerifyLayer,
+    AttemptsHandle, Backoff, BoxError, Jitter, ReplayBody, RetryLayer, RetryOverride, VerifyLayer,
 };
 
 use crate::support::body::Does::{self, Data, Fail, Panic, Pending, Trailers};

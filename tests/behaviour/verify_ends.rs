@@ -14,10 +14,8 @@ use http::header::MaxSizeReached;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_http_retry::{
-    Backoff, BoxError, Jitter, ReplayBody, RetryLayer, Unverified, Verified, VerifyBody,
-    VerifyFuture, VerifyLayer,
-};
+use tower_http_retry::verify::{Unverified, Verified, VerifyBody, VerifyFuture};
+use tower_http_retry::{Backoff, BoxError, Jitter, ReplayBody, RetryLayer, VerifyLayer};
 
 use crate::support::management::Failure::Status;
 use crate::support::management::Fault::{self, Done, Nothing, Undone};

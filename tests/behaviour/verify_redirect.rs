@@ -10,10 +10,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
-use tower_http_retry::{
-    AttemptsHandle, Backoff, BoxError, ReplayBody, RetryLayer, Unverified, Verified, VerifyBody,
-    VerifyLayer,
-};
+use tower_http_retry::verify::{Unverified, Verified, VerifyBody};
+use tower_http_retry::{AttemptsHandle, Backoff, BoxError, ReplayBody, RetryLayer, VerifyLayer};
 
 use crate::support::management::{Body, response};
 

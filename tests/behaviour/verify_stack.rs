@@ -16,9 +16,11 @@ use tokio::time::Instant;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::map_request_body::MapRequestBodyLayer;
+use tower_http_retry::classify::Class;
+use tower_http_retry::verify::Verified;
 use tower_http_retry::{
-    Attempt, Attempts, Backoff, BoxError, Class, Jitter, ReplayBody, RetryLayer, RetryOverride,
-    Verified, VerifyLayer,
+    Attempt, Attempts, Backoff, BoxError, Jitter, ReplayBody, RetryLayer, RetryOverride,
+    VerifyLayer,
 };
 
 use crate::support::management::Failure::{Error, Status};
@@ -192,7 +194,7 @@ async fn above_the_retry_it_passes_everything_through() {
 #[tokio::test(start_paused = true)]
 async fn a_first_attempt_that_is_marked_passes_through() {
     let service = Management::new(&[]);
-    let retry = retry().mark_first_attempt();
+    let retry = retry().mark_attempts();
     let client = retry.layer(verify().layer(service.clone()));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);

@@ -7,9 +7,11 @@ use http::{HeaderName, Request};
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
+use tower_http_retry::classify::Class;
+use tower_http_retry::event::StopReason;
 use tower_http_retry::{
-    Abandoned, Attempt, AttemptTimedOut, Attempts, AttemptsHandle, Backoff, BoxError, Class,
-    Jitter, ReplayBody, RetryLayer, RetryOverride, ServerHints, Stop,
+    Abandoned, Attempt, AttemptTimedOut, Attempts, AttemptsHandle, Backoff, BoxError, Jitter,
+    ReplayBody, RetryAfter, RetryLayer, RetryOverride,
 };
 
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
@@ -140,7 +142,7 @@ async fn no_attempt_starts_at_or_after_the_windows_end() {
     ];
     for (window, expected) in cases {
         let upstream = Upstream::new([Status(503)]);
-        let layer = exact().within(Duration::from_millis(window));
+        let layer = exact().window(Duration::from_millis(window));
         let start = Instant::now();
         let response = layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
         assert_eq!(upstream.seconds(), expected, "a window of {window} ms");
@@ -153,7 +155,7 @@ async fn no_attempt_starts_at_or_after_the_windows_end() {
 #[tokio::test(start_paused = true)]
 async fn an_attempts_own_time_counts_into_the_window() {
     let upstream = Upstream::new([after(secs(4), Status(503))]);
-    let layer = exact().within(secs(12));
+    let layer = exact().window(secs(12));
     layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
     // 4 s and 1 s, 4 s and 2 s: the third ends at 15 s.
     assert_eq!(upstream.seconds(), [0, 5, 11]);
@@ -166,10 +168,10 @@ async fn duration_max_and_u32_max_are_no_limit() {
     let upstream = Upstream::new(plan);
     let layer = exact()
         .backoff(Backoff::fixed(secs(3600)).jitter(Jitter::None))
-        .within(Duration::MAX)
+        .window(Duration::MAX)
         .max_retries(u32::MAX)
         .attempt_timeout(Duration::MAX)
-        .max_server_wait(Duration::MAX);
+        .max_retry_after(Duration::MAX);
     let response = layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(upstream.seconds().last(), Some(&(40 * 3600)));
@@ -274,8 +276,8 @@ async fn a_request_can_say_otherwise() {
         (RetryOverride::new(), vec![0, 1, 3, 7, 15, 31]),
         (RetryOverride::once(), vec![0]),
         (own, vec![0, 7, 14]),
-        (own.within(secs(14)), vec![0, 7]),
-        (RetryOverride::new().within(secs(7)), vec![0, 1, 3]),
+        (own.window(secs(14)), vec![0, 7]),
+        (RetryOverride::new().window(secs(7)), vec![0, 1, 3]),
         (RetryOverride::new().repeatable(false), vec![0]),
     ];
     for (own, expected) in cases {
@@ -313,7 +315,7 @@ async fn a_request_can_have_its_own_attempt_time_out() {
 #[tokio::test(start_paused = true)]
 async fn each_retry_carries_what_it_is() {
     let upstream = Upstream::new([Status(503), Status(429), Status(200)]);
-    let layer = exact().max_retries(2).within(secs(100));
+    let layer = exact().max_retries(2).window(secs(100));
     let start = Instant::now();
     layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
     let seen = upstream.seen();
@@ -344,7 +346,7 @@ async fn a_retry_knows_whether_any_attempt_before_may_have_been_acted_on() {
     ] {
         let [first, second] = plan;
         let upstream = Upstream::new([first, second, Status(200)]);
-        let layer = exact().mark_first_attempt();
+        let layer = exact().mark_attempts();
         layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
         let seen = upstream.seen();
         let attempts = seen.iter().map(|seen| seen.extensions.get().unwrap());
@@ -356,7 +358,7 @@ async fn a_retry_knows_whether_any_attempt_before_may_have_been_acted_on() {
 #[tokio::test(start_paused = true)]
 async fn the_first_attempt_carries_what_it_is_where_asked() {
     let upstream = Upstream::new([Status(503), Status(200)]);
-    let layer = exact().mark_first_attempt().within(Duration::MAX);
+    let layer = exact().mark_attempts().window(Duration::MAX);
     layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
     let first = upstream.seen()[0]
         .extensions
@@ -379,12 +381,12 @@ async fn the_first_attempt_carries_what_it_is_where_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_attempt_header_counts_the_retries_and_is_absent_on_the_first_attempt() {
+async fn the_retry_count_header_counts_the_retries_and_is_absent_on_the_first_attempt() {
     let upstream = Upstream::new([Status(503), Status(503), Status(200)]);
     let name = http::HeaderName::from_static("x-retry-count");
     let mut request = get();
     request.headers_mut().insert(&name, "9".parse().unwrap());
-    let layer = exact().attempt_header(name.clone());
+    let layer = exact().retry_count_header(name.clone());
     layer
         .layer(upstream.clone())
         .oneshot(request)
@@ -470,7 +472,7 @@ async fn a_handle_has_the_last_wait_of_a_request_that_was_abandoned() {
     };
     let taken = || (handle.get().count, handle.get().waited);
     // Its wait is late, and its window over.
-    let layer = exact().within(secs(5));
+    let layer = exact().window(secs(5));
     let service = layer.layer(Upstream::new([Status(503), Status(200)]));
     let mut late = tokio_test::task::spawn(service.clone().oneshot(request()));
     assert!(late.poll().is_pending());
@@ -485,7 +487,7 @@ async fn a_handle_has_the_last_wait_of_a_request_that_was_abandoned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_whose_headers_are_full_goes_without_the_attempt_header() {
+async fn an_attempt_whose_headers_are_full_goes_without_the_retry_count_header() {
     let mut request = get();
     let mut number = 0;
     let headers = request.headers_mut();
@@ -495,7 +497,9 @@ async fn an_attempt_whose_headers_are_full_goes_without_the_attempt_header() {
     }
     let upstream = Upstream::new([Status(503), Status(200)]);
     let name = HeaderName::from_static("x-retry-count");
-    let service = exact().attempt_header(name.clone()).layer(upstream.clone());
+    let service = exact()
+        .retry_count_header(name.clone())
+        .layer(upstream.clone());
     let response = service.oneshot(request).await.unwrap();
     assert_eq!(response.status(), 200);
     for seen in upstream.seen() {
@@ -515,7 +519,7 @@ async fn an_exact_hint_starts_the_series_again() {
         Status(503),
         Status(200),
     ]);
-    let layer = exact().server_hints(ServerHints::Exact);
+    let layer = exact().retry_after(RetryAfter::Exact);
     layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
     assert_eq!(upstream.seconds(), [0, 1, 3, 6, 7, 9]);
 }
@@ -597,7 +601,7 @@ async fn waits_without_end_do_not_overflow() {
     let upstream = Upstream::new([Status(503)]);
     let layer = exact()
         .backoff(Backoff::fixed(Duration::MAX / 2).jitter(Jitter::None))
-        .within(Duration::MAX);
+        .window(Duration::MAX);
     let response = layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
     assert_eq!(upstream.count(), 6);
     let attempts = response.extensions().get::<Attempts>().unwrap();
@@ -607,13 +611,16 @@ async fn waits_without_end_do_not_overflow() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_late_starts_no_attempt_after_the_window() {
     let upstream = Upstream::new([Status(503), Status(200)]);
-    let layer = exact().within(secs(5));
+    let layer = exact().window(secs(5));
     let mut sending = tokio_test::task::spawn(layer.layer(upstream.clone()).oneshot(get()));
     assert!(sending.poll().is_pending());
     tokio::time::advance(secs(10)).await;
     let error = sending.await.unwrap_err();
     let abandoned = error.downcast_ref::<Abandoned>().unwrap();
-    assert_eq!((abandoned.stop(), upstream.count()), (Stop::Window, 1));
+    assert_eq!(
+        (abandoned.stop(), upstream.count()),
+        (StopReason::Window, 1)
+    );
     assert_eq!(abandoned.response().unwrap().status, 503);
     let shown = format!("{abandoned:?}");
     assert_eq!(
@@ -629,7 +636,7 @@ async fn a_wait_that_ends_within_a_timers_tick_of_the_window_is_not_begun() {
         let upstream = Upstream::new([Status(503), Status(200)]);
         let layer = exact()
             .backoff(Backoff::fixed(Duration::from_millis(100)).jitter(Jitter::None))
-            .within(Duration::from_micros(micros));
+            .window(Duration::from_micros(micros));
         let response = layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
         let expected = if micros < 101_000 { 503 } else { 200 };
         assert_eq!(response.status(), expected, "a window of {micros} us");

@@ -11,10 +11,9 @@ use http_body_util::Empty;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_http_retry::{
-    AttemptsHandle, BoxError, Class, Classify, Jitter, Reason, ReplayBody, RetryLayer, ServerHints,
-    Step, Stop,
-};
+use tower_http_retry::classify::{Class, Classify};
+use tower_http_retry::event::{EventKind, StopReason, WaitReason};
+use tower_http_retry::{AttemptsHandle, BoxError, Jitter, ReplayBody, RetryAfter, RetryLayer};
 
 use super::input::millis;
 
@@ -27,7 +26,7 @@ pub struct Ended {
     /// When each attempt was sent.
     pub sent: Vec<Duration>,
     pub waits: Vec<Wait>,
-    pub stop: Option<Stop>,
+    pub stop: Option<StopReason>,
     pub took: Duration,
     /// As the caller's handle has it.
     pub counted: u32,
@@ -39,7 +38,7 @@ pub struct Wait {
     /// Since the first attempt was sent.
     pub from: Duration,
     pub after: Duration,
-    pub reason: Reason,
+    pub reason: WaitReason,
     pub class: Option<Class>,
 }
 
@@ -60,14 +59,14 @@ where
     let tell = told.clone();
     let layer = layer.on_event(move |event| {
         let (waits, stopped) = &mut *tell.lock().unwrap();
-        match event.step() {
-            Step::Retry { after, reason } => waits.push(Wait {
+        match event.kind() {
+            EventKind::RetryScheduled { after, reason } => waits.push(Wait {
                 from: event.elapsed(),
                 after,
                 reason,
                 class: event.class(),
             }),
-            Step::Stop(stop) => assert_eq!(stopped.replace(stop), None, "stopped twice"),
+            EventKind::Stopped(stop) => assert_eq!(stopped.replace(stop), None, "stopped twice"),
             _ => {}
         }
     });
@@ -112,7 +111,7 @@ pub struct Limits {
     #[arbitrary(with = millis)]
     pub window: Duration,
     #[arbitrary(with = millis)]
-    max_server_wait: Duration,
+    max_retry_after: Duration,
     hints: u8,
     jitter: u8,
 }
@@ -122,8 +121,8 @@ impl Limits {
         u32::from(self.retries % 8)
     }
 
-    pub fn max_server_wait(&self) -> Duration {
-        self.bounded(self.max_server_wait)
+    pub fn max_retry_after(&self) -> Duration {
+        self.bounded(self.max_retry_after)
     }
 
     /// Without a window, the clock would have to go through all of a wait.
@@ -134,11 +133,11 @@ impl Limits {
         }
     }
 
-    pub fn hints(&self) -> ServerHints {
+    pub fn hints(&self) -> RetryAfter {
         match self.hints % 4 {
-            0 => ServerHints::Ignored,
-            1 => ServerHints::Exact,
-            _ => ServerHints::Floor,
+            0 => RetryAfter::Ignore,
+            1 => RetryAfter::Exact,
+            _ => RetryAfter::Minimum,
         }
     }
 
@@ -150,9 +149,9 @@ impl Limits {
     pub fn set<C>(&self, layer: RetryLayer<C>) -> RetryLayer<C> {
         layer
             .max_retries(self.retries())
-            .within(self.window)
-            .max_server_wait(self.max_server_wait())
-            .server_hints(self.hints())
+            .window(self.window)
+            .max_retry_after(self.max_retry_after())
+            .retry_after(self.hints())
     }
 
     /// What holds whatever the answers were.

@@ -9,9 +9,10 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::time::sleep;
+use tower_http_retry::classify::Class;
+use tower_http_retry::event::{StopReason, WaitReason};
 use tower_http_retry::{
-    Backoff, BoxError, Budget, Class, Jitter, Reason, ReplayBody, RetryLayer, RetryOverride,
-    ServerHints, Stop,
+    Backoff, BoxError, Budget, Jitter, ReplayBody, RetryAfter, RetryLayer, RetryOverride,
 };
 
 use super::body::{Does::Data, Source};
@@ -192,7 +193,7 @@ impl Input {
             Comes::Status(status) | Comes::Hint(status, _) if !late => Some(status),
             _ => None,
         };
-        let is_read = self.limits.hints() != ServerHints::Ignored;
+        let is_read = self.limits.hints() != RetryAfter::Ignore;
         Outcome {
             class,
             timed_out,
@@ -206,12 +207,12 @@ impl Input {
         let Outcome {
             timed_out, hint, ..
         } = self.outcome(attempt);
-        if !hint.is_zero() && self.limits.hints() == ServerHints::Exact {
+        if !hint.is_zero() && self.limits.hints() == RetryAfter::Exact {
             return (hint, hint);
         }
         let exact = |before: &u32| {
             let hint = self.outcome(*before).hint;
-            self.limits.hints() == ServerHints::Exact && !hint.is_zero()
+            self.limits.hints() == RetryAfter::Exact && !hint.is_zero()
         };
         // After an exact hint the series starts again.
         let steps = (1..attempt)
@@ -226,7 +227,7 @@ impl Input {
         let (least, most) = match self.limits.jitter() {
             Jitter::None => return (step.max(hint), step.max(hint)),
             Jitter::Equal => (step / 2, step),
-            Jitter::Around => (step / 5 * 4, step.saturating_add(step / 5)),
+            Jitter::Between(0.8, 1.2) => (step / 5 * 4, step.saturating_add(step / 5)),
             Jitter::Decorrelated => (Duration::ZERO, self.longest()),
             _ => (Duration::ZERO, step),
         };
@@ -244,7 +245,7 @@ impl Input {
         );
         let outcome = self.outcome(attempt);
         assert_eq!(wait.class, Some(outcome.class));
-        if wait.reason == Reason::TimedOut {
+        if wait.reason == WaitReason::TimedOut {
             assert!(outcome.timed_out);
         }
     }
@@ -257,7 +258,7 @@ impl Input {
         let due = (1..=attempts).find_map(|attempt| Some((attempt, self.stop(attempt)?)));
         match due {
             Some(due) => assert_eq!((attempts, stop), due),
-            None if stop == Stop::Window => {
+            None if stop == StopReason::Window => {
                 let (_, most) = self.wait(attempts);
                 let most = most.saturating_add(ended.took + Duration::from_millis(1));
                 assert!(
@@ -267,7 +268,10 @@ impl Input {
                 );
             }
             None => {
-                assert!(stop == Stop::Budget && self.budget % 4 != 3, "{stop:?}");
+                assert!(
+                    stop == StopReason::Budget && self.budget % 4 != 3,
+                    "{stop:?}"
+                );
                 assert!(attempts > 1, "a new budget covers a retry");
             }
         }
@@ -276,7 +280,7 @@ impl Input {
     }
 
     /// Why there is no attempt after this one, if neither window nor budget ends it.
-    fn stop(&self, attempt: u32) -> Option<Stop> {
+    fn stop(&self, attempt: u32) -> Option<StopReason> {
         let Outcome { class, hint, .. } = self.outcome(attempt);
         let has_read = (1..=attempt).any(|attempt| self.what(attempt).reads);
         let is_lost = has_read && self.body.is_some_and(|(length, kept)| length > kept);
@@ -284,17 +288,17 @@ impl Input {
         let by_itself = self.has_key || safe.contains(&self.method.as_str());
         let may_repeat = self.method != Method::CONNECT && self.repeatable.unwrap_or(by_itself);
         let stops = [
-            (Stop::Success, class == Class::Success),
-            (Stop::Permanent, class == Class::Permanent),
-            (Stop::Attempts, attempt > self.max_retries()),
-            (Stop::NotReplayable, is_lost),
+            (StopReason::Success, class == Class::Success),
+            (StopReason::Permanent, class == Class::Permanent),
+            (StopReason::Attempts, attempt > self.max_retries()),
+            (StopReason::NotReplayable, is_lost),
             (
-                Stop::NotIdempotent,
+                StopReason::NotIdempotent,
                 class == Class::Transient && !may_repeat,
             ),
             (
-                Stop::ServerWaitTooLong,
-                hint > self.limits.max_server_wait(),
+                StopReason::RetryAfterTooLong,
+                hint > self.limits.max_retry_after(),
             ),
         ];
         stops

@@ -13,7 +13,8 @@ use http_body::{Body, Frame};
 use http_body_util::Empty;
 use tokio_test::task::{self, Spawn};
 use tower::{Layer, Service, service_fn};
-use tower_http_retry::{BoxError, ReplayBody, RetryLayer, Superseded};
+use tower_http_retry::body::Superseded;
+use tower_http_retry::{BoxError, ReplayBody, RetryLayer};
 
 use super::body::{self, Broken, Source, at_once, pattern};
 use super::input::with_input;
@@ -160,7 +161,7 @@ impl Input {
     fn layer(&self) -> RetryLayer {
         at_once()
             .max_retries(31)
-            .within(Duration::MAX)
+            .window(Duration::MAX)
             .max_replay_bytes(self.limit.into())
     }
 }

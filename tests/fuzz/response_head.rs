@@ -7,10 +7,10 @@ use arbitrary::Arbitrary;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Empty;
 use httpdate::fmt_http_date;
-use tower_http_retry::{
-    Backoff, ByGrpcStatus, ByStatus, Class, Classify, Outcome, Reason, RetryLayer, ServerHints,
-    Stop,
-};
+use tower_http_retry::classify::{Class, Classify, Outcome};
+use tower_http_retry::event::{StopReason, WaitReason};
+use tower_http_retry::grpc::ByGrpcStatus;
+use tower_http_retry::{Backoff, ByStatus, RetryAfter, RetryLayer};
 
 use super::call::{Answer, Ended, Limits, call};
 use super::input::{status, with_input};
@@ -109,29 +109,34 @@ impl Input<'_> {
         }
         let Some(asked) = self
             .asked()
-            .filter(|_| limits.hints() != ServerHints::Ignored)
+            .filter(|_| limits.hints() != RetryAfter::Ignore)
         else {
             return;
         };
         for wait in &ended.waits {
             assert!(
-                asked <= limits.max_server_wait() && wait.after >= asked,
+                asked <= limits.max_retry_after() && wait.after >= asked,
                 "{wait:?}"
             );
             // An exact hint is just that; to a floor, jitter adds half of it at most.
             let most = match limits.hints() {
-                ServerHints::Exact => asked,
+                RetryAfter::Exact => asked,
                 _ => asked.saturating_add(asked / 2) + Duration::from_nanos(1),
             };
             assert!(
-                wait.reason != Reason::Server || wait.after <= most,
+                wait.reason != WaitReason::Server || wait.after <= most,
                 "{wait:?}"
             );
         }
-        let is_too_long = ended.stop == Some(Stop::ServerWaitTooLong);
-        let is_due = asked > limits.max_server_wait() && limits.retries() > 0;
+        let is_too_long = ended.stop == Some(StopReason::RetryAfterTooLong);
+        let is_due = asked > limits.max_retry_after() && limits.retries() > 0;
         assert_eq!(is_too_long, is_due, "{asked:?}, {:?}", ended.stop);
-        let ends = [Stop::Attempts, Stop::Window, Stop::ServerWaitTooLong].map(Some);
+        let ends = [
+            StopReason::Attempts,
+            StopReason::Window,
+            StopReason::RetryAfterTooLong,
+        ]
+        .map(Some);
         assert!(ends.contains(&ended.stop), "{:?}", ended.stop);
     }
 

@@ -6,7 +6,8 @@ use arbitrary::Arbitrary;
 use http::{Request, Response};
 use http_body_util::Empty;
 use serde_json::{Map, Value, json};
-use tower_http_retry::{RetryLayer, ServiceConfig, ServiceConfigError};
+use tower_http_retry::RetryLayer;
+use tower_http_retry::grpc::{ServiceConfig, ServiceConfigError};
 
 use super::call::{Limits, call};
 use super::input::with_input;

@@ -48,9 +48,9 @@ impl<'a> Policy<'a> {
         }
         let stop = ended.stop.expect("a stop");
         let due = (1..=attempts).find_map(|attempt| Some((attempt, self.stop(code, attempt)?)));
-        let is_budgets = |due| due == (attempts, Stop::Budget);
+        let is_budgets = |due| due == (attempts, StopReason::Budget);
         match due {
-            due if stop == Stop::Window && due.is_none_or(is_budgets) => {
+            due if stop == StopReason::Window && due.is_none_or(is_budgets) => {
                 let (_, most) = self.wait(attempts as i32 - 1);
                 // A timer ends with a whole millisecond.
                 let most = most.saturating_add(ended.took + Duration::from_millis(1));
@@ -61,12 +61,12 @@ impl<'a> Policy<'a> {
     }
 
     /// Why there is no attempt after this one, if the window does not end before it.
-    fn stop(&self, code: u8, attempt: u64) -> Option<Stop> {
+    fn stop(&self, code: u8, attempt: u64) -> Option<StopReason> {
         match code {
-            0 => Some(Stop::Success),
-            code if !self.is_retried(code) => Some(Stop::Permanent),
-            _ if attempt >= self.max_attempts() => Some(Stop::Attempts),
-            _ => self.is_throttled(attempt).then_some(Stop::Budget),
+            0 => Some(StopReason::Success),
+            code if !self.is_retried(code) => Some(StopReason::Permanent),
+            _ if attempt >= self.max_attempts() => Some(StopReason::Attempts),
+            _ => self.is_throttled(attempt).then_some(StopReason::Budget),
         }
     }
 

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use crate::support::level::Level;
 use tokio::time::Instant;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Request, Status};
-use tower_http_retry::{Budget, ByGrpcStatus, RetryLayer};
+use tower_http_retry::grpc::ByGrpcStatus;
+use tower_http_retry::{Budget, RetryLayer};
 
 use crate::support::calls::{Layer, call, exact, failed, got, greeted};
 use crate::support::greeter::{

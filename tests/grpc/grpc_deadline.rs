@@ -5,9 +5,10 @@ use std::time::Duration;
 use http::{HeaderMap, Request};
 use tokio::time::{Instant, timeout_at};
 use tower::{Layer, ServiceExt};
+use tower_http_retry::classify::{Classify, Outcome, RequestHead, Verdict};
+use tower_http_retry::grpc::ByGrpcStatus;
 use tower_http_retry::{
-    Attempt, AttemptTimedOut, Backoff, ByGrpcStatus, ByStatus, Classify, Idempotency, Jitter,
-    Outcome, RequestHead, RetryLayer, RetryOverride, Verdict,
+    Attempt, AttemptTimedOut, Backoff, ByStatus, Idempotency, Jitter, RetryLayer, RetryOverride,
 };
 
 use crate::support::upstream::Answer::{Headers, Never, Status};
@@ -121,7 +122,7 @@ async fn a_deadline_does_not_lift_the_layers_window() {
         let (at, _) = sent(exact(), plan.clone(), request).await;
         assert_eq!(at, [0], "the call ends in five minutes");
     }
-    let patient = exact().within(secs(3_600));
+    let patient = exact().window(secs(3_600));
     let (at, _) = sent(patient, plan, call("1H")).await;
     assert_eq!(at, [0, 401_000]);
 }
@@ -170,7 +171,7 @@ async fn a_call_without_a_deadline_is_sent_without_one() {
 async fn a_call_can_make_its_deadline_shorter_but_not_longer() {
     let own = async |timeout: Option<&str>, within: Duration| {
         let mut request = timeout.map_or_else(post, call);
-        let own = RetryOverride::new().within(within);
+        let own = RetryOverride::new().window(within);
         request.extensions_mut().insert(own);
         sent(exact(), vec![unavailable()], request).await.0
     };
@@ -192,7 +193,7 @@ async fn a_call_can_make_its_deadline_shorter_but_not_longer() {
 async fn each_attempt_knows_the_deadline_as_the_windows_end() {
     let start = Instant::now();
     let upstream = Upstream::new([unavailable()]);
-    let service = exact().mark_first_attempt().layer(upstream.clone());
+    let service = exact().mark_attempts().layer(upstream.clone());
     service.oneshot(call("4S")).await.unwrap();
     let end = |seen: &Seen| seen.extensions.get::<Attempt>().unwrap().window_end();
     let ends: Vec<_> = upstream.seen().iter().map(end).collect();
@@ -267,7 +268,7 @@ async fn a_classifiers_number_of_retries_goes_before_the_layers_and_the_requests
 #[tokio::test(start_paused = true)]
 async fn a_retry_is_the_last_by_the_classifiers_number() {
     let upstream = Upstream::new([Status(503)]);
-    let service = says(RetryOverride::new().max_retries(2)).mark_first_attempt();
+    let service = says(RetryOverride::new().max_retries(2)).mark_attempts();
     let service = service.layer(upstream.clone());
     service.oneshot(get()).await.unwrap();
     let is_last = |seen: &Seen| seen.extensions.get::<Attempt>().unwrap().is_last();
@@ -289,9 +290,9 @@ async fn a_classifiers_back_off_goes_before_the_layers_and_the_requests_before_b
 #[tokio::test(start_paused = true)]
 async fn of_the_classifiers_window_and_the_layers_the_shorter_holds_and_the_first_bounds_the_requests()
  {
-    let within = |window| RetryOverride::new().within(window);
-    let short = says(within(secs(3))).within(secs(60));
-    let long = says(within(secs(60))).within(secs(3));
+    let within = |window| RetryOverride::new().window(window);
+    let short = says(within(secs(3))).window(secs(60));
+    let long = says(within(secs(60))).window(secs(3));
     let at = async |layer, request| sent(layer, vec![Status(503)], request).await.0.len();
     assert_eq!(at(short.clone(), get()).await, 2);
     assert_eq!(at(long.clone(), get()).await, 2);
@@ -348,7 +349,7 @@ async fn the_headers_are_renewed_for_each_retry_and_not_for_the_first_attempt() 
     let name = "x-attempt".parse().unwrap();
     let service = says(RetryOverride::new())
         .max_retries(3)
-        .attempt_header(name);
+        .retry_count_header(name);
     service
         .layer(upstream.clone())
         .oneshot(get())

@@ -11,10 +11,9 @@ use http_body_util::{BodyExt, Empty};
 use tokio::time::Instant;
 use tower::limit::{ConcurrencyLimit, ConcurrencyLimitLayer};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
-use tower_http_retry::{
-    AttemptTimedOut, Attempts, BoxError, ByGrpcStatus, Class, Classify, PeekTrailers,
-    PeekTrailersLayer, PeekedTrailers, RetryLayer,
-};
+use tower_http_retry::classify::{Class, Classify};
+use tower_http_retry::grpc::{ByGrpcStatus, PeekTrailers, PeekTrailersLayer, PeekedTrailers};
+use tower_http_retry::{AttemptTimedOut, Attempts, BoxError, RetryLayer};
 
 use crate::support::body::{Broken, Does, Source, data, trailers};
 use crate::support::scripted::{Scripted, Upstream, call, exact, grpc, status, streamed};

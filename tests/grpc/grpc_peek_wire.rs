@@ -8,7 +8,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{Attempts, PeekTrailersLayer, ReplayBody, RetryLayer};
+use tower_http_retry::grpc::PeekTrailersLayer;
+use tower_http_retry::{Attempts, ReplayBody, RetryLayer};
 
 use crate::support::body::trailers;
 

@@ -3,12 +3,14 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::level::Level;
+use crate::support::step::Step;
 use http::Request;
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{
-    Attempt, Backoff, Jitter, Reason, RetryLayer, RetryOverride, ServiceConfig, Step, Stop,
-};
+use tower_http_retry::event::{StopReason, WaitReason};
+use tower_http_retry::grpc::ServiceConfig;
+use tower_http_retry::{Attempt, Backoff, Jitter, RetryLayer, RetryOverride};
 
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
 use crate::support::upstream::{Answer, Body, Seen, Upstream};
@@ -227,14 +229,14 @@ async fn an_attempts_own_time_out_is_retried_only_where_there_is_a_policy() {
 }
 
 /// Why there was no other attempt, and what is left of the budget then, in thousandths.
-type Ends = Arc<Mutex<Vec<(Stop, Option<u64>)>>>;
+type Ends = Arc<Mutex<Vec<(StopReason, Option<u64>)>>>;
 
 fn noting(layer: RetryLayer<ServiceConfig>) -> (RetryLayer<ServiceConfig>, Ends) {
     let ends = Ends::default();
     let noted = ends.clone();
     let layer = layer.on_event(move |event| {
-        if let Step::Stop(stop) = event.step() {
-            noted.lock().unwrap().push((stop, event.budget()));
+        if let Step::Stop(stop) = Step::from(event.kind()) {
+            noted.lock().unwrap().push((stop, event.level()));
         }
     });
     (layer, ends)
@@ -262,14 +264,14 @@ async fn the_throttling_of_the_config_is_shared_by_all_methods() {
     // A pushback that says no takes one, whatever the code.
     assert_eq!(count(&layer, "/other/F", pushed(INTERNAL, -1)).await, 1);
     let expected = [
-        (Stop::Attempts, Some(5_000)),
-        (Stop::Budget, Some(4_000)),
-        (Stop::Permanent, Some(4_000)),
-        (Stop::Success, Some(4_500)),
-        (Stop::Success, Some(5_000)),
-        (Stop::Success, Some(5_500)),
-        (Stop::Budget, Some(3_500)),
-        (Stop::ServerSaidNo, Some(2_500)),
+        (StopReason::Attempts, Some(5_000)),
+        (StopReason::Budget, Some(4_000)),
+        (StopReason::Permanent, Some(4_000)),
+        (StopReason::Success, Some(4_500)),
+        (StopReason::Success, Some(5_000)),
+        (StopReason::Success, Some(5_500)),
+        (StopReason::Budget, Some(3_500)),
+        (StopReason::ServerSaidNo, Some(2_500)),
     ];
     assert_eq!(*ends.lock().unwrap(), expected);
 }
@@ -280,7 +282,7 @@ async fn without_throttling_in_the_config_there_is_none() {
     for _ in 0..20 {
         assert_eq!(count(&layer, "/a.B/C", code(UNAVAILABLE)).await, 5);
     }
-    assert_eq!(*ends.lock().unwrap(), [(Stop::Attempts, None); 20]);
+    assert_eq!(*ends.lock().unwrap(), [(StopReason::Attempts, None); 20]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -329,7 +331,7 @@ async fn a_deadline_is_kept_and_told_with_and_without_a_policy() {
         request.headers_mut().insert("grpc-timeout", timeout);
         let upstream = Upstream::new([code(0)]);
         let start = tokio::time::Instant::now();
-        let service = config.clone().mark_first_attempt().layer(upstream.clone());
+        let service = config.clone().mark_attempts().layer(upstream.clone());
         async move {
             service.oneshot(request).await.unwrap();
             let attempt = *upstream.seen()[0].extensions.get::<Attempt>().unwrap();
@@ -374,7 +376,7 @@ async fn a_refused_stream_is_sent_again_once_without_a_policy() {
         let reasons = Arc::new(Mutex::new(Vec::new()));
         let told = reasons.clone();
         let layer = layer(&json!({})).on_event(move |event| {
-            if let Step::Retry { after, reason } = event.step() {
+            if let Step::Retry { after, reason } = Step::from(event.kind()) {
                 told.lock().unwrap().push((after, reason));
             }
         });
@@ -382,7 +384,7 @@ async fn a_refused_stream_is_sent_again_once_without_a_policy() {
         let result = layer.layer(client).oneshot(request.unwrap()).await;
         assert_eq!(result.is_ok(), expected);
         assert_eq!(server.received(), [["POST item", "POST item"]]);
-        let once = [(Duration::ZERO, Reason::Transparent)];
+        let once = [(Duration::ZERO, WaitReason::Transparent)];
         assert_eq!(*reasons.lock().unwrap(), once);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::support::step::Step;
 use tonic::body::Body;
 use tonic::client::{Grpc, GrpcService};
 use tonic::codegen::tokio_stream;
@@ -13,10 +14,10 @@ use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 use tower::{Layer as _, ServiceBuilder};
 use tower_http::map_request_body::MapRequestBodyLayer;
-use tower_http_retry::{
-    Attempt, Backoff, ByGrpcStatus, Class, Reason, ReplayBody, RetryLayer, RetryOverride, Step,
-    Stop,
-};
+use tower_http_retry::classify::Class;
+use tower_http_retry::event::{StopReason, WaitReason};
+use tower_http_retry::grpc::ByGrpcStatus;
+use tower_http_retry::{Attempt, Backoff, ReplayBody, RetryLayer, RetryOverride};
 
 use crate::support::calls::{Layer, exact, failed, got, greeted, millis};
 use crate::support::greeter::{
@@ -156,7 +157,7 @@ async fn one_call_can_say_otherwise() {
                 .backoff(Backoff::fixed(millis(7)).jitter(tower_http_retry::Jitter::None)),
             vec![0, 7, 14, 21, 28],
         ),
-        (RetryOverride::new().within(millis(301)), vec![0, 100, 300]),
+        (RetryOverride::new().window(millis(301)), vec![0, 100, 300]),
     ];
     for (said, times) in cases {
         let server = Greeter::start([unavailable()]).await;
@@ -179,15 +180,15 @@ async fn each_step_of_a_call_is_told() {
         let class = event.class();
         hear.lock()
             .unwrap()
-            .push((event.path().to_owned(), class, event.step()));
+            .push((event.path().to_owned(), class, Step::from(event.kind())));
     });
     server.client(&layer).say_hello(hello("Ada")).await.unwrap();
-    let (after, reason) = (millis(100), Reason::Backoff);
+    let (after, reason) = (millis(100), WaitReason::Backoff);
     let steps = [
         (None, Step::Sent),
         (Some(Class::Transient), Step::Retry { after, reason }),
         (None, Step::Sent),
-        (Some(Class::Success), Step::Stop(Stop::Success)),
+        (Some(Class::Success), Step::Stop(StopReason::Success)),
     ];
     let path = "/hello.Greeter/SayHello".to_owned();
     let steps = steps.map(|(class, step)| (path.clone(), class, step));

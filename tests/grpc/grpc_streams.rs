@@ -1,6 +1,7 @@
 //! Streams of gRPC, over a real tonic channel to a real server: when a call is committed, and what
 //! of its messages is sent again.
 
+use crate::support::level::Level;
 use tokio::sync::mpsc;
 use tonic::codegen::tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::codegen::tokio_stream::{self, StreamExt};

@@ -2,6 +2,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::level::Level;
+use crate::support::step::Step;
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body::{Body, Frame};
@@ -9,10 +11,9 @@ use http_body_util::{BodyExt, Empty, StreamBody};
 use tonic::codegen::tokio_stream;
 use tower::retry::budget::Budget as TowerBudget;
 use tower::{Layer, ServiceBuilder, ServiceExt};
-use tower_http_retry::{
-    BoxError, Budget, ByGrpcStatus, Class, Classify, Outcome, PeekTrailers, PeekTrailersLayer,
-    PeekedBody, Retry, RetryLayer, Verdict,
-};
+use tower_http_retry::classify::{Class, Classify, Outcome, Verdict};
+use tower_http_retry::grpc::{ByGrpcStatus, PeekTrailers, PeekTrailersLayer, PeekedBody};
+use tower_http_retry::{BoxError, Budget, Retry, RetryLayer};
 
 use crate::support::body::{Broken, Does, Source, data, trailers};
 use crate::support::scripted::{Scripted, Upstream, call, exact, grpc, status, streamed};
@@ -234,7 +235,7 @@ async fn a_classifier_around_grpcs_own_counts_the_codes_that_it_asks_for() {
     struct Mine(ByGrpcStatus);
     impl Classify for Mine {
         fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
-            self.0.classify(outcome).without_hint()
+            self.0.classify(outcome).ignore_retry_after()
         }
     }
     let peek = PeekTrailersLayer::new();
@@ -424,7 +425,7 @@ async fn committed_failures_end_the_retries_and_committed_successes_bring_them_b
 #[tokio::test(start_paused = true)]
 async fn with_a_service_config_the_codes_that_count_are_those_of_the_method() {
     use serde_json::json;
-    use tower_http_retry::{Step, Stop};
+    use tower_http_retry::event::StopReason;
     let method = |service: &str, code: &str| {
         json!({
             "name": [{ "service": service }],
@@ -457,8 +458,8 @@ async fn with_a_service_config_the_codes_that_count_are_those_of_the_method() {
     let (noted, told) = std::sync::mpsc::channel();
     let layer = RetryLayer::grpc().service_config(config.to_string().parse().unwrap());
     let layer = layer.on_event(move |event| {
-        if let Step::Stop(stop) = event.step() {
-            noted.send((stop, event.budget().unwrap())).unwrap();
+        if let Step::Stop(stop) = Step::from(event.kind()) {
+            noted.send((stop, event.level().unwrap())).unwrap();
         }
     });
     let send = async |path: &str, response| {
@@ -471,9 +472,9 @@ async fn with_a_service_config_the_codes_that_count_are_those_of_the_method() {
     for (path, last, after) in calls {
         send(path, streamed([data("one"), last])).await;
         // It is told with the head what was left before.
-        assert_eq!(told.recv().unwrap(), (Stop::Success, level), "{path}");
+        assert_eq!(told.recv().unwrap(), (StopReason::Success, level), "{path}");
         level = after;
     }
     send("/a.B/C", head("14")).await;
-    assert_eq!(told.recv().unwrap(), (Stop::Budget, level - 1_000));
+    assert_eq!(told.recv().unwrap(), (StopReason::Budget, level - 1_000));
 }

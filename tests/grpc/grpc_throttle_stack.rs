@@ -1,15 +1,18 @@
 //! gRPC's throttle over a real tonic channel to a real server that fails in trailers.
 use std::sync::{Arc, Mutex};
 
+use crate::support::level::Level;
+use crate::support::step::Step;
 use tonic::body::Body;
 use tonic::codegen::tokio_stream::StreamExt;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tower::ServiceBuilder;
 use tower_http::map_request_body::{MapRequestBody, MapRequestBodyLayer};
-use tower_http_retry::{
-    Budget, Classify, PeekTrailers, PeekTrailersLayer, ReplayBody, Retry, RetryLayer, Step, Stop,
-};
+use tower_http_retry::classify::Classify;
+use tower_http_retry::event::StopReason;
+use tower_http_retry::grpc::{PeekTrailers, PeekTrailersLayer};
+use tower_http_retry::{Budget, ReplayBody, Retry, RetryLayer};
 
 use crate::support::calls::exact;
 use crate::support::greeter::{Greeter, GreeterClient, Turn, hello, unavailable};
@@ -47,14 +50,14 @@ async fn greet_often<C: Classify>(client: &mut Calls<C>) -> (usize, Code) {
 }
 
 /// Why each call ended, and what was left of the budget then.
-type Ends = Arc<Mutex<Vec<(Stop, u64)>>>;
+type Ends = Arc<Mutex<Vec<(StopReason, u64)>>>;
 
 fn noting<C: Classify>(layer: RetryLayer<C>) -> (RetryLayer<C>, Ends) {
     let ends = Ends::default();
     let noted = ends.clone();
     let layer = layer.on_event(move |event| {
-        if let Step::Stop(stop) = event.step() {
-            noted.lock().unwrap().push((stop, event.budget().unwrap()));
+        if let Step::Stop(stop) = Step::from(event.kind()) {
+            noted.lock().unwrap().push((stop, event.level().unwrap()));
         }
     });
     (layer, ends)
@@ -76,19 +79,19 @@ async fn fail_and_succeed<C: Classify>(layer: RetryLayer<C>, peek: PeekTrailersL
     let mut expected = Vec::new();
     for failures in 0..5 {
         assert_eq!(greet_often(&mut client).await, (1, Code::Unavailable));
-        expected.push((Stop::Success, 10_000 - failures * 1_000));
+        expected.push((StopReason::Success, 10_000 - failures * 1_000));
     }
     // One that fails by its head is not retried.
     assert_eq!(greet_often(&mut client).await, (0, Code::Unavailable));
-    expected.push((Stop::Budget, 4_000));
+    expected.push((StopReason::Budget, 4_000));
     assert_eq!(server.count(), 6);
     for successes in 0..21 {
         assert_eq!(greet_often(&mut client).await, (1, Code::Ok));
-        expected.push((Stop::Success, 4_000 + successes * 100));
+        expected.push((StopReason::Success, 4_000 + successes * 100));
     }
     // Now one is.
     assert_eq!(greet_often(&mut client).await, (1, Code::Ok));
-    expected.push((Stop::Success, 5_100));
+    expected.push((StopReason::Success, 5_100));
     assert_eq!(server.count(), 6 + 21 + 2);
     assert_eq!(*ends.lock().unwrap(), expected);
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tonic::{Code, Request};
-use tower_http_retry::{AttemptTimedOut, ByGrpcStatus};
+use tower_http_retry::AttemptTimedOut;
+use tower_http_retry::grpc::ByGrpcStatus;
 
 use crate::support::calls::{Got, call, exact, failed, got, greeted, millis};
 use crate::support::greeter::{

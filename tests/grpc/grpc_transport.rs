@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::level::Level;
+use crate::support::step::Step;
 use bytes::Bytes;
 use h2::Reason as Reset;
 use http::{Request, Response};
@@ -20,10 +22,10 @@ use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
-use tower_http_retry::{
-    BoxError, Budget, ByGrpcStatus, Class, Classify, Outcome, Reason, ReplayBody, RetryLayer, Step,
-    Stop,
-};
+use tower_http_retry::classify::{Class, Classify, Outcome};
+use tower_http_retry::event::{StopReason, WaitReason};
+use tower_http_retry::grpc::ByGrpcStatus;
+use tower_http_retry::{BoxError, Budget, ReplayBody, RetryLayer};
 
 use crate::support::calls::{Layer, exact, got, greeted, millis};
 use crate::support::greeter::{
@@ -40,7 +42,7 @@ impl Told {
         let told = self.0.clone();
         layer.on_event(move |event| {
             if let Some(class) = event.class() {
-                told.lock().unwrap().push((class, event.step()));
+                told.lock().unwrap().push((class, Step::from(event.kind())));
             }
         })
     }
@@ -51,21 +53,21 @@ impl Told {
 }
 
 fn transparently() -> (Class, Step) {
-    let (after, reason) = (Duration::ZERO, Reason::Transparent);
+    let (after, reason) = (Duration::ZERO, WaitReason::Transparent);
     (Class::Refused, Step::Retry { after, reason })
 }
 
 fn after(class: Class, wait: u64) -> (Class, Step) {
-    let (after, reason) = (millis(wait), Reason::Backoff);
+    let (after, reason) = (millis(wait), WaitReason::Backoff);
     (class, Step::Retry { after, reason })
 }
 
-fn stop(class: Class, stop: Stop) -> (Class, Step) {
+fn stop(class: Class, stop: StopReason) -> (Class, Step) {
     (class, Step::Stop(stop))
 }
 
 fn success() -> (Class, Step) {
-    stop(Class::Success, Stop::Success)
+    stop(Class::Success, StopReason::Success)
 }
 
 /// What a call over hyper-util's client came to.
@@ -203,7 +205,7 @@ async fn a_go_away_that_may_include_the_call_is_unavailable() {
 
     let none = exact().classify(ByGrpcStatus::new().except(Code::Unavailable as i32));
     let came = call_with("", none, [goes_away(), answers()]).await;
-    let permanent = stop(Class::Permanent, Stop::Permanent);
+    let permanent = stop(Class::Permanent, StopReason::Permanent);
     assert_eq!(came.steps, [permanent]);
 }
 
@@ -216,7 +218,7 @@ async fn a_transparent_retry_is_none_of_the_five_attempts() {
     let steps = [
         &[transparently()][..],
         &waits,
-        &[stop(refused, Stop::Attempts)],
+        &[stop(refused, StopReason::Attempts)],
     ];
     assert_eq!(came.steps, steps.concat());
     assert_eq!(came.server.received(), [["POST item"; 6]]);
@@ -244,7 +246,10 @@ async fn without_a_code_to_retry_a_refused_stream_is_sent_again_once() {
         assert!(came.result.is_err());
         assert_eq!(
             came.steps,
-            [transparently(), stop(Class::Permanent, Stop::Permanent)]
+            [
+                transparently(),
+                stop(Class::Permanent, StopReason::Permanent)
+            ]
         );
         assert_eq!(came.server.received(), received);
         assert_eq!((came.took, budget.level()), (Duration::ZERO, Some(10_000)));
@@ -256,7 +261,7 @@ async fn a_transparent_retry_is_made_whatever_the_throttle_says() {
     let budget = Budget::throttle(1, 0.1);
     let layer = || exact().budget(budget.clone());
     let came = call(layer(), streams(&[REFUSE, REFUSE, Turn::Answer])).await;
-    let denied = stop(Class::Refused, Stop::Budget);
+    let denied = stop(Class::Refused, StopReason::Budget);
     assert_eq!(came.steps, [transparently(), denied]);
     assert_eq!(budget.level(), Some(0));
     let came = call(layer(), streams(&[REFUSE, Turn::Answer])).await;
@@ -267,7 +272,7 @@ async fn a_transparent_retry_is_made_whatever_the_throttle_says() {
 async fn where_there_are_no_retries_there_is_no_transparent_one() {
     let came = call(exact().max_retries(0), streams(&[REFUSE, Turn::Answer])).await;
     assert_eq!(came.reset(), Reset::REFUSED_STREAM);
-    assert_eq!(came.steps, [stop(Class::Refused, Stop::Attempts)]);
+    assert_eq!(came.steps, [stop(Class::Refused, StopReason::Attempts)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,7 +290,7 @@ async fn any_other_reset_is_the_code_that_its_reason_stands_for() {
         assert_eq!(came.reset(), reason);
         assert_eq!(
             came.steps,
-            [stop(Class::Permanent, Stop::Permanent)],
+            [stop(Class::Permanent, StopReason::Permanent)],
             "{reason}"
         );
         let layer = exact().classify(ByGrpcStatus::new().also(code as i32));
@@ -317,7 +322,7 @@ async fn tonics_errors_are_read_as_those_of_the_connection_beneath() {
         (streams(&[Turn::Close]), after(Class::Transient, 100)),
     ];
     for reason in [Reset::CANCEL, Reset::INTERNAL_ERROR] {
-        let permanent = stop(Class::Permanent, Stop::Permanent);
+        let permanent = stop(Class::Permanent, StopReason::Permanent);
         cases.push((streams(&[Turn::Reset(reason)]), permanent));
     }
     for (plan, expected) in cases {
@@ -345,7 +350,7 @@ async fn a_connection_that_is_refused_is_unavailable_and_tried_again() {
     assert_eq!(status.code(), Code::Unavailable);
     let refused = Class::Refused;
     let mut steps: Vec<_> = [100, 200, 400, 800].map(|wait| after(refused, wait)).into();
-    steps.push(stop(refused, Stop::Attempts));
+    steps.push(stop(refused, StopReason::Attempts));
     assert_eq!((told.steps(), start.elapsed()), (steps, millis(1_500)));
 }
 
@@ -358,7 +363,7 @@ async fn a_server_that_comes_up_during_the_waits_is_reached() {
     let (up, sent) = (server.clone(), Mutex::new(0));
     let layer = RetryLayer::grpc().on_event(move |event| {
         let mut sent = sent.lock().unwrap();
-        *sent += i32::from(event.step() == Step::Sent);
+        *sent += i32::from(Step::from(event.kind()) == Step::Sent);
         if let (3, Some(socket)) = (*sent, socket.lock().unwrap().take_if(|_| *sent == 3)) {
             let listener = socket.listen(16).unwrap();
             *up.lock().unwrap() = Some(Greeter::on(listener, [Answer::Ok]));

@@ -19,6 +19,8 @@ mod support {
     pub mod calls;
     pub mod greeter;
     pub mod http2;
+    pub mod level;
     pub mod scripted;
+    pub mod step;
     pub mod upstream;
 }

@@ -12,7 +12,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tokio_test::task::{self, Spawn};
-use tower_http_retry::{BoxError, ReplayBody, Stop, Superseded};
+use tower_http_retry::body::Superseded;
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{BoxError, ReplayBody};
 
 use crate::support::body::Does::{self, Data, Fail, Panic, Pending, Trailers};
 use crate::support::body::{Sent, Source, at_once, pattern, send, trailers};
@@ -253,7 +255,7 @@ impl Reader {
 }
 
 /// Sends the case's body, checks each attempt, and gives what came of it and what should have.
-fn run(case: &Case) -> (Sent, (u16, u32, Option<Stop>)) {
+fn run(case: &Case) -> (Sent, (u16, u32, Option<StopReason>)) {
     let mut sending = Sending::new(case);
     let mut readers: Vec<Reader> = Vec::new();
     let mut expected = (0, 0, None);
@@ -294,8 +296,8 @@ fn run(case: &Case) -> (Sent, (u16, u32, Option<Stop>)) {
             503
         };
         let stop = match status {
-            200 => Some(Stop::Success),
-            _ => sending.is_lost.then_some(Stop::NotReplayable),
+            200 => Some(StopReason::Success),
+            _ => sending.is_lost.then_some(StopReason::NotReplayable),
         };
         expected = (status, attempt, stop);
         status

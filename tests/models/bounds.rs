@@ -9,10 +9,12 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::util::BoxCloneService;
 use tower::{Layer, Service};
+use tower_http_retry::classify::{ClassifyFn, Outcome, Verdict};
+use tower_http_retry::verify::{Unverified, Verified, Verify, VerifyFuture};
 use tower_http_retry::{
     Abandoned, Attempt, AttemptTimedOut, Attempts, AttemptsHandle, Backoff, BoxError, Budget,
-    ByStatus, ClassifyFn, Idempotency, Outcome, ReplayBody, ResponseFuture, Retry, RetryLayer,
-    RetryOverride, Unverified, Verdict, Verified, Verify, VerifyFuture, VerifyLayer,
+    ByStatus, Idempotency, ReplayBody, ResponseFuture, Retry, RetryLayer, RetryOverride,
+    VerifyLayer,
 };
 
 type Inner = BoxCloneService<Request<ReplayBody<Full<Bytes>>>, Response<Full<Bytes>>, BoxError>;

@@ -18,4 +18,5 @@ use budget_model::{striped, sync};
 mod support {
     pub mod body;
     pub mod management;
+    pub mod step;
 }

@@ -9,10 +9,8 @@ use http::{Method, Request, Response};
 use http_body_util::Full;
 use proptest::prelude::*;
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{
-    Attempts, Backoff, BoxError, RetryLayer, RetryOverride, Unverified, Verified, VerifyBody,
-    VerifyLayer,
-};
+use tower_http_retry::verify::{Unverified, Verified, VerifyBody};
+use tower_http_retry::{Attempts, Backoff, BoxError, RetryLayer, RetryOverride, VerifyLayer};
 
 use crate::support::management::Answer::{self, Broken, Redirected, Truth};
 use crate::support::management::Failure::{Error, Status};

@@ -16,8 +16,9 @@ use tower::util::BoxCloneService;
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::policy::Limited;
 use tower_http::follow_redirect::{FollowRedirectLayer, RequestUri};
+use tower_http_retry::event::Event;
 use tower_http_retry::{
-    Attempts, AttemptsHandle, Backoff, BoxError, Event, Idempotency, RetryLayer, ServerHints,
+    Attempts, AttemptsHandle, Backoff, BoxError, Idempotency, RetryAfter, RetryLayer,
 };
 
 use super::journal::{ALL, Journal, Left, What};
@@ -132,14 +133,14 @@ impl Caller {
         let layer = RetryLayer::new()
             .classify(Judge(self.plan.sabotage))
             .max_retries(policy.max_retries)
-            .within(policy.window)
+            .window(policy.window)
             .attempt_timeout(policy.attempt_timeout)
             .backoff(Backoff::exponential(policy.base).jitter(policy.jitter))
             .jitter_seed(self.plan.seed)
             .max_replay_bytes(policy.max_replay_bytes)
-            .max_server_wait(policy.max_server_wait)
-            .server_hints(policy.hints)
-            .attempt_header(HeaderName::from_static(RETRIES))
+            .max_retry_after(policy.max_retry_after)
+            .retry_after(policy.hints)
+            .retry_count_header(HeaderName::from_static(RETRIES))
             .on_event(move |event| tell(&journal, event));
         let layer = if policy.has_budget {
             layer
@@ -149,10 +150,10 @@ impl Caller {
         match self.plan.sabotage {
             Some(Sabotage::RepeatsAll) => layer.idempotency(Idempotency::any()),
             Some(Sabotage::OneMoreRetry) => layer.max_retries(policy.max_retries + 1),
-            Some(Sabotage::LongWindow) => layer.within(policy.window * 3),
+            Some(Sabotage::LongWindow) => layer.window(policy.window * 3),
             Some(Sabotage::LongTimeout) => layer.attempt_timeout(policy.attempt_timeout * 5),
-            Some(Sabotage::IgnoresHints) => layer.server_hints(ServerHints::Ignored),
-            Some(Sabotage::WaitsTooLong) => layer.max_server_wait(Duration::MAX),
+            Some(Sabotage::IgnoresHints) => layer.retry_after(RetryAfter::Ignore),
+            Some(Sabotage::WaitsTooLong) => layer.max_retry_after(Duration::MAX),
             _ => layer,
         }
     }
@@ -232,7 +233,7 @@ impl Caller {
 fn tell(journal: &Journal, event: &Event<'_>) {
     let Id(id) = *event.extensions().get().expect("an id");
     let told = What::Told {
-        step: event.step(),
+        step: event.kind(),
         class: event.class(),
         timed_out: event.is_timed_out(),
     };

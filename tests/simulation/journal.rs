@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tower_http_retry::{Class, Step};
+use tower_http_retry::classify::Class;
+use tower_http_retry::event::EventKind;
 
 use super::failure::Failure;
 
@@ -40,7 +41,7 @@ pub enum What {
     Failed { attempt: u32, how: Failure },
     /// The layer told this.
     Told {
-        step: Step,
+        step: EventKind,
         class: Option<Class>,
         timed_out: bool,
     },
@@ -87,7 +88,7 @@ impl What {
         matches!(
             self,
             Self::Told {
-                step: Step::Retry { .. },
+                step: EventKind::RetryScheduled { .. },
                 ..
             }
         )

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tower_http_retry::{ServerHints, Step, Stop};
+use tower_http_retry::RetryAfter;
+use tower_http_retry::event::{EventKind, StopReason};
 
 use super::answer::Reads;
 use super::journal::{ALL, Entry, Left, What};
@@ -157,7 +158,7 @@ fn comes_once(_: &Plan, _: &Ask, entries: &[Entry]) -> Held {
 }
 
 fn obeys_hints(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
-    if plan.policy.hints == ServerHints::Ignored {
+    if plan.policy.hints == RetryAfter::Ignore {
         return Ok(());
     }
     let hinted = entries.iter().filter_map(|entry| match entry.what {
@@ -175,7 +176,7 @@ fn obeys_hints(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
         verdict(waited >= hint, || {
             format!("{sent:?} after {waited:?}, not {hint:?}")
         })?;
-        let most = plan.policy.max_server_wait;
+        let most = plan.policy.max_retry_after;
         verdict(hint <= most, || {
             format!("{sent:?} after {hint:?}, not {most:?}")
         })?;
@@ -219,7 +220,7 @@ fn stops_for_a_reason(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     let (limits, policy) = (plan.limits(ask.id), &plan.policy);
     let told = entries.iter().find_map(|entry| match entry.what {
         What::Told {
-            step: Step::Stop(stop),
+            step: EventKind::Stopped(stop),
             ..
         } => Some(stop),
         _ => None,
@@ -230,14 +231,16 @@ fn stops_for_a_reason(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     };
     let hint = plan.last_answer(ask.id, sent).hint;
     let holds = match stop {
-        Stop::Attempts => sent == 1 + limits.max_retries,
-        Stop::NotReplayable => {
+        StopReason::Attempts => sent == 1 + limits.max_retries,
+        StopReason::NotReplayable => {
             ask.body.breaks || ask.body.len() + TRAILERS > policy.max_replay_bytes
         }
-        Stop::NotIdempotent => !limits.may_be_repeated,
-        Stop::ServerWaitTooLong => hint.is_some_and(|(_, hint)| hint > policy.max_server_wait),
-        Stop::Budget => policy.has_budget,
-        Stop::Success | Stop::Permanent | Stop::Window => true,
+        StopReason::NotIdempotent => !limits.may_be_repeated,
+        StopReason::RetryAfterTooLong => {
+            hint.is_some_and(|(_, hint)| hint > policy.max_retry_after)
+        }
+        StopReason::Budget => policy.has_budget,
+        StopReason::Success | StopReason::Permanent | StopReason::Window => true,
         _ => false,
     };
     verdict(holds, || format!("{stop:?} after {sent} attempts"))

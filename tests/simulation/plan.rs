@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use http::Method;
-use tower_http_retry::{Jitter, RetryOverride, ServerHints};
+use tower_http_retry::{Jitter, RetryAfter, RetryOverride};
 
 use super::answer::{Answer, Does};
 use super::failure::Overtaken;
@@ -54,8 +54,8 @@ pub struct Policy {
     pub base: Duration,
     pub jitter: Jitter,
     pub max_replay_bytes: usize,
-    pub max_server_wait: Duration,
-    pub hints: ServerHints,
+    pub max_retry_after: Duration,
+    pub hints: RetryAfter,
     pub has_budget: bool,
     /// How many attempts may be under way at once.
     pub concurrency: Option<usize>,
@@ -213,12 +213,12 @@ impl Policy {
             base: millis(random, 5..=100),
             jitter: jitters[random.usize(..jitters.len())],
             max_replay_bytes: one_in(random, 6, 2_000).unwrap_or(1 << 20),
-            max_server_wait: one_in(random, 3, Duration::from_millis(300))
+            max_retry_after: one_in(random, 3, Duration::from_millis(300))
                 .unwrap_or(Duration::from_secs(300)),
             hints: match random.u8(..8) {
-                0 => ServerHints::Ignored,
-                1 | 2 => ServerHints::Exact,
-                _ => ServerHints::Floor,
+                0 => RetryAfter::Ignore,
+                1 | 2 => RetryAfter::Exact,
+                _ => RetryAfter::Minimum,
             },
             has_budget: random.bool(),
             concurrency: one_in(random, 4, concurrency),
@@ -295,7 +295,7 @@ impl Own {
             Self::Once => Some(RetryOverride::once()),
             Self::Repeatable(repeatable) => Some(own.repeatable(repeatable)),
             Self::Retries(retries) => Some(own.max_retries(retries)),
-            Self::Within(window) => Some(own.within(window)),
+            Self::Within(window) => Some(own.window(window)),
             Self::AttemptTimeout(timeout) => Some(own.attempt_timeout(timeout)),
         }
     }

@@ -1,6 +1,7 @@
 //! Mistakes that are made on purpose, to see that they are found.
 
-use tower_http_retry::{ByStatus, Class, Classify, Outcome, Verdict};
+use tower_http_retry::ByStatus;
+use tower_http_retry::classify::{Class, Classify, Outcome, Verdict};
 
 use super::failure;
 

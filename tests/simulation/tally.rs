@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tower_http_retry::{Class, ServerHints, Step, Stop};
+use tower_http_retry::RetryAfter;
+use tower_http_retry::classify::Class;
+use tower_http_retry::event::{EventKind, StopReason};
 
 use super::failure::{Failure, Overtaken};
 use super::journal::{Entry, What};
@@ -61,7 +63,7 @@ const TO_BE_MET: [&str; 51] = [
     "stop: not_idempotent",
     "stop: not_replayable",
     "stop: permanent",
-    "stop: server_wait_too_long",
+    "stop: retry_after_too_long",
     "stop: success",
     "stop: window",
     "success after a retry",
@@ -76,7 +78,7 @@ impl Tally {
         let over = entries.iter().find(|entry| entry.what == What::Over);
         let has_come = |trouble: &&Trouble| over.is_some_and(|over| trouble.from < over.at);
         for trouble in plan.troubles.iter().filter(has_come) {
-            self.count(&format!("fault: {}", trouble.kind.name()));
+            self.count(&format!("fault: {}", trouble.kind.as_str()));
         }
         for ask in &plan.requests {
             let of_this = |entry: &&Entry| entry.id == ask.id;
@@ -160,10 +162,12 @@ impl Tally {
         }
     }
 
-    fn add_told(&mut self, step: Step, class: Option<Class>, timed_out: bool) {
+    fn add_told(&mut self, step: EventKind, class: Option<Class>, timed_out: bool) {
         match step {
-            Step::Retry { reason, .. } => self.count(&format!("retry: {}", reason.name())),
-            Step::Stop(stop) => self.count(&format!("stop: {}", stop.name())),
+            EventKind::RetryScheduled { reason, .. } => {
+                self.count(&format!("retry: {}", reason.as_str()))
+            }
+            EventKind::Stopped(stop) => self.count(&format!("stop: {}", stop.as_str())),
             _ => {}
         }
         if let Some(class) = class {
@@ -207,7 +211,7 @@ impl Tally {
             }),
             _ => None,
         });
-        let are_read = plan.policy.hints != ServerHints::Ignored;
+        let are_read = plan.policy.hints != RetryAfter::Ignore;
         for _ in hinted.filter(|sent| are_read && whats.contains(sent)) {
             self.count("retry after a hint");
         }
@@ -227,7 +231,7 @@ impl Tally {
                 matches!(
                     what,
                     What::Told {
-                        step: Step::Stop(Stop::Window),
+                        step: EventKind::Stopped(StopReason::Window),
                         ..
                     }
                 )

@@ -9,9 +9,9 @@ use http::header::SET_COOKIE;
 use http::{Method, Request, Response};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_http_retry::{
-    Abandoned, Attempt, BoxError, ByStatus, Classify, ReplayBody, Unverified, VerifyLayer,
-};
+use tower_http_retry::classify::Classify;
+use tower_http_retry::verify::Unverified;
+use tower_http_retry::{Abandoned, Attempt, BoxError, ByStatus, ReplayBody, VerifyLayer};
 
 use crate::support::upstream::Body;
 use crate::support::{log, stops};

@@ -11,6 +11,7 @@ mod tracing;
 mod support {
     pub mod body;
     pub mod log;
+    pub mod step;
     pub mod stops;
     pub mod upstream;
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use http::Request;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::trace::TraceLayer;
-use tower_http_retry::{Attempt, Stop};
+use tower_http_retry::Attempt;
+use tower_http_retry::event::StopReason;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Instrument, Subscriber, info_span};
 use tracing_subscriber::layer::{Context, Layer as Layered, SubscriberExt};
@@ -57,20 +58,20 @@ fn gave_up(method: &str, retries: u32, status: Option<&str>, error: &str, why: &
 }
 
 /// The whole of what is told of a request that ends so.
-fn expected(stop: Stop) -> Vec<String> {
+fn expected(stop: StopReason) -> Vec<String> {
     let why = stop.to_string();
     let failed = |status, error| gave_up("PUT", 1, status, error, &why);
     match stop {
-        Stop::Success => vec![retrying("PUT", "503")],
-        Stop::Permanent => vec![retrying("PUT", "503"), failed(Some("404"), "404")],
-        Stop::Attempts => vec![retrying("PUT", "503"), failed(None, "timeout")],
-        Stop::NotReplayable => vec![gave_up("PUT", 0, Some("503"), "503", &why)],
-        Stop::NotIdempotent => vec![
+        StopReason::Success => vec![retrying("PUT", "503")],
+        StopReason::Permanent => vec![retrying("PUT", "503"), failed(Some("404"), "404")],
+        StopReason::Attempts => vec![retrying("PUT", "503"), failed(None, "timeout")],
+        StopReason::NotReplayable => vec![gave_up("PUT", 0, Some("503"), "503", &why)],
+        StopReason::NotIdempotent => vec![
             retrying("POST", "429"),
             gave_up("POST", 1, Some("503"), "503", &why),
         ],
         // It has waited for a retry that was not made.
-        Stop::NotReady => vec![
+        StopReason::NotReady => vec![
             retrying("PUT", "503"),
             gave_up("PUT", 0, None, "_OTHER", &why).replace("waited_ms=0", "waited_ms=1000"),
         ],

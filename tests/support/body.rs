@@ -12,12 +12,14 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::support::step::Step;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Empty;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_http_retry::{Backoff, BoxError, Jitter, ReplayBody, RetryLayer, Step, Stop};
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{Backoff, BoxError, Jitter, ReplayBody, RetryLayer};
 
 /// What the source does when it is polled.
 #[derive(Clone, Debug)]
@@ -137,12 +139,12 @@ pub fn pattern(length: usize) -> Vec<u8> {
 pub struct Sent {
     pub result: Result<StatusCode, BoxError>,
     pub attempts: u32,
-    pub stop: Option<Stop>,
+    pub stop: Option<StopReason>,
 }
 
 impl Sent {
     /// For an assertion: the status, how many attempts there were, and why there was no other.
-    pub fn told(&self) -> (u16, u32, Option<Stop>) {
+    pub fn told(&self) -> (u16, u32, Option<StopReason>) {
         let status = self.result.as_ref().map_or(0, StatusCode::as_u16);
         (status, self.attempts, self.stop)
     }
@@ -166,7 +168,7 @@ pub async fn send<B: Body>(
     let stop = Arc::new(Mutex::new(None));
     let told = stop.clone();
     let layer = layer.on_event(move |event| {
-        if let Step::Stop(stop) = event.step() {
+        if let Step::Stop(stop) = Step::from(event.kind()) {
             assert_eq!(told.lock().unwrap().replace(stop), None, "stopped twice");
         }
     });

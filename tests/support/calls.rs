@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use tonic::{Code, Response, Status};
-use tower_http_retry::{Backoff, ByGrpcStatus, Jitter, RetryLayer};
+use tower_http_retry::grpc::ByGrpcStatus;
+use tower_http_retry::{Backoff, Jitter, RetryLayer};
 
 use super::greeter::{Greeter, HelloReply, Turn, hello};
 

@@ -29,7 +29,8 @@ use tonic::{Code, IntoRequest, IntoStreamingRequest, Request, Response, Status, 
 use tonic_prost::ProstCodec;
 use tower::{Layer, service_fn};
 use tower_http::map_request_body::{MapRequestBody, MapRequestBodyLayer};
-use tower_http_retry::{Classify, ReplayBody, Retry, RetryLayer};
+use tower_http_retry::classify::Classify;
+use tower_http_retry::{ReplayBody, Retry, RetryLayer};
 
 use tonic::codec::CompressionEncoding::Gzip;
 

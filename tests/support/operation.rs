@@ -12,7 +12,8 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tower::{Layer, ServiceExt};
-use tower_http_retry::{Attempts, BoxError, RetryOverride, Verified, VerifyBody, VerifyLayer};
+use tower_http_retry::verify::{Verified, VerifyBody};
+use tower_http_retry::{Attempts, BoxError, RetryOverride, VerifyLayer};
 
 use super::body::at_once;
 use super::items::{Answer, Counts, Items, Protocol, Turn};

@@ -17,7 +17,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Empty;
 use tokio::time::{Instant, Sleep, sleep};
 use tower::Service;
-use tower_http_retry::{Backoff, BoxError, ByGrpcStatus, Jitter, RetryLayer};
+use tower_http_retry::grpc::ByGrpcStatus;
+use tower_http_retry::{Backoff, BoxError, Jitter, RetryLayer};
 
 /// Gives its frames from so long after it is first polled on, and notes what is done with it.
 pub struct Scripted {

@@ -14,19 +14,20 @@ use http::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt};
-use tower_http_retry::{Backoff, BoxError, Budget, ByStatus, Jitter, ReplayBody, RetryLayer, Stop};
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{Backoff, BoxError, Budget, ByStatus, Jitter, ReplayBody, RetryLayer};
 
-pub const ALL: [Stop; 10] = [
-    Stop::Success,
-    Stop::Permanent,
-    Stop::Attempts,
-    Stop::NotReplayable,
-    Stop::NotIdempotent,
-    Stop::ServerSaidNo,
-    Stop::ServerWaitTooLong,
-    Stop::Window,
-    Stop::Budget,
-    Stop::NotReady,
+pub const ALL: [StopReason; 10] = [
+    StopReason::Success,
+    StopReason::Permanent,
+    StopReason::Attempts,
+    StopReason::NotReplayable,
+    StopReason::NotIdempotent,
+    StopReason::ServerSaidNo,
+    StopReason::RetryAfterTooLong,
+    StopReason::Window,
+    StopReason::Budget,
+    StopReason::NotReady,
 ];
 
 /// Waits 1 s, 2 s, 4 s, ..
@@ -36,18 +37,19 @@ pub fn layer() -> RetryLayer {
 }
 
 /// Sends a request that ends with this stop. Wherever something may be secret, there is a secret.
-pub async fn send(stop: Stop, layer: RetryLayer) -> Result<Response<Full<Bytes>>, BoxError> {
-    let layer = layer.classify(ByStatus::new().heed_should_retry());
+pub async fn send(stop: StopReason, layer: RetryLayer) -> Result<Response<Full<Bytes>>, BoxError> {
+    let layer = layer
+        .classify(ByStatus::new().should_retry_header(HeaderName::from_static("x-should-retry")));
     let layer = match stop {
-        Stop::Attempts => layer.max_retries(1),
-        Stop::NotReplayable => layer.max_replay_bytes(4),
-        Stop::Window => layer.within(Duration::from_secs(2)),
+        StopReason::Attempts => layer.max_retries(1),
+        StopReason::NotReplayable => layer.max_replay_bytes(4),
+        StopReason::Window => layer.window(Duration::from_secs(2)),
         // The first failure leaves three of four, the second one half of them.
-        Stop::Budget => layer.budget(Budget::throttle(4, 0.0)),
+        StopReason::Budget => layer.budget(Budget::throttle(4, 0.0)),
         _ => layer,
     };
     let method = match stop {
-        Stop::NotIdempotent => Method::POST,
+        StopReason::NotIdempotent => Method::POST,
         _ => Method::PUT,
     };
     layer.layer(Server::of(stop)).oneshot(request(method)).await
@@ -66,29 +68,31 @@ fn request(method: Method) -> Request<Source> {
 /// Fails once, and then as the stop needs it.
 #[derive(Clone)]
 struct Server {
-    stop: Stop,
+    stop: StopReason,
     calls: usize,
 }
 
 impl Server {
-    fn of(stop: Stop) -> Self {
+    fn of(stop: StopReason) -> Self {
         Self { stop, calls: 0 }
     }
 
     fn answer(&self) -> io::Result<Response<Full<Bytes>>> {
         let status = match (self.calls, self.stop) {
-            (1, Stop::NotIdempotent) => StatusCode::TOO_MANY_REQUESTS,
-            (2, Stop::Success) => StatusCode::OK,
-            (2, Stop::Permanent) => StatusCode::NOT_FOUND,
-            (2, Stop::Attempts) => return Err(io::Error::new(io::ErrorKind::TimedOut, "secret")),
+            (1, StopReason::NotIdempotent) => StatusCode::TOO_MANY_REQUESTS,
+            (2, StopReason::Success) => StatusCode::OK,
+            (2, StopReason::Permanent) => StatusCode::NOT_FOUND,
+            (2, StopReason::Attempts) => {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "secret"));
+            }
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         let response = Response::builder()
             .status(status)
             .header(SET_COOKIE, "secret");
         let response = match (self.calls, self.stop) {
-            (2, Stop::ServerSaidNo) => response.header("x-should-retry", "false"),
-            (2, Stop::ServerWaitTooLong) => response.header(RETRY_AFTER, "999"),
+            (2, StopReason::ServerSaidNo) => response.header("x-should-retry", "false"),
+            (2, StopReason::RetryAfterTooLong) => response.header(RETRY_AFTER, "999"),
             _ => response,
         };
         Ok(response.body(Full::from("secret")).unwrap())
@@ -102,7 +106,7 @@ impl Service<Request<ReplayBody<Source>>> for Server {
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         match (self.calls, self.stop) {
-            (1, Stop::NotReady) => Poll::Ready(Err(io::Error::other("secret"))),
+            (1, StopReason::NotReady) => Poll::Ready(Err(io::Error::other("secret"))),
             _ => Poll::Ready(Ok(())),
         }
     }

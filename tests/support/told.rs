@@ -6,7 +6,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tower_http_retry::{Backoff, Class, Event, Jitter, Reason, RetryLayer, Step, Stop};
+use tower_http_retry::classify::Class;
+use tower_http_retry::event::{Event, StopReason, WaitReason};
+use tower_http_retry::{Backoff, Jitter, RetryLayer};
 
 /// The wait before each retry of [`Told::layer`].
 pub const WAIT: Duration = Duration::from_millis(1);
@@ -37,7 +39,7 @@ impl Told {
     }
 
     pub fn hear(&self, event: &Event<'_>) {
-        match event.step() {
+        match Step::from(event.kind()) {
             Step::Sent => *self.sent.lock().unwrap() += 1,
             step => self.outcomes.lock().unwrap().push(Outcome {
                 class: event.class(),
@@ -60,28 +62,28 @@ impl Told {
 
 /// An error of this class, after which there is another attempt.
 pub fn again(class: Class) -> Outcome {
-    error(class, retry(Reason::Backoff))
+    error(class, retry(WaitReason::Backoff))
 }
 
 /// An error of this class, after which there is another attempt without a wait.
 pub fn again_at_once(class: Class) -> Outcome {
-    let (after, reason) = (Duration::ZERO, Reason::AtOnce);
+    let (after, reason) = (Duration::ZERO, WaitReason::AtOnce);
     error(class, Step::Retry { after, reason })
 }
 
 /// An error of this class that is a time-out, after which there is another attempt.
 pub fn again_after_a_time_out(class: Class) -> Outcome {
-    error(class, retry(Reason::TimedOut)).timed_out()
+    error(class, retry(WaitReason::TimedOut)).timed_out()
 }
 
 /// An error of this class, handed over.
-pub fn handed_over(class: Class, stop: Stop) -> Outcome {
+pub fn handed_over(class: Class, stop: StopReason) -> Outcome {
     error(class, Step::Stop(stop))
 }
 
 /// A response with status 200, handed over.
 pub fn success() -> Outcome {
-    handed_over(Class::Success, Stop::Success).of(200)
+    handed_over(Class::Success, StopReason::Success).of(200)
 }
 
 impl Outcome {
@@ -120,7 +122,7 @@ fn error(class: Class, step: Step) -> Outcome {
     }
 }
 
-fn retry(reason: Reason) -> Step {
+fn retry(reason: WaitReason) -> Step {
     Step::Retry {
         after: WAIT,
         reason,

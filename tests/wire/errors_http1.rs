@@ -6,6 +6,7 @@ use std::future::{Ready, ready};
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
+use crate::support::step::Step;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
@@ -17,7 +18,9 @@ use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_http_retry::{BoxError, Class, ReplayBody, Step, Stop};
+use tower_http_retry::classify::Class;
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{BoxError, ReplayBody};
 
 use crate::support::server::{OK, Refusing, Server, Turn};
 use crate::support::told::{
@@ -81,7 +84,7 @@ async fn a_refused_connect_of_a_post_is_sent_again() {
     let layer = told.layer().on_event({
         let (closed, opened) = (closed.clone(), opened.clone());
         move |event| {
-            if event.attempt() == 2 && event.step() == Step::Sent {
+            if event.attempt() == 2 && Step::from(event.kind()) == Step::Sent {
                 *opened.lock().unwrap() = Some(closed.open([Turn::Answer(OK)]));
             }
         }
@@ -105,7 +108,7 @@ async fn a_connect_that_stays_refused_is_handed_over_as_the_client_s_own_error()
     assert!(error.downcast_ref::<legacy::Error>().unwrap().is_connect());
     assert_eq!(io_kind(&error), Some(ErrorKind::ConnectionRefused));
     let refused = again(Class::Refused);
-    let last = handed_over(Class::Refused, Stop::Attempts);
+    let last = handed_over(Class::Refused, StopReason::Attempts);
     assert_eq!(told.outcomes(), [refused, refused, last]);
 }
 
@@ -134,7 +137,7 @@ async fn a_bad_certificate_is_permanent() {
     assert_eq!(connects, 1);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 
@@ -143,7 +146,7 @@ async fn a_connect_that_times_out_is_refused_and_a_time_out() {
     let (connects, told, _) = fail_connect(ErrorKind::TimedOut).await;
     assert_eq!(connects, 3);
     let refused = again_after_a_time_out(Class::Refused);
-    let last = handed_over(Class::Refused, Stop::Attempts).timed_out();
+    let last = handed_over(Class::Refused, StopReason::Attempts).timed_out();
     assert_eq!(told.outcomes(), [refused, refused, last]);
 }
 
@@ -158,7 +161,7 @@ async fn a_connect_that_fails_in_any_other_way_is_refused() {
         let (connects, told, _) = fail_connect(kind).await;
         assert_eq!(connects, 3, "{kind}");
         let refused = again(Class::Refused);
-        let last = handed_over(Class::Refused, Stop::Attempts);
+        let last = handed_over(Class::Refused, StopReason::Attempts);
         assert_eq!(told.outcomes(), [refused, refused, last], "{kind}");
     }
 }
@@ -175,7 +178,7 @@ async fn a_connection_closed_before_its_response_is_transient() {
     assert_eq!(server.received(), ["POST item"]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Transient, Stop::NotIdempotent)]
+        [handed_over(Class::Transient, StopReason::NotIdempotent)]
     );
 }
 
@@ -192,7 +195,7 @@ async fn a_connection_closed_in_the_middle_of_a_response_s_head_is_transient() {
     assert_eq!(server.received(), ["POST item"]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Transient, Stop::NotIdempotent)]
+        [handed_over(Class::Transient, StopReason::NotIdempotent)]
     );
 }
 
@@ -210,7 +213,7 @@ async fn a_connection_reset_before_its_response_is_transient() {
     assert_eq!(server.received(), ["POST item"]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Transient, Stop::NotIdempotent)]
+        [handed_over(Class::Transient, StopReason::NotIdempotent)]
     );
 }
 
@@ -260,7 +263,7 @@ async fn a_reset_in_the_middle_of_an_upload_is_transient() {
     assert_eq!(server.received(), ["POST it"]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Transient, Stop::NotIdempotent)]
+        [handed_over(Class::Transient, StopReason::NotIdempotent)]
     );
 }
 
@@ -285,7 +288,7 @@ async fn a_request_body_that_breaks_is_permanent() {
     assert_eq!(server.received(), ["PUT it"]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 
@@ -307,7 +310,7 @@ async fn a_request_body_shorter_than_it_said_is_permanent() {
     assert_eq!(server.received(), ["PUT it"]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 
@@ -323,7 +326,7 @@ async fn an_answer_that_is_not_http_is_permanent() {
         let (server, told, result) = fail(Method::GET, Turn::Answer(answer)).await;
         assert!(hyper_error(&result.unwrap_err()).is_parse(), "{answer}");
         assert_eq!(server.received(), ["GET item"], "{answer}");
-        let stop = handed_over(Class::Permanent, Stop::Permanent);
+        let stop = handed_over(Class::Permanent, StopReason::Permanent);
         assert_eq!(told.outcomes(), [stop], "{answer}");
     }
 }
@@ -333,7 +336,7 @@ async fn a_bad_uri_is_permanent() {
     for uri in ["/item", "127.0.0.1:80"] {
         let (result, told) = send(Method::GET, uri).await;
         assert!(result.unwrap_err().is::<legacy::Error>(), "{uri}");
-        let stop = handed_over(Class::Permanent, Stop::Permanent);
+        let stop = handed_over(Class::Permanent, StopReason::Permanent);
         assert_eq!(told.outcomes(), [stop], "{uri}");
     }
 }
@@ -347,7 +350,7 @@ async fn a_scheme_that_the_connector_does_not_speak_is_permanent() {
     assert!(server.received().is_empty());
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 
@@ -397,7 +400,7 @@ async fn a_post_that_was_queued_when_its_connection_ended_is_sent_again() {
     let outcomes = [
         again_at_once(Class::Refused),
         again(Class::Refused),
-        handed_over(Class::Refused, Stop::Attempts),
+        handed_over(Class::Refused, StopReason::Attempts),
     ];
     assert_eq!(told.outcomes(), outcomes);
 }
@@ -441,6 +444,6 @@ async fn a_connection_that_closed_while_it_was_waited_for_is_transient() {
     assert!(server.received().is_empty());
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Transient, Stop::NotIdempotent)]
+        [handed_over(Class::Transient, StopReason::NotIdempotent)]
     );
 }

@@ -18,7 +18,9 @@ use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_http_retry::{BoxError, ByStatus, Class, Classify, Outcome, ReplayBody, Stop, Verdict};
+use tower_http_retry::classify::{Class, Classify, Outcome, Verdict};
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{BoxError, ByStatus, ReplayBody};
 
 use crate::support::http2::{Connection, Server, Turn, go_away, head, settings};
 use crate::support::server::Refusing;
@@ -97,7 +99,7 @@ async fn a_refused_connect_of_a_post_is_refused() {
     let kind = cause(&error).map(io::Error::kind);
     assert_eq!(kind, Some(ErrorKind::ConnectionRefused));
     let refused = again(Class::Refused);
-    let last = handed_over(Class::Refused, Stop::Attempts);
+    let last = handed_over(Class::Refused, StopReason::Attempts);
     assert_eq!(told.outcomes(), [refused, refused, last]);
 }
 
@@ -131,7 +133,7 @@ async fn a_stream_that_stays_refused_is_handed_over() {
         Some(Reason::REFUSED_STREAM)
     );
     assert_eq!(server.received(), [["POST item"; 3]]);
-    let last = handed_over(Class::Refused, Stop::Attempts);
+    let last = handed_over(Class::Refused, StopReason::Attempts);
     assert_eq!(told.outcomes()[2], last);
 }
 
@@ -159,7 +161,7 @@ async fn any_other_reset_of_a_stream_is_transient() {
         let error = result.unwrap_err();
         assert_eq!(cause::<h2::Error>(&error).unwrap().reason(), Some(reason));
         assert_eq!(server.received(), [["POST item"]], "{reason}");
-        let stop = handed_over(Class::Transient, Stop::NotIdempotent);
+        let stop = handed_over(Class::Transient, StopReason::NotIdempotent);
         assert_eq!(told.outcomes(), [stop], "{reason}");
     }
 }
@@ -201,7 +203,7 @@ async fn a_go_away_to_a_request_without_a_body_is_no_refusal_and_a_get_is_sent_a
         let error = result.unwrap_err();
         assert!(cause::<h2::Error>(&error).unwrap().is_go_away(), "{reason}");
         assert_eq!(server.received(), [["POST"]], "{reason}");
-        let stop = handed_over(Class::Transient, Stop::NotIdempotent);
+        let stop = handed_over(Class::Transient, StopReason::NotIdempotent);
         assert_eq!(told.outcomes(), [stop], "{reason}");
     }
 }
@@ -218,7 +220,7 @@ async fn a_second_go_away_waits_for_the_back_off() {
     );
     assert_eq!(server.received(), [["POST"]; 3]);
     let refused = Class::Refused;
-    let last = handed_over(refused, Stop::Attempts);
+    let last = handed_over(refused, StopReason::Attempts);
     assert_eq!(
         told.outcomes(),
         [again_at_once(refused), again(refused), last]
@@ -250,7 +252,7 @@ async fn a_go_away_that_may_include_the_stream_is_no_refusal() {
             "{reason}"
         );
         assert_eq!(server.received(), [["POST"]], "{reason}");
-        let stop = handed_over(Class::Transient, Stop::NotIdempotent);
+        let stop = handed_over(Class::Transient, StopReason::NotIdempotent);
         assert_eq!(told.outcomes(), [stop], "{reason}");
     }
 }
@@ -283,7 +285,7 @@ async fn a_connection_closed_before_its_response_is_transient() {
     assert_eq!(server.received(), [["POST item"]]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Transient, Stop::NotIdempotent)]
+        [handed_over(Class::Transient, StopReason::NotIdempotent)]
     );
 }
 
@@ -309,7 +311,7 @@ async fn an_answer_that_is_not_http2_is_permanent() {
     assert_eq!(server.received(), [["GET"]]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 
@@ -325,7 +327,7 @@ async fn a_response_without_a_status_is_permanent() {
     assert_eq!(server.received(), [["GET"]]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 
@@ -350,7 +352,7 @@ async fn a_request_body_that_breaks_is_permanent() {
     assert_eq!(server.received(), [["POST"]]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 
@@ -424,7 +426,7 @@ async fn a_post_that_waits_for_a_stream_when_the_server_goes_away_is_handed_up()
         // hyper counts this among the user's errors; its text alone tells it from them.
         assert!(hyper.is_user());
         assert_eq!(hyper.to_string(), "dispatch task is gone");
-        let stop = handed_over(Class::Transient, Stop::NotIdempotent);
+        let stop = handed_over(Class::Transient, StopReason::NotIdempotent);
         assert_eq!(told.outcomes(), [stop], "{body}");
     }
 }
@@ -459,7 +461,7 @@ async fn a_post_whose_stream_opens_as_the_server_shuts_down_is_sent_once() {
     while server.received() != [["GET", "POST"]] {
         server.heard().await;
     }
-    let stop = handed_over(Class::Transient, Stop::NotIdempotent);
+    let stop = handed_over(Class::Transient, StopReason::NotIdempotent);
     assert_eq!(told.outcomes(), [stop]);
 }
 
@@ -512,7 +514,7 @@ async fn a_connection_that_does_not_answer_pings_is_a_time_out() {
     let error = error.unwrap_err();
     assert!(error.downcast_ref::<hyper::Error>().unwrap().is_timeout());
     let timed_out = again_after_a_time_out(Class::Transient);
-    let last = handed_over(Class::Transient, Stop::Attempts).timed_out();
+    let last = handed_over(Class::Transient, StopReason::Attempts).timed_out();
     assert_eq!(told.outcomes(), [timed_out, timed_out, last]);
 }
 

@@ -14,7 +14,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 use tokio::net::TcpListener;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_http_retry::{BoxError, ByStatus, Class, Classify, Outcome, ReplayBody, Stop};
+use tower_http_retry::classify::{Class, Classify, Outcome};
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{BoxError, ByStatus, ReplayBody};
 
 use crate::support::server::{OK, Refusing, Server, Turn, UNAVAILABLE};
 use crate::support::told::{Told, again, again_after_a_time_out, handed_over, success};
@@ -70,7 +72,7 @@ async fn a_refused_connect_of_a_post_is_refused() {
     let (result, told) = send(builder(), Method::POST, &Refusing::new().uri()).await;
     assert!(own(result).is_connect());
     let refused = again(Class::Refused);
-    let last = handed_over(Class::Refused, Stop::Attempts);
+    let last = handed_over(Class::Refused, StopReason::Attempts);
     assert_eq!(told.outcomes(), [refused, refused, last]);
 }
 
@@ -88,7 +90,7 @@ async fn a_connection_closed_before_its_response_is_transient() {
     assert_eq!(server.received(), ["POST item"]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Transient, Stop::NotIdempotent)]
+        [handed_over(Class::Transient, StopReason::NotIdempotent)]
     );
 }
 
@@ -114,12 +116,12 @@ async fn a_time_out_of_the_client_is_transient_and_a_time_out() {
     let (result, told) = send(builder(), Method::GET, &uri).await;
     assert!(own(result).is_timeout());
     let timed_out = again_after_a_time_out(Class::Transient);
-    let last = handed_over(Class::Transient, Stop::Attempts).timed_out();
+    let last = handed_over(Class::Transient, StopReason::Attempts).timed_out();
     assert_eq!(told.outcomes(), [timed_out, timed_out, last]);
 
     let (result, told) = send(builder(), Method::POST, &uri).await;
     assert!(own(result).is_timeout());
-    let stop = handed_over(Class::Transient, Stop::NotIdempotent).timed_out();
+    let stop = handed_over(Class::Transient, StopReason::NotIdempotent).timed_out();
     assert_eq!(told.outcomes(), [stop]);
 }
 
@@ -139,7 +141,7 @@ async fn a_connect_that_times_out_is_refused_and_a_time_out() {
     let error = own(result);
     assert!(error.is_connect() && error.is_timeout());
     let refused = again_after_a_time_out(Class::Refused);
-    let last = handed_over(Class::Refused, Stop::Attempts).timed_out();
+    let last = handed_over(Class::Refused, StopReason::Attempts).timed_out();
     assert_eq!(told.outcomes(), [refused, refused, last]);
 }
 
@@ -152,7 +154,7 @@ async fn an_answer_that_is_not_http_is_permanent() {
     assert_eq!(server.received(), ["GET item"]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 
@@ -161,7 +163,7 @@ async fn a_request_that_cannot_be_built_is_permanent() {
     for uri in ["/item", "mail://upstream.test/item"] {
         let (result, told) = send(builder(), Method::GET, uri).await;
         assert!(own(result).is_builder(), "{uri}");
-        let stop = handed_over(Class::Permanent, Stop::Permanent);
+        let stop = handed_over(Class::Permanent, StopReason::Permanent);
         assert_eq!(told.outcomes(), [stop], "{uri}");
     }
 }
@@ -176,7 +178,7 @@ async fn a_scheme_that_the_client_does_not_speak_is_permanent() {
     assert!(server.received().is_empty());
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 
@@ -194,7 +196,7 @@ async fn a_redirect_that_the_client_will_not_follow_is_permanent() {
     assert_eq!(server.received(), ["GET item"]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 
@@ -218,7 +220,7 @@ async fn a_request_body_that_breaks_is_permanent() {
     assert_eq!(server.received(), ["PUT it"]);
     assert_eq!(
         told.outcomes(),
-        [handed_over(Class::Permanent, Stop::Permanent)]
+        [handed_over(Class::Permanent, StopReason::Permanent)]
     );
 }
 

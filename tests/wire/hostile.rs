@@ -15,7 +15,9 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
-use tower_http_retry::{AttemptTimedOut, Class, Stop};
+use tower_http_retry::AttemptTimedOut;
+use tower_http_retry::classify::Class;
+use tower_http_retry::event::StopReason;
 
 use crate::support::hostile::{Answer, Endless, Server, Visit, client, drain, get, held, layer};
 use crate::support::server::OK;
@@ -57,7 +59,7 @@ async fn a_thousand_headers_are_permanent_as_hypers_client_takes_a_hundred() {
     let cause = cause.unwrap().downcast_ref::<hyper::Error>().unwrap();
     assert!(cause.is_parse_too_large());
     assert_eq!(server.times(), [secs(0)]);
-    let permanent = handed_over(Class::Permanent, Stop::Permanent);
+    let permanent = handed_over(Class::Permanent, StopReason::Permanent);
     assert_eq!(told.outcomes(), [permanent]);
 }
 
@@ -96,7 +98,7 @@ async fn an_attempt_of_endless_interim_responses_ends_by_its_time_out() {
         let error = get(layer, client(), &server.uri()).await.unwrap_err();
         assert!(error.is::<AttemptTimedOut>());
         let timed_out = again_after_a_time_out(Class::Transient);
-        let last = handed_over(Class::Transient, Stop::Attempts).timed_out();
+        let last = handed_over(Class::Transient, StopReason::Attempts).timed_out();
         assert_eq!(told.outcomes(), waits(timed_out, &[2, 4], last));
         let visits = [(0, 3), (5, 8), (12, 15)].map(came_and_left);
         assert_eq!(server.visited().await, visits);
@@ -108,14 +110,14 @@ async fn endless_interim_responses_end_inside_the_window_and_an_attempt() {
     let server = Server::start([Answer::endless("", INTERIM[1], secs(1))]).await;
     let told = Told::default();
     // The second attempt starts just inside the window.
-    let layer = layer(&told).within(millis(5_001)).attempt_timeout(secs(3));
+    let layer = layer(&told).window(millis(5_001)).attempt_timeout(secs(3));
     let start = Instant::now();
     let error = get(layer, client(), &server.uri()).await.unwrap_err();
     assert!(error.is::<AttemptTimedOut>());
     assert_eq!(server.times(), [secs(0), secs(5)]);
     assert_eq!(start.elapsed(), secs(5 + 3));
     let timed_out = again_after_a_time_out(Class::Transient);
-    let last = handed_over(Class::Transient, Stop::Window).timed_out();
+    let last = handed_over(Class::Transient, StopReason::Window).timed_out();
     assert_eq!(told.outcomes(), waits(timed_out, &[2], last));
 }
 
@@ -130,7 +132,7 @@ async fn a_flood_of_interim_responses_does_not_hold_up_the_time_out() {
         let error = get(layer, client(), &server.uri()).await.unwrap_err();
         assert!(error.is::<AttemptTimedOut>());
         let timed_out = again_after_a_time_out(Class::Transient);
-        let last = handed_over(Class::Transient, Stop::Attempts).timed_out();
+        let last = handed_over(Class::Transient, StopReason::Attempts).timed_out();
         assert_eq!(told.outcomes(), [timed_out, timed_out, last]);
     }
 }
@@ -201,7 +203,7 @@ async fn second_attempt(lines: &[u8]) -> Option<Duration> {
     let times = server.times();
     if times.len() == 1 {
         assert_eq!(response.status(), 503);
-        let stop = handed_over(Class::Transient, Stop::ServerWaitTooLong);
+        let stop = handed_over(Class::Transient, StopReason::RetryAfterTooLong);
         assert_eq!(told.outcomes(), [stop.of(503)]);
     }
     times.get(1).copied()
@@ -366,7 +368,7 @@ mod http2 {
             let told = Told::default();
             let error = get(layer(&told), client(MAX_HEADERS), &uri).await;
             assert!(error.unwrap_err().is::<legacy::Error>());
-            let permanent = handed_over(Class::Permanent, Stop::Permanent);
+            let permanent = handed_over(Class::Permanent, StopReason::Permanent);
             assert_eq!((told.outcomes(), told.sent()), (vec![permanent], 1));
         }
     }
@@ -379,7 +381,7 @@ mod http2 {
         let response = get(layer, client(u32::MAX), &uri).await.unwrap();
         assert_eq!(response.headers().len(), 1_000);
         let transient = again(Class::Transient).of(503);
-        let last = handed_over(Class::Transient, Stop::Attempts).of(503);
+        let last = handed_over(Class::Transient, StopReason::Attempts).of(503);
         assert_eq!(told.outcomes(), waits(transient, &[1, 2], last));
     }
 
@@ -430,7 +432,7 @@ mod http2 {
             (vec![Connection::Wire(wire); 100], vec![1; 6]),
         ] {
             let refused = again(Class::Refused);
-            let last = handed_over(Class::Refused, Stop::Attempts);
+            let last = handed_over(Class::Refused, StopReason::Attempts);
             let mut outcomes = vec![again_at_once(Class::Refused)];
             outcomes.extend(waits(refused, &[1, 2, 4, 8], last));
             let sent = send(Method::POST, 1, plan).await;
@@ -444,19 +446,19 @@ mod http2 {
         let (received, outcomes, _) = send(Method::POST, 100, refuses).await;
         assert_eq!(received, [100 * 2 + 10]);
         let first = again_at_once(Class::Refused);
-        let last = handed_over(Class::Refused, Stop::Budget);
+        let last = handed_over(Class::Refused, StopReason::Budget);
         assert!(outcomes.ends_with(&[[first, last]; 97].concat()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_is_reset_to_calm_down_is_transient() {
         let transient = again(Class::Transient);
-        let last = handed_over(Class::Transient, Stop::Attempts);
+        let last = handed_over(Class::Transient, StopReason::Attempts);
         let outcomes = waits(transient, &[1, 2, 4, 8, 16], last);
         let sent = send(Method::GET, 1, resets(Reason::ENHANCE_YOUR_CALM)).await;
         assert_eq!(sent, (vec![6], outcomes, secs(1 + 2 + 4 + 8 + 16)));
 
-        let last = handed_over(Class::Transient, Stop::NotIdempotent);
+        let last = handed_over(Class::Transient, StopReason::NotIdempotent);
         let sent = send(Method::POST, 1, resets(Reason::ENHANCE_YOUR_CALM)).await;
         assert_eq!(sent, (vec![1], vec![last], secs(0)));
     }

@@ -24,6 +24,7 @@ mod support {
     pub mod items;
     pub mod operation;
     pub mod server;
+    pub mod step;
     pub mod stops;
     pub mod told;
     pub mod upstream;

@@ -11,7 +11,9 @@ use quinn::rustls::RootCertStore;
 use quinn::rustls::pki_types::PrivatePkcs8KeyDer;
 use quinn::{ClientConfig, Endpoint, Incoming, ServerConfig};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_http_retry::{BoxError, Class, ReplayBody, Stop};
+use tower_http_retry::classify::Class;
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{BoxError, ReplayBody};
 
 use crate::support::told::{Told, again, handed_over, success};
 
@@ -121,7 +123,7 @@ async fn a_post_whose_connection_is_lost_after_it_was_acted_on_is_acted_on_once(
     let error = result.unwrap_err().downcast::<io::Error>().unwrap();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
     assert_eq!(peers.acted(), ["POST item"]);
-    let stop = handed_over(Class::Transient, Stop::NotIdempotent);
+    let stop = handed_over(Class::Transient, StopReason::NotIdempotent);
     assert_eq!(told.outcomes(), [stop]);
 }
 

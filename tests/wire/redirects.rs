@@ -19,9 +19,12 @@ use tokio::net::TcpListener;
 use tower::{Layer, service_fn};
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
-use tower_http_retry::{BoxError, Class, Stop};
+use tower_http_retry::BoxError;
+use tower_http_retry::classify::Class;
 #[cfg(feature = "tower-http")]
-use tower_http_retry::{ByStatus, Classify, Outcome, ReplayBody, VerifyLayer};
+use tower_http_retry::classify::{Classify, Outcome};
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{ByStatus, ReplayBody, VerifyLayer};
 
 use crate::support::server::Refusing;
 use crate::support::told::{Told, again, handed_over, success};
@@ -122,7 +125,7 @@ async fn a_post_whose_redirect_ends_at_a_429_under_the_retry_is_acted_on_once() 
     let (response, told) = send_below(shop.order()).await;
     assert_eq!(response.status(), 429);
     assert_eq!(shop.calls(), ["POST /orders", "GET /orders/1"]);
-    let stop = handed_over(Class::Transient, Stop::NotIdempotent).of(429);
+    let stop = handed_over(Class::Transient, StopReason::NotIdempotent).of(429);
     assert_eq!(told.outcomes(), [stop]);
 }
 
@@ -147,7 +150,7 @@ async fn a_post_that_is_redirected_to_its_own_uri_under_the_retry_is_acted_on_on
     let (response, told) = send_below(shop.order()).await;
     assert_eq!(response.status(), 429);
     assert_eq!(shop.calls(), ["POST /orders", "GET /orders"]);
-    let stop = handed_over(Class::Transient, Stop::NotIdempotent).of(429);
+    let stop = handed_over(Class::Transient, StopReason::NotIdempotent).of(429);
     assert_eq!(told.outcomes(), [stop]);
 }
 
@@ -192,7 +195,7 @@ async fn no_classifier_can_make_it_one() {
     let order = Request::post("http://shop.test/orders").body(Full::from("an item"));
     service.oneshot(order.unwrap()).await.unwrap();
     assert_eq!(attempts.load(Ordering::Relaxed), 1);
-    let stop = handed_over(Class::Transient, Stop::NotIdempotent).of(429);
+    let stop = handed_over(Class::Transient, StopReason::NotIdempotent).of(429);
     assert_eq!(told.outcomes(), [stop]);
 }
 
@@ -211,7 +214,7 @@ async fn so_it_is_with_a_verify_layer_between() {
     let response = stack.oneshot(shop.order()).await.unwrap();
     assert_eq!(response.status(), 429);
     assert_eq!(shop.calls(), ["POST /orders", "GET /orders/1"]);
-    let stop = handed_over(Class::Transient, Stop::NotIdempotent).of(429);
+    let stop = handed_over(Class::Transient, StopReason::NotIdempotent).of(429);
     assert_eq!(told.outcomes(), [stop]);
 }
 
@@ -249,7 +252,7 @@ async fn above_the_retry_a_target_that_refuses_the_connection_repeats_no_post() 
     assert!(result.is_err());
     assert_eq!(shop.calls(), ["POST /orders"]);
     let refused = again(Class::Refused);
-    let last = handed_over(Class::Refused, Stop::Attempts);
+    let last = handed_over(Class::Refused, StopReason::Attempts);
     assert_eq!(told.outcomes(), [redirected(), refused, refused, last]);
 }
 
@@ -300,7 +303,7 @@ mod reqwest {
         assert!(result.is_err());
         assert_eq!(shop.calls(), ["POST /orders"]);
         let refused = again(Class::Refused);
-        let last = handed_over(Class::Refused, Stop::Attempts);
+        let last = handed_over(Class::Refused, StopReason::Attempts);
         assert_eq!(told.outcomes(), [redirected(), refused, refused, last]);
     }
 

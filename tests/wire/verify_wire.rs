@@ -22,7 +22,8 @@ use tower::buffer::BufferLayer;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_http::map_request_body::MapRequestBodyLayer;
-use tower_http_retry::{AttemptsHandle, BoxError, ReplayBody, Unverified, Verified, VerifyLayer};
+use tower_http_retry::verify::{Unverified, Verified};
+use tower_http_retry::{AttemptsHandle, BoxError, ReplayBody, VerifyLayer};
 
 use crate::support::body::at_once;
 use crate::support::items::{self, Answer, Counts, Items, PAGE, Protocol, Turn};
@@ -466,7 +467,7 @@ async fn an_attempt_that_is_still_at_work_makes_a_second_item_unless_names_are_u
         };
         let items = case.start([Turn::Overtaken, Turn::Overtakes], []).await;
         let hour = Duration::from_secs(3600);
-        let retry = at_once().attempt_timeout(hour).within(Duration::MAX);
+        let retry = at_once().attempt_timeout(hour).window(Duration::MAX);
         let client = (retry, case.verify()).layer(items.client());
         let sending = tokio::spawn(client.oneshot(case.whole_request(&items)));
         items.operated().await;

@@ -133,7 +133,10 @@ fn every_form_of_a_pushback() {
         ("grpc-retry-pushback-ms", "1"),
         ("grpc-retry-pushback-ms", "1"),
     ];
-    assert_eq!(verdict(ByGrpcStatus::new(), 200, &twice), retried.no_retry());
+    assert_eq!(
+        verdict(ByGrpcStatus::new(), 200, &twice),
+        retried.no_retry()
+    );
 }
 
 #[test]

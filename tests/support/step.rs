@@ -1,0 +1,23 @@
+//! The kind of an event, as tests compare it: they cannot build the crate's own.
+
+use std::time::Duration;
+
+use tower_http_retry::event::{EventKind, StopReason, WaitReason};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Sent,
+    Retry { after: Duration, reason: WaitReason },
+    Stop(StopReason),
+}
+
+impl From<EventKind> for Step {
+    fn from(kind: EventKind) -> Self {
+        match kind {
+            EventKind::AttemptStarted => Self::Sent,
+            EventKind::RetryScheduled { after, reason, .. } => Self::Retry { after, reason },
+            EventKind::Stopped(reason) => Self::Stop(reason),
+            other => panic!("{other:?}"),
+        }
+    }
+}
