@@ -104,17 +104,31 @@ impl fmt::Debug for RequestHead<'_> {
 }
 
 /// The head of a response.
+///
+/// # Example
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_http_retry::RetryLayer;
+/// use tower_http_retry::classify::Class;
+///
+/// // This service says in a header that a 404 may pass.
+/// let layer = RetryLayer::new().classify_fn(|outcome| match outcome.result() {
+///     Ok(head)
+///         if head.status() == StatusCode::NOT_FOUND && head.header("x-replica") == Some("stale") =>
+///     {
+///         Class::Transient.into()
+///     }
+///     _ => outcome.by_status(),
+/// });
+/// # let _ = layer;
+/// ```
 #[derive(Clone, Copy)]
-#[non_exhaustive]
 pub struct ResponseHead<'a> {
-    /// The status.
-    pub status: StatusCode,
-    /// The version of HTTP.
-    pub version: Version,
-    /// The headers.
-    pub headers: &'a HeaderMap,
-    /// The extensions; a layer below may have left a word for the classifier here.
-    pub extensions: &'a Extensions,
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) extensions: &'a Extensions,
 }
 
 impl<'a> ResponseHead<'a> {
@@ -134,6 +148,26 @@ impl<'a> ResponseHead<'a> {
             headers: &head.headers,
             extensions: &head.extensions,
         }
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The version of HTTP.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// The extensions: a layer below may have left something for the classifier here.
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
     }
 
     /// The first value of a header, where it is text.

@@ -1,5 +1,6 @@
 //! What each attempt is given of a request's body, byte for byte, and when it is sent no more.
 
+use crate::support::errors::abandoned;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,7 @@ use http_body_util::channel::Channel;
 use tokio_test::task::{self, Spawn};
 use tower_http_retry::body::Superseded;
 use tower_http_retry::event::StopReason;
-use tower_http_retry::{Abandoned, Backoff, BoxError, Budget, Jitter, ReplayBody};
+use tower_http_retry::{Backoff, BoxError, Budget, Jitter, ReplayBody};
 
 use crate::support::body::Does::{self, Data, Fail, Panic, Pending, Trailers};
 use crate::support::body::{
@@ -255,8 +256,8 @@ async fn a_source_that_fails_during_the_wait_is_given_up_with_what_came_last() {
         (1, Some(StopReason::NotReplayable))
     );
     let error = sent.result.unwrap_err();
-    let abandoned = error.downcast_ref::<Abandoned>().unwrap();
-    assert_eq!(abandoned.response().unwrap().status, 503);
+    let (reason, last) = abandoned(&error).unwrap();
+    assert_eq!(last.unwrap().status(), 503);
 }
 
 #[tokio::test(start_paused = true)]

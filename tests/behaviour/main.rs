@@ -29,6 +29,7 @@ mod waits;
 #[path = "../support"]
 mod support {
     pub mod body;
+    pub mod errors;
     pub mod level;
     pub mod management;
     pub mod step;

@@ -1,5 +1,6 @@
 //! Readiness, as tower's contract has it: asked again before each attempt, and held by no wait.
 
+use crate::support::errors::abandoned;
 use std::future::{Future, Ready, ready};
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_http::map_request_body::{MapRequestBody, MapRequestBodyLayer};
 use tower_http_retry::event::StopReason;
-use tower_http_retry::{Abandoned, Backoff, BoxError, Jitter, ReplayBody, Retry, RetryLayer};
+use tower_http_retry::{Backoff, BoxError, Jitter, ReplayBody, Retry, RetryLayer};
 
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
 use crate::support::upstream::{Body, Upstream, after, get};
@@ -198,7 +199,7 @@ async fn an_error_of_readiness_on_a_retry_is_final_and_is_handed_over() {
     let stops = Arc::new(std::sync::Mutex::new(Vec::new()));
     let told = stops.clone();
     let layer = exact().on_event(move |event| {
-        if let tower_http_retry::Step::Stop(stop) = Step::from(event.kind()) {
+        if let Step::Stop(stop) = Step::from(event.kind()) {
             let error = event.error().unwrap().to_string();
             told.lock().unwrap().push((stop, event.attempt(), error));
         }
@@ -232,11 +233,11 @@ async fn waiting_for_readiness_counts_into_the_window_and_its_end_carries_the_la
         .await
         .unwrap_err();
     assert_eq!(start.elapsed(), secs(20));
-    let abandoned = error.downcast_ref::<Abandoned>().unwrap();
-    assert_eq!(abandoned.stop(), StopReason::Window);
-    assert_eq!(abandoned.response().unwrap().status, 503);
-    assert_eq!(abandoned.response().unwrap().headers["x-call"], "last");
-    assert!(std::error::Error::source(abandoned).is_none());
+    let (reason, last) = abandoned(&error).unwrap();
+    assert_eq!(reason, StopReason::Window);
+    assert_eq!(last.unwrap().status(), 503);
+    assert_eq!(last.unwrap().headers()["x-call"], "last");
+    assert!(std::error::Error::source(&*error).is_none());
     assert_eq!(
         error.to_string(),
         "gave up before a retry could start: the window for retries ends before the next one; \
@@ -254,9 +255,9 @@ async fn the_windows_end_carries_the_last_error_as_its_source() {
         .oneshot(get())
         .await
         .unwrap_err();
-    let abandoned = error.downcast_ref::<Abandoned>().unwrap();
-    assert!(abandoned.response().is_none());
-    let source = std::error::Error::source(abandoned).unwrap();
+    let (reason, last) = abandoned(&error).unwrap();
+    assert!(last.is_err());
+    let source = std::error::Error::source(&*error).unwrap();
     let source = source.downcast_ref::<std::io::Error>().unwrap();
     assert_eq!(source.kind(), ErrorKind::ConnectionReset);
 }

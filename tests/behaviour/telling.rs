@@ -245,7 +245,7 @@ async fn an_event_has_the_extensions_of_its_request() {
         noted
             .lock()
             .unwrap()
-            .push(*event.extensions().get::<u32>().unwrap());
+            .push(*event.request().extensions().get::<u32>().unwrap());
     });
     let service = layer.layer(Upstream::new([Status(404)]));
     for number in [7_u32, 8] {

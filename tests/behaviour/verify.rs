@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, request, response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt};
+use tower_http_retry::classify::{RequestHead, ResponseHead};
 use tower_http_retry::verify::{Unverified, Verified, VerifyBody};
 use tower_http_retry::{Backoff, BoxError, Jitter, RetryLayer, RetryOverride, VerifyLayer};
 
@@ -54,10 +55,10 @@ fn verify(operation: Operation) -> VerifyLayer {
         PutIfNone | Post | Delete => VerifyLayer::new(),
     };
     layer.probe(|head| {
-        if head.method != Method::POST {
-            return Request::get(head.uri.clone()).body(()).ok();
+        if head.method() != Method::POST {
+            return Request::get(head.uri().clone()).body(()).ok();
         }
-        let Name(name) = head.extensions.get()?;
+        let Name(name) = head.extensions().get()?;
         Request::get(format!("/items/{name}?key=secret"))
             .body(())
             .ok()
@@ -84,7 +85,7 @@ async fn got(outcome: Result<Response<VerifyBody<Body>>, BoxError>) -> String {
     let response = match outcome {
         Ok(response) => response,
         Err(error) if error.is::<Unverified>() => {
-            let status = error.downcast::<Unverified>().unwrap().response().status;
+            let status = error.downcast::<Unverified>().unwrap().response().status();
             return format!("unverified {}", status.as_u16());
         }
         Err(error) => return error.to_string(),
@@ -272,8 +273,8 @@ async fn the_error_names_the_probe_without_its_query() {
     let printed = "Unverified { method: GET, uri: http://service.test/items/a, status: 403 }";
     assert_eq!(format!("{unverified:?}"), printed);
     assert_eq!(unverified.uri(), "http://service.test/items/a");
-    assert_eq!(unverified.response().status, StatusCode::FORBIDDEN);
-    assert_eq!(unverified.response().headers["x-from"], "service");
+    assert_eq!(unverified.response().status(), StatusCode::FORBIDDEN);
+    assert_eq!(unverified.response().headers()["x-from"], "service");
     assert!(unverified.conflict().is_none());
 }
 
@@ -283,9 +284,15 @@ async fn the_error_keeps_the_head_of_a_conflict_that_was_not_explained() {
     let client = retry().layer(verify(Post).layer(Management::new(&plan)));
     let error = client.oneshot(request(Post)).await.unwrap_err();
     let unverified = error.downcast::<Unverified>().unwrap();
-    assert_eq!(unverified.response().status, StatusCode::FORBIDDEN);
-    assert_eq!(unverified.conflict().unwrap().status, StatusCode::CONFLICT);
-    assert_eq!(unverified.conflict().unwrap().headers["x-from"], "service");
+    assert_eq!(unverified.response().status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        unverified.conflict().unwrap().status(),
+        StatusCode::CONFLICT
+    );
+    assert_eq!(
+        unverified.conflict().unwrap().headers()["x-from"],
+        "service"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -321,11 +328,11 @@ async fn an_item_that_is_not_the_same_is_a_conflict() {
 
 #[tokio::test(start_paused = true)]
 async fn same_sees_the_heads_of_the_request_and_of_the_probes_response() {
-    let same = |request: &request::Parts, found: &response::Parts| {
-        let Some(Name(name)) = request.extensions.get() else {
+    let same = |request: &RequestHead<'_>, found: &ResponseHead<'_>| {
+        let Some(Name(name)) = request.extensions().get() else {
             return false;
         };
-        *name == "a" && found.status == 200 && found.headers["x-from"] == "service"
+        *name == "a" && found.status() == 200 && found.headers()["x-from"] == "service"
     };
     for operation in CREATES {
         let service = Management::new(&[Done(Status(500))]);

@@ -155,10 +155,10 @@ async fn the_closure_sees_both_heads_and_all_of_the_content() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let told = seen.clone();
     let verify = VerifyLayer::new().same_body(1024, move |request, found, content| {
-        let client = request.headers["client"].clone();
+        let client = request.headers()["client"].clone();
         told.lock()
             .unwrap()
-            .push((client, found.status, content.clone()));
+            .push((client, found.status(), content.clone()));
         true
     });
     let parts = [data("own"), Pending, data(""), data("er: 1"), Pending];
@@ -363,7 +363,7 @@ async fn a_conflict_is_explained_by_the_content_of_the_item() {
         .await
         .error();
     let unverified = error.downcast::<Unverified>().unwrap();
-    assert_eq!(unverified.conflict().unwrap().status, 409);
+    assert_eq!(unverified.conflict().unwrap().status(), 409);
 
     // The item is asked about anew, in another attempt.
     let mut broken = plan(broken(ErrorKind::ConnectionReset));
@@ -405,7 +405,7 @@ async fn on_the_last_attempt_a_conflict_goes_before_content_that_breaks_off() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_would_be_a_head_is_a_get_where_content_is_compared() {
     let by_method = is("owner: 1").method(Method::HEAD);
-    let by_probe = is("owner: 1").probe(|head| Request::head(&head.uri).body(()).ok());
+    let by_probe = is("owner: 1").probe(|head| Request::head(head.uri()).body(()).ok());
     for verify in [by_method, by_probe] {
         let sent = send(Method::PUT, verify.clone(), vec![text("owner: 1")]).await;
         assert_eq!(sent.methods(), ["PUT", "GET"]);

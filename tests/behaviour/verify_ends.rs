@@ -131,7 +131,7 @@ async fn held(method: Method, plan: &[Fault], calls: usize) -> (String, usize) {
     (told, Arc::strong_count(&token) - 1)
 }
 
-fn panics_when_polled_again(future: Pin<&mut VerifyFuture<Holding, RequestBody, Held>>) {
+fn panics_when_polled_again(future: Pin<&mut VerifyFuture<Holding, Full<Bytes>, Held>>) {
     let mut cx = Context::from_waker(Waker::noop());
     let polled = catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx).is_ready()));
     let panicked = polled.unwrap_err();

@@ -82,7 +82,7 @@ async fn a_probe_that_is_redirected_to_a_page_that_says_200_is_not_told_as_creat
             } else {
                 200
             };
-            assert_eq!(unverified.response().status, answered);
+            assert_eq!(unverified.response().status(), answered);
             assert_eq!(sent.attempts, 2);
             assert_eq!(sent.calls[..2], ["PUT /items/a", "GET /items/a"]);
             let operations = sent.calls.iter().filter(|call| call.starts_with("PUT"));
@@ -178,6 +178,6 @@ async fn a_probe_of_a_conflict_that_is_redirected_is_an_error_that_has_the_confl
     let request = Request::put(ITEM).body(Full::from("an item")).unwrap();
     let error = client.oneshot(request).await.unwrap_err();
     let unverified = error.downcast::<Unverified>().unwrap();
-    assert_eq!(unverified.response().status, 200);
-    assert_eq!(unverified.conflict().unwrap().status, 412);
+    assert_eq!(unverified.response().status(), 200);
+    assert_eq!(unverified.conflict().unwrap().status(), 412);
 }

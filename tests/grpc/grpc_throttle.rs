@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::level::Level;
+use crate::support::level::{Level, level_of};
 use crate::support::step::Step;
 use bytes::Bytes;
 use http::{Request, Response, Uri};
@@ -386,7 +386,7 @@ async fn each_upstreams_throttle_counts_its_own_calls() {
         let service = stacked(layer, PeekTrailersLayer::new(), plan);
         bodies.push(service.oneshot(to(uri)).await.unwrap().into_body());
     }
-    let levels = || uris.map(|uri| budget.level_of(&Uri::from_static(uri)).unwrap());
+    let levels = || uris.map(|uri| level_of(&budget, &Uri::from_static(uri)).unwrap());
     assert_eq!(levels(), [SAME; 2]);
     for body in bodies {
         read(body).await;

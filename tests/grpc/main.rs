@@ -16,6 +16,7 @@ mod grpc_transport;
 #[path = "../support"]
 mod support {
     pub mod body;
+    pub mod errors;
     pub mod calls;
     pub mod greeter;
     pub mod http2;

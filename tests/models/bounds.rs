@@ -12,9 +12,8 @@ use tower::{Layer, Service};
 use tower_http_retry::classify::{ClassifyFn, Outcome, Verdict};
 use tower_http_retry::verify::{Unverified, Verified, Verify, VerifyFuture};
 use tower_http_retry::{
-    Abandoned, Attempt, AttemptTimedOut, Attempts, AttemptsHandle, Backoff, BoxError, Budget,
-    ByStatus, Idempotency, ReplayBody, ResponseFuture, Retry, RetryLayer, RetryOverride,
-    VerifyLayer,
+    Attempt, Attempts, AttemptsHandle, Backoff, BoxError, Budget, ByStatus, Idempotency,
+    ReplayBody, ResponseFuture, Retry, RetryLayer, RetryOverride, VerifyLayer,
 };
 
 type Inner = BoxCloneService<Request<ReplayBody<Full<Bytes>>>, Response<Full<Bytes>>, BoxError>;

@@ -99,7 +99,7 @@ impl Case {
             Put => VerifyLayer::new().put_creates(),
             Delete => VerifyLayer::new(),
             Post => VerifyLayer::new().probe(|head| {
-                let Name(name) = head.extensions.get()?;
+                let Name(name) = head.extensions().get()?;
                 let uri = format!("/items/{name}?secret=1");
                 Request::get(uri).body(()).ok()
             }),

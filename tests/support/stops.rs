@@ -3,6 +3,7 @@
 // Each test file is a crate of its own and uses what it needs.
 #![allow(dead_code)]
 
+use http::HeaderName;
 use std::future::{Ready, ready};
 use std::io;
 use std::task::{Context, Poll};

@@ -3,6 +3,7 @@
 // Each test file is a crate of its own and uses what it needs.
 #![allow(dead_code)]
 
+use crate::support::step::Step;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

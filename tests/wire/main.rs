@@ -18,6 +18,7 @@ mod verify_wire;
 #[path = "../support"]
 mod support {
     pub mod body;
+    pub mod errors;
     pub mod hostile;
     #[cfg(feature = "http2")]
     pub mod http2;

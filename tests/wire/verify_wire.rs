@@ -135,7 +135,7 @@ async fn a_probe_that_cannot_tell_is_an_error_that_says_what_it_was_answered() {
             request.extensions_mut().insert(attempts.clone());
             let error = client.oneshot(request).await.unwrap_err();
             let unverified = error.downcast_ref::<Unverified>().unwrap();
-            assert_eq!(unverified.response().status, status, "{case:?}");
+            assert_eq!(unverified.response().status(), status, "{case:?}");
             let uri = items.uri("/items/alpha");
             assert_eq!(unverified.uri().to_string(), uri, "{case:?}");
             assert_eq!(attempts.get().count, 2, "{case:?}");
