@@ -123,7 +123,7 @@ impl Journal {
         let Some(error) = event.error() else {
             return;
         };
-        let mark = event.extensions().get::<Mark>().expect("a mark");
+        let mark = event.request().extensions().get::<Mark>().expect("a mark");
         let (fate, is_refused) = (&self.0[mark.id], event.class() == Some(Class::Refused));
         if chain(error).any(|cause| cause.to_string() == "dispatch task is gone") {
             fate.waited.store(true, SeqCst);

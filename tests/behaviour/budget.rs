@@ -254,19 +254,19 @@ fn a_budget_tells_its_kind_and_its_level() {
     let told = [
         (
             Budget::default(),
-            "Budget { kind: \"bucket\", level: Some(10000) }",
+            "Budget { kind: \"bucket\", tokens: Some(10.0) }",
         ),
         (
             Budget::throttle(7, 0.1),
-            "Budget { kind: \"throttle\", level: Some(7000) }",
+            "Budget { kind: \"throttle\", tokens: Some(7.0) }",
         ),
         (
             Budget::tower(TpsBudget::default()),
-            "Budget { kind: \"tower\", level: None }",
+            "Budget { kind: \"tower\", tokens: None }",
         ),
         (
             Budget::per_authority(3),
-            "Budget { kind: \"per authority\", level: None }",
+            "Budget { kind: \"per authority\", tokens: None }",
         ),
     ];
     for (budget, expected) in told {

@@ -12,7 +12,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_http_retry::classify::{BodyProgress, Class, Classify, Outcome, RequestHead, Verdict};
 use tower_http_retry::verify::Verified;
 use tower_http_retry::{
-    Backoff, BoxError, ByStatus, Idempotency, Jitter, ReplayBody, RetryLayer, RetryOverride,
+    Backoff, BoxError, Budget, ByStatus, Idempotency, Jitter, ReplayBody, RetryLayer, RetryOverride,
 };
 
 use crate::support::upstream::Answer::{Error, Headers, Status};
@@ -226,6 +226,47 @@ async fn a_post_that_may_have_been_acted_on_is_not_sent_again() {
             "{first:?}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_server_says_is_retryable_is_so_by_all_other_rules() {
+    let layer = || {
+        let by_status = ByStatus::none().should_retry_header(ByStatus::STRIPE_SHOULD_RETRY);
+        at_once().classify(by_status)
+    };
+    let said = |status| Headers(status, vec![("stripe-should-retry", "true".into())]);
+    for status in [400, 409, 429, 500, 503] {
+        let sent = async |layer, method| attempts(layer, method, said(status)).await;
+        assert_eq!(sent(layer(), Method::GET).await, 2, "{status}");
+        assert_eq!(
+            sent(layer(), Method::POST).await,
+            1,
+            "the server may have acted: {status}"
+        );
+        assert_eq!(
+            sent(layer().max_retries(0), Method::GET).await,
+            1,
+            "{status}"
+        );
+        assert_eq!(
+            sent(layer().window(Duration::ZERO), Method::GET).await,
+            1,
+            "{status}"
+        );
+        assert_eq!(
+            sent(layer().budget(spent()), Method::GET).await,
+            1,
+            "{status}"
+        );
+        assert_eq!(sent(layer(), Method::CONNECT).await, 1, "{status}");
+    }
+}
+
+/// A budget that covers nothing.
+fn spent() -> Budget {
+    let budget = Budget::throttle(1, 0.001);
+    assert_eq!(budget.tokens(), Some(1.0));
+    budget
 }
 
 #[tokio::test(start_paused = true)]
@@ -550,8 +591,15 @@ async fn x_should_retry_is_heeded_where_the_layer_is_told_to() {
         (heeding(), said(503, "false"), 1),
         (heeding(), said(503, "true"), 2),
         (heeding(), said(503, "maybe"), 2),
-        (heeding(), said(400, "true"), 1),
+        (heeding(), said(429, "false"), 1),
+        // A 4xx that the server says may pass; what is no failure is none.
+        (heeding(), said(400, "true"), 2),
+        (heeding(), said(400, "false"), 1),
+        (heeding(), said(400, "True"), 1),
+        (heeding(), said(302, "true"), 1),
+        (heeding(), said(200, "true"), 1),
         (at_once(), said(503, "false"), 2),
+        (at_once(), said(400, "true"), 1),
     ];
     for (layer, first, expected) in cases {
         assert_eq!(

@@ -48,18 +48,19 @@ fn a_layer_and_its_service_print_their_settings() {
         .classify_fn(|_: &Outcome<'_>| Class::Success.into());
     let mut service = layer.layer(Silent);
     let future = service.call(post());
-    let policy = "policy: Policy { rules: Rules { max_retries: 2, window: 300s, \
+    let settings = "settings: Settings { classify: ClassifyFn { .. }, \
+        limits: Limits { max_retries: 2, window: 300s, \
         backoff: Backoff { base: 1s, factor: 2.0, max_wait: 18446744073709551615.999999999s, jitter: Equal }, \
-        max_retry_after: 300s }, classify: ClassifyFn { .. }, \
+        max_retry_after: 300s, attempt_timeout: None, max_replay_bytes: 1048576, .. }, \
         idempotency: Idempotency { any: false, also: [], except: [], \
-        keys: [\"idempotency-key\", \"x-idempotency-key\"] }, retry_after: Floor, \
-        budget: Default(Budget { kind: \"bucket\", level: Some(6000) }), attempt_timeout: None, \
-        max_replay_bytes: 1048576, max_drain_bytes: 65536, retry_count_header: None, .. }";
+        keys: [\"idempotency-key\", \"x-idempotency-key\"] }, retry_after: Minimum, \
+        budget: Default(Budget { kind: \"bucket\", tokens: Some(6.0) }), \
+        max_drain_bytes: 65536, retry_count_header: None, .. }";
     assert_printed(
         &[&layer, &service, &future],
         &[
-            &format!("RetryLayer {{ {policy} }}"),
-            &format!("Retry {{ inner: Silent, {policy} }}"),
+            &format!("RetryLayer {{ {settings} }}"),
+            &format!("Retry {{ inner: Silent, {settings} }}"),
             "ResponseFuture { .. }",
         ],
     );
@@ -130,10 +131,13 @@ async fn an_event_and_a_body_print_no_more_than_they_have_to() {
         .unwrap();
     let event = |step, outcome| {
         let of = "method: POST, host: \"upstream.test\", attempt: 1";
-        format!("Event {{ step: {step}, {of}, {outcome}, .. }}")
+        format!("Event {{ kind: {step}, {of}, {outcome}, .. }}")
     };
-    let sent = event("Sent", "class: None, status: None");
-    let stopped = event("Stop(Success)", "class: Some(Success), status: Some(200)");
+    let sent = event("AttemptStarted", "class: None, status: None");
+    let stopped = event(
+        "Stopped(Success)",
+        "class: Some(Success), status: Some(200)",
+    );
     let body = |is_empty| format!("ReplayBody {{ is_empty: {is_empty}, .. }}");
     let expected = [&sent, &body(true), &stopped, &sent, &body(false), &stopped];
     assert!(printed.lock().unwrap().iter().eq(expected), "{printed:#?}");

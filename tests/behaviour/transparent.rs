@@ -126,7 +126,7 @@ async fn an_attempt_is_the_last_by_the_retries_that_count() {
 #[tokio::test(start_paused = true)]
 async fn the_request_was_not_acted_on_before_it() {
     let upstream = Upstream::new([UNSEEN, FAILED, SERVED]);
-    let service = layer().layer(upstream.clone());
+    let service = layer().mark_attempts().layer(upstream.clone());
     service.oneshot(get()).await.unwrap();
     let acted_on = |seen: &Seen| {
         let attempt = seen.extensions.get::<Attempt>()?;
@@ -142,6 +142,7 @@ async fn the_number_of_attempts_is_how_often_the_request_was_sent() {
     let handle = AttemptsHandle::new();
     let mut request = get();
     request.extensions_mut().insert(handle.clone());
+    let layer = || layer().mark_responses();
     let service = layer().layer(Upstream::new([UNSEEN, FAILED, SERVED]));
     let response = service.oneshot(request).await.unwrap();
     let attempts = *response.extensions().get::<Attempts>().unwrap();

@@ -320,7 +320,7 @@ async fn each_call_has_the_attempts_extensions() {
         request
     };
     let client = ServiceBuilder::new()
-        .layer(retry())
+        .layer(retry().mark_attempts())
         .layer(verify())
         .map_request(count)
         .service(service);
@@ -581,7 +581,7 @@ async fn a_retry_above_the_retry_is_remembered() {
                     _ => Class::Permanent.into(),
                 });
         let client = ServiceBuilder::new()
-            .layer(retry())
+            .layer(retry().mark_attempts())
             .layer(inner)
             .layer(verify())
             .service(service.clone());
@@ -603,7 +603,7 @@ async fn what_a_retry_under_the_retry_went_through_is_remembered() {
         let service = Management::with_duplicates(plan);
         let probe = verify().probe(|_| Request::get("/items/a").body(()).ok());
         let client = ServiceBuilder::new()
-            .layer(retry())
+            .layer(retry().mark_attempts())
             .option_layer(is_between.then(|| retry().max_retries(1)))
             .layer(retry().max_retries(1))
             .layer(probe)
@@ -761,7 +761,9 @@ async fn dropped_at_any_point_it_sends_nothing_more() {
 async fn an_attempts_time_out_includes_its_probe() {
     let service = Management::new(&[Undone(Status(500))]);
     let layer = retry().attempt_timeout(Duration::from_millis(1_500));
-    let client = layer.layer(verify().layer(Slow(service.clone())));
+    let client = layer
+        .mark_responses()
+        .layer(verify().layer(Slow(service.clone())));
     let response = client.oneshot(request(Method::PUT)).await.unwrap();
     // The second attempt asks for a second, and has half a second left for the operation.
     assert_eq!(response.extensions().get(), Some(&Verified::Created));

@@ -310,16 +310,17 @@ async fn a_request_can_have_its_own_attempt_time_out() {
 #[tokio::test(start_paused = true)]
 async fn each_retry_carries_what_it_is() {
     let upstream = Upstream::new([Status(503), Status(429), Status(200)]);
-    let layer = exact().max_retries(2).window(secs(100));
+    let layer = exact().max_retries(2).window(secs(100)).mark_attempts();
     let start = Instant::now();
     layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
     let seen = upstream.seen();
     let attempt = |index: usize| seen[index].extensions.get::<Attempt>().copied();
-    assert_eq!(attempt(0), None);
-    for (index, previous, is_last) in [(1, Class::Transient, false), (2, Class::Refused, true)] {
+    let (transient, refused) = (Some(Class::Transient), Some(Class::Refused));
+    for (index, previous, is_last) in [(0, None, false), (1, transient, false), (2, refused, true)]
+    {
         let attempt = attempt(index).unwrap();
         assert_eq!(attempt.number(), index as u32 + 1);
-        assert_eq!(attempt.previous(), Some(previous));
+        assert_eq!(attempt.previous(), previous);
         assert_eq!(attempt.is_last(), is_last);
         assert_eq!(attempt.window_end(), Some(start + secs(100)));
     }
@@ -420,7 +421,7 @@ async fn every_attempt_is_the_request_that_the_caller_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_response_says_what_it_took_only_if_there_was_more_than_one_attempt() {
     let upstream = Upstream::new([Status(200), Status(503), Status(200)]);
-    let service = exact().layer(upstream);
+    let service = exact().mark_responses().layer(upstream);
     let first = service.clone().oneshot(get()).await.unwrap();
     assert_eq!(first.extensions().get::<Attempts>(), None);
     let second = service.oneshot(get()).await.unwrap();
@@ -568,7 +569,7 @@ async fn of_two_layers_each_tells_its_own() {
     let mut request = get();
     request.extensions_mut().insert(handle.clone());
     let inner = exact().max_retries(1);
-    let outer = exact().max_retries(2);
+    let outer = exact().max_retries(2).mark_attempts().mark_responses();
     let service = tower::ServiceBuilder::new()
         .layer(outer)
         .layer(inner)
@@ -586,9 +587,8 @@ async fn of_two_layers_each_tells_its_own() {
         .iter()
         .map(|seen| seen.extensions.get::<Attempt>().map(Attempt::number))
         .collect();
-    // The inner layer's first attempts carry none, but after one of the outer layer's that the
-    // server may have acted on.
-    assert_eq!(numbers, [None, Some(2), Some(1), Some(2), Some(1)]);
+    // The inner layer marks its attempts as the outer one does.
+    assert_eq!(numbers, [1, 2, 1, 2, 1].map(Some));
 }
 
 #[tokio::test(start_paused = true)]

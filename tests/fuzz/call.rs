@@ -60,7 +60,7 @@ where
     let layer = layer.on_event(move |event| {
         let (waits, stopped) = &mut *tell.lock().unwrap();
         match event.kind() {
-            EventKind::RetryScheduled { after, reason } => waits.push(Wait {
+            EventKind::RetryScheduled { after, reason, .. } => waits.push(Wait {
                 from: event.elapsed(),
                 after,
                 reason,
@@ -142,8 +142,8 @@ impl Limits {
     }
 
     pub fn jitter(&self) -> Jitter {
-        use Jitter::{Around, Decorrelated, Equal, Full, None};
-        [None, Full, Equal, Decorrelated, Around][usize::from(self.jitter % 5)]
+        use Jitter::{Between, Decorrelated, Equal, Full, None};
+        [None, Full, Equal, Decorrelated, Between(0.8, 1.2)][usize::from(self.jitter % 5)]
     }
 
     pub fn set<C>(&self, layer: RetryLayer<C>) -> RetryLayer<C> {

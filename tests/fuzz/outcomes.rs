@@ -227,7 +227,7 @@ impl Input {
         let (least, most) = match self.limits.jitter() {
             Jitter::None => return (step.max(hint), step.max(hint)),
             Jitter::Equal => (step / 2, step),
-            Jitter::Between(0.8, 1.2) => (step / 5 * 4, step.saturating_add(step / 5)),
+            Jitter::Between(..) => (step / 5 * 4, step.saturating_add(step / 5)),
             Jitter::Decorrelated => (Duration::ZERO, self.longest()),
             _ => (Duration::ZERO, step),
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tower_http_retry::Stop;
+use tower_http_retry::event::StopReason;
 
 use super::call::{Ended, Limits, Wait};
 

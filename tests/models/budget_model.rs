@@ -50,6 +50,10 @@ mod budget {
     mod recent;
     mod throttle;
 
+    mod rule {
+        pub(super) use super::Failure;
+    }
+
     #[derive(Clone, Copy)]
     enum Failure {
         Quick,

@@ -137,7 +137,7 @@ proptest! {
         if operation == Delete {
             service = service.holding("a");
         }
-        let mut verify = VerifyLayer::new().probe(|head| Request::get(&head.uri()).body(()).ok());
+        let mut verify = VerifyLayer::new().probe(|head| Request::get(head.uri()).body(()).ok());
         if operation == Put {
             verify = verify.put_creates();
         }
@@ -177,7 +177,7 @@ proptest! {
         let service = Management::replacing(&plan).answering(&answers).holding("a");
         let mut verify = VerifyLayer::new();
         if has_probe {
-            verify = verify.probe(|head| Request::get(&head.uri()).body(()).ok());
+            verify = verify.probe(|head| Request::get(head.uri()).body(()).ok());
         }
         let outcome = run(verify, Put, &service);
         prop_assert_eq!(service.probes(), 0);

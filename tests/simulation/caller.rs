@@ -231,7 +231,7 @@ impl Caller {
 }
 
 fn tell(journal: &Journal, event: &Event<'_>) {
-    let Id(id) = *event.extensions().get().expect("an id");
+    let Id(id) = *event.request().extensions().get().expect("an id");
     let told = What::Told {
         step: event.kind(),
         class: event.class(),

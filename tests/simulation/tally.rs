@@ -78,7 +78,7 @@ impl Tally {
         let over = entries.iter().find(|entry| entry.what == What::Over);
         let has_come = |trouble: &&Trouble| over.is_some_and(|over| trouble.from < over.at);
         for trouble in plan.troubles.iter().filter(has_come) {
-            self.count(&format!("fault: {}", trouble.kind.as_str()));
+            self.count(&format!("fault: {}", trouble.kind.name()));
         }
         for ask in &plan.requests {
             let of_this = |entry: &&Entry| entry.id == ask.id;

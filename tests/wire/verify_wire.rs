@@ -397,13 +397,13 @@ async fn a_streamed_body_is_sent_whole_once_a_probe_has_found_nothing() {
 }
 
 #[tokio::test]
-async fn the_request_body_may_be_converted_above() {
+async fn the_request_body_may_be_converted_under_it() {
     for case in cases([Put, Post, Delete]) {
         let items = case.start([Failed(500), DoneBut(500)], []).await;
         let client = ServiceBuilder::new()
             .layer(at_once())
-            .layer(MapRequestBodyLayer::new(Body::new))
             .layer(case.verify())
+            .layer(MapRequestBodyLayer::new(Body::new))
             .service(items.client());
         let response = client.oneshot(case.whole_request(&items)).await.unwrap();
         assert_eq!(told(&response), case.verified(3), "{case:?}");
