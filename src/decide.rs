@@ -40,10 +40,17 @@ pub(crate) struct Wait {
     /// For whoever listens; nothing goes by it.
     pub(crate) reason: WaitReason,
     pub(crate) series: Series,
-    /// It is the one retry of the request that is sent at once.
-    pub(crate) at_once: bool,
-    /// It does not count as a retry.
-    pub(crate) transparent: bool,
+    pub(crate) immediate: Option<Immediate>,
+    /// The window in which the attempt has to start.
+    pub(crate) window: Duration,
+}
+
+/// How the one retry of a request is sent that does not wait for the back-off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Immediate {
+    AtOnce,
+    /// And it does not count as a retry.
+    Transparent,
 }
 
 /// Rule 1: why there is no retry, whatever else is known of the request.
@@ -102,17 +109,6 @@ impl Facts {
     fn is_transparent(&self, limits: &Limits) -> bool {
         self.verdict.transparent && limits.max_retries > 0 && self.is_free()
     }
-
-    /// A wait that the server asked for.
-    fn asked(&self, after: Duration, series: Series) -> Wait {
-        Wait {
-            after,
-            reason: WaitReason::Server,
-            series,
-            at_once: false,
-            transparent: false,
-        }
-    }
 }
 
 /// What the server asks for bounds the back-off's step from below, or stands in its place. After an
@@ -120,7 +116,7 @@ impl Facts {
 fn wait(limits: &Limits, facts: &Facts, rng: &mut Rng) -> Wait {
     let step = step(limits, facts, rng);
     match facts.hint {
-        Some(Hint::Exactly(after)) => facts.asked(after, Series::default()),
+        Some(Hint::Exactly(after)) => asked(limits, after, Series::default()),
         Some(Hint::AtLeast(hint)) => {
             let after = between(hint, hint.saturating_add(spread(hint, limits, facts)), rng);
             let Series {
@@ -132,11 +128,21 @@ fn wait(limits: &Limits, facts: &Facts, rng: &mut Rng) -> Wait {
                 previous,
             };
             match after > step.after {
-                true => facts.asked(after, series),
+                true => asked(limits, after, series),
                 false => step,
             }
         }
         Some(Hint::Never) | None => step,
+    }
+}
+
+fn asked(limits: &Limits, after: Duration, series: Series) -> Wait {
+    Wait {
+        after,
+        reason: WaitReason::Server,
+        series,
+        immediate: None,
+        window: limits.window,
     }
 }
 
@@ -152,16 +158,16 @@ fn spread(hint: Duration, limits: &Limits, facts: &Facts) -> Duration {
 fn step(limits: &Limits, facts: &Facts, rng: &mut Rng) -> Wait {
     let series = facts.series;
     if facts.verdict.at_once && !facts.sent_at_once {
-        let transparent = facts.is_transparent(limits);
+        let (immediate, reason) = match facts.is_transparent(limits) {
+            true => (Immediate::Transparent, WaitReason::Transparent),
+            false => (Immediate::AtOnce, WaitReason::AtOnce),
+        };
         return Wait {
             after: Duration::ZERO,
-            reason: match transparent {
-                true => WaitReason::Transparent,
-                false => WaitReason::AtOnce,
-            },
+            reason,
             series,
-            at_once: true,
-            transparent,
+            immediate: Some(immediate),
+            window: limits.window,
         };
     }
     let (extra, reason) = match (facts.verdict.backoff, facts.verdict.timed_out) {
@@ -181,8 +187,8 @@ fn step(limits: &Limits, facts: &Facts, rng: &mut Rng) -> Wait {
             step: series.step.saturating_add(1),
             previous: after,
         },
-        at_once: false,
-        transparent: false,
+        immediate: None,
+        window: limits.window,
     }
 }
 

@@ -30,11 +30,7 @@ pub(crate) struct Exchange<C, B> {
     settings: Arc<Settings<C>>,
     snapshot: Snapshot<B>,
     progress: Progress,
-    /// Of the limits as they were when the attempt, or the wait for it, was decided.
     attempt_timeout: Option<Duration>,
-    window: Duration,
-    /// Whether attempts are marked by an extension: here, or by a retry above this one.
-    marks: bool,
     jitter: Option<Rng>,
     handle: Option<AttemptsHandle>,
 }
@@ -61,11 +57,11 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let progress = Progress::start(acted_on, &limits);
         let mark = progress.mark();
         let (replays, first) = Replays::of(body, limits.max_replay_bytes, mark);
-        let snapshot = Snapshot::of(&head, replays);
+        // As a retry above this one does.
         let marks = settings.marks_attempts || above.is_some();
+        let snapshot = Snapshot::of(&head, replays, marks);
         if marks {
-            let window_end = progress.started.checked_add(limits.window);
-            head.extensions.insert(Attempt { mark, window_end });
+            head.extensions.insert(progress.attempt(limits.window));
         }
         sending(&settings, snapshot.head(), &progress, handle.as_ref());
         let attempt = send(Request::from_parts(head, first));
@@ -76,8 +72,6 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             snapshot,
             progress,
             attempt_timeout: limits.attempt_timeout,
-            window: limits.window,
-            marks,
             jitter: None,
             handle,
         };
@@ -86,24 +80,20 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// The request of the next attempt; or why it cannot be made after all, now that its wait is
     /// over.
-    pub(crate) fn next_attempt(&mut self) -> Result<Request<ReplayBody<B>>, StopReason> {
+    pub(crate) fn next_attempt(
+        &mut self,
+        window: Duration,
+    ) -> Result<Request<ReplayBody<B>>, StopReason> {
         let now = Instant::now();
         let elapsed = now.duration_since(self.progress.started);
-        if elapsed >= self.window {
+        if elapsed >= window {
             return Err(StopReason::Window);
         }
         if !self.snapshot.is_replayable() {
             return Err(StopReason::NotReplayable);
         }
         self.progress.next_attempt(now);
-        let mark = self.progress.mark();
-        let mut request = self.snapshot.replay(mark);
-        if self.marks {
-            let window_end = self.progress.started.checked_add(self.window);
-            request
-                .extensions_mut()
-                .insert(Attempt { mark, window_end });
-        }
+        let mut request = self.snapshot.replay(self.progress.attempt(window));
         let headers = request.headers_mut();
         let counted = self.progress.counted_retries();
         if let (Some(name), 1..) = (&self.settings.retry_count_header, counted) {
@@ -176,7 +166,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         if self.progress.retries() == 0 {
             return;
         }
-        let is_owed = self.progress.acted_on_here && stop != StopReason::Success;
+        let is_owed = self.progress.was_acted_on_here() && stop != StopReason::Success;
         if self.settings.marks_responses || is_owed {
             let mut attempts = self.progress.attempts(Some(stop));
             attempts.may_have_been_acted_on |= was_acted_on_below(response.extensions());
@@ -209,9 +199,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     }
 
     /// How long the window still is, if it has an end.
-    pub(crate) fn window_left(&self) -> Option<Duration> {
-        let left = || self.window.saturating_sub(self.progress.started.elapsed());
-        (self.window != Duration::MAX).then(left)
+    pub(crate) fn window_left(&self, window: Duration) -> Option<Duration> {
+        let left = || window.saturating_sub(self.progress.started.elapsed());
+        (window != Duration::MAX).then(left)
     }
 
     #[inline]
@@ -219,7 +209,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let body_progress = || self.snapshot.body_progress();
         let attempted = Attempted {
             number: self.progress.number(),
-            may_have_been_acted_on: self.progress.may_have_been_acted_on,
+            may_have_been_acted_on: self.progress.may_have_been_acted_on(),
             elapsed: Elapsed::Since(self.progress.started),
             body: RequestBody::Of(&body_progress),
             idempotency: Some(&self.settings.idempotency),

@@ -107,7 +107,7 @@ where
                         return Poll::Ready(outcome);
                     };
                     let limit = this.exchange.max_drain_bytes();
-                    Pause::begin(this.pause, outcome, wait.after, limit);
+                    Pause::begin(this.pause, outcome, &wait, limit);
                     this.state.set(State::Waiting);
                 }
                 StateProj::Waiting => {
@@ -188,15 +188,16 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Future, BoxError>> {
         let this = self.project();
         let inner = this.inner.as_mut().expect("kept until the end");
+        let pause = this.pause.as_mut().expect("made before the wait");
         let next = match inner.poll_ready(cx) {
-            Poll::Ready(Ok(())) => this.exchange.next_attempt(),
+            Poll::Ready(Ok(())) => this.exchange.next_attempt(pause.window),
             Poll::Ready(Err(error)) => {
                 let error = error.into();
                 this.exchange.gave_up(StopReason::NotReady, &error);
                 return Poll::Ready(Err(error));
             }
             Poll::Pending => {
-                let Some(left) = this.exchange.window_left() else {
+                let Some(left) = this.exchange.window_left(pause.window) else {
                     return Poll::Pending;
                 };
                 ready!(poll_timer(this.timer, || left, cx));
@@ -206,7 +207,6 @@ where
         Poll::Ready(match next {
             Ok(request) => Ok(inner.call(request)),
             Err(reason) => {
-                let pause = this.pause.as_mut().expect("made before the wait");
                 let last = pause.as_mut().take_last();
                 let error = BoxError::from(RetryError::Abandoned { reason, last });
                 this.exchange.gave_up(reason, &error);

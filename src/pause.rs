@@ -9,6 +9,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::decide::Wait;
 use crate::drain::{DRAINED_FOR, DRAINED_ON_FOR, Leftover};
 use crate::error::BoxError;
 
@@ -24,6 +25,8 @@ pin_project! {
         last: Result<Response<()>, BoxError>,
         pub(crate) since: Instant,
         pub(crate) wait: Duration,
+        // In which the next attempt has to start.
+        pub(crate) window: Duration,
     }
 }
 
@@ -32,7 +35,7 @@ impl<R: Body> Pause<Response<R>> {
     pub(crate) fn begin(
         place: &mut Option<Pin<Box<Self>>>,
         outcome: Result<Response<R>, BoxError>,
-        wait: Duration,
+        wait: &Wait,
         max_drain_bytes: usize,
     ) {
         let mut drains_on = false;
@@ -53,7 +56,8 @@ impl<R: Body> Pause<Response<R>> {
             drained_on: None,
             last,
             since: Instant::now(),
-            wait,
+            wait: wait.after,
+            window: wait.window,
         };
         match place {
             Some(place) => place.as_mut().set(pause),

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::attempt::{Attempts, Mark};
+use crate::attempt::{Attempt, Attempts, Mark};
 use crate::backoff::Series;
 use crate::budget::{Ending, Failure, Rule};
 use crate::class::Class;
-use crate::decide::Wait;
+use crate::decide::{Immediate, Wait};
 use crate::limits::Limits;
 use crate::reason::StopReason;
 
@@ -20,21 +20,27 @@ pub(crate) struct Progress {
     pub(crate) waited: Duration,
     /// The failure whose retry was last paid for.
     pub(crate) paid_for: Option<Failure>,
-    /// The class of the outcome before this attempt, and whether one was transient.
+    /// The class of the outcome before this attempt.
     previous: Option<Class>,
-    pub(crate) may_have_been_acted_on: bool,
-    /// Whether it was an attempt of this layer's own, and not of a retry above.
-    pub(crate) acted_on_here: bool,
-    pub(crate) sent_at_once: bool,
-    /// Whether one of the retries was transparent, and so does not count.
-    sent_transparently: bool,
-    pub(crate) is_last: bool,
+    acted_on: ActedOn,
+    /// How one of the retries was sent, if it was at once.
+    immediate: Option<Immediate>,
+    is_last: bool,
+}
+
+/// Which attempt the server may have acted on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ActedOn {
+    None,
+    /// One of a retry layer above this one.
+    Above,
+    Own,
 }
 
 impl Progress {
     /// The first attempt starts now; a retry above this one may have made others before.
     #[inline]
-    pub(crate) fn start(may_have_been_acted_on: bool, limits: &Limits) -> Self {
+    pub(crate) fn start(acted_on_above: bool, limits: &Limits) -> Self {
         let now = Instant::now();
         Self {
             started: now,
@@ -44,10 +50,11 @@ impl Progress {
             waited: Duration::ZERO,
             paid_for: None,
             previous: None,
-            may_have_been_acted_on,
-            acted_on_here: false,
-            sent_at_once: false,
-            sent_transparently: false,
+            acted_on: match acted_on_above {
+                true => ActedOn::Above,
+                false => ActedOn::None,
+            },
+            immediate: None,
             is_last: limits.max_retries == 0,
         }
     }
@@ -67,7 +74,7 @@ impl Progress {
     }
 
     fn counted(&self, retries: u32) -> u32 {
-        retries.saturating_sub(u32::from(self.sent_transparently))
+        retries.saturating_sub(u32::from(self.immediate == Some(Immediate::Transparent)))
     }
 
     /// The number of the attempt that is under way, or was last.
@@ -75,12 +82,32 @@ impl Progress {
         self.retries.saturating_add(1)
     }
 
-    /// What an attempt's request says of it to the layers below.
+    pub(crate) fn may_have_been_acted_on(&self) -> bool {
+        self.acted_on != ActedOn::None
+    }
+
+    /// Whether the server may have acted on an attempt of this layer's own.
+    pub(crate) fn was_acted_on_here(&self) -> bool {
+        self.acted_on == ActedOn::Own
+    }
+
+    pub(crate) fn was_sent_at_once(&self) -> bool {
+        self.immediate.is_some()
+    }
+
+    /// The attempt, for the layers below.
+    pub(crate) fn attempt(&self, window: Duration) -> Attempt {
+        Attempt {
+            mark: self.mark(),
+            window_end: self.started.checked_add(window),
+        }
+    }
+
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             number: self.number(),
             previous: self.previous,
-            may_have_been_acted_on: self.may_have_been_acted_on,
+            may_have_been_acted_on: self.may_have_been_acted_on(),
             is_last: self.is_last,
         }
     }
@@ -103,7 +130,7 @@ impl Progress {
             count: self.number(),
             waited: self.waited,
             stopped,
-            may_have_been_acted_on: self.acted_on_here,
+            may_have_been_acted_on: self.was_acted_on_here(),
         }
     }
 
@@ -116,13 +143,13 @@ impl Progress {
         limits: &Limits,
     ) {
         self.previous = Some(class);
-        self.acted_on_here |= class == Class::Transient;
-        self.may_have_been_acted_on |= self.acted_on_here;
+        if class == Class::Transient {
+            self.acted_on = ActedOn::Own;
+        }
         self.waited = self.waited.saturating_add(wait.after);
         self.paid_for = paid.or(self.paid_for);
         self.series = wait.series;
-        self.sent_at_once |= wait.at_once;
-        self.sent_transparently |= wait.transparent;
+        self.immediate = wait.immediate.or(self.immediate);
         self.is_last = self.counted(self.number()) >= limits.max_retries;
     }
 }

@@ -1,7 +1,7 @@
 use http::{Extensions, Method, Request, Uri, Version, request};
 use http_body::Body;
 
-use crate::attempt::Mark;
+use crate::attempt::Attempt;
 use crate::body::{BodyProgress, ReplayBody, Replays};
 use crate::head::RequestHead;
 use crate::headers::PackedHeaders;
@@ -11,6 +11,8 @@ pub(crate) struct Snapshot<B> {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     version: Version,
+    /// Whether each attempt is marked by an extension.
+    marks: bool,
     headers: PackedHeaders,
     pub(crate) extensions: Extensions,
     body: Replays<B>,
@@ -19,11 +21,12 @@ pub(crate) struct Snapshot<B> {
 impl<B: Body> Snapshot<B> {
     /// Keeps what is needed of a request.
     #[inline]
-    pub(crate) fn of(head: &request::Parts, body: Replays<B>) -> Self {
+    pub(crate) fn of(head: &request::Parts, body: Replays<B>, marks: bool) -> Self {
         Self {
             method: head.method.clone(),
             uri: head.uri.clone(),
             version: head.version,
+            marks,
             headers: PackedHeaders::new(&head.headers),
             extensions: head.extensions.clone(),
             body,
@@ -63,13 +66,16 @@ impl<B: Body> Snapshot<B> {
     }
 
     /// The request once more.
-    pub(crate) fn replay(&mut self, attempt: Mark) -> Request<ReplayBody<B>> {
-        let mut request = Request::new(self.body.next(attempt));
+    pub(crate) fn replay(&mut self, attempt: Attempt) -> Request<ReplayBody<B>> {
+        let mut request = Request::new(self.body.next(attempt.mark));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = self.version;
         *request.headers_mut() = self.headers.unpack();
         *request.extensions_mut() = self.extensions.clone();
+        if self.marks {
+            request.extensions_mut().insert(attempt);
+        }
         request
     }
 }

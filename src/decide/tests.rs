@@ -318,11 +318,12 @@ fn a_wait_says_what_the_next_decision_goes_by() {
     for (facts, next) in cases {
         let wait = wait(&facts);
         assert_eq!(wait.series, next, "{facts:?}");
-        assert_eq!(
-            wait.at_once,
-            wait.reason == WaitReason::AtOnce || wait.transparent
-        );
-        assert_eq!(wait.transparent, wait.reason == WaitReason::Transparent);
+        let immediate = match wait.reason {
+            WaitReason::AtOnce => Some(Immediate::AtOnce),
+            WaitReason::Transparent => Some(Immediate::Transparent),
+            WaitReason::Backoff | WaitReason::TimedOut | WaitReason::Server => None,
+        };
+        assert_eq!(wait.immediate, immediate);
     }
 }
 

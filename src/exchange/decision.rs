@@ -47,7 +47,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             hint: verdict.hint(settings.retry_after, response),
             retries: progress.counted_retries(),
             series: progress.series,
-            sent_at_once: progress.sent_at_once,
+            sent_at_once: progress.was_sent_at_once(),
             replayable: snapshot.is_replayable(),
             may_repeat: self.may_repeat(verdict, &limits),
             elapsed: progress.started.elapsed(),
@@ -81,7 +81,6 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             let paid = (!is_free).then_some(failure);
             self.progress.advance(verdict.class, paid, wait, &limits);
             self.attempt_timeout = limits.attempt_timeout;
-            self.window = limits.window;
             if let Some(handle) = &self.handle {
                 handle.set(self.progress.attempts(None));
             }

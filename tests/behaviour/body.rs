@@ -256,7 +256,7 @@ async fn a_source_that_fails_during_the_wait_is_given_up_with_what_came_last() {
         (1, Some(StopReason::NotReplayable))
     );
     let error = sent.result.unwrap_err();
-    let (reason, last) = abandoned(&error).unwrap();
+    let (_, last) = abandoned(&error).unwrap();
     assert_eq!(last.unwrap().status(), 503);
 }
 

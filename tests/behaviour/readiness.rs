@@ -255,7 +255,7 @@ async fn the_windows_end_carries_the_last_error_as_its_source() {
         .oneshot(get())
         .await
         .unwrap_err();
-    let (reason, last) = abandoned(&error).unwrap();
+    let (_, last) = abandoned(&error).unwrap();
     assert!(last.is_err());
     let source = std::error::Error::source(&*error).unwrap();
     let source = source.downcast_ref::<std::io::Error>().unwrap();

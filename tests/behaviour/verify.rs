@@ -5,7 +5,7 @@ use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, InvalidData};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, request, response};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt};
 use tower_http_retry::classify::{RequestHead, ResponseHead};

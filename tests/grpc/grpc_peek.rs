@@ -75,7 +75,10 @@ async fn a_call_whose_trailers_say_unavailable_is_sent_again() {
         streamed([Does::Pending, status("14")]),
         streamed([data("message"), status("0")]),
     ]);
-    let response = stacked(exact(), &upstream).oneshot(call()).await.unwrap();
+    let response = stacked(exact().mark_responses(), &upstream)
+        .oneshot(call())
+        .await
+        .unwrap();
     assert_eq!(upstream.seconds(), [0, 1, 3]);
     assert_eq!(response.extensions().get::<Attempts>().unwrap().count, 3);
     let expected = trailers([("grpc-status", "0")]);

@@ -46,7 +46,9 @@ async fn over_the_wire_a_status_right_after_the_head_is_retried_and_one_after_da
     let client = Client::builder(TokioExecutor::new())
         .http2_only(true)
         .build_http::<ReplayBody<Empty<Bytes>>>();
-    let service = RetryLayer::grpc().layer(PeekTrailersLayer::new().layer(client));
+    let service = RetryLayer::grpc()
+        .mark_responses()
+        .layer(PeekTrailersLayer::new().layer(client));
     for (attempts, message, code) in [(Some(2), "message", "0"), (None, "half", "14")] {
         let request = Request::post(format!("http://{address}/a.B/C"));
         let request = request.body(Empty::new()).unwrap();

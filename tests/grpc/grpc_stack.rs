@@ -56,7 +56,7 @@ async fn an_interceptor_below_sees_each_attempt() {
         Ok::<_, Status>(request)
     };
     let stack = ServiceBuilder::new()
-        .layer(exact())
+        .layer(exact().mark_attempts())
         .layer(InterceptorLayer::new(interceptor))
         .layer(MapRequestBodyLayer::new(Body::new))
         .service(server.channel());

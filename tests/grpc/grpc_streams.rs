@@ -28,7 +28,7 @@ async fn read(response: Response<Streaming<HelloReply>>) -> (Vec<String>, Option
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_fails_before_its_headers_is_sent_again() {
     let server = Greeter::start([unavailable(), unavailable(), Turn::Ok]).await;
-    let mut client = server.client(&exact());
+    let mut client = server.client(&exact().mark_responses());
     let response = client.greet_often(hello("Ada")).await.unwrap();
     let attempts = response.extensions().get::<Attempts>().unwrap();
     assert_eq!(attempts.count, 3);

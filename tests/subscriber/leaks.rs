@@ -59,7 +59,7 @@ async fn what_is_told_of_a_request_has_no_secret() {
     }
     output.write(recorder.handle().render());
     output.has_no_secret_but(&[
-        "Event { step: Sent",
+        "Event { kind: AttemptStarted",
         "(\"upstream.test\", \"/item\", Some(\"503\"))",
         "WARN tower_http_retry: gave up",
         "authority=\"upstream.test:8080\"} 1",
@@ -83,7 +83,8 @@ fn response(status: u16) -> Response<Body> {
 async fn what_is_printed_of_a_request_has_no_secret() {
     let output = Output::default();
     let classified = output.clone();
-    let layer = stops::layer().max_retries(1).classify_fn(move |outcome| {
+    let layer = stops::layer().mark_attempts().max_retries(1);
+    let layer = layer.classify_fn(move |outcome| {
         classified.debug(outcome);
         classified.debug(outcome.result());
         ByStatus::new().classify(outcome)

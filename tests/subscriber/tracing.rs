@@ -149,7 +149,7 @@ async fn a_trace_layer_below_has_a_span_for_each_attempt_in_that_of_the_request(
         info_span!("attempt", http.request.resend_count = retries)
     });
     let client = ServiceBuilder::new()
-        .layer(stops::layer())
+        .layer(stops::layer().mark_attempts())
         .layer(attempts.on_request(|_: &Request<_>, _: &tracing::Span| tracing::info!("sent")))
         .service(Upstream::new([Status(503), Status(503), Status(200)]));
     let call = client

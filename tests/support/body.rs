@@ -153,6 +153,7 @@ impl Sent {
 /// Retries at once, which takes no timer.
 pub fn at_once() -> RetryLayer {
     RetryLayer::new()
+        .mark_responses()
         .backoff(Backoff::fixed(Duration::ZERO).jitter(Jitter::None))
         .without_budget()
 }

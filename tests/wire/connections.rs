@@ -67,7 +67,10 @@ async fn serve_after(
 fn client(wait: Duration) -> Retry<HyperClient> {
     let backoff = Backoff::fixed(wait).jitter(Jitter::None);
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let layer = RetryLayer::new().backoff(backoff).without_budget();
+    let layer = RetryLayer::new()
+        .backoff(backoff)
+        .without_budget()
+        .mark_responses();
     layer.layer(client)
 }
 
