@@ -1,6 +1,6 @@
 //! A request body that gives its frames by a script, and a way to read what each attempt is given.
 
-// Each test file is a crate of its own and uses what it needs.
+// Each binary of tests uses what it needs.
 #![allow(dead_code)]
 
 use std::cell::{Cell, RefCell};

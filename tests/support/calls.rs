@@ -1,8 +1,5 @@
 //! Calls of [`Greeter`](super::greeter::Greeter), and what they came to.
 
-// Each test file is a crate of its own and uses what it needs.
-#![allow(dead_code)]
-
 use std::time::Duration;
 
 use tonic::{Code, Response, Status};

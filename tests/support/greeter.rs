@@ -1,9 +1,6 @@
 //! `hello.Greeter`: its messages, client and service as generated code has them, and a server that
 //! treats each call by a plan, and remembers what it received, and when.
 
-// Each test file is a crate of its own and uses what it needs.
-#![allow(dead_code)]
-
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,7 +1,7 @@
 //! A server for HTTP/2 on 127.0.0.1 that treats each stream by a plan, and remembers what it
 //! received.
 
-// Each test file is a crate of its own and uses what it needs.
+// Each binary of tests uses what it needs.
 #![allow(dead_code)]
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,8 +1,5 @@
 //! A service of items on 127.0.0.1 that fails by a plan, and counts what it received.
 
-// Each test file is a crate of its own and uses what it needs.
-#![allow(dead_code)]
-
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};

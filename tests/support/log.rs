@@ -1,8 +1,5 @@
 //! What is written for tracing events.
 
-// Each test file is a crate of its own and uses what it needs.
-#![allow(dead_code)]
-
 use std::cell::RefCell;
 use std::sync::Once;
 

@@ -1,6 +1,6 @@
 //! A service whose items are created and deleted, with faults by a plan.
 
-// Each test file is a crate of its own and uses what it needs.
+// Each binary of tests uses what it needs.
 #![allow(dead_code)]
 
 use std::collections::VecDeque;

@@ -1,9 +1,6 @@
 //! What a caller wants of a service of items, over each protocol: creates and deletes that are
 //! verified.
 
-// Each test file is a crate of its own and uses what it needs.
-#![allow(dead_code)]
-
 use std::fmt;
 
 use bytes::Bytes;

@@ -1,8 +1,5 @@
 //! A gRPC service whose responses' bodies go by a script.
 
-// Each test file is a crate of its own and uses what it needs.
-#![allow(dead_code)]
-
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;

@@ -1,6 +1,6 @@
 //! A server on 127.0.0.1 that treats each connection by a plan, and remembers what it received.
 
-// Each test file is a crate of its own and uses what it needs.
+// Not all of it is used without feature `hyper-util`.
 #![allow(dead_code)]
 
 use std::net::{Ipv4Addr, SocketAddr};

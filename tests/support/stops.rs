@@ -1,6 +1,6 @@
 //! A request for each reason why one may end: after a retry, where that can be.
 
-// Each test file is a crate of its own and uses what it needs.
+// Each binary of tests uses what it needs.
 #![allow(dead_code)]
 
 use http::HeaderName;

@@ -1,6 +1,6 @@
 //! What a layer tells of the outcome of each attempt.
 
-// Each test file is a crate of its own and uses what it needs.
+// Each binary of tests uses what it needs.
 #![allow(dead_code)]
 
 use crate::support::step::Step;

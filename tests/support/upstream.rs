@@ -1,6 +1,6 @@
 //! A service that answers by a plan and remembers what it was sent, and when.
 
-// Each test file is a crate of its own and uses what it needs.
+// Each binary of tests uses what it needs.
 #![allow(dead_code)]
 
 use std::future::Future;
