@@ -52,7 +52,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             extensions if extensions.is_empty() => (None, None),
             extensions => (extensions.remove::<Attempt>(), extensions.remove()),
         };
-        let limits = settings.limits(&RequestHead::of_parts(&head));
+        let (limits, _) = settings.limits(&RequestHead::of_parts(&head));
         let acted_on = above.is_some_and(|above| above.may_have_been_acted_on());
         let progress = Progress::start(acted_on, &limits);
         let mark = progress.mark();

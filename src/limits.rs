@@ -126,17 +126,31 @@ pub(crate) struct Limits {
     /// How long an attempt may take, if there is a limit.
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) max_replay_bytes: usize,
-    /// Whether the request may be repeated, as it says itself.
-    pub(crate) declared: Option<bool>,
-    /// The same, as its protocol says.
-    pub(crate) declared_by_protocol: Option<bool>,
+}
+
+/// Whether a request may be repeated, where it is said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Declared {
+    by_request: Option<bool>,
+    by_protocol: Option<bool>,
+}
+
+impl Declared {
+    /// The request's own word goes before the classifier's, and both before the protocol's.
+    pub(crate) fn with(self, by_classifier: Option<bool>) -> Option<bool> {
+        self.by_request.or(by_classifier).or(self.by_protocol)
+    }
 }
 
 impl Limits {
     /// Those of one request, from a layer's. Its own word goes before its protocol's, and both
     /// before the layer's; but what the protocol says only ever shortens the window.
     #[inline]
-    pub(crate) fn of_request(&self, protocol: &RetryOverride, own: Option<&RetryOverride>) -> Self {
+    pub(crate) fn of_request(
+        &self,
+        protocol: &RetryOverride,
+        own: Option<&RetryOverride>,
+    ) -> (Self, Declared) {
         let limits = self.with(protocol);
         let mut limits = own.map_or(limits, |own| limits.with(own));
         let window = own.and_then(|own| own.window).unwrap_or(self.window);
@@ -144,9 +158,11 @@ impl Limits {
         limits.attempt_timeout = limits
             .attempt_timeout
             .filter(|timeout| *timeout != Duration::MAX);
-        limits.declared = own.and_then(|own| own.repeatable);
-        limits.declared_by_protocol = protocol.repeatable;
-        limits
+        let declared = Declared {
+            by_request: own.and_then(|own| own.repeatable),
+            by_protocol: protocol.repeatable,
+        };
+        (limits, declared)
     }
 
     fn with(&self, other: &RetryOverride) -> Self {
@@ -156,7 +172,7 @@ impl Limits {
             backoff: other.backoff.unwrap_or(self.backoff),
             attempt_timeout: other.attempt_timeout.or(self.attempt_timeout),
             max_replay_bytes: other.max_replay_bytes.unwrap_or(self.max_replay_bytes),
-            ..*self
+            max_retry_after: self.max_retry_after,
         }
     }
 }
@@ -171,8 +187,6 @@ impl Default for Limits {
             max_retry_after: Duration::from_secs(5 * 60),
             attempt_timeout: None,
             max_replay_bytes: 1024 * 1024,
-            declared: None,
-            declared_by_protocol: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::classify::Classify;
 use crate::drain::DRAINED_BYTES;
 use crate::head::RequestHead;
 use crate::idempotency::Idempotency;
-use crate::limits::Limits;
+use crate::limits::{Declared, Limits};
 use crate::listeners::Listeners;
 use crate::retry_after::RetryAfter;
 
@@ -73,7 +73,7 @@ impl<C> Settings<C> {
 impl<C: Classify> Settings<C> {
     /// The limits of one request, as they are now.
     #[inline]
-    pub(crate) fn limits(&self, request: &RequestHead<'_>) -> Limits {
+    pub(crate) fn limits(&self, request: &RequestHead<'_>) -> (Limits, Declared) {
         let protocol = self.classify.overrides(request);
         self.limits.of_request(&protocol, request.extensions.get())
     }

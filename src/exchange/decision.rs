@@ -6,7 +6,6 @@ use super::telling::Seen;
 use crate::budget::{Ending, Failure};
 use crate::classify::{Classify, Verdict};
 use crate::decide::{Facts, Wait, decide};
-use crate::limits::Limits;
 use crate::reason::StopReason;
 
 /// What the budget and the rules make of an outcome.
@@ -41,7 +40,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     ) -> Result<Wait, StopReason> {
         let mut jitter = self.jitter.take();
         let (settings, snapshot, progress) = (&*self.settings, &self.snapshot, &self.progress);
-        let limits = settings.limits(&snapshot.head());
+        let (limits, declared) = settings.limits(&snapshot.head());
         let facts = Facts {
             verdict,
             hint: verdict.hint(settings.retry_after, response),
@@ -49,7 +48,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             series: progress.series,
             sent_at_once: progress.was_sent_at_once(),
             replayable: snapshot.is_replayable(),
-            may_repeat: self.may_repeat(verdict, &limits),
+            may_repeat: self.may_repeat(declared.with(verdict.repeatable.then_some(true))),
             elapsed: progress.started.elapsed(),
         };
         let failure = self.failure(verdict);
@@ -89,11 +88,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     }
 
     /// Whether a request may be sent again although it may have been acted on.
-    fn may_repeat(&self, verdict: Verdict, limits: &Limits) -> bool {
-        let declared = limits
-            .declared
-            .or_else(|| verdict.repeatable.then_some(true))
-            .or(limits.declared_by_protocol);
+    fn may_repeat(&self, declared: Option<bool>) -> bool {
         let request = self.snapshot.head();
         let header = |name: &HeaderName| request.headers.find(name.as_str());
         let idempotency = &self.settings.idempotency;

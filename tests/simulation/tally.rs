@@ -165,7 +165,7 @@ impl Tally {
     fn add_told(&mut self, step: EventKind, class: Option<Class>, timed_out: bool) {
         match step {
             EventKind::RetryScheduled { reason, .. } => {
-                self.count(&format!("retry: {}", reason.as_str()))
+                self.count(&format!("retry: {}", reason.as_str()));
             }
             EventKind::Stopped(stop) => self.count(&format!("stop: {}", stop.as_str())),
             _ => {}

@@ -146,6 +146,7 @@ async fn a_trace_layer_below_has_a_span_for_each_attempt_in_that_of_the_request(
     let attempts = TraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
         let attempt = request.extensions().get::<Attempt>();
         let retries = attempt.map(|attempt| attempt.number() - 1);
+        let retries = retries.filter(|retries| *retries > 0);
         info_span!("attempt", http.request.resend_count = retries)
     });
     let client = ServiceBuilder::new()

@@ -1,5 +1,8 @@
 //! Errors of the retry itself.
 
+// Each binary of tests uses what it needs.
+#![allow(dead_code)]
+
 use std::time::Duration;
 
 use http::Response;
