@@ -70,16 +70,16 @@ async fn a_second_listener_is_added_and_both_are_told_in_their_order() {
     let (first, second) = (told.clone(), told.clone());
     let layer = stops::layer()
         .on_event(move |event| {
-            first;
+            first
                 .lock()
                 .unwrap()
-                .push(("first", Step::from(event.kind())))
+                .push(("first", Step::from(event.kind())));
         })
         .on_event(move |event| {
-            second;
+            second
                 .lock()
                 .unwrap()
-                .push(("second", Step::from(event.kind())))
+                .push(("second", Step::from(event.kind())));
         });
     let service = layer.layer(Upstream::new([Status(200)]));
     service.oneshot(get()).await.unwrap();
