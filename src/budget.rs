@@ -170,6 +170,7 @@ mod bucket;
     expect(dead_code, reason = "the calls are gRPC's")
 )]
 mod committed;
+mod ending;
 mod handle;
 mod recent;
 mod rule;
@@ -178,5 +179,6 @@ mod throttle;
 pub(crate) use committed::AwaitedCodes;
 #[cfg(feature = "grpc")]
 pub(crate) use committed::{CallStatus, CommittedCall};
+pub(crate) use ending::{Ending, Failure};
 pub use handle::Budget;
-pub(crate) use rule::{Ending, Failure, Rule};
+pub(crate) use rule::Rule;

@@ -5,27 +5,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use http::Uri;
 
-use super::handle::Budget;
 use crate::authority::Authority;
 
-/// A budget for each upstream. A request that finds its own waits for nobody: the map is never
+/// Something for each upstream: a budget. A request that finds its own waits for nobody: the map is never
 /// changed, but replaced by one with another upstream in it, which takes longer the more there are.
-pub(super) struct Authorities {
+pub(super) struct Authorities<T> {
     max: usize,
-    make: Box<dyn Fn() -> Budget + Send + Sync>,
-    map: ArcSwap<HashMap<Arc<Authority<'static>>, Arc<Entry>>>,
+    make: Box<dyn Fn() -> T + Send + Sync>,
+    map: ArcSwap<HashMap<Arc<Authority<'static>>, Arc<Entry<T>>>>,
     /// How many times another upstream was used than the one before.
     uses: AtomicU64,
 }
 
-struct Entry {
-    budget: Budget,
+struct Entry<T> {
+    of: T,
     /// What `uses` was when it was last used.
     used: AtomicU64,
 }
 
-impl Authorities {
-    pub(super) fn new(max: usize, make: impl Fn() -> Budget + Send + Sync + 'static) -> Self {
+impl<T> Authorities<T> {
+    pub(super) fn new(max: usize, make: impl Fn() -> T + Send + Sync + 'static) -> Self {
         Self {
             max,
             make: Box::new(make),
@@ -34,29 +33,29 @@ impl Authorities {
         }
     }
 
-    /// Uses the budget of a URI's upstream, and makes it if there is none.
-    pub(super) fn with<T>(&self, uri: &Uri, act: impl FnOnce(&Budget) -> T) -> T {
+    /// Uses what there is for a URI's upstream, and makes it if there is none.
+    pub(super) fn with<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> U {
         let authority = Authority::of(uri);
         let map = self.map.load();
         if let Some(entry) = map.get(&authority) {
             self.touch(entry);
-            return act(&entry.budget);
+            return act(&entry.of);
         }
         drop(map);
-        act(&self.insert(authority.into_owned()).budget)
+        act(&self.insert(authority.into_owned()).of)
     }
 
     /// The same without a use, and none is kept.
-    pub(super) fn peek<T>(&self, uri: &Uri, act: impl FnOnce(&Budget) -> T) -> T {
+    pub(super) fn peek<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> U {
         match self.map.load().get(&Authority::of(uri)) {
-            Some(entry) => act(&entry.budget),
+            Some(entry) => act(&entry.of),
             None => act(&(self.make)()),
         }
     }
 
     /// Which of the eighth that was used last was used last of all is never asked: others go
     /// first. So a few upstreams that are used in turn write nothing that threads share.
-    fn touch(&self, entry: &Entry) {
+    fn touch(&self, entry: &Entry<T>) {
         let uses = self.uses.load(Ordering::Relaxed);
         let others = uses.saturating_sub(entry.used.load(Ordering::Relaxed));
         if others > self.max as u64 / 8 {
@@ -69,10 +68,10 @@ impl Authorities {
     }
 
     /// Threads that meet here agree on one entry.
-    fn insert(&self, authority: Authority<'static>) -> Arc<Entry> {
+    fn insert(&self, authority: Authority<'static>) -> Arc<Entry<T>> {
         let authority = Arc::new(authority);
         let made = Arc::new(Entry {
-            budget: (self.make)(),
+            of: (self.make)(),
             used: AtomicU64::new(self.next_use()),
         });
         let before = self.map.rcu(|map| {
@@ -81,7 +80,7 @@ impl Authorities {
             }
             let mut next = HashMap::clone(map);
             if next.len() >= self.max {
-                let used = |entry: &Entry| entry.used.load(Ordering::Relaxed);
+                let used = |entry: &Entry<T>| entry.used.load(Ordering::Relaxed);
                 let oldest = next.iter().min_by_key(|(_, entry)| used(entry));
                 if let Some(oldest) = oldest.map(|(authority, _)| authority.clone()) {
                     next.remove(&oldest);

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::ending::Failure;
 use super::recent::Recent;
-use super::rule::Failure;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 const TOKEN: u64 = 1_000;

@@ -42,7 +42,7 @@ pub struct Budget {
 #[derive(Clone)]
 pub(super) enum Scope {
     All(Arc<Rule>),
-    Each(Arc<Authorities>),
+    Each(Arc<Authorities<Budget>>),
 }
 
 impl Budget {

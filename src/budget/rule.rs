@@ -4,6 +4,7 @@ use tokio::time::Instant;
 use tower::retry::budget::Budget as TowerBudget;
 
 use super::bucket::{Bucket, Terms};
+use super::ending::{Ending, Failure};
 use super::throttle::Throttle;
 
 /// What one upstream's requests share.
@@ -15,22 +16,6 @@ pub(crate) enum Rule {
     Bucket(Bucket),
     Throttle(Throttle),
     Tower(Box<dyn TowerBudget + Send + Sync>),
-}
-
-/// How an attempt failed, which is what its retry is charged by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    Quick,
-    TimedOut { took: Duration },
-}
-
-/// What an attempt came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Success,
-    /// A failure that a server which is well answers with: a 404, say. For a bucket it is served.
-    Answered,
-    Failure,
 }
 
 impl Rule {

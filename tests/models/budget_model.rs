@@ -50,7 +50,7 @@ mod budget {
     mod recent;
     mod throttle;
 
-    mod rule {
+    mod ending {
         pub(super) use super::Failure;
     }
 

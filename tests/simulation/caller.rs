@@ -131,6 +131,8 @@ impl Caller {
         let policy = &self.plan.policy;
         let journal = self.journal.clone();
         let layer = RetryLayer::new()
+            .mark_attempts()
+            .mark_responses()
             .classify(Judge(self.plan.sabotage))
             .max_retries(policy.max_retries)
             .window(policy.window)

@@ -2,10 +2,10 @@ use std::sync::atomic::AtomicUsize;
 use std::thread;
 
 use super::*;
-use crate::budget::Failure;
+use crate::budget::{Budget, Failure};
 
 /// Takes a token of this host's, and says how many it had.
-fn spend(authorities: &Authorities, host: &'static str) -> u64 {
+fn spend(authorities: &Authorities<Budget>, host: &'static str) -> u64 {
     let uri = Uri::from_static(host);
     authorities.with(&uri, |budget| {
         let level = budget.tokens().unwrap() as u64;

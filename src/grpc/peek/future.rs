@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 
-use super::body::Given;
-use super::{PeekedBody, PeekedTrailers};
+use super::body::{Given, PeekedBody};
+use super::trailers::PeekedTrailers;
 use crate::budget::CommittedCall;
 use crate::grpc::STATUS;
 

@@ -1,12 +1,14 @@
 //! A service config from its JSON.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::time::Duration;
 
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
-use super::fields::{Field, Fields};
-use super::{RetryPolicy, ServiceConfig, ServiceConfigError, Throttling};
+use super::config::{RetryPolicy, ServiceConfig, Throttling};
+use super::fields::{Field, Fields, ServiceConfigError};
 use crate::backoff::{Backoff, Jitter};
 use crate::grpc::by_grpc_status::ByGrpcStatus;
 
@@ -36,7 +38,24 @@ const LONGEST: u64 = 315_576_000_000;
 
 type Parsed<T> = Result<T, ServiceConfigError>;
 
-pub(super) fn service_config(value: &Value) -> Parsed<ServiceConfig> {
+impl FromStr for ServiceConfig {
+    type Err = ServiceConfigError;
+
+    fn from_str(json: &str) -> Result<Self, ServiceConfigError> {
+        let value = serde_json::from_str(json);
+        service_config(&value.map_err(ServiceConfigError::syntax)?)
+    }
+}
+
+/// So that it can stand in a config of one's own.
+impl<'de> Deserialize<'de> for ServiceConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        service_config(&value).map_err(D::Error::custom)
+    }
+}
+
+fn service_config(value: &Value) -> Parsed<ServiceConfig> {
     let config = Field::root(value).fields()?;
     let mut methods = HashMap::new();
     for method in config.items("methodConfig")? {
@@ -181,3 +200,6 @@ fn seconds(text: &str) -> Option<Duration> {
     let nanos = format!("{decimals:0<9}").parse().ok()?;
     (seconds <= LONGEST).then(|| Duration::new(seconds, nanos))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@ use http::Request;
 use serde_json::json;
 
 use super::*;
+use crate::classify::{Classify, RequestHead};
+use crate::limits::RetryOverride;
 
 /// A config of one method whose `retryPolicy` is good but for these fields, which replace or, by
 /// null, remove its own.
