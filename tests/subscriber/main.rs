@@ -1,7 +1,7 @@
 //! What is written for tracing events.
 //!
-//! A binary of its own: the subscriber is one for the whole process, and where one listens, other tests
-//! would find allocations that are not the crate's, and events that are told to nobody otherwise.
+//! A binary of its own: the subscriber is one for the whole process. Tests beside it would count what it
+//! allocates, and could not see what is done when nobody listens.
 
 #[cfg(feature = "metrics")]
 mod leaks;
