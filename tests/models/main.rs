@@ -8,6 +8,7 @@ mod budget_model;
 #[cfg(feature = "serde")]
 #[path = "../fuzz/mod.rs"]
 mod fuzz;
+mod imports;
 mod size;
 mod verify_property;
 
