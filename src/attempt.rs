@@ -67,6 +67,8 @@ pub(crate) struct Mark {
     pub(crate) is_last: bool,
 }
 
+const _: () = assert!(size_of::<Mark>() == 8);
+
 impl Attempt {
     /// The attempt's number; the first is 1.
     pub fn number(&self) -> u32 {

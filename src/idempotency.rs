@@ -89,6 +89,18 @@ impl Idempotency {
         self
     }
 
+    /// No header makes a request safe to repeat: for services that do not know idempotency keys.
+    ///
+    /// ```
+    /// use tower_http_retry::{Idempotency, RetryLayer};
+    /// let layer = RetryLayer::new().idempotency(Idempotency::new().without_keys());
+    /// # let _ = layer;
+    /// ```
+    pub fn without_keys(mut self) -> Self {
+        self.keys.clear();
+        self
+    }
+
     /// Whether a request may be sent again; `declared` is what the request says of itself, and
     /// `header` looks up the first value of a header.
     pub(crate) fn may_repeat<'h>(

@@ -1,6 +1,7 @@
 //! What the layers do, over services in memory and on the paused clock.
 
 mod body;
+mod body_bytes;
 mod body_kinds;
 mod budget;
 mod budget_per_authority;
@@ -10,6 +11,8 @@ mod draining;
 mod errors;
 mod hints;
 mod letting_go;
+mod limits;
+mod marks;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod outcomes;

@@ -50,6 +50,7 @@ impl std::error::Error for Broken {}
 pub struct Source {
     script: VecDeque<Does>,
     knows_size: bool,
+    known: u64,
     ended: bool,
 }
 
@@ -59,8 +60,15 @@ impl Source {
         Self {
             script: script.into_iter().collect(),
             knows_size: false,
+            known: 0,
             ended: false,
         }
+    }
+
+    /// Says that it has so many bytes more than it gives.
+    pub fn known(mut self, bytes: u64) -> Self {
+        self.known = bytes;
+        self
     }
 
     /// Knows its size and its end.
@@ -112,7 +120,7 @@ impl Body for Source {
             Data(data) => data.len() as u64,
             Trailers(_) | Pending | Fail | Panic => 0,
         };
-        SizeHint::with_exact(self.script.iter().map(length).sum())
+        SizeHint::with_exact(self.known + self.script.iter().map(length).sum::<u64>())
     }
 }
 
@@ -153,9 +161,9 @@ impl Sent {
 /// Retries at once, which takes no timer.
 pub fn at_once() -> RetryLayer {
     RetryLayer::new()
-        .mark_responses()
         .backoff(Backoff::fixed(Duration::ZERO).jitter(Jitter::None))
         .without_budget()
+        .mark_responses()
 }
 
 /// Sends a PUT to a service that answers attempt n with the status that `plan(n, body)` gives.
