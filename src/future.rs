@@ -93,8 +93,7 @@ where
             pause.as_mut().drain_on(cx);
         }
         loop {
-            let mut this = self.as_mut().project();
-            match this.state.as_mut().project() {
+            match self.as_mut().project().state.project() {
                 StateProj::Called { attempt } => {
                     let mut outcome = match attempt.poll(cx) {
                         Poll::Ready(outcome) => outcome.map_err(Into::into),
@@ -106,8 +105,7 @@ where
                         self.complete();
                         return Poll::Ready(outcome);
                     };
-                    let limit = this.exchange.max_drain_bytes();
-                    Pause::begin(this.pause, outcome, &wait, limit);
+                    Pause::begin(this.pause, outcome, &wait, this.exchange.max_drain_bytes());
                     this.state.set(State::Waiting);
                 }
                 StateProj::Waiting => {

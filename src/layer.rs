@@ -1,10 +1,8 @@
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use http::HeaderName;
-use tower::Layer;
 
 use crate::backoff::Backoff;
 use crate::budget::Budget;
@@ -12,14 +10,22 @@ use crate::classify::{ByStatus, Classify, ClassifyFn, Outcome, Verdict};
 use crate::event::Event;
 use crate::idempotency::Idempotency;
 use crate::retry_after::RetryAfter;
-use crate::service::Retry;
 use crate::settings::{BudgetChoice, JitterSource, Settings};
 use crate::striped::Striped;
 
-/// Sends requests again that failed in a way which may pass.
+mod impls;
+
+/// Layer that retries HTTP requests that fail transiently.
 ///
-/// Every setter returns the layer, and every step is a valid one. Clones of a layer, and the
-/// services that they make, share its budget.
+/// Each request is sent to the inner service as usual. If the response is a 5xx or 429, or the attempt
+/// fails with a connection error or a time-out, the layer waits and sends a copy of the request again,
+/// up to five times within five minutes. Only requests that are safe to repeat are retried: idempotent
+/// methods, requests with an idempotency key, and requests that the server did not process. When the
+/// layer gives up, it returns the last response or error unchanged.
+///
+/// The inner service must be `Clone`. It receives a [`ReplayBody`](crate::ReplayBody) as the request
+/// body, which says how to convert it. Clones of a layer, and the services that they make, share its
+/// budget.
 ///
 /// | setter | default |
 /// |---|---|
@@ -30,14 +36,13 @@ use crate::striped::Striped;
 /// | [`idempotency`](Self::idempotency) | RFC 9110's methods, and idempotency keys |
 /// | [`budget`](Self::budget), [`without_budget`](Self::without_budget) | [`Budget::earning`] |
 /// | [`attempt_timeout`](Self::attempt_timeout) | none |
-/// | [`max_replay_bytes`](Self::max_replay_bytes) | 1 MiB |
-/// | [`max_drain_bytes`](Self::max_drain_bytes) | 64 KiB |
+/// | [`max_replay_bytes`](Self::max_replay_bytes), [`max_drain_bytes`](Self::max_drain_bytes) | 1 MiB; 64 KiB |
 /// | [`retry_after`](Self::retry_after) | [`RetryAfter::Minimum`] |
 /// | [`max_retry_after`](Self::max_retry_after) | 5 minutes |
 /// | [`retry_count_header`](Self::retry_count_header) | none |
 /// | [`mark_attempts`](Self::mark_attempts), [`mark_responses`](Self::mark_responses) | off |
 /// | [`jitter_seed`](Self::jitter_seed) | none: from entropy |
-/// | [`on_event`](Self::on_event) | nobody |
+/// | [`on_event`](Self::on_event) | none |
 /// | `metrics_by_authority`, of feature `metrics` | off |
 ///
 /// # Example
@@ -196,12 +201,6 @@ impl<C> RetryLayer<C> {
     /// when the wait is over is read beside the next attempt, for 100 ms at most; what is left of
     /// any other is dropped then, which does not close its connection. Reading never makes a wait
     /// longer. A response whose body is known to be longer is not read.
-    ///
-    /// ```
-    /// use tower_http_retry::RetryLayer;
-    /// let layer = RetryLayer::new().max_drain_bytes(256 * 1024);
-    /// # let _ = layer;
-    /// ```
     pub fn max_drain_bytes(self, bytes: usize) -> Self {
         self.with(|settings| settings.max_drain_bytes = bytes)
     }
@@ -223,13 +222,6 @@ impl<C> RetryLayer<C> {
     /// A header that tells the server the number of retries so far: absent on the first attempt,
     /// then 1, 2, .. The layer owns this header: what the caller put there is not sent. An attempt
     /// whose header map is full goes without it.
-    ///
-    /// ```
-    /// use http::HeaderName;
-    /// use tower_http_retry::RetryLayer;
-    /// let layer = RetryLayer::new().retry_count_header(HeaderName::from_static("x-retry-count"));
-    /// # let _ = layer;
-    /// ```
     pub fn retry_count_header(self, name: HeaderName) -> Self {
         self.with(|settings| settings.retry_count_header = Some(name))
     }
@@ -299,35 +291,5 @@ impl<C> RetryLayer<C> {
         Self {
             settings: Arc::new(Striped::new(settings)),
         }
-    }
-}
-
-impl<S, C> Layer<S> for RetryLayer<C> {
-    type Service = Retry<S, C>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Retry::new(inner, self.settings.clone())
-    }
-}
-
-impl Default for RetryLayer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<C> Clone for RetryLayer<C> {
-    fn clone(&self) -> Self {
-        Self {
-            settings: self.settings.clone(),
-        }
-    }
-}
-
-impl<C: fmt::Debug> fmt::Debug for RetryLayer<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RetryLayer")
-            .field("settings", self.settings.original())
-            .finish()
     }
 }

@@ -125,6 +125,12 @@ impl Progress {
         }
     }
 
+    /// The same of one that failed in a way that can be retried.
+    pub(crate) fn account_failure(&self, rule: &Rule) {
+        self.account(rule, Ending::Failure);
+        rule.failed();
+    }
+
     pub(crate) fn attempts(&self, stopped: Option<StopReason>) -> Attempts {
         Attempts {
             count: self.number(),

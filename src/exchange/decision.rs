@@ -4,8 +4,10 @@ use http_body::Body;
 use super::Exchange;
 use super::telling::Seen;
 use crate::budget::{Ending, Failure};
+use crate::class::Class;
 use crate::classify::{Classify, Verdict};
 use crate::decide::{Facts, Wait, decide};
+use crate::limits::{Declared, Limits};
 use crate::reason::StopReason;
 
 /// What the budget and the rules make of an outcome.
@@ -38,53 +40,58 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         verdict: Verdict,
         response: Option<&HeaderMap>,
     ) -> Result<Wait, StopReason> {
-        let mut jitter = self.jitter.take();
-        let (settings, snapshot, progress) = (&*self.settings, &self.snapshot, &self.progress);
-        let (limits, declared) = settings.limits(&snapshot.head());
-        let facts = Facts {
+        let (limits, declared) = self.settings.limits(&self.snapshot.head());
+        let facts = self.facts(verdict, response, declared);
+        // A failed attempt whose place another one takes at once is none for the budget.
+        let charged = (!facts.is_free()).then(|| self.failure(verdict));
+        let rng = self.jitter.take();
+        let mut rng = rng.unwrap_or_else(|| self.settings.jitter.generator());
+        let mut is_told = false;
+        let claim = || self.claim(charged, &mut is_told);
+        let decision = decide(&limits, &facts, &mut rng, claim);
+        self.jitter = Some(rng);
+        match &decision {
+            Ok(wait) => self.advance(verdict.class, charged, wait, &limits),
+            Err(_) if is_told => {}
+            Err(_) => self.fail(),
+        }
+        decision
+    }
+
+    fn facts(&self, verdict: Verdict, response: Option<&HeaderMap>, declared: Declared) -> Facts {
+        let progress = &self.progress;
+        Facts {
             verdict,
-            hint: verdict.hint(settings.retry_after, response),
+            hint: verdict.hint(self.settings.retry_after, response),
             retries: progress.counted_retries(),
             series: progress.series,
             sent_at_once: progress.was_sent_at_once(),
-            replayable: snapshot.is_replayable(),
+            replayable: self.snapshot.is_replayable(),
             may_repeat: self.may_repeat(declared.with(verdict.repeatable.then_some(true))),
             elapsed: progress.started.elapsed(),
-        };
-        let failure = self.failure(verdict);
-        // A failed attempt whose place another one takes at once is none for the budget.
-        let is_free = facts.is_free();
-        let mut is_told = false;
-        let claim = || {
-            let is_covered = || {
-                is_told = !is_free;
-                is_free || self.pay(failure)
-            };
-            match snapshot.reserve_body(is_covered) {
-                Some(true) => Ok(()),
-                Some(false) => Err(StopReason::Budget),
-                // It was read on meanwhile, beyond what is kept.
-                None => Err(StopReason::NotReplayable),
-            }
-        };
-        let rng = jitter.get_or_insert_with(|| settings.jitter.generator());
-        let decision = decide(&limits, &facts, rng, claim);
-        if decision.is_err() && !is_told {
-            settings.at_budget(&snapshot.uri, |rule| {
-                progress.account(rule, Ending::Failure);
-                rule.failed();
-            });
         }
-        self.jitter = jitter;
-        if let Ok(wait) = &decision {
-            let paid = (!is_free).then_some(failure);
-            self.progress.advance(verdict.class, paid, wait, &limits);
-            self.attempt_timeout = limits.attempt_timeout;
-            if let Some(handle) = &self.handle {
-                handle.set(self.progress.attempts(None));
-            }
+    }
+
+    /// Makes sure of the body, and of what the retry costs.
+    fn claim(&self, charged: Option<Failure>, is_told: &mut bool) -> Result<(), StopReason> {
+        let is_covered = || {
+            *is_told = charged.is_some();
+            charged.is_none_or(|failure| self.pay(failure))
+        };
+        match self.snapshot.reserve_body(is_covered) {
+            Some(true) => Ok(()),
+            Some(false) => Err(StopReason::Budget),
+            // It was read on meanwhile, beyond what is kept.
+            None => Err(StopReason::NotReplayable),
         }
-        decision
+    }
+
+    fn advance(&mut self, class: Class, paid: Option<Failure>, wait: &Wait, limits: &Limits) {
+        self.progress.advance(class, paid, wait, limits);
+        self.attempt_timeout = limits.attempt_timeout;
+        if let Some(handle) = &self.handle {
+            handle.set(self.progress.attempts(None));
+        }
     }
 
     /// Whether a request may be sent again although it may have been acted on.
@@ -100,11 +107,17 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     fn pay(&self, failure: Failure) -> bool {
         let is_first = self.progress.paid_for.is_none();
         let paid = self.settings.at_budget(&self.snapshot.uri, |rule| {
-            self.progress.account(rule, Ending::Failure);
-            rule.failed();
+            self.progress.account_failure(rule);
             rule.withdraw(failure, is_first)
         });
         paid.unwrap_or(true)
+    }
+
+    /// Tells the budget of a failed attempt after which there is no retry.
+    fn fail(&self) {
+        let uri = &self.snapshot.uri;
+        self.settings
+            .at_budget(uri, |rule| self.progress.account_failure(rule));
     }
 
     fn failure(&self, verdict: Verdict) -> Failure {

@@ -22,6 +22,8 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::timer::poll_timer;
 use crate::verified::Verified;
 
+mod operation;
+
 /// A conflict is read before it is asked about; but no more of it than this, and no longer.
 const LONGEST_CONFLICT: usize = 64 * 1024;
 const CONFLICT_READ_FOR: Duration = Duration::from_secs(1);
@@ -234,12 +236,7 @@ where
         if verified == Verified::Deleted {
             return self.emptying(body, Response::from_parts(head, VerifyBody::empty()));
         }
-        // What a body of HTTP/2 says of its size is the length that HEAD was answered with.
-        let body = match *this.probe.method() {
-            Method::HEAD => VerifyBody::empty(),
-            _ => body,
-        };
-        Some(Ok(Response::from_parts(head, body)))
+        Some(Ok(Response::from_parts(head, body_of(this.probe, body))))
     }
 
     /// The answer does not have the probe's body, which is read first.
@@ -254,67 +251,13 @@ where
         this.step.set(Step::Emptying { answer });
         None
     }
+}
 
-    /// Sends the operation, once; after that, another probe.
-    fn poll_readying(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outcome<R>>> {
-        let mut this = self.project();
-        if let Err(error) = ready!(this.inner.poll_ready(cx)) {
-            // Nobody can ask again about a conflict.
-            let conflict = this.conflict.take();
-            return Poll::Ready(Some(conflict.ok_or_else(|| error.into())));
-        }
-        let step = match this.body.take() {
-            Some(body) => {
-                let request = Request::from_parts(this.head.clone(), body);
-                let attempt = this.inner.call(request);
-                Step::Sent { attempt }
-            }
-            None => {
-                let probe = this.inner.call(with_empty_body(this.probe));
-                Step::Probing { probe }
-            }
-        };
-        this.step.set(step);
-        Poll::Ready(None)
-    }
-
-    /// The operation's outcome: the answer to the caller, unless it may be a conflict with the
-    /// operation itself, done before.
-    fn answered(
-        self: Pin<&mut Self>,
-        outcome: Result<Response<R>, BoxError>,
-    ) -> Option<Outcome<R>> {
-        let mut this = self.project();
-        this.leftover.let_go();
-        let is_conflict = |status| this.settings.is_conflict(*this.operation, status);
-        match outcome {
-            Ok(response) if is_conflict(response.status()) => {
-                let conflict = response.map(|body| Kept::new(body, LONGEST_CONFLICT));
-                let timer = None;
-                this.step.set(Step::Keeping { conflict, timer });
-                None
-            }
-            outcome => Some(outcome.map(|response| response.map(VerifyBody::passing))),
-        }
-    }
-
-    /// To hold an answer that is half read could keep a probe from being sent at all. One that is
-    /// too long, or does not come, is handed up as it is.
-    fn kept(self: Pin<&mut Self>) -> Option<Outcome<R>> {
-        let this = self.project();
-        let step = this.step.project_replace(Step::Readying);
-        let StepOwned::Keeping { conflict, .. } = step else {
-            return None;
-        };
-        let is_read = !matches!(conflict.body().rest, Rest::Unread(_));
-        let conflict = conflict.map(VerifyBody::kept);
-        match is_read {
-            true => {
-                *this.conflict = Some(conflict);
-                None
-            }
-            false => Some(Ok(conflict)),
-        }
+/// What a body of HTTP/2 says of its size is the length that HEAD was answered with.
+fn body_of<R: Body>(probe: &Request<()>, body: VerifyBody<R>) -> VerifyBody<R> {
+    match *probe.method() {
+        Method::HEAD => VerifyBody::empty(),
+        _ => body,
     }
 }
 

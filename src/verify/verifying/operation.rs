@@ -1,0 +1,86 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower::Service;
+
+use super::{LONGEST_CONFLICT, Outcome, Verifying, with_empty_body};
+use crate::body::ReplayBody;
+use crate::error::BoxError;
+use crate::verify::body::{Kept, Rest, VerifyBody};
+use crate::verify::step::{Step, StepOwned};
+
+/// The operation itself, and its own answer.
+impl<S, B, R> Verifying<S, B, R>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    R: Body,
+    R::Error: Into<BoxError>,
+{
+    /// Sends the operation, once; after that, another probe.
+    pub(super) fn poll_readying(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Outcome<R>>> {
+        let mut this = self.project();
+        if let Err(error) = ready!(this.inner.poll_ready(cx)) {
+            // Nobody can ask again about a conflict.
+            let conflict = this.conflict.take();
+            return Poll::Ready(Some(conflict.ok_or_else(|| error.into())));
+        }
+        let step = match this.body.take() {
+            Some(body) => {
+                let request = Request::from_parts(this.head.clone(), body);
+                let attempt = this.inner.call(request);
+                Step::Sent { attempt }
+            }
+            None => {
+                let probe = this.inner.call(with_empty_body(this.probe));
+                Step::Probing { probe }
+            }
+        };
+        this.step.set(step);
+        Poll::Ready(None)
+    }
+
+    /// The operation's outcome: the answer to the caller, unless it may be a conflict with the
+    /// operation itself, done before.
+    pub(super) fn answered(
+        self: Pin<&mut Self>,
+        outcome: Result<Response<R>, BoxError>,
+    ) -> Option<Outcome<R>> {
+        let mut this = self.project();
+        this.leftover.let_go();
+        let is_conflict = |status| this.settings.is_conflict(*this.operation, status);
+        match outcome {
+            Ok(response) if is_conflict(response.status()) => {
+                let conflict = response.map(|body| Kept::new(body, LONGEST_CONFLICT));
+                let timer = None;
+                this.step.set(Step::Keeping { conflict, timer });
+                None
+            }
+            outcome => Some(outcome.map(|response| response.map(VerifyBody::passing))),
+        }
+    }
+
+    /// To hold an answer that is half read could keep a probe from being sent at all. One that is
+    /// too long, or does not come, is handed up as it is.
+    pub(super) fn kept(self: Pin<&mut Self>) -> Option<Outcome<R>> {
+        let this = self.project();
+        let step = this.step.project_replace(Step::Readying);
+        let StepOwned::Keeping { conflict, .. } = step else {
+            return None;
+        };
+        let is_read = !matches!(conflict.body().rest, Rest::Unread(_));
+        let conflict = conflict.map(VerifyBody::kept);
+        match is_read {
+            true => {
+                *this.conflict = Some(conflict);
+                None
+            }
+            false => Some(Ok(conflict)),
+        }
+    }
+}
