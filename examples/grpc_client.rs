@@ -15,7 +15,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use tonic::{Code, Request, Response, Status};
-use tower_http_retry::{BoxError, Reason, Step, Stop};
+use tower_http_retry::BoxError;
+use tower_http_retry::event::{EventKind, StopReason, WaitReason};
 
 // Beside this file, each of them would be an example of its own.
 #[path = "grpc_client/client.rs"]
@@ -57,7 +58,7 @@ enum Expected {
     Backoff(Duration),
     /// A wait of exactly this, which the server asks for.
     Pushback(Duration),
-    Stop(Stop),
+    Stop(StopReason),
 }
 
 /// What the caller gets where the last attempt was no better than the first.
@@ -72,7 +73,7 @@ const PLAN: [Case; 6] = [
         decisions: &[
             Expected::Backoff(Duration::from_millis(100)),
             Expected::Backoff(Duration::from_millis(200)),
-            Expected::Stop(Stop::Success),
+            Expected::Stop(StopReason::Success),
         ],
         answer: Ok("Hello, Ada!"),
     },
@@ -83,7 +84,7 @@ const PLAN: [Case; 6] = [
         faults: &[Fault::PushedBack(300)],
         decisions: &[
             Expected::Pushback(Duration::from_millis(300)),
-            Expected::Stop(Stop::Success),
+            Expected::Stop(StopReason::Success),
         ],
         answer: Ok("Hello, Grace!"),
     },
@@ -92,7 +93,7 @@ const PLAN: [Case; 6] = [
         name: "Edsger",
         deadline: Duration::from_secs(5),
         faults: &[Fault::PushedBack(-1)],
-        decisions: &[Expected::Stop(Stop::ServerSaidNo)],
+        decisions: &[Expected::Stop(StopReason::ServerSaidNo)],
         answer: UNAVAILABLE,
     },
     // Sending it again would not give it a name.
@@ -101,7 +102,7 @@ const PLAN: [Case; 6] = [
         name: "",
         deadline: Duration::from_secs(5),
         faults: &[],
-        decisions: &[Expected::Stop(Stop::Permanent)],
+        decisions: &[Expected::Stop(StopReason::Permanent)],
         answer: Err((Code::InvalidArgument, NAMELESS)),
     },
     // It ends at once with what the server said, and not when the deadline is over.
@@ -112,7 +113,7 @@ const PLAN: [Case; 6] = [
         faults: &[Fault::Unavailable, Fault::PushedBack(3_000)],
         decisions: &[
             Expected::Backoff(Duration::from_millis(100)),
-            Expected::Stop(Stop::Window),
+            Expected::Stop(StopReason::Window),
         ],
         answer: UNAVAILABLE,
     },
@@ -123,7 +124,7 @@ const PLAN: [Case; 6] = [
         name: "Alan",
         deadline: Duration::from_secs(5),
         faults: &[Fault::Unavailable],
-        decisions: &[Expected::Stop(Stop::Budget)],
+        decisions: &[Expected::Stop(StopReason::Budget)],
         answer: UNAVAILABLE,
     },
 ];
@@ -241,15 +242,15 @@ impl Before {
 impl Expected {
     /// How long the wait is; nothing is after a stop.
     fn expect(self, decision: &Decision) -> Result<Duration, BoxError> {
-        let (is_met, wait) = match (self, decision.step) {
-            (Self::Backoff(step), Step::Retry { after, reason }) => {
+        let (is_met, wait) = match (self, decision.kind) {
+            (Self::Backoff(step), EventKind::RetryScheduled { after, reason, .. }) => {
                 let is_around = after >= step * 4 / 5 && after <= step * 6 / 5;
-                (is_around && reason == Reason::Backoff, after)
+                (is_around && reason == WaitReason::Backoff, after)
             }
-            (Self::Pushback(wait), Step::Retry { after, reason }) => {
-                (after == wait && reason == Reason::Server, after)
+            (Self::Pushback(wait), EventKind::RetryScheduled { after, reason, .. }) => {
+                (after == wait && reason == WaitReason::Server, after)
             }
-            (Self::Stop(stop), step) => (step == Step::Stop(stop), Duration::ZERO),
+            (Self::Stop(stop), kind) => (kind == EventKind::Stopped(stop), Duration::ZERO),
             (Self::Backoff(_) | Self::Pushback(_), _) => (false, Duration::ZERO),
         };
         let expected = match self {

@@ -19,7 +19,8 @@ use std::process::ExitCode;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, Uri};
 use tower::ServiceExt;
-use tower_http_retry::{BoxError, Verified};
+use tower_http_retry::BoxError;
+use tower_http_retry::verify::Verified;
 
 // Beside this file, each of them would be an example of its own.
 #[path = "management_client/client.rs"]

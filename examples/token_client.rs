@@ -28,7 +28,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::util::BoxCloneService;
 use tower::{ServiceBuilder, ServiceExt};
-use tower_http_retry::{Attempts, BoxError, Event, RetryLayer, RetryOverride, Step};
+use tower_http_retry::event::{Event, EventKind};
+use tower_http_retry::{Attempts, BoxError, RetryLayer, RetryOverride};
 
 /// How long one attempt may take until its response's head.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -86,7 +87,7 @@ fn token_client() -> TokenClient {
         .timeout(TOTAL_TIMEOUT)
         // Under the total time-out, which therefore covers the reading of the token, too.
         .and_then(read_whole)
-        .layer(RetryLayer::new().on_event(tell))
+        .layer(RetryLayer::new().mark_responses().on_event(tell))
         .timeout(ATTEMPT_TIMEOUT)
         .service(Client::builder(TokioExecutor::new()).build_http());
     BoxCloneService::new(client)
@@ -121,9 +122,11 @@ fn tell(event: &Event<'_>) {
         (None, Some(error)) => error.to_string(),
         (None, None) => "no outcome".to_owned(),
     };
-    let next = match event.step() {
-        Step::Retry { after, reason } => format!("waits {:.1} s: {reason}", after.as_secs_f64()),
-        Step::Stop(stop) => format!("stops: {stop}"),
+    let next = match event.kind() {
+        EventKind::RetryScheduled { after, reason, .. } => {
+            format!("waits {:.1} s: {reason}", after.as_secs_f64())
+        }
+        EventKind::Stopped(stop) => format!("stops: {stop}"),
         // That an attempt is sent needs no line: its outcome has one.
         _ => return,
     };

@@ -7,7 +7,8 @@ use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint, Error};
 use tower::ServiceBuilder;
 use tower_http::map_request_body::{MapRequestBody, MapRequestBodyLayer};
-use tower_http_retry::{ByGrpcStatus, ReplayBody, Retry, RetryLayer};
+use tower_http_retry::grpc::ByGrpcStatus;
+use tower_http_retry::{ReplayBody, Retry, RetryLayer};
 
 use crate::greeter::greeter_client::GreeterClient;
 use crate::timeline::{Decision, Timeline};

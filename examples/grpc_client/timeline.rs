@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tonic::Code;
-use tower_http_retry::{Event, Step};
+use tower_http_retry::event::{Event, EventKind};
 
 /// Written by the server and by the layer; its clones share it.
 #[derive(Clone, Default)]
@@ -34,9 +34,9 @@ pub(crate) struct Seen {
 
 /// What the layer made of an attempt's outcome.
 pub(crate) struct Decision {
-    pub(crate) step: Step,
-    /// What is left in the throttle, in thousandths of a token.
-    tokens: Option<u64>,
+    pub(crate) kind: EventKind,
+    /// What is left in the throttle, in tokens.
+    tokens: Option<f64>,
 }
 
 impl Timeline {
@@ -61,10 +61,10 @@ impl Timeline {
 impl Decision {
     /// None of an attempt that is sent: what the server sees of it has a line.
     pub(crate) fn of(event: &Event<'_>) -> Option<Self> {
-        let step = event.step();
-        (step != Step::Sent).then(|| Self {
-            step,
-            tokens: event.budget(),
+        let kind = event.kind();
+        (kind != EventKind::AttemptStarted).then(|| Self {
+            kind,
+            tokens: event.budget_tokens(),
         })
     }
 }
@@ -100,15 +100,15 @@ impl fmt::Display for Seen {
 
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.step {
-            Step::Retry { after, reason } => {
+        match self.kind {
+            EventKind::RetryScheduled { after, reason, .. } => {
                 write!(f, "waits {:.3} s: {reason}", after.as_secs_f64())?;
             }
-            Step::Stop(stop) => write!(f, "stops: {stop}")?,
-            step => write!(f, "{step:?}")?,
+            EventKind::Stopped(stop) => write!(f, "stops: {stop}")?,
+            kind => write!(f, "{kind:?}")?,
         }
         match self.tokens {
-            Some(tokens) => write!(f, " ({}.{} tokens)", tokens / 1_000, tokens % 1_000 / 100),
+            Some(tokens) => write!(f, " ({tokens:.1} tokens)"),
             None => Ok(()),
         }
     }

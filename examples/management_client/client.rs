@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{Method, Request, Response, StatusCode, Uri, request};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Body;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 use tower::util::BoxCloneService;
 use tower::{Layer, Service, ServiceBuilder};
+use tower_http_retry::classify::RequestHead;
 use tower_http_retry::{Backoff, BoxError, ReplayBody, RetryLayer, RetryOverride, VerifyLayer};
 
 /// How long one sending may take until its response's head, of an operation as of a probe.
@@ -65,14 +66,14 @@ pub(crate) fn verification() -> VerifyLayer {
 }
 
 /// The service answers 404 where no item has the name.
-fn probe(head: &request::Parts) -> Option<Request<()>> {
-    let item = match head.method {
+fn probe(head: &RequestHead<'_>) -> Option<Request<()>> {
+    let item = match *head.method() {
         // To ask for the collection, for want of a name, would find it there in any case.
         Method::POST => {
-            let Name(name) = head.extensions.get()?;
-            path_by_name(head.uri.path(), name)
+            let Name(name) = head.extensions().get()?;
+            path_by_name(head.uri().path(), name)
         }
-        _ => head.uri.path().to_owned(),
+        _ => head.uri().path().to_owned(),
     };
     // On the host that the request went to.
     Request::get(item).body(()).ok()

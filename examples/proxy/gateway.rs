@@ -19,7 +19,7 @@ use tower_http::request_id::{
     MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
 };
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
-use tower_http_retry::{Attempt, AttemptTimedOut, Backoff, BoxError, RetryLayer};
+use tower_http_retry::{Backoff, BoxError, ReplayBody, RetryError, RetryLayer};
 use tracing::{Level, Span, info_span};
 
 use crate::history::History;
@@ -90,7 +90,7 @@ fn sender(history: Arc<History>) -> Sender {
     let retry = RetryLayer::new()
         .max_retries(RETRIES)
         .backoff(Backoff::exponential(BASE))
-        .within(WINDOW)
+        .window(WINDOW)
         .attempt_timeout(ATTEMPT_TIMEOUT)
         .on_event(move |event| history.hear(event));
     let quiet = DefaultOnFailure::new().level(Level::DEBUG);
@@ -117,9 +117,9 @@ fn request_span(request: &Request) -> Span {
 }
 
 /// One for each attempt. The count is absent on the first, as OpenTelemetry has it.
-fn attempt_span<B>(request: &http::Request<B>) -> Span {
-    let attempt = request.extensions().get::<Attempt>();
-    let retries = attempt.map(|attempt| attempt.number() - 1);
+fn attempt_span(request: &http::Request<ReplayBody<Body>>) -> Span {
+    let attempt = request.body().attempt().number();
+    let retries = (attempt > 1).then_some(attempt - 1);
     info_span!("attempt", http.request.resend_count = retries)
 }
 
@@ -140,7 +140,12 @@ async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Respon
             remove_hop_by_hop(response.headers_mut());
             response
         }
-        Err(error) if error.is::<AttemptTimedOut>() => {
+        Err(error)
+            if matches!(
+                error.downcast_ref(),
+                Some(RetryError::AttemptTimedOut { .. })
+            ) =>
+        {
             (StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer\n").into_response()
         }
         Err(_) => (StatusCode::BAD_GATEWAY, "the upstream failed\n").into_response(),

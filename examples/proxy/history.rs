@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tower_http::request_id::RequestId;
-use tower_http_retry::{Event, Step, Stop};
+use tower_http_retry::event::{Event, EventKind, StopReason};
 
 /// How far back the page looks.
 const SPAN: Duration = Duration::from_secs(5 * 60);
@@ -27,8 +27,8 @@ struct Told {
     attempts: u64,
     retries: Counts,
     stops: Counts,
-    /// In thousandths of a token.
-    budget: Option<u64>,
+    /// In tokens.
+    budget: Option<f64>,
     /// The oldest first; only those in which something happened.
     seconds: VecDeque<Second>,
     /// The last one first.
@@ -40,7 +40,7 @@ struct Second {
     second: u64,
     retries: Counts,
     stops: Counts,
-    budget: Option<u64>,
+    budget: Option<f64>,
 }
 
 impl History {
@@ -54,22 +54,22 @@ impl History {
     pub(crate) fn hear(&self, event: &Event<'_>) {
         let now = self.start.elapsed();
         let mut told = self.told();
-        told.budget = event.budget();
-        match event.step() {
-            Step::Sent => told.attempts += 1,
-            Step::Retry { reason, .. } => {
-                count(&mut told.retries, reason.name());
-                count(&mut told.second(now).retries, reason.name());
+        told.budget = event.budget_tokens();
+        match event.kind() {
+            EventKind::AttemptStarted => told.attempts += 1,
+            EventKind::RetryScheduled { reason, .. } => {
+                count(&mut told.retries, reason.as_str());
+                count(&mut told.second(now).retries, reason.as_str());
             }
-            Step::Stop(stop) => {
-                count(&mut told.stops, stop.name());
-                count(&mut told.second(now).stops, stop.name());
+            EventKind::Stopped(stop) => {
+                count(&mut told.stops, stop.as_str());
+                count(&mut told.second(now).stops, stop.as_str());
                 if stop.is_failure() || event.attempt() > 1 {
                     told.recent.push_front(ended(event, stop, now));
                     told.recent.truncate(RECENT);
                 }
             }
-            // There may be more kinds of steps one day.
+            // There may be more kinds of events one day.
             _ => {}
         }
     }
@@ -88,7 +88,7 @@ impl History {
                 "retries": told.retries,
                 "stops": told.stops,
             },
-            "budget": tokens(told.budget),
+            "budget": told.budget,
             "seconds": told.seconds.iter().map(Second::status).collect::<Vec<_>>(),
             "recent": told.recent,
         })
@@ -97,7 +97,7 @@ impl History {
     pub(crate) fn summary(&self) -> String {
         let told = self.told();
         let requests = sum(&told.stops);
-        let served = told.stops.get(Stop::Success.name()).copied();
+        let served = told.stops.get(StopReason::Success.as_str()).copied();
         format!(
             "{requests} requests, {} attempts, {} retries, {} failures",
             told.attempts,
@@ -141,14 +141,14 @@ impl Second {
             "second": self.second,
             "retries": self.retries,
             "stops": self.stops,
-            "budget": tokens(self.budget),
+            "budget": self.budget,
         })
     }
 }
 
 /// What became of a request. Its query is not shown: secrets stand there.
-fn ended(event: &Event<'_>, stop: Stop, now: Duration) -> Value {
-    let id = event.extensions().get::<RequestId>();
+fn ended(event: &Event<'_>, stop: StopReason, now: Duration) -> Value {
+    let id = event.request().extensions().get::<RequestId>();
     let id = id.and_then(|id| id.header_value().to_str().ok());
     json!({
         "at_seconds": now.as_secs_f64(),
@@ -158,12 +158,8 @@ fn ended(event: &Event<'_>, stop: Stop, now: Duration) -> Value {
         "attempts": event.attempt(),
         "waited_seconds": event.waited().as_secs_f64(),
         "status": event.status().map(|status| status.as_u16()),
-        "stop": stop.name(),
+        "stop": stop.as_str(),
     })
-}
-
-fn tokens(thousandths: Option<u64>) -> Option<f64> {
-    thousandths.map(|thousandths| thousandths as f64 / 1_000.0)
 }
 
 fn count(counts: &mut Counts, name: &'static str) {

@@ -190,13 +190,13 @@ impl RetryArguments {
             layer = layer.max_retries(retries);
         }
         if let Some(window) = self.within {
-            layer = layer.within(window);
+            layer = layer.window(window);
         }
         if let Some(timeout) = self.attempt_timeout {
             layer = layer.attempt_timeout(timeout);
         }
         if let Some(wait) = self.max_server_wait {
-            layer = layer.max_server_wait(wait);
+            layer = layer.max_retry_after(wait);
         }
         if let Some(bytes) = self.replay_limit {
             layer = layer.max_replay_bytes(bytes);

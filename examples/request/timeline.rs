@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 
 use indicatif::ProgressBar;
-use tower_http_retry::{Event, Step, Stop};
+use tower_http_retry::event::{Event, EventKind, StopReason};
 
 /// A request's number among all, as one of its extensions; the first is 1.
 #[derive(Clone, Copy)]
@@ -26,7 +26,10 @@ impl Timeline {
     }
 
     pub(crate) fn tell(&self, event: &Event<'_>) {
-        let is_routine = matches!(event.step(), Step::Sent | Step::Stop(Stop::Success));
+        let is_routine = matches!(
+            event.kind(),
+            EventKind::AttemptStarted | EventKind::Stopped(StopReason::Success)
+        );
         if is_routine && !self.is_of_one {
             return;
         }
@@ -36,7 +39,11 @@ impl Timeline {
         let line = match self.is_of_one {
             true => format!("{at:>8.3} s  attempt {attempt}: {what}\n"),
             false => {
-                let number = event.extensions().get().map_or(0, |Number(number)| *number);
+                let number = event
+                    .request()
+                    .extensions()
+                    .get()
+                    .map_or(0, |Number(number)| *number);
                 format!("{at:>8.3} s  request {number}, attempt {attempt}: {what}\n")
             }
         };
@@ -49,18 +56,18 @@ impl Timeline {
 }
 
 fn describe(event: &Event<'_>) -> String {
-    match event.step() {
-        Step::Sent => {
+    match event.kind() {
+        EventKind::AttemptStarted => {
             let port = event
                 .port()
                 .map_or_else(String::new, |port| format!(":{port}"));
             format!("{} {}{port}{}", event.method(), event.host(), event.path())
         }
-        Step::Retry { after, reason } => {
+        EventKind::RetryScheduled { after, reason, .. } => {
             format!("{}; again in {after:.1?}: {reason}", outcome(event))
         }
-        Step::Stop(stop) => format!("{}; the end: {stop}", outcome(event)),
-        step => format!("{step:?}"),
+        EventKind::Stopped(stop) => format!("{}; the end: {stop}", outcome(event)),
+        kind => format!("{kind:?}"),
     }
 }
 

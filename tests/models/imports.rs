@@ -21,7 +21,9 @@ fn modules() -> BTreeMap<Module, Vec<String>> {
     files
         .iter()
         .map(|file| (module(file), code(&fs::read_to_string(file).unwrap())))
-        .filter(|(module, _)| module != "lib" && !module.starts_with("decide::model") && !is_of_tests(module))
+        .filter(|(module, _)| {
+            module != "lib" && !module.starts_with("decide::model") && !is_of_tests(module)
+        })
         .collect()
 }
 
