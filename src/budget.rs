@@ -19,7 +19,7 @@
 //!
 //! # What each does on a bad day
 //!
-//! `cargo run --release --example storm` simulates 11 faults of 20 seconds with the real layers: 20
+//! `cargo run --release -p storm` simulates 11 faults of 20 seconds with the real layers: 20
 //! servers of 20 ms, which answer 1,000 requests a second together; 1,000 more wait in a queue;
 //! attempts time out after 500 ms. 100 clients, each with a budget of its own, ask for 80 % of what
 //! the servers can do, and retry twice after full jitter on 100 ms. It prints these tables, and

@@ -135,7 +135,8 @@
 //! [tower]: https://docs.rs/tower
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(unreachable_pub)]
+#![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
+#![deny(rustdoc::broken_intra_doc_links)]
 
 // In the order in which a request travels: each module imports only what stands below it.
 #[cfg(feature = "grpc")]

@@ -20,7 +20,7 @@ use crate::retry_after::{Hint, RetryAfter};
 /// // GitHub: 403 or 429 with nothing remaining waits for the reset; 403 otherwise is permanent.
 /// let layer = RetryLayer::new().classify_fn(|outcome| {
 ///     let limited = outcome.result().ok().filter(|head| {
-///         matches!(head.status.as_u16(), 403 | 429)
+///         matches!(head.status().as_u16(), 403 | 429)
 ///             && head.header("x-ratelimit-remaining") == Some("0")
 ///     });
 ///     let reset = limited.and_then(|head| head.header("x-ratelimit-reset")?.parse().ok());

@@ -125,7 +125,7 @@ impl Grid {
         options.extend(asked.shares.iter().map(|share| format!(" --load {share}")));
         let separator = if options.is_empty() { "" } else { " --" };
         format!(
-            "cargo run --release --example storm{separator}{}",
+            "cargo run --release -p storm{separator}{}",
             options.concat()
         )
     }

@@ -2,9 +2,9 @@
 
 #![cfg(unix)]
 
-#[path = "support/proxy.rs"]
-mod proxy;
-mod support;
+mod browser;
+mod page;
+mod program;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use http::Request;
 use http::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, COOKIE, TE, UPGRADE, VIA};
 use serde_json::{Value, json};
 
-use crate::proxy::{Counts, ID, Planned, Proxy, count, plan, planned_totals, proxy, soon};
+use crate::program::{Counts, ID, Planned, Proxy, count, plan, planned_totals, proxy, soon};
 
 /// What the plan comes to, as `/metrics` has it.
 fn planned_metrics() -> Counts {
@@ -156,6 +156,16 @@ async fn each_attempt_has_a_span_of_its_own_within_that_of_its_request() {
         [request],
         "{log}"
     );
+}
+
+#[tokio::test]
+async fn a_failure_is_logged_unless_the_demonstration_makes_it() {
+    let proxy = Proxy::start(&[]).await;
+    proxy.send(Request::post("/down"), "").await;
+    let log = proxy.stop().await.errors;
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(log.contains(" WARN "), "{log}");
+    assert!(log.contains("url.path=\"/down\""), "{log}");
 }
 
 /// The layer never repeats a request that would upgrade its connection.
@@ -350,6 +360,8 @@ async fn the_demonstration_sends_so_many_requests_and_all_are_accounted_for() {
     let end = proxy.end().await;
     lines.extend(end.lines);
     assert_eq!(end.status, Some(0), "{}", end.errors);
+    // Its failures are meant, and no errors.
+    assert_eq!(end.errors, "");
     let answers = lines.iter().filter_map(|line| line.strip_prefix("demo: "));
     let answers = answers.map(|line| line.split_once(" x ").unwrap());
     let answers: BTreeMap<_, u64> = answers

@@ -1,8 +1,5 @@
 //! The example `proxy`, run as its users run it: a program, its answers and its signals.
 
-// Each test file is a crate of its own and uses what it needs.
-#![allow(dead_code)]
-
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::process::Stdio;
@@ -21,8 +18,6 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-use crate::support::example::program;
 
 /// Far longer than anything here takes: a program that hangs fails its test.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -99,7 +94,7 @@ pub struct Answer {
 }
 
 pub fn proxy(arguments: &[&str]) -> Command {
-    let mut command = Command::new(program("proxy"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_proxy"));
     command.args(arguments).kill_on_drop(true);
     command
         .stdin(Stdio::null())

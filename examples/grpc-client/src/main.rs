@@ -1,5 +1,5 @@
 //! Calls a greeter that fails, with gRPC's retries (gRFC A6) under a generated client:
-//! `cargo run --example grpc_client --features grpc`.
+//! `cargo run -p grpc-client`.
 //!
 //! The greeter is a part of this program, a tonic server that listens on 127.0.0.1. It is
 //! unavailable for a moment, asks for a wait, asks not to be called again, and refuses a call that
@@ -18,14 +18,9 @@ use tonic::{Code, Request, Response, Status};
 use tower_http_retry::BoxError;
 use tower_http_retry::event::{EventKind, StopReason, WaitReason};
 
-// Beside this file, each of them would be an example of its own.
-#[path = "grpc_client/client.rs"]
 mod client;
-#[path = "grpc_client/greeter.rs"]
 mod greeter;
-#[path = "grpc_client/service.rs"]
 mod service;
-#[path = "grpc_client/timeline.rs"]
 mod timeline;
 
 use client::Client;
@@ -136,7 +131,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell if standard error is closed.
-            let _ = writeln!(io::stderr(), "grpc_client: {error}");
+            let _ = writeln!(io::stderr(), "grpc-client: {error}");
             ExitCode::FAILURE
         }
     }

@@ -1,5 +1,5 @@
 //! Gets an OAuth 2.0 access token from an endpoint that fails as Microsoft's retry guidelines for
-//! token issuance endpoints say it may: `cargo run --example token_client`.
+//! token issuance endpoints say it may: `cargo run -p token-client`.
 //!
 //! The endpoint is a part of this program and listens on 127.0.0.1. It answers 503, then 429 with
 //! `Retry-After: 2`, then 504, and then issues the token; a client with the wrong secret gets 400
@@ -57,7 +57,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell if standard error is closed.
-            let _ = writeln!(io::stderr(), "token_client: {error}");
+            let _ = writeln!(io::stderr(), "token-client: {error}");
             ExitCode::FAILURE
         }
     }

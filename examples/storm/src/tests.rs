@@ -1,27 +1,13 @@
 //! Storms: what the layer's retries do to a service on its worst day, and what they are good for.
 //!
-//! The simulation is the one of `cargo run --release --example storm`: 20 servers of 20 ms, a queue
+//! The simulation is the one of `cargo run --release -p storm`: 20 servers of 20 ms, a queue
 //! of 1,000, attempts that time out after 500 ms, and many clients, each with a budget of its own.
-
-// Some of what only the example shows.
-#![allow(dead_code)]
-
-#[path = "../examples/storm/figures.rs"]
-mod figures;
-#[path = "../examples/storm/peers.rs"]
-mod peers;
-#[path = "../examples/storm/scenario.rs"]
-mod scenario;
-#[path = "../examples/storm/simulation.rs"]
-mod simulation;
-#[path = "../examples/storm/upstream.rs"]
-mod upstream;
 
 use std::time::Duration;
 
-use figures::{Figures, figures};
-use scenario::{SCENARIOS, Scenario};
-use simulation::{Load, Variant, simulate};
+use crate::figures::{Figures, figures};
+use crate::scenario::{SCENARIOS, Scenario};
+use crate::simulation::{Load, Variant, simulate};
 
 const SEEDS: [u64; 2] = [1, 2];
 

@@ -1,5 +1,5 @@
 //! A reverse proxy that retries, and shows what it does:
-//! `cargo run --example proxy --features metrics -- --demo`.
+//! `cargo run -p proxy -- --demo`.
 //!
 //! The upstream is a part of this program, fails as told by the path of a request, and listens on
 //! 127.0.0.1, as does the proxy. Open its page in a browser: it draws the retries, why requests
@@ -30,15 +30,10 @@ use tracing::level_filters::LevelFilter;
 use crate::history::History;
 use crate::upstream::Upstream;
 
-#[path = "proxy/demo.rs"]
 mod demo;
-#[path = "proxy/gateway.rs"]
 mod gateway;
-#[path = "proxy/history.rs"]
 mod history;
-#[path = "proxy/status.rs"]
 mod status;
-#[path = "proxy/upstream.rs"]
 mod upstream;
 
 /// How long requests in flight may take to end when the program is told to stop.
@@ -68,16 +63,22 @@ struct Arguments {
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     runs_for: Option<Duration>,
 
-    /// What goes to standard error: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    log: LevelFilter,
+    /// What goes to standard error: off, error, warn, info, debug or trace [default: info, or error
+    /// with --demo]
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<LevelFilter>,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // The demonstration's failures are meant: they would bury what it prints.
+    let default_level = match arguments.demo {
+        Some(_) => LevelFilter::ERROR,
+        None => LevelFilter::INFO,
+    };
     tracing_subscriber::fmt()
-        .with_max_level(arguments.log)
+        .with_max_level(arguments.log.unwrap_or(default_level))
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();

@@ -1,12 +1,8 @@
 //! The example `storm`, run as its users run it.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-
-use support::example::program;
 
 /// A small part of the grid, with few requests.
 const SMALL: [&str; 10] = [
@@ -23,7 +19,7 @@ const SMALL: [&str; 10] = [
 ];
 
 fn storm_command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(program("storm"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_storm"));
     command.args(arguments).stdin(Stdio::null());
     command
 }

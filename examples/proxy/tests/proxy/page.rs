@@ -1,17 +1,9 @@
 //! The page of the example `proxy`, in a browser.
 
-#![cfg(unix)]
-
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::proxy::{Proxy, plan, planned_totals};
-
-#[path = "support/browser.rs"]
-mod browser;
-#[path = "support/proxy.rs"]
-mod proxy;
-mod support;
+use crate::program::{Proxy, plan, planned_totals};
 
 /// All figures that the page shows, and the ids of the last requests.
 const FIGURES: &str = "(() => {

@@ -1,4 +1,4 @@
-//! What retries do to a service on a bad day: `cargo run --release --example storm`.
+//! What retries do to a service on a bad day: `cargo run --release -p storm`.
 //!
 //! Simulates many clients, and the service that they call, on a paused clock: a fault comes, lasts
 //! for 20 seconds and ends. Each scenario is a fault; each variant is a way to retry, most of them
@@ -12,9 +12,9 @@
 //! error carries the progress, and what was done in what time. `--help` lists the options.
 //!
 //! ```text
-//! cargo run --release --example storm
-//! cargo run --release --example storm -- --seed 2 --scenario brown-out
-//! cargo run --release --example storm -- --clients 50 --load 0.9 --variant earning
+//! cargo run --release -p storm
+//! cargo run --release -p storm -- --seed 2 --scenario brown-out
+//! cargo run --release -p storm -- --clients 50 --load 0.9 --variant earning
 //! ```
 //!
 //! Takes about a minute and a half on two cores.
@@ -30,32 +30,20 @@ use std::time::Instant;
 use clap::Parser;
 use tower_http_retry::BoxError;
 
-// Beside this file, each of them would be an example of its own.
-#[path = "storm/arguments.rs"]
 mod arguments;
-#[path = "storm/chart.rs"]
 mod chart;
-#[path = "storm/figures.rs"]
 mod figures;
-#[path = "storm/grid.rs"]
 mod grid;
-#[path = "storm/names.rs"]
 mod names;
-#[path = "storm/page.rs"]
 mod page;
-#[path = "storm/peers.rs"]
 mod peers;
-#[path = "storm/runs.rs"]
 mod runs;
-#[path = "storm/scenario.rs"]
 mod scenario;
-#[path = "storm/simulation.rs"]
 mod simulation;
-#[path = "storm/table.rs"]
 mod table;
-#[path = "storm/tables.rs"]
 mod tables;
-#[path = "storm/upstream.rs"]
+#[cfg(test)]
+mod tests;
 mod upstream;
 
 use arguments::Arguments;

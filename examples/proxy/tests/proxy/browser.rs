@@ -1,8 +1,5 @@
 //! A headless Chromium for tests of pages: its DevTools protocol, over pipes.
 
-// Each test file is a crate of its own and uses what it needs.
-#![allow(dead_code)]
-
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! Creates and deletes items at a management service that does what it is asked and then loses the
-//! answer: `cargo run --example management_client`.
+//! answer: `cargo run -p management-client`.
 //!
 //! The service is a part of this program and listens on 127.0.0.1. A client sends it the same
 //! requests twice, each time with the same faults and from an empty start: first with a retry
@@ -22,12 +22,8 @@ use tower::ServiceExt;
 use tower_http_retry::BoxError;
 use tower_http_retry::verify::Verified;
 
-// Beside this file, each of them would be an example of its own.
-#[path = "management_client/client.rs"]
 mod client;
-#[path = "management_client/collection.rs"]
 mod collection;
-#[path = "management_client/service.rs"]
 mod service;
 
 use client::{Client, Operation};
@@ -93,7 +89,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell if standard error is closed.
-            let _ = writeln!(io::stderr(), "management_client: {error}");
+            let _ = writeln!(io::stderr(), "management-client: {error}");
             ExitCode::FAILURE
         }
     }

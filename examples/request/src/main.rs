@@ -1,4 +1,4 @@
-//! A small curl with retries: `cargo run --example request -- [options] http://..`.
+//! A small curl with retries: `cargo run -p request -- [options] http://..`.
 //!
 //! Standard output carries the result: the body as it comes, or with `--json` a line for each
 //! request, or else with `--count` a summary. Standard error carries the timeline: each attempt,
@@ -6,13 +6,11 @@
 //! lists the options; unless set, all is as [`RetryLayer::new`] has it.
 //!
 //! ```text
-//! cargo run --example request -- http://127.0.0.1:8080/
-//! cargo run --example request -- -d 'name=value' --replay-any http://127.0.0.1:8080/form
-//! cargo run --example request -- -X PUT --data-binary @photo.jpg http://127.0.0.1:8080/photo
-//! cargo run --example request -- --count 1000 --concurrency 50 http://127.0.0.1:8080/
+//! cargo run -p request -- http://127.0.0.1:8080/
+//! cargo run -p request -- -d 'name=value' --replay-any http://127.0.0.1:8080/form
+//! cargo run -p request -- -X PUT --data-binary @photo.jpg http://127.0.0.1:8080/photo
+//! cargo run -p request -- --count 1000 --concurrency 50 http://127.0.0.1:8080/
 //! ```
-//!
-//! Add `--features http2` before `--example` for HTTP/2's errors: without it, any reset is permanent.
 //!
 //! Exit status: 0 for a 2xx or 3xx, 22 for another status, 7 for an error, 2 for wrong arguments.
 //!
@@ -27,18 +25,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-// Beside this file, each of them would be an example of its own.
-#[path = "request/arguments.rs"]
 mod arguments;
-#[path = "request/client.rs"]
 mod client;
-#[path = "request/payload.rs"]
 mod payload;
-#[path = "request/report.rs"]
 mod report;
-#[path = "request/summary.rs"]
 mod summary;
-#[path = "request/timeline.rs"]
 mod timeline;
 
 use arguments::Arguments;
