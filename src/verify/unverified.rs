@@ -23,7 +23,7 @@ use crate::head::ResponseHead;
 ///
 /// fn advice(error: &BoxError) -> Option<String> {
 ///     let unverified = error.downcast_ref::<Unverified>()?;
-///     let status = unverified.response().status;
+///     let status = unverified.response().status();
 ///     Some(format!("look at {} ({status}) before you try again", unverified.uri()))
 /// }
 /// # assert_eq!(advice(&"other".into()), None);

@@ -23,7 +23,7 @@ use http::HeaderMap;
 ///
 /// let layer = RetryLayer::grpc().max_retries(2).mark_responses().classify_fn(|outcome| {
 ///     let head = outcome.result().ok();
-///     let peeked = head.and_then(|head| head.extensions.get::<PeekedTrailers>());
+///     let peeked = head.and_then(|head| head.extensions().get::<PeekedTrailers>());
 ///     match peeked.and_then(|peeked| peeked.trailers().get("x-shed")) {
 ///         Some(_) => Class::Refused.into(),
 ///         None => ByGrpcStatus::new().classify(outcome),
