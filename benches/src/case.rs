@@ -1,19 +1,14 @@
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use clap::ValueEnum;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST,
     HeaderName, HeaderValue, ORIGIN, REFERER, USER_AGENT,
 };
 use http::{HeaderMap, Method, Request, Uri};
-use http_body::{Body, Frame};
-use http_body_util::Full;
 
 use crate::contender::Settings;
+use crate::payload::Payload;
 
 /// What a request is like, and what it is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -160,58 +155,4 @@ fn headers() -> HeaderMap {
         headers.insert(name, HeaderValue::from_str(value).expect("a value"));
     }
     headers
-}
-
-/// The bodies of requests.
-pub trait Payload: Body<Data = Bytes, Error = Infallible> + Send + 'static {
-    fn empty() -> Self;
-
-    fn full() -> Self;
-}
-
-impl Payload for Full<Bytes> {
-    fn empty() -> Self {
-        Self::default()
-    }
-
-    /// 1 KiB that nobody shares yet.
-    fn full() -> Self {
-        Self::from(vec![b'x'; 1024])
-    }
-}
-
-/// A stream of chunks that cost nothing to clone. As most streams, it is not `Clone` itself.
-pub struct Chunks {
-    left: usize,
-}
-
-impl Payload for Chunks {
-    fn empty() -> Self {
-        Self { left: 0 }
-    }
-
-    fn full() -> Self {
-        Self { left: 16 }
-    }
-}
-
-impl Body for Chunks {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        const CHUNK: [u8; 1024] = [b'x'; 1024];
-        let Some(left) = self.left.checked_sub(1) else {
-            return Poll::Ready(None);
-        };
-        self.left = left;
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&CHUNK)))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
 }

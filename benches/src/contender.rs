@@ -8,8 +8,8 @@ use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use crate::case::Chunks;
 use crate::client::{Tower, Visit};
+use crate::payload::Chunks;
 use crate::upstream::Upstream;
 
 mod backon;

@@ -7,10 +7,11 @@ use cpu_time::ProcessTime;
 use http::Uri;
 
 use crate::bench::{Bench, runtime};
-use crate::case::{Payload, Requests};
+use crate::case::Requests;
 use crate::client::{Client, Visit};
 use crate::contender::{Contender, Settings};
 use crate::figures::{median, median_ratio, written};
+use crate::payload::Payload;
 use crate::sequence::{Sequence, send};
 use crate::server::Server;
 use crate::table::{Cell, Row};

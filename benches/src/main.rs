@@ -21,6 +21,7 @@ mod contender;
 mod figures;
 mod instructions;
 mod loopback;
+mod payload;
 mod scale;
 mod sequence;
 mod server;

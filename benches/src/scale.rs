@@ -12,10 +12,11 @@ use cpu_time::ProcessTime;
 use http::StatusCode;
 
 use crate::bench::{Bench, name_of, runtime};
-use crate::case::{Payload, Requests, in_memory};
+use crate::case::{Requests, in_memory};
 use crate::client::{Answer, Client, Visit};
 use crate::contender::{Contender, Settings};
 use crate::figures::written;
+use crate::payload::Payload;
 use crate::table::{Cell, Row};
 use crate::upstream::Upstream;
 use crate::valgrind;

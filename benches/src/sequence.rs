@@ -1,8 +1,9 @@
 use http::StatusCode;
 
 use crate::bench::runtime;
-use crate::case::{Payload, Requests};
+use crate::case::Requests;
 use crate::client::{Answer, Client, Visit};
+use crate::payload::Payload;
 
 /// So many requests, one after another.
 pub struct Sequence {

@@ -9,10 +9,11 @@ use std::time::Instant;
 use http::StatusCode;
 
 use crate::bench::{Bench, runtime};
-use crate::case::{Payload, Requests, in_memory};
+use crate::case::{Requests, in_memory};
 use crate::client::{Answer, Client, Visit};
 use crate::contender::{Contender, Settings};
 use crate::figures::{median, written};
+use crate::payload::Payload;
 use crate::table::{Cell, Row};
 use crate::upstream::Upstream;
 

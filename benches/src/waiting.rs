@@ -10,9 +10,10 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::bench::{Bench, name_of, runtime};
-use crate::case::{Payload, Requests, in_memory};
+use crate::case::{Requests, in_memory};
 use crate::client::{Client, Visit};
 use crate::contender::{Contender, Settings};
+use crate::payload::Payload;
 use crate::table::{Cell, Row};
 use crate::upstream::Upstream;
 use crate::valgrind;
