@@ -78,6 +78,7 @@ pub(crate) struct Series {
 
 impl Backoff {
     /// Waits that grow by a factor from retry to retry: `base`, 2 × `base`, 4 × `base`, ..
+    #[doc(alias = "ExponentialBackoff")]
     pub const fn exponential(base: Duration) -> Self {
         Self {
             base,
@@ -88,6 +89,7 @@ impl Backoff {
     }
 
     /// The same wait before every retry, jittered within it.
+    #[doc(alias = "constant")]
     pub const fn fixed(wait: Duration) -> Self {
         Self {
             base: wait,
@@ -99,12 +101,15 @@ impl Backoff {
 
     /// What each step is multiplied by to make the next; 2 unless set. A factor that is not a
     /// number, or is not above zero, counts as 1.
+    #[doc(alias = "multiplier")]
     pub const fn factor(mut self, factor: f64) -> Self {
         self.factor = if factor > 0.0 { factor } else { 1.0 };
         self
     }
 
     /// The longest step; [`Duration::MAX`], no limit, unless set.
+    #[doc(alias = "max_delay")]
+    #[doc(alias = "max_interval")]
     pub const fn max_wait(mut self, max_wait: Duration) -> Self {
         self.max_wait = max_wait;
         self

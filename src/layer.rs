@@ -69,6 +69,7 @@ mod impls;
 /// assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
 /// # }
 /// ```
+#[doc(alias = "RetryTransientMiddleware")]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct RetryLayer<C = ByStatus> {
     settings: Arc<Striped<Settings<C>>>,
@@ -125,6 +126,8 @@ impl<C> RetryLayer<C> {
     ///
     /// Where the wait before a retry would reach the window's end, the last outcome is handed over
     /// at once instead. An attempt that runs when the window ends is not cut short.
+    #[doc(alias = "deadline")]
+    #[doc(alias = "max_elapsed_time")]
     pub fn window(self, window: Duration) -> Self {
         self.with(|settings| settings.limits.window = window)
     }
@@ -134,7 +137,7 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.limits.backoff = backoff)
     }
 
-    /// What says whether an outcome may pass.
+    /// What says whether an outcome may pass. A closure goes to [`classify_fn`](Self::classify_fn).
     pub fn classify<D: Classify>(self, classify: D) -> RetryLayer<D> {
         RetryLayer::of(self.settings.original().clone().with_classifier(classify))
     }
@@ -151,6 +154,7 @@ impl<C> RetryLayer<C> {
     /// });
     /// # let _ = layer;
     /// ```
+    #[doc(alias = "retry_if")]
     pub fn classify_fn<F>(self, classify: F) -> RetryLayer<ClassifyFn<F>>
     where
         F: Fn(&Outcome<'_>) -> Verdict,
@@ -181,6 +185,7 @@ impl<C> RetryLayer<C> {
     ///
     /// Set one over HTTP/2: when a server shuts its connection down, hyper's client now and then
     /// leaves a request without an answer.
+    #[doc(alias = "per_try_timeout")]
     pub fn attempt_timeout(self, timeout: Duration) -> Self {
         self.with(|settings| settings.limits.attempt_timeout = Some(timeout))
     }
@@ -261,6 +266,7 @@ impl<C> RetryLayer<C> {
     ///
     /// Called again, it adds a listener; each step is told to them in the order in which they were
     /// added.
+    #[doc(alias = "on_retry")]
     pub fn on_event(self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.listeners.add(listener))
     }

@@ -79,6 +79,7 @@ impl RetryOverride {
 
     /// Sets how long after the first attempt's start a retry may start. [`Duration::MAX`] is no
     /// limit.
+    #[doc(alias = "deadline")]
     pub const fn window(mut self, window: Duration) -> Self {
         self.window = Some(window);
         self

@@ -123,6 +123,7 @@ impl<S, C> Retry<S, C> {
     /// ```
     ///
     /// [`ServiceExt::oneshot`]: https://docs.rs/tower/latest/tower/trait.ServiceExt.html#method.oneshot
+    #[doc(alias = "oneshot")]
     pub fn send<B, R>(
         &self,
         request: Request<B>,

@@ -84,6 +84,8 @@ use crate::limits::RetryOverride;
 ///
 /// [`ByStatus`]: super::ByStatus
 /// [`RetryLayer::classify_fn`]: crate::RetryLayer::classify_fn
+#[doc(alias = "Policy")]
+#[doc(alias = "RetryableStrategy")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a classifier",
     note = "for a closure use `RetryLayer::classify_fn`; a type implements `Classify`"

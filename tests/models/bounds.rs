@@ -1,5 +1,6 @@
 //! What the types promise, checked by the compiler.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,11 +10,13 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::util::BoxCloneService;
 use tower::{Layer, Service};
-use tower_http_retry::classify::{ClassifyFn, Outcome, Verdict};
-use tower_http_retry::verify::{Unverified, Verified, Verify, VerifyFuture};
+use tower_http_retry::classify::{Class, ClassifyFn, Outcome, Verdict};
+use tower_http_retry::event::StopReason;
+use tower_http_retry::verify::{Unverified, Verified, Verify, VerifyBody, VerifyFuture};
 use tower_http_retry::{
-    Attempt, Attempts, AttemptsHandle, Backoff, BoxError, Budget, ByStatus, Idempotency,
-    ReplayBody, ResponseFuture, Retry, RetryError, RetryLayer, RetryOverride, VerifyLayer,
+    Attempt, Attempts, AttemptsHandle, Backoff, BoxError, Budget, ByStatus, Idempotency, Jitter,
+    ReplayBody, ResponseFuture, Retry, RetryAfter, RetryError, RetryLayer, RetryOverride,
+    VerifyLayer,
 };
 
 type Inner = BoxCloneService<Request<ReplayBody<Full<Bytes>>>, Response<Full<Bytes>>, BoxError>;
@@ -55,7 +58,7 @@ impl Future for LargeFuture {
 }
 
 /// `Send`, but not `Sync`.
-struct NotSync(#[allow(dead_code)] std::cell::Cell<u8>);
+struct NotSync(#[allow(dead_code)] Cell<u8>);
 
 #[test]
 fn a_retry_is_clone_send_sync_and_debug_where_its_parts_are() {
@@ -67,6 +70,7 @@ fn a_retry_is_clone_send_sync_and_debug_where_its_parts_are() {
     is_send::<RetryLayer>();
     is_sync::<RetryLayer>();
     is_debug::<RetryLayer>();
+    is_send::<Retry<NotSync>>();
     // A classifier need not be `Clone`: it is shared.
     is_clone::<Retry<Plain, ClassifyFn<NotSync>>>();
     is_debug::<RetryLayer<ClassifyFn<NotSync>>>();
@@ -84,8 +88,26 @@ fn a_verify_is_clone_send_sync_and_debug_where_its_parts_are() {
     is_debug::<VerifyLayer>();
     is_send::<VerifyFuture<Inner, Full<Bytes>, Full<Bytes>>>();
     is_debug::<VerifyFuture<Inner, Full<Bytes>, Full<Bytes>>>();
+    is_send::<VerifyBody<Full<Bytes>>>();
+    is_sync::<VerifyBody<Full<Bytes>>>();
+    is_debug::<VerifyBody<Full<Bytes>>>();
     is_send::<(Verified, Unverified)>();
     is_sync::<(Verified, Unverified)>();
+}
+
+#[cfg(feature = "grpc")]
+#[test]
+fn what_peeks_is_clone_send_sync_and_debug_where_its_parts_are() {
+    use tower_http_retry::grpc::{PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody};
+    is_clone::<(PeekTrailersLayer, PeekTrailers<Plain>)>();
+    is_send::<(PeekTrailersLayer, PeekTrailers<Plain>)>();
+    is_sync::<(PeekTrailersLayer, PeekTrailers<Plain>)>();
+    is_debug::<(PeekTrailersLayer, PeekTrailers<Plain>)>();
+    is_send::<PeekFuture<Plain, Full<Bytes>>>();
+    is_debug::<PeekFuture<Plain, Full<Bytes>>>();
+    is_send::<PeekedBody<Full<Bytes>>>();
+    is_sync::<PeekedBody<Full<Bytes>>>();
+    is_debug::<PeekedBody<Full<Bytes>>>();
 }
 
 #[test]
@@ -116,6 +138,8 @@ fn the_nouns_are_send_and_sync() {
     is_sync::<(Attempt, Attempts, AttemptsHandle, RetryOverride)>();
     is_send::<(Backoff, Budget, Idempotency, Verdict, RetryError)>();
     is_sync::<(Backoff, Budget, Idempotency, Verdict, RetryError)>();
+    is_send::<(ByStatus, Class, Jitter, RetryAfter, StopReason)>();
+    is_sync::<(ByStatus, Class, Jitter, RetryAfter, StopReason)>();
 }
 
 #[test]
@@ -137,18 +161,28 @@ fn nothing_need_be_static() {
 
     let text = String::from("on the stack");
     let inner = Borrowing(&text);
-    let mut service = RetryLayer::new().layer(VerifyLayer::new().layer(&inner));
+    let seen = Cell::new(0);
+    let layer = RetryLayer::new().classify_fn(|outcome| {
+        seen.set(outcome.attempt());
+        outcome.by_status()
+    });
+    let mut service = layer.layer(VerifyLayer::new().layer(&inner));
     let future = service.call(Request::new(Full::new(text.as_bytes())));
     let response = tokio_test::block_on(future).unwrap();
+    assert_eq!(seen.get(), 1);
     let body = tokio_test::block_on(response.into_body().collect()).unwrap();
     assert_eq!(body.to_bytes(), text.as_bytes());
 }
 
-/// A wrapper of one lifetime: an outcome may be taken for one that lives shorter.
+/// A wrapper of one lifetime, as of a classifier's own view of an outcome.
 struct Mine<'a>(&'a Outcome<'a>);
 
-fn shortened<'a, 'b: 'a>(outcome: &'a Outcome<'b>) -> Mine<'a> {
+fn wrapped<'a, 'b: 'a>(outcome: &'a Outcome<'b>) -> Mine<'a> {
     Mine(outcome)
+}
+
+fn shortened<'a, 'b: 'a>(mine: Mine<'b>, _: &'a str) -> Mine<'a> {
+    mine
 }
 
 #[test]
@@ -156,7 +190,9 @@ fn an_outcome_is_covariant_in_its_lifetime() {
     let request = Request::get("/").body(()).unwrap();
     let response = Response::new(());
     let outcome = Outcome::response(&request, &response);
-    assert_eq!(shortened(&outcome).0.method(), "GET");
+    let shorter = String::from("GET");
+    let mine = shortened(wrapped(&outcome), &shorter);
+    assert_eq!(mine.0.method(), shorter.as_str());
 }
 
 #[test]
