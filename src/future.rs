@@ -143,7 +143,10 @@ where
         let mut this = self.project();
         this.state.set(State::Completed);
         *this.inner = None;
-        *this.pause = None;
+        // Most have none: 9 instructions less than to drop that.
+        if this.pause.is_some() {
+            *this.pause = None;
+        }
     }
 
     /// Waits for the attempt's time-out, if it has one.

@@ -117,15 +117,14 @@ impl RetryOverride {
     }
 }
 
-/// The numbers by which a request is retried.
+/// The numbers by which a request is retried. The greatest value of each type is no limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) max_retries: u32,
     pub(crate) window: Duration,
     pub(crate) backoff: Backoff,
     pub(crate) max_retry_after: Duration,
-    /// How long an attempt may take, if there is a limit.
-    pub(crate) attempt_timeout: Option<Duration>,
+    pub(crate) attempt_timeout: Duration,
     pub(crate) max_replay_bytes: usize,
 }
 
@@ -156,9 +155,6 @@ impl Limits {
         let mut limits = own.map_or(limits, |own| limits.with(own));
         let window = own.and_then(|own| own.window).unwrap_or(self.window);
         limits.window = protocol.window.unwrap_or(Duration::MAX).min(window);
-        limits.attempt_timeout = limits
-            .attempt_timeout
-            .filter(|timeout| *timeout != Duration::MAX);
         let declared = Declared {
             by_request: own.and_then(|own| own.repeatable),
             by_protocol: protocol.repeatable,
@@ -166,12 +162,13 @@ impl Limits {
         (limits, declared)
     }
 
+    #[inline]
     fn with(&self, other: &RetryOverride) -> Self {
         Self {
             max_retries: other.max_retries.unwrap_or(self.max_retries),
             window: other.window.unwrap_or(self.window),
             backoff: other.backoff.unwrap_or(self.backoff),
-            attempt_timeout: other.attempt_timeout.or(self.attempt_timeout),
+            attempt_timeout: other.attempt_timeout.unwrap_or(self.attempt_timeout),
             max_replay_bytes: other.max_replay_bytes.unwrap_or(self.max_replay_bytes),
             max_retry_after: self.max_retry_after,
         }
@@ -186,7 +183,7 @@ impl Default for Limits {
             window: Duration::from_secs(5 * 60),
             backoff: Backoff::default(),
             max_retry_after: Duration::from_secs(5 * 60),
-            attempt_timeout: None,
+            attempt_timeout: Duration::MAX,
             max_replay_bytes: 1024 * 1024,
         }
     }

@@ -67,9 +67,8 @@ impl<B: Body> Replays<B> {
     /// read at this moment, it is kept up to the limit: nobody waits here.)
     #[inline]
     pub(crate) fn commit(&mut self) {
-        let tape = self.tape.take();
-        if let Some(Ok(mut tape)) = tape.as_ref().map(|tape| tape.as_ref().try_lock()) {
-            tape.as_mut().commit();
+        if let Some(tape) = self.tape.take() {
+            commit(&tape);
         }
     }
 
@@ -92,13 +91,25 @@ impl<B: Body> Replays<B> {
 
 /// The request ends before its answer is there: nothing more of its body is sent.
 impl<B> Drop for Replays<B> {
+    #[inline]
     fn drop(&mut self) {
-        let tape = self.tape.take();
-        let reading = tape
-            .as_ref()
-            .and_then(|tape| lock(tape).ok()?.as_mut().take_back());
-        if let Some(reading) = reading {
-            reading.wake();
+        if let Some(tape) = self.tape.take() {
+            take_back(&tape);
         }
+    }
+}
+
+fn commit<B>(tape: &SharedTape<B>) {
+    if let Ok(mut tape) = tape.as_ref().try_lock() {
+        tape.as_mut().commit();
+    }
+}
+
+fn take_back<B>(tape: &SharedTape<B>) {
+    let reading = lock(tape)
+        .ok()
+        .and_then(|mut tape| tape.as_mut().take_back());
+    if let Some(reading) = reading {
+        reading.wake();
     }
 }

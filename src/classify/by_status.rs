@@ -151,6 +151,10 @@ impl ByStatus {
     #[inline]
     fn of_response(&self, outcome: &Outcome<'_>, head: &ResponseHead<'_>) -> Verdict {
         let status = head.status.as_u16();
+        // Most responses end here: 15 instructions less.
+        if status < 400 && !self.retries(status) {
+            return Class::Success.into();
+        }
         let told = self.told(head);
         let is_final = *outcome.method() == Method::CONNECT || status == 101;
         let is_retried = told.unwrap_or(false)
