@@ -30,7 +30,7 @@ pub(crate) struct Exchange<C, B> {
     settings: Arc<Settings<C>>,
     snapshot: Snapshot<B>,
     progress: Progress,
-    attempt_timeout: Duration,
+    attempt_timeout: Option<Duration>,
     jitter: Option<Rng>,
     handle: Option<AttemptsHandle>,
 }
@@ -186,7 +186,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// How long an attempt may take, if there is a limit.
     pub(crate) fn attempt_timeout(&self) -> Option<Duration> {
-        Some(self.attempt_timeout).filter(|timeout| *timeout != Duration::MAX)
+        self.attempt_timeout.filter(|timeout| *timeout != Duration::MAX)
     }
 
     /// How much of a response that is let go is read.

@@ -187,7 +187,7 @@ impl<C> RetryLayer<C> {
     /// leaves a request without an answer.
     #[doc(alias = "per_try_timeout")]
     pub fn attempt_timeout(self, timeout: Duration) -> Self {
-        self.with(|settings| settings.limits.attempt_timeout = timeout)
+        self.with(|settings| settings.limits.attempt_timeout = Some(timeout))
     }
 
     /// How many bytes of a streamed request body are kept for replays: 1 MiB unless set. A body

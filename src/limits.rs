@@ -124,7 +124,7 @@ pub(crate) struct Limits {
     pub(crate) window: Duration,
     pub(crate) backoff: Backoff,
     pub(crate) max_retry_after: Duration,
-    pub(crate) attempt_timeout: Duration,
+    pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) max_replay_bytes: usize,
 }
 
@@ -168,7 +168,7 @@ impl Limits {
             max_retries: other.max_retries.unwrap_or(self.max_retries),
             window: other.window.unwrap_or(self.window),
             backoff: other.backoff.unwrap_or(self.backoff),
-            attempt_timeout: other.attempt_timeout.unwrap_or(self.attempt_timeout),
+            attempt_timeout: other.attempt_timeout.or(self.attempt_timeout),
             max_replay_bytes: other.max_replay_bytes.unwrap_or(self.max_replay_bytes),
             max_retry_after: self.max_retry_after,
         }
@@ -183,7 +183,7 @@ impl Default for Limits {
             window: Duration::from_secs(5 * 60),
             backoff: Backoff::default(),
             max_retry_after: Duration::from_secs(5 * 60),
-            attempt_timeout: Duration::MAX,
+            attempt_timeout: None,
             max_replay_bytes: 1024 * 1024,
         }
     }
