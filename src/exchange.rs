@@ -186,7 +186,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// How long an attempt may take, if there is a limit.
     pub(crate) fn attempt_timeout(&self) -> Option<Duration> {
-        self.attempt_timeout.filter(|timeout| *timeout != Duration::MAX)
+        self.attempt_timeout
+            .filter(|timeout| *timeout != Duration::MAX)
     }
 
     /// How much of a response that is let go is read.
