@@ -9,6 +9,7 @@ use http::{HeaderName, Request, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt};
 use tower_http_retry::classify::{Class, Classify, Outcome, RequestHead, Verdict};
+use tower_http_retry::event::EventKind;
 use tower_http_retry::{
     Backoff, ByStatus, Idempotency, Jitter, ReplayBody, RetryLayer, RetryOverride,
 };
@@ -208,12 +209,7 @@ async fn a_classifiers_own_wait_is_waited_for_without_jitter_and_told_as_back_of
     let upstream = Upstream::new([Status(423), Status(423), Status(200)]);
     layer.layer(upstream.clone()).oneshot(post()).await.unwrap();
     assert_eq!(upstream.seconds(), [0, 7, 14]);
-    let kinds: Vec<_> = told
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|kind| kind.as_str())
-        .collect();
+    let kinds: Vec<_> = told.lock().unwrap().iter().map(EventKind::as_str).collect();
     let (sent, retry) = ("attempt_started", "retry_scheduled");
     assert_eq!(kinds, [sent, retry, sent, retry, sent, "stopped"]);
     let told = format!("{:?}", told.lock().unwrap()[1]);
