@@ -14,7 +14,7 @@
 //! | [`Budget::per_authority`] | where one layer's requests go to many upstreams |
 //! | [`Budget::throttle`] | for gRPC, whose clients all have it; its retries end early, and they are few where a third of the replicas is bad |
 //! | [`Budget::ratio`] | where the added load must have a bound that a sentence can state, and the load stays below 1 / (1 + `ratio`) |
-//! | [`Budget::tower`] | where a budget of `tower`'s is shared with other stacks |
+//! | `Budget::tower` (feature `tower`) | where a budget of `tower`'s is shared with other stacks |
 //! | none: [`RetryLayer::without_budget`](crate::RetryLayer::without_budget) | for a program that sends one request at a time, or under a layer that bounds the load |
 //!
 //! # What each does on a bad day
@@ -175,6 +175,8 @@ mod handle;
 mod recent;
 mod rule;
 mod throttle;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub(crate) use committed::AwaitedCodes;
 #[cfg(feature = "grpc")]

@@ -17,6 +17,8 @@ mod io;
 mod outcome;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+#[cfg(feature = "tower")]
+mod tower;
 mod verdict;
 
 pub use by_status::ByStatus;

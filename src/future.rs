@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
-use tower::Service;
+use tower_service::Service;
 
 use crate::body::ReplayBody;
 use crate::classify::Classify;

@@ -113,7 +113,7 @@ impl Idempotency {
             return false;
         }
         let by_method = || {
-            let idempotent = method.is_idempotent() || self.any || self.also.contains(method);
+            let idempotent = is_idempotent(method) || self.any || self.also.contains(method);
             idempotent && !self.except.contains(method)
         };
         declared.unwrap_or_else(|| by_method() || self.has_key(header))
@@ -132,6 +132,11 @@ impl Default for Idempotency {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// `http` knows QUERY only since version 1.5.
+fn is_idempotent(method: &Method) -> bool {
+    method.is_idempotent() || method.as_str() == "QUERY"
 }
 
 #[cfg(test)]

@@ -124,6 +124,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `tracing` | yes | events through `tracing`: a retry is `DEBUG`, a stop with a failure is `WARN`; see [`Event`](event::Event) |
+//! | `tower` | yes | `Budget::tower`, for a budget of tower's; the error of tower's `Timeout` is a time-out, which is permanent without it |
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
 //! | `http2` | no | h2's errors are told apart: a refused stream or a `GOAWAY` is a refusal; without it, any reset is permanent |
 //! | `reqwest` | no | reqwest's errors are told apart; implies `http2` and `hyper-util`. Its client must not follow redirects: see [redirects](self#redirects) |

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use tower::Service;
+use tower_service::Service;
 
 use crate::body::ReplayBody;
 use crate::classify::{ByStatus, Classify};

@@ -5,7 +5,9 @@ use super::record::Piece;
 
 /// One attempt's place on the tape.
 pub(super) struct Reader {
-    size: SizeHint,
+    /// How many bytes the source said it has, at least and at most.
+    lower: u64,
+    upper: Option<u64>,
     /// How many pieces, and bytes, it has been given.
     pub(super) pieces: usize,
     bytes: u64,
@@ -16,9 +18,10 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(size: SizeHint) -> Self {
+    pub(super) fn new(size: &SizeHint) -> Self {
         Self {
-            size,
+            lower: size.lower(),
+            upper: size.upper(),
             pieces: 0,
             bytes: 0,
             ended: false,
@@ -68,8 +71,8 @@ impl Reader {
     /// What the source said when it came, less what has passed since.
     pub(super) fn size_hint(&self) -> SizeHint {
         let mut size = SizeHint::new();
-        size.set_lower(self.size.lower().saturating_sub(self.bytes));
-        if let Some(upper) = self.size.upper() {
+        size.set_lower(self.lower.saturating_sub(self.bytes));
+        if let Some(upper) = self.upper {
             size.set_upper(upper.saturating_sub(self.bytes));
         }
         size

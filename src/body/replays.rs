@@ -22,8 +22,8 @@ impl<B: Body> Replays<B> {
             true => None,
             false => {
                 let size = source.size_hint();
+                let reader = Reader::new(&size);
                 let tape = tape::shared(source, size, max_replay_bytes);
-                let reader = Reader::new(size);
                 Some(Playing { tape, reader })
             }
         };
@@ -39,7 +39,7 @@ impl<B: Body> Replays<B> {
         self.latest = attempt.number;
         let playing = self.tape.as_ref().map(|tape| Playing {
             tape: tape.clone(),
-            reader: Reader::new(lock(tape).map_or_else(|_| SizeHint::new(), |tape| tape.size())),
+            reader: lock(tape).map_or_else(|_| Reader::new(&SizeHint::new()), |tape| tape.reader()),
         });
         ReplayBody::new(playing, attempt)
     }

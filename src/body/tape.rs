@@ -74,8 +74,9 @@ impl<B, C> Tape<B, C> {
 }
 
 impl<B> Tape<B> {
-    pub(super) fn size(&self) -> SizeHint {
-        self.size
+    /// One that begins.
+    pub(super) fn reader(&self) -> Reader {
+        Reader::new(&self.size)
     }
 
     pub(super) fn is_replayable(&self) -> bool {
@@ -135,7 +136,7 @@ impl<B: Body> Tape<B> {
     where
         B::Error: Into<BoxError>,
     {
-        let mut ahead = Reader::new(self.size);
+        let mut ahead = self.reader();
         let mut cx = Context::from_waker(Waker::noop());
         if let Poll::Ready(Some(Err(failure))) = self.as_mut().poll_source(&mut ahead, &mut cx) {
             *self.project().failure = Some(failure);

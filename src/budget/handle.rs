@@ -2,7 +2,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Uri;
-use tower::retry::budget::Budget as TowerBudget;
 
 use super::authorities::Authorities;
 use super::rule::Rule;
@@ -19,7 +18,7 @@ use super::rule::Rule;
 /// | [`Budget::earning`] (the default) | 1 token; 2 after a time-out | 0.1 by each first attempt that is served, and more by retries that helped |
 /// | [`Budget::ratio`] | 1 token | a fixed part of a token by each request |
 /// | [`Budget::throttle`] | nothing, while more than half the tokens are there | each success adds, each failure that could be retried takes |
-/// | [`Budget::tower`] | what that budget takes | what that budget gives for each success |
+/// | `Budget::tower` (feature `tower`) | what that budget takes | what that budget gives for each success |
 /// | [`Budget::per_authority`] | as above, from the budget of its upstream | as above |
 ///
 /// # Example
@@ -105,21 +104,6 @@ impl Budget {
         Self::of(Rule::throttle(max_tokens, token_ratio))
     }
 
-    /// Any of `tower`'s budgets: every request that is served deposits, every retry withdraws.
-    ///
-    /// ```
-    /// use tower::retry::budget::TpsBudget;
-    /// use tower_http_retry::{Budget, RetryLayer};
-    /// let layer = RetryLayer::new().budget(Budget::tower(TpsBudget::default()));
-    /// # let _ = layer;
-    /// ```
-    pub fn tower<T>(budget: T) -> Self
-    where
-        T: TowerBudget + Send + Sync + 'static,
-    {
-        Self::of(Rule::tower(budget))
-    }
-
     /// [`Budget::default`], which is for five retries, for each upstream. For another number, and for
     /// what an upstream is, see [`Budget::per_authority_with`].
     ///
@@ -171,7 +155,7 @@ impl Budget {
 
     /// The tokens that are left for a request that starts now.
     ///
-    /// None for [`Budget::tower`], which does not tell, and for a budget that is for each upstream: see
+    /// None for one of `tower`'s, which does not tell, and for a budget that is for each upstream: see
     /// [`tokens_of`](Self::tokens_of).
     pub fn tokens(&self) -> Option<f64> {
         match &self.scope {
@@ -180,7 +164,7 @@ impl Budget {
         }
     }
 
-    /// The tokens that are left for requests to this URI's upstream. None for [`Budget::tower`]. For
+    /// The tokens that are left for requests to this URI's upstream. None for one of `tower`'s. For
     /// an upstream that was not called yet it is what it would start with.
     pub fn tokens_of(&self, uri: &Uri) -> Option<f64> {
         match &self.scope {

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tower::retry::budget::Budget as TowerBudget;
 
 use super::bucket::{Bucket, Terms};
 use super::ending::{Ending, Failure};
@@ -15,7 +14,22 @@ use super::throttle::Throttle;
 pub(crate) enum Rule {
     Bucket(Bucket),
     Throttle(Throttle),
-    Tower(Box<dyn TowerBudget + Send + Sync>),
+    #[cfg_attr(
+        not(feature = "tower"),
+        expect(dead_code, reason = "the only ones are tower's")
+    )]
+    Foreign(Box<dyn Foreign>),
+}
+
+/// A budget of another crate's.
+pub(crate) trait Foreign: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    /// A request was served.
+    fn deposit(&self);
+
+    /// Whether it covers a retry, whose cost it takes then.
+    fn withdraw(&self) -> bool;
 }
 
 impl Rule {
@@ -40,15 +54,11 @@ impl Rule {
         Self::Throttle(Throttle::new(max_tokens, token_ratio))
     }
 
-    pub(super) fn tower<T: TowerBudget + Send + Sync + 'static>(budget: T) -> Self {
-        Self::Tower(Box::new(budget))
-    }
-
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Bucket(_) => "bucket",
             Self::Throttle(_) => "throttle",
-            Self::Tower(_) => "tower",
+            Self::Foreign(budget) => budget.name(),
         }
     }
 
@@ -56,7 +66,7 @@ impl Rule {
         match self {
             Self::Bucket(bucket) => Some(bucket.level()),
             Self::Throttle(throttle) => Some(throttle.level()),
-            Self::Tower(_) => None,
+            Self::Foreign(_) => None,
         }
     }
 
@@ -65,7 +75,7 @@ impl Rule {
     pub(crate) fn first_attempt(&self, ending: Ending, started: Instant) {
         match self {
             Self::Bucket(bucket) => bucket.first_attempt(ending != Ending::Failure, started),
-            Self::Throttle(_) | Self::Tower(_) => self.deposit(ending),
+            Self::Throttle(_) | Self::Foreign(_) => self.deposit(ending),
         }
     }
 
@@ -81,15 +91,15 @@ impl Rule {
         match self {
             Self::Bucket(bucket) if ending == Ending::Failure => bucket.retry_failed(started),
             Self::Bucket(bucket) => bucket.retry_served(started, after, took),
-            Self::Throttle(_) | Self::Tower(_) => self.deposit(ending),
+            Self::Throttle(_) | Self::Foreign(_) => self.deposit(ending),
         }
     }
 
     fn deposit(&self, ending: Ending) {
         match self {
             Self::Throttle(throttle) if ending == Ending::Success => throttle.success(),
-            Self::Tower(budget) if ending != Ending::Failure => budget.deposit(),
-            Self::Bucket(_) | Self::Throttle(_) | Self::Tower(_) => {}
+            Self::Foreign(budget) if ending != Ending::Failure => budget.deposit(),
+            Self::Bucket(_) | Self::Throttle(_) | Self::Foreign(_) => {}
         }
     }
 
@@ -97,7 +107,7 @@ impl Rule {
     pub(crate) fn failed(&self) {
         match self {
             Self::Throttle(throttle) => throttle.failure(),
-            Self::Bucket(_) | Self::Tower(_) => {}
+            Self::Bucket(_) | Self::Foreign(_) => {}
         }
     }
 
@@ -107,7 +117,7 @@ impl Rule {
         match self {
             Self::Bucket(bucket) => bucket.withdraw(after, is_first),
             Self::Throttle(throttle) => throttle.allows(),
-            Self::Tower(budget) => budget.withdraw(),
+            Self::Foreign(budget) => budget.withdraw(),
         }
     }
 }

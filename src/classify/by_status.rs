@@ -30,7 +30,7 @@ use crate::verified::Verified;
 /// | an HTTP/2 `GOAWAY` from the server (feature `http2`), if the client had begun to read the attempt's request body | refused, first retried at once | no: the stream is above the last one that the server processes |
 /// | the same, if the request has no body or it was not read | transient, first retried at once | yes: hyper also reports a `GOAWAY` for a request that it has just queued, and that the server then processes |
 /// | hyper's "dispatch task is gone" | transient, first retried at once | yes: the stream that the request waited for may have been opened just when the server said GOAWAY |
-/// | a time-out: of the attempt, of `tower`, of `tokio`, of reqwest, io `TimedOut` | transient, a time-out | yes |
+/// | a time-out: of the attempt, of `tower` (feature `tower`), of `tokio`, of reqwest, io `TimedOut` | transient, a time-out | yes |
 /// | io `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `UnexpectedEof`, `NotConnected`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`; hyper's incomplete message and closed channel; any other HTTP/2 reset by the server (feature `http2`) | transient | yes: `NotConnected` is what QUIC streams say of a connection that was lost |
 /// | a broken request body, a certificate (as rustls reports one), a URI that hyper-util's connector does not take, a bad header, parse and user errors | permanent | |
 /// | anything else | permanent | |

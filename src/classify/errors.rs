@@ -2,7 +2,7 @@
 //! outermost error that one of them knows decides.
 
 use std::error::Error;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use super::outcome::Outcome;
 use super::verdict::Verdict;
@@ -24,6 +24,14 @@ const READERS: &[Reader] = &[
     super::io::read,
 ];
 
+const TIMEOUTS: &[fn(&(dyn Error + 'static)) -> bool] = &[
+    is_attempt_timeout,
+    #[cfg(feature = "tower")]
+    super::tower::is_timeout,
+    |error| error.is::<tokio::time::error::Elapsed>(),
+    |error| error.downcast_ref().map(io::Error::kind) == Some(ErrorKind::TimedOut),
+];
+
 pub(super) fn of_chain(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Verdict {
     let known = |error| READERS.iter().find_map(|read| read(error, outcome));
     let verdict = chain(error).find_map(known);
@@ -40,8 +48,5 @@ fn timeout(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Verdict> {
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
-    is_attempt_timeout(error)
-        || error.is::<tower::timeout::error::Elapsed>()
-        || error.is::<tokio::time::error::Elapsed>()
-        || error.downcast_ref().map(std::io::Error::kind) == Some(ErrorKind::TimedOut)
+    TIMEOUTS.iter().any(|is_timeout| is_timeout(error))
 }

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use http::Uri;
 use hyper_util::client::legacy::Error as ClientError;
 use hyper_util::client::legacy::connect::HttpConnector;
-use tower::Service;
+use tower_service::Service;
 
 use super::outcome::Outcome;
 use super::verdict::Verdict;

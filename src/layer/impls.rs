@@ -1,6 +1,6 @@
 use std::fmt;
 
-use tower::Layer;
+use tower_layer::Layer;
 
 use super::RetryLayer;
 use crate::service::Retry;

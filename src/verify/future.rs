@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower::Service;
+use tower_service::Service;
 
 use super::body::VerifyBody;
 use super::verifying::Verifying;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
-use tower::Layer;
+use tower_layer::Layer;
 
 use super::service::Verify;
 use super::settings::{SameBody, Settings};

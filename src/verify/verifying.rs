@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{Method, Request, Response, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower::Service;
+use tower_service::Service;
 
 use super::body::{Kept, Rest, VerifyBody};
 use super::finding::{Finding, Operation};

@@ -3,7 +3,6 @@
 use crate::support::errors::abandoned;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -14,12 +13,12 @@ use http_body_util::channel::Channel;
 use tokio_test::task::{self, Spawn};
 use tower_http_retry::body::Superseded;
 use tower_http_retry::event::StopReason;
-use tower_http_retry::{Backoff, BoxError, Budget, Jitter, ReplayBody};
+use tower_http_retry::{Backoff, BoxError, Jitter, ReplayBody};
 
 use crate::support::body::Does::{self, Data, Fail, Panic, Pending, Trailers};
 use crate::support::body::{
-    Broken, Polled, Source, Whole, at_once, data, next, next_data, next_error, pattern, poll, read,
-    send, trailers,
+    Broken, Polled, Source, Whole, at_once, data, next, next_data, next_error, pattern, read, send,
+    trailers,
 };
 
 const REPLAYED: Option<StopReason> = Some(StopReason::Success);
@@ -71,54 +70,6 @@ async fn a_body_exactly_at_the_limit_is_sent_again() {
     let sent = send(layer, Source::streamed(letters()), |attempt, mut body| {
         assert_eq!(read(&mut body).unwrap(), Whole::data("abcdefghijklmno"));
         if attempt < 2 { 503 } else { 200 }
-    });
-    assert_eq!(sent.await.told(), (200, 2, REPLAYED));
-}
-
-/// A budget that reads on for the first attempt while it is asked, and then says this. What is read
-/// over the limit waits for what it says.
-struct Reading(Arc<Mutex<Option<ReplayBody<Source>>>>, bool);
-
-impl tower::retry::budget::Budget for Reading {
-    fn deposit(&self) {}
-
-    fn withdraw(&self) -> bool {
-        let mut first = self.0.lock().unwrap();
-        let body = first.as_mut().expect("the first attempt's");
-        for letters in ["a", "bc", "def", "ghij"] {
-            assert_eq!(next_data(body), letters);
-        }
-        assert!(poll(body).is_pending());
-        self.1
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_an_attempt_reads_over_the_limit_while_its_retry_is_decided_harms_nothing() {
-    let first = Arc::new(Mutex::new(None));
-    let layer = |covered| {
-        let budget = Budget::tower(Reading(first.clone(), covered));
-        at_once().max_replay_bytes(6).budget(budget)
-    };
-    // Without a retry it goes on.
-    let sent = send(layer(false), Source::streamed(letters()), |_, body| {
-        *first.lock().unwrap() = Some(body);
-        503
-    });
-    assert_eq!(sent.await.told(), (503, 1, Some(StopReason::Budget)));
-    let mut body = first.lock().unwrap().take().unwrap();
-    assert_eq!(next_data(&mut body), "klmno");
-    assert!(next(&mut body).is_none());
-    // The retry that is paid for is made, and has all.
-    let source = Source::streamed(letters());
-    let sent = send(layer(true), source, |_, mut body| {
-        let Some(mut old) = first.lock().unwrap().take() else {
-            *first.lock().unwrap() = Some(body);
-            return 503;
-        };
-        assert!(next_error(&mut old).is::<Superseded>());
-        assert_eq!(read(&mut body).unwrap(), Whole::data("abcdefghijklmno"));
-        200
     });
     assert_eq!(sent.await.told(), (200, 2, REPLAYED));
 }

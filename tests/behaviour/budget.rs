@@ -1,14 +1,11 @@
 //! The budget at work: what requests pay, what comes back, and what they are refused.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::level::Level;
 use http::StatusCode;
 use tokio::time::Instant;
-use tower::retry::budget::TpsBudget;
 use tower::{Layer, ServiceExt};
 use tower_http_retry::classify::{Class, Classify, Outcome};
 use tower_http_retry::{Backoff, Budget, ByStatus, Jitter, RetryLayer};
@@ -261,10 +258,6 @@ fn a_budget_tells_its_kind_and_its_level() {
             "Budget { kind: \"throttle\", tokens: Some(7.0) }",
         ),
         (
-            Budget::tower(TpsBudget::default()),
-            "Budget { kind: \"tower\", tokens: None }",
-        ),
-        (
             Budget::per_authority(3),
             "Budget { kind: \"per authority\", tokens: None }",
         ),
@@ -295,30 +288,6 @@ async fn the_throttle_takes_a_token_for_each_failed_attempt() {
         .unwrap();
     // gRFC A6: what is neither a success nor retryable leaves it as it is.
     assert_eq!(budget.level(), Some(5_100));
-}
-
-#[tokio::test(start_paused = true)]
-async fn any_budget_of_towers_can_be_used() {
-    struct OneRetry(Arc<AtomicUsize>);
-    impl tower::retry::budget::Budget for OneRetry {
-        fn deposit(&self) {
-            self.0.fetch_add(100, Ordering::Relaxed);
-        }
-        fn withdraw(&self) -> bool {
-            self.0.fetch_add(1, Ordering::Relaxed) == 0
-        }
-    }
-    let told = Arc::new(AtomicUsize::new(0));
-    let upstream = Upstream::new([Status(503)]);
-    let layer = exact().budget(Budget::tower(OneRetry(told.clone())));
-    layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
-    assert_eq!((upstream.count(), told.load(Ordering::Relaxed)), (2, 2));
-    layer
-        .layer(Upstream::new([Status(200)]))
-        .oneshot(get())
-        .await
-        .unwrap();
-    assert_eq!(told.load(Ordering::Relaxed), 102);
 }
 
 #[tokio::test(start_paused = true)]

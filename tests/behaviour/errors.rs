@@ -14,7 +14,6 @@ use http_body_util::Full;
 use tokio::time::Instant;
 use tower::layer::layer_fn;
 use tower::layer::util::Identity;
-use tower::timeout::TimeoutLayer;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http_retry::classify::{Class, Classify, Outcome, Verdict};
@@ -141,9 +140,13 @@ fn a_refusal_that_a_time_out_caused_is_a_time_out() {
 
 #[tokio::test]
 async fn a_time_out_is_found_however_deep_it_is() {
-    let tower: BoxError = tower::timeout::error::Elapsed::new().into();
     let tokio = tokio::time::timeout(Duration::ZERO, pending::<()>()).await;
-    for error in [tower, tokio.unwrap_err().into()] {
+    let errors: Vec<BoxError> = vec![
+        tokio.unwrap_err().into(),
+        #[cfg(feature = "tower")]
+        tower::timeout::error::Elapsed::new().into(),
+    ];
+    for error in errors {
         let expected = Class::Transient.timed_out();
         assert_eq!(verdict(&*error), expected);
         let error = io::Error::other(Wrapped(Wrapped(error).into()));
@@ -239,9 +242,10 @@ fn sent_once(silence: &Silence, status: impl Fn(ToldOutcome) -> ToldOutcome) {
     assert_eq!(silence.told.outcomes(), [status(stop)]);
 }
 
+#[cfg(feature = "tower")]
 #[tokio::test(start_paused = true)]
 async fn a_time_out_of_tower_s_layer_waits_one_step_further_up() {
-    let limit = TimeoutLayer::new(LIMIT);
+    let limit = tower::timeout::TimeoutLayer::new(LIMIT);
     let silence = send(RetryLayer::new(), limit.clone(), Method::GET).await;
     sent_again(&silence, |outcome| outcome);
     assert!(

@@ -20,6 +20,8 @@ mod printed;
 mod readiness;
 mod stacked;
 mod telling;
+#[cfg(feature = "tower")]
+mod towers;
 mod transparent;
 mod verify;
 mod verify_body;

@@ -9,7 +9,6 @@ use metrics::{Label, set_default_local_recorder};
 use metrics_util::debugging::DebugValue::{self, Counter, Gauge};
 use metrics_util::debugging::{DebuggingRecorder, Snapshotter};
 use tokio::time::{advance, timeout};
-use tower::retry::budget::TpsBudget;
 use tower::{Layer, ServiceExt};
 use tower_http_retry::event::StopReason;
 use tower_http_retry::metrics::describe;
@@ -256,7 +255,11 @@ async fn a_level_is_told_where_there_is_one_for_all() {
     assert!(level(stops::layer().budget(Budget::throttle(10, 0.1))).await);
     assert!(!level(stops::layer().without_budget()).await);
     assert!(!level(stops::layer().budget(Budget::per_authority(10))).await);
-    assert!(!level(stops::layer().budget(Budget::tower(TpsBudget::default()))).await);
+    #[cfg(feature = "tower")]
+    {
+        let budget = tower::retry::budget::TpsBudget::default();
+        assert!(!level(stops::layer().budget(Budget::tower(budget))).await);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -271,20 +271,6 @@ async fn without_a_window_a_retry_waits_for_readiness_as_long_as_it_takes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outer_time_out_bounds_all_attempts_and_an_inner_one_each() {
-    let never = Upstream::new([crate::support::upstream::Answer::Never]);
-    let service = ServiceBuilder::new()
-        .timeout(secs(25))
-        .layer(exact())
-        .timeout(secs(4))
-        .service(never.clone());
-    let error = service.oneshot(get()).await.unwrap_err();
-    assert!(error.is::<tower::timeout::error::Elapsed>());
-    // 4 s and the step after the first, 2 s; then 4 s and 4 s; then 4 s until 22 s.
-    assert_eq!(never.seconds(), [0, 6, 14]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn retries_without_a_wait_let_other_tasks_run() {
     let upstream = Upstream::new([Error(ErrorKind::ConnectionRefused)]);
     let layer = RetryLayer::new()

@@ -1,6 +1,4 @@
 //! What a committed call, whose status comes in trailers, is for gRPC's throttle.
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::level::{Level, level_of};
 use crate::support::step::Step;
@@ -9,7 +7,6 @@ use http::{Request, Response, Uri};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, StreamBody};
 use tonic::codegen::tokio_stream;
-use tower::retry::budget::Budget as TowerBudget;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http_retry::classify::{Class, Classify, Outcome, Verdict};
 use tower_http_retry::grpc::{ByGrpcStatus, PeekTrailers, PeekTrailersLayer, PeekedBody};
@@ -279,22 +276,26 @@ async fn a_head_without_a_status_is_the_same_verdict_as_any_success() {
     assert_eq!(verdict, Class::Success.into());
 }
 
-/// Counts what is deposited.
-#[derive(Clone, Debug, Default)]
-struct Deposits(Arc<AtomicUsize>);
-
-impl TowerBudget for Deposits {
-    fn deposit(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn withdraw(&self) -> bool {
-        true
-    }
-}
-
+#[cfg(feature = "tower")]
 #[tokio::test(start_paused = true)]
 async fn a_budget_of_another_kind_counts_the_head() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Counts what is deposited.
+    #[derive(Clone, Default)]
+    struct Deposits(Arc<AtomicUsize>);
+
+    impl tower::retry::budget::Budget for Deposits {
+        fn deposit(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn withdraw(&self) -> bool {
+            true
+        }
+    }
+
     let deposits = Deposits::default();
     let layer = exact().budget(Budget::tower(deposits.clone()));
     let plan = [streamed([data("one"), status("14")])];

@@ -179,10 +179,13 @@ async fn a_time_out_of_the_call_is_deadline_exceeded() {
     let request = Request::post("/").body(()).unwrap();
     let pending = std::future::pending::<()>();
     let tokio = tokio::time::timeout(Duration::from_secs(1), pending).await;
-    let tower = tower::timeout::error::Elapsed::new();
-    let errors: [&(dyn Error + 'static); 2] = [&tokio.unwrap_err(), &tower];
+    let errors: &[&(dyn Error + 'static)] = &[
+        &tokio.unwrap_err(),
+        #[cfg(feature = "tower")]
+        &tower::timeout::error::Elapsed::new(),
+    ];
     for error in errors {
-        let outcome = || Outcome::error(&request, error);
+        let outcome = || Outcome::error(&request, *error);
         let retried = ByGrpcStatus::none().also(4).classify(&outcome());
         assert_eq!(retried, Class::Transient.repeatable().timed_out());
         assert_eq!(

@@ -2,7 +2,7 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use tower::Service;
+use tower_service::Service;
 
 use super::body::PeekedBody;
 use super::future::PeekFuture;

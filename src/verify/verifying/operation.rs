@@ -3,7 +3,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use http_body::Body;
-use tower::Service;
+use tower_service::Service;
 
 use super::{LONGEST_CONFLICT, Outcome, Verifying, with_empty_body};
 use crate::body::ReplayBody;

@@ -1,5 +1,3 @@
-use std::sync::{Arc, Mutex};
-
 use tokio::time::advance;
 
 use super::*;
@@ -92,35 +90,6 @@ fn the_throttle_stays_between_nothing_and_its_tokens() {
 }
 
 #[test]
-fn a_budget_of_towers_is_given_each_success_and_asked_for_each_retry() {
-    #[derive(Default)]
-    struct Told(Arc<Mutex<Vec<&'static str>>>);
-    impl TowerBudget for Told {
-        fn deposit(&self) {
-            self.0.lock().unwrap().push("deposit");
-        }
-        fn withdraw(&self) -> bool {
-            let mut told = self.0.lock().unwrap();
-            told.push("withdraw");
-            told.len() < 5
-        }
-    }
-    let told = Told::default();
-    let seen = told.0.clone();
-    let budget = Rule::tower(told);
-    budget.first_attempt(Ending::Failure, Instant::now());
-    budget.failed();
-    assert!(budget.withdraw(Failure::Quick, false));
-    budget.retry(Ending::Success, Instant::now(), Failure::Quick, || secs(1));
-    budget.first_attempt(Ending::Success, Instant::now());
-    assert!(budget.withdraw(timed_out(1), false));
-    assert!(!budget.withdraw(timed_out(1), false));
-    let expected = ["withdraw", "deposit", "deposit", "withdraw", "withdraw"];
-    assert_eq!(*seen.lock().unwrap(), expected);
-    assert_eq!(budget.level(), None);
-}
-
-#[test]
 fn an_answered_failure_leaves_the_throttle_as_it_is() {
     let budget = Rule::throttle(10, 0.5);
     let at = |level| assert_eq!(budget.level(), Some(level));
@@ -132,27 +101,6 @@ fn an_answered_failure_leaves_the_throttle_as_it_is() {
         at(level);
         (0..6).for_each(|_| budget.failed());
     }
-}
-
-#[test]
-fn an_answered_failure_is_a_deposit_into_towers() {
-    struct Counts(Arc<Mutex<u32>>);
-    impl TowerBudget for Counts {
-        fn deposit(&self) {
-            *self.0.lock().unwrap() += 1;
-        }
-        fn withdraw(&self) -> bool {
-            false
-        }
-    }
-    let deposits = Arc::default();
-    let budget = Rule::tower(Counts(Arc::clone(&deposits)));
-    budget.first_attempt(Ending::Answered, Instant::now());
-    budget.retry(Ending::Answered, Instant::now(), Failure::Quick, || secs(1));
-    assert_eq!(*deposits.lock().unwrap(), 2);
-    budget.first_attempt(Ending::Failure, Instant::now());
-    budget.retry(Ending::Failure, Instant::now(), Failure::Quick, || secs(1));
-    assert_eq!(*deposits.lock().unwrap(), 2);
 }
 
 #[tokio::test(start_paused = true)]
