@@ -1,7 +1,5 @@
 //! What is done with an input stands with the tests, which run those that are kept.
 
-#[path = "../../tests/support/body.rs"]
-pub mod body;
 #[path = "../../tests/fuzz/call.rs"]
 pub mod call;
 #[path = "../../tests/fuzz/input.rs"]
@@ -16,3 +14,11 @@ pub mod response_head;
 pub mod service_config;
 #[path = "../../tests/fuzz/service_policy.rs"]
 pub mod service_policy;
+
+use support::body;
+
+#[path = "../../tests/support"]
+mod support {
+    pub mod body;
+    pub mod step;
+}
