@@ -127,7 +127,10 @@ fn wait(limits: &Limits, facts: &Facts, rng: &mut Rng) -> Wait {
                 step: next.saturating_add(1),
                 previous,
             };
-            match after > step.after {
+            // Jitter does not carry what is asked for over a wait that is the classifier's own.
+            let is_own = facts.verdict.backoff.is_some() && step.immediate.is_none();
+            let asked_for = if is_own { hint } else { after };
+            match asked_for > step.after {
                 true => asked(limits, after, series),
                 false => step,
             }

@@ -225,8 +225,9 @@ impl<C> RetryLayer<C> {
     }
 
     /// A header that tells the server the number of retries so far: absent on the first attempt,
-    /// then 1, 2, .. The layer owns this header: what the caller put there is not sent. An attempt
-    /// whose header map is full goes without it.
+    /// then 1, 2, .. A [transparent](crate::classify::Verdict::transparent) retry does not count. The
+    /// layer owns this header: what the caller put there is not sent. An attempt whose header map is
+    /// full goes without it.
     pub fn retry_count_header(self, name: HeaderName) -> Self {
         self.with(|settings| settings.retry_count_header = Some(name))
     }

@@ -91,10 +91,10 @@
 //! Retry at one layer only; the module [`budget`](budget#at-one-layer-only) says why. Where two
 //! are stacked, a response tells the upper layer that the server may have acted on an earlier attempt
 //! of the lower one. An error does not: it is the inner service's own, which has no place for that.
-//! If the lower layer repeats requests that the upper one may not, and its last attempt is refused,
-//! the upper layer takes it for a request that the server never processed, and repeats it. Give both
-//! layers the same [`idempotency`](RetryLayer::idempotency), or let the upper one take no error for a
-//! refusal:
+//! If the last attempt of the lower layer ends with an error that is a refusal, or would be one of a
+//! first attempt (a `GOAWAY`: whether the attempt's body was begun to be read cannot be known from
+//! above), the upper layer takes it for a request that the server never processed, and repeats it,
+//! whatever its method. Let the upper layer take no error for a refusal:
 //!
 //! ```
 //! use http::Request;
@@ -126,7 +126,7 @@
 //! | `tracing` | yes | events through `tracing`: a retry is `DEBUG`, a stop with a failure is `WARN`; see [`Event`](event::Event) |
 //! | `tower` | yes | `Budget::tower`, for a budget of tower's; the error of tower's `Timeout` is a time-out, which is permanent without it |
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
-//! | `http2` | no | h2's errors are told apart: a refused stream or a `GOAWAY` is a refusal; without it, any reset is permanent |
+//! | `http2` | no | h2's errors are told apart: a refused stream is a refusal, and so is a `GOAWAY` if the attempt's body was begun to be read; without it, any reset is permanent |
 //! | `reqwest` | no | reqwest's errors are told apart; implies `http2` and `hyper-util`. Its client must not follow redirects: see [redirects](self#redirects) |
 //! | `metrics` | no | counters and histograms through the facade `metrics`: see the module of that name |
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |

@@ -117,12 +117,15 @@ impl<B: Body> Tape<B> {
         B::Error: Into<BoxError>,
     {
         let length = self.size.exact()?;
-        if self.given == 0 && self.as_mut().reserve(number) {
+        if number < self.holder {
+            return None;
+        }
+        // Whoever has polled the source waits for it, and would not be woken after another poll; and
+        // what is reserved for a later attempt is not read by an earlier one.
+        let is_untouched = self.given == 0 && self.begun == 0 && number >= self.reserved_for;
+        if is_untouched && self.as_mut().reserve(number) {
             self.as_mut().read_ahead();
-            // Whoever waits for it can read on.
-            if let Some(waiting) = self.as_mut().confirm(true) {
-                waiting.wake();
-            }
+            let _nobody_waits = self.as_mut().confirm(true);
         }
         let is_whole = self.given == usize::from(length > 0) && self.source_ended();
         match self.record.get(0) {

@@ -60,7 +60,8 @@ impl Budget {
     /// - A retry after a quick failure costs 1. If it is served, 1.5 come back.
     /// - A retry after a time-out costs 2. If it is served in at most half the time that the
     ///   attempt before it took to time out, 4 come back.
-    /// - A request whose caller goes away earns nothing, and nothing comes back.
+    /// - A request whose caller goes away earns nothing, and nothing comes back. Nor does it for a retry
+    ///   that could not start after its wait.
     /// - In a [burst](crate::budget#bursts) half of the tokens that it started with are kept for second and
     ///   further retries, unless `max_retries` is 0 or 1. A burst is when half as many requests as
     ///   there were tokens had their first retry and nothing was served since, and fewer than about

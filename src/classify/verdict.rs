@@ -85,9 +85,9 @@ impl Verdict {
         self.at_once()
     }
 
-    /// The server asks to wait at least so long, whatever the response's headers say.
+    /// The server asks to wait at least so long, whatever the response's headers say. Zero asks nothing.
     pub fn retry_after(mut self, wait: Duration) -> Self {
-        self.hint = Some(Hint::AtLeast(wait));
+        self.hint = (!wait.is_zero()).then_some(Hint::AtLeast(wait));
         self
     }
 
@@ -107,7 +107,8 @@ impl Verdict {
     /// Sets the wait before the next attempt in the place of the back-off's.
     ///
     /// No jitter is added, and [`max_retry_after`](crate::RetryLayer::max_retry_after) does not
-    /// bound it. If the server asks for a longer wait, that holds.
+    /// bound it. If the server asks for a longer wait, that holds. The first retry of a verdict that
+    /// is [`at_once`](Self::at_once), too, does not wait.
     ///
     /// ```
     /// use std::time::Duration;

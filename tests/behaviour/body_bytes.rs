@@ -1,9 +1,22 @@
 //! A request body as bytes, for clients that can send nothing else again.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
 use bytes::Bytes;
-use http_body_util::{Empty, Full};
-use tower_http_retry::ReplayBody;
+use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Empty, Full};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_test::{assert_pending, assert_ready};
+use tower::{Layer, service_fn};
+use tower_http_retry::body::Superseded;
 use tower_http_retry::event::StopReason;
+use tower_http_retry::{Backoff, BoxError, Jitter, ReplayBody, RetryLayer};
 
 use crate::support::body::Does::{Data, Fail, Pending, Trailers};
 use crate::support::body::{
@@ -163,4 +176,175 @@ async fn bytes_of_a_later_attempt_leave_an_older_ones_body_alone() {
         },
     )
     .await;
+}
+
+/// A source of four bytes that come when the test says so, and wake who waits for them.
+#[derive(Clone, Default)]
+struct Gate(Arc<Mutex<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    data: Option<Bytes>,
+    waits: Option<Waker>,
+    is_over: bool,
+}
+
+impl Gate {
+    fn open(&self) {
+        let mut inside = self.0.lock().unwrap();
+        inside.data = Some(Bytes::from("item"));
+        inside.waits.take().unwrap().wake();
+    }
+}
+
+impl Body for Gate {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let mut inside = self.0.lock().unwrap();
+        match inside.data.take() {
+            Some(data) => {
+                inside.is_over = true;
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            None => {
+                inside.waits = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.lock().unwrap().is_over
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(if self.is_end_stream() { 0 } else { 4 })
+    }
+}
+
+/// The bodies of two attempts that nobody has read yet.
+async fn two_bodies(gate: &Gate) -> [ReplayBody<Gate>; 2] {
+    let bodies = Arc::new(Mutex::new(Vec::new()));
+    let kept = bodies.clone();
+    let client = at_once()
+        .max_retries(1)
+        .layer(service_fn(move |request: Request<_>| {
+            kept.lock().unwrap().push(request.into_body());
+            let mut response = Response::new(Empty::<Bytes>::new());
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            async { Ok::<_, BoxError>(response) }
+        }));
+    client
+        .send(Request::put("/").body(gate.clone()).unwrap())
+        .await
+        .unwrap();
+    let mut bodies = bodies.lock().unwrap();
+    [bodies.remove(0), bodies.remove(0)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_body_that_is_asked_for_bytes_leaves_the_newer_one_its_waker() {
+    let gate = Gate::default();
+    let [older, newer] = two_bodies(&gate).await;
+    let mut newer = tokio_test::task::spawn(newer.collect());
+    assert_pending!(newer.poll());
+    assert!(older.into_bytes().is_err());
+    gate.open();
+    assert!(newer.is_woken());
+    assert_eq!(assert_ready!(newer.poll()).unwrap().to_bytes(), "item");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_body_that_is_asked_for_bytes_wakes_the_older_one_when_it_reads_on() {
+    let gate = Gate::default();
+    let [older, newer] = two_bodies(&gate).await;
+    let mut older = tokio_test::task::spawn(older.collect());
+    assert_pending!(older.poll());
+    let newer = newer.into_bytes().unwrap_err();
+    let mut newer = tokio_test::task::spawn(newer.collect());
+    assert_pending!(newer.poll());
+    assert!(older.is_woken());
+    assert!(assert_ready!(older.poll()).unwrap_err().is::<Superseded>());
+    gate.open();
+    assert_eq!(assert_ready!(newer.poll()).unwrap().to_bytes(), "item");
+}
+
+/// A client, and what the first attempt does with its body half a second after it was answered.
+async fn meanwhile<T: Send + 'static>(
+    layer: RetryLayer,
+    act: impl Fn(ReplayBody<Source>) -> T + Send + Sync + Clone + 'static,
+) -> (Result<StatusCode, BoxError>, T, Vec<Bytes>) {
+    let acting: Arc<Mutex<Option<JoinHandle<T>>>> = Arc::default();
+    let read: Arc<Mutex<Vec<Bytes>>> = Arc::default();
+    let (place, log) = (acting.clone(), read.clone());
+    let backoff = Backoff::fixed(Duration::from_secs(1)).jitter(Jitter::None);
+    let client =
+        layer
+            .backoff(backoff)
+            .layer(service_fn(move |request: Request<ReplayBody<Source>>| {
+                let (place, log, act) = (place.clone(), log.clone(), act.clone());
+                async move {
+                    let mut response = Response::new(Empty::<Bytes>::new());
+                    let body = request.into_body();
+                    match body.attempt().number() {
+                        1 => {
+                            let acts = async move {
+                                sleep(Duration::from_millis(500)).await;
+                                act(body)
+                            };
+                            *place.lock().unwrap() = Some(tokio::spawn(acts));
+                            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                        }
+                        _ => {
+                            let body = body.collect().await?.to_bytes();
+                            log.lock().unwrap().push(body);
+                        }
+                    }
+                    Ok::<_, BoxError>(response)
+                }
+            }));
+    let source = Source::sized([data("half, "), data("rest, ")]);
+    let request = Request::put("/").body(source).unwrap();
+    let response = client.send(request).await;
+    let acting = acting.lock().unwrap().take().unwrap();
+    let done = acting.await.unwrap();
+    let read = read.lock().unwrap().clone();
+    (response.map(|response| response.status()), done, read)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_for_a_retry_is_not_lost_to_an_older_attempt_that_asks_for_bytes() {
+    let layer = RetryLayer::new().max_replay_bytes(10);
+    let (status, (), read) = meanwhile(layer, |body| {
+        let mut body = body.into_bytes().unwrap_err();
+        // As far as the record reaches.
+        assert_eq!(next_data(&mut body), "half, ");
+        let _ = poll(&mut body);
+    })
+    .await;
+    assert_eq!(status.unwrap(), StatusCode::OK);
+    assert_eq!(read, ["half, rest, "]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_a_request_that_was_dropped_is_not_given_as_bytes() {
+    let kept = Arc::new(Mutex::new(None));
+    let place = kept.clone();
+    let client = RetryLayer::new().layer(service_fn(
+        move |request: Request<ReplayBody<Full<Bytes>>>| {
+            *place.lock().unwrap() = Some(request.into_body());
+            std::future::pending::<Result<Response<Empty<Bytes>>, BoxError>>()
+        },
+    ));
+    let request = Request::put("/").body(Full::from("an item")).unwrap();
+    let dropped = timeout(Duration::from_secs(1), client.send(request)).await;
+    assert!(dropped.is_err());
+    let body = kept.lock().unwrap().take().unwrap();
+    let mut body = body.into_bytes().unwrap_err();
+    assert!(next_error(&mut body).is::<Superseded>());
 }

@@ -155,6 +155,8 @@ fn a_classifiers_own_wait_stands_in_the_back_offs_place_and_is_told_as_back_off(
         (hinted(own(7), Hint::Never), Err(StopReason::ServerSaidNo)),
         (hinted(own(1), Hint::AtLeast(secs(6))), Err(StopReason::RetryAfterTooLong)),
         (facts(Refused.at_once().backoff(secs(7))), retry(secs(0), WaitReason::AtOnce)),
+        // The server asks for less, and jitter would make it more.
+        (hinted(own(5), Hint::AtLeast(secs(5))), retry(secs(5), WaitReason::Backoff)),
     ];
     for (facts, expected) in cases {
         assert_eq!(decided(&jittered, facts, true).0, expected, "{facts:?}");
@@ -162,6 +164,13 @@ fn a_classifiers_own_wait_stands_in_the_back_offs_place_and_is_told_as_back_off(
     let longer = decided(&jittered, hinted(own(1), Hint::AtLeast(secs(4))), true).0;
     let Ok((after, WaitReason::Server)) = longer else {
         panic!("{longer:?}");
+    };
+    assert!((secs(4)..=secs(6)).contains(&after), "{after:?}");
+    // Where its retry is sent at once, there is no wait of its own.
+    let at_once = Refused.at_once().backoff(secs(5));
+    let hinted = hinted(at_once, Hint::AtLeast(secs(4)));
+    let Ok((after, WaitReason::Server)) = decided(&jittered, hinted, true).0 else {
+        panic!("the server asked for it");
     };
     assert!((secs(4)..=secs(6)).contains(&after), "{after:?}");
 }
