@@ -30,11 +30,14 @@ pin_project! {
 }
 
 impl<T: Body> Leftover<T> {
-    /// Reads so many bytes at most. A body that is known to be longer is not read at all.
-    pub(crate) fn of(response: T, limit: usize) -> Self {
-        let worthwhile = !response.is_end_stream() && response.size_hint().lower() <= limit as u64;
-        let room = if worthwhile { limit } else { 0 };
-        Self { response, room }
+    /// Reads so many bytes at most. None if there is nothing to read, or more than that for certain.
+    pub(crate) fn of(response: T, limit: usize) -> Option<Self> {
+        let is_worthwhile =
+            limit > 0 && !response.is_end_stream() && response.size_hint().lower() <= limit as u64;
+        is_worthwhile.then_some(Self {
+            response,
+            room: limit,
+        })
     }
 
     /// Ready at the end, or once enough was read. A body that always has another frame yields in

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fastrand::Rng;
 use http::{Extensions, HeaderValue, Request, Response};
 use http_body::Body;
 use tokio::time::Instant;
@@ -25,13 +24,15 @@ mod telling;
 
 use telling::{Seen, sending, tell};
 
-/// One request through all of its attempts: what is known of it, and so what is next.
+/// One request through all of its attempts: what is known of it, and so what is next. How far it has
+/// come is kept elsewhere, as most requests end with their first attempt.
 pub(crate) struct Exchange<C, B> {
     settings: Arc<Settings<C>>,
     snapshot: Snapshot<B>,
-    progress: Progress,
+    started: Instant,
+    /// Whether the server may have acted on an attempt of a retry layer above this one.
+    acted_on_above: bool,
     attempt_timeout: Option<Duration>,
-    jitter: Option<Rng>,
     handle: Option<AttemptsHandle>,
 }
 
@@ -53,93 +54,103 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             extensions => (extensions.remove::<Attempt>(), extensions.remove()),
         };
         let (limits, _) = settings.limits(&RequestHead::of_parts(&head));
-        let acted_on = above.is_some_and(|above| above.may_have_been_acted_on());
-        let progress = Progress::start(acted_on, &limits);
-        let mark = progress.mark();
-        let (replays, first) = Replays::of(body, limits.max_replay_bytes, mark);
+        let acted_on_above = above.is_some_and(|above| above.may_have_been_acted_on());
+        let started = Instant::now();
+        let is_last = limits.max_retries == 0;
+        let progress = || Progress::start(started, acted_on_above, is_last);
+        let (replays, first) = Replays::of(body, limits.max_replay_bytes, progress().mark());
         // As a retry above this one does.
         let marks = settings.marks_attempts || above.is_some();
         let snapshot = Snapshot::of(&head, replays, marks);
         if marks {
-            head.extensions.insert(progress.attempt(limits.window));
+            head.extensions.insert(progress().attempt(limits.window));
         }
-        sending(&settings, snapshot.head(), &progress, handle.as_ref());
+        sending(&settings, snapshot.head(), progress, handle.as_ref());
         let attempt = send(Request::from_parts(head, first));
         // Put together when nothing more can panic, it is built in its place: 250 instructions less
         // than to build it first and move it there.
         let exchange = Self {
             settings,
             snapshot,
-            progress,
+            started,
+            acted_on_above,
             attempt_timeout: limits.attempt_timeout,
-            jitter: None,
             handle,
         };
         (exchange, attempt)
+    }
+
+    /// How far it has come with its first attempt.
+    #[inline]
+    pub(crate) fn first(&self) -> Progress {
+        Progress::start(self.started, self.acted_on_above, false)
     }
 
     /// The request of the next attempt; or why it cannot be made after all, now that its wait is
     /// over.
     pub(crate) fn next_attempt(
         &mut self,
+        progress: &mut Progress,
         window: Duration,
     ) -> Result<Request<ReplayBody<B>>, StopReason> {
         let now = Instant::now();
-        let elapsed = now.duration_since(self.progress.started);
+        let elapsed = now.duration_since(self.started);
         if elapsed >= window {
             return Err(StopReason::Window);
         }
         if !self.snapshot.is_replayable() {
             return Err(StopReason::NotReplayable);
         }
-        self.progress.next_attempt(now);
-        let mut request = self.snapshot.replay(self.progress.attempt(window));
+        progress.next_attempt(now);
+        let mut request = self.snapshot.replay(progress, window);
         let headers = request.headers_mut();
-        let counted = self.progress.counted_retries();
-        if let (Some(name), 1..) = (&self.settings.retry_count_header, counted) {
-            // A map that is full goes without it.
-            let _ = headers.try_insert(name, HeaderValue::from(counted));
+        if let Some(name) = &self.settings.retry_count_header {
+            let counted = progress.counted_retries();
+            if counted > 0 {
+                // A map that is full goes without it.
+                let _ = headers.try_insert(name, HeaderValue::from(counted));
+            }
         }
         self.settings.classify.renew(headers, elapsed);
         let head = self.snapshot.head();
-        sending(&self.settings, head, &self.progress, self.handle.as_ref());
+        sending(&self.settings, head, || *progress, self.handle.as_ref());
         Ok(request)
     }
 
-    /// What an attempt's outcome means for the request. A response that is to be returned is marked.
+    /// What an attempt's outcome means for the request: its progress is that of the next attempt, if
+    /// there is to be one. A response that is to be returned is marked.
     #[inline]
     pub(crate) fn settle<R>(
         &mut self,
+        progress: &mut Progress,
         outcome: &mut Result<Response<R>, BoxError>,
     ) -> Result<Wait, StopReason> {
         let seen = match &*outcome {
             Ok(response) => Ok(ResponseHead::of(response)),
             Err(error) => Err(&**error as _),
         };
-        let verdict = self.classify(seen);
+        let verdict = self.classify(progress, seen);
         let (verdict, decision) = match is_final(verdict.class) {
             Some(stop) => {
-                self.account(verdict, stop, seen);
+                self.account(progress, verdict, stop, seen);
                 (verdict, Err(stop))
             }
             None => {
                 let verdict = self.of_this_attempt(verdict, seen);
-                (
-                    verdict,
-                    self.decide(verdict, seen.ok().map(|head| head.headers)),
-                )
+                let headers = seen.ok().map(|head| head.headers);
+                (verdict, self.decide(progress, verdict, headers))
             }
         };
         let kind = match decision {
             Err(stop) => {
-                self.end(stop);
+                self.end(progress, stop);
                 EventKind::Stopped(stop)
             }
             Ok(Wait { after, reason, .. }) => EventKind::RetryScheduled { after, reason },
         };
-        self.tell(kind, Some(verdict), Some(seen));
+        self.tell(progress, kind, Some(verdict), Some(seen));
         if let (Err(stop), Ok(response)) = (decision, outcome) {
-            self.mark(stop, response);
+            self.mark(progress, stop, response);
         }
         decision
     }
@@ -162,26 +173,24 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// Says on a response what it took. If it is a failure, a retry above has to know that it is not
     /// the only attempt that the server may have acted on.
-    fn mark<R>(&self, stop: StopReason, response: &mut Response<R>) {
-        if self.progress.retries() == 0 {
+    #[inline]
+    fn mark<R>(&self, progress: &Progress, stop: StopReason, response: &mut Response<R>) {
+        if progress.retries() == 0 {
             return;
         }
-        let is_owed = self.progress.was_acted_on_here() && stop != StopReason::Success;
+        let is_owed = progress.was_acted_on_here() && stop != StopReason::Success;
         if self.settings.marks_responses || is_owed {
-            let mut attempts = self.progress.attempts(Some(stop));
+            let mut attempts = progress.attempts(Some(stop));
             attempts.may_have_been_acted_on |= was_acted_on_below(response.extensions());
             response.extensions_mut().insert(attempts);
         }
     }
 
     /// Tells that there is no retry although there was to be one, and what is returned instead.
-    pub(crate) fn gave_up(&mut self, stop: StopReason, error: &BoxError) {
-        self.end(stop);
-        self.tell(EventKind::Stopped(stop), None, Some(Err(&**error)));
-    }
-
-    pub(crate) fn retries(&self) -> u32 {
-        self.progress.retries()
+    pub(crate) fn gave_up(&mut self, progress: &Progress, stop: StopReason, error: &BoxError) {
+        self.end(progress, stop);
+        let kind = EventKind::Stopped(stop);
+        self.tell(progress, kind, None, Some(Err(&**error)));
     }
 
     /// How long an attempt may take, if there is a limit.
@@ -195,23 +204,19 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         self.settings.max_drain_bytes
     }
 
-    pub(crate) fn attempt_elapsed(&self) -> Duration {
-        self.progress.attempt_elapsed()
-    }
-
     /// How long the window still is, if it has an end.
     pub(crate) fn window_left(&self, window: Duration) -> Option<Duration> {
-        let left = || window.saturating_sub(self.progress.started.elapsed());
+        let left = || window.saturating_sub(self.started.elapsed());
         (window != Duration::MAX).then(left)
     }
 
     #[inline]
-    fn classify(&self, seen: Seen<'_>) -> Verdict {
+    fn classify(&self, progress: &Progress, seen: Seen<'_>) -> Verdict {
         let body_progress = || self.snapshot.body_progress();
         let attempted = Attempted {
-            number: self.progress.number(),
-            may_have_been_acted_on: self.progress.may_have_been_acted_on(),
-            elapsed: Elapsed::Since(self.progress.started),
+            number: progress.number(),
+            may_have_been_acted_on: progress.may_have_been_acted_on(),
+            elapsed: Elapsed::Since(self.started),
             body: RequestBody::Of(&body_progress),
             idempotency: Some(&self.settings.idempotency),
         };
@@ -224,17 +229,25 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// There is no further attempt.
     #[inline]
-    fn end(&mut self, stop: StopReason) {
+    fn end(&mut self, progress: &Progress, stop: StopReason) {
         self.snapshot.commit_body();
         if let Some(handle) = &self.handle {
-            handle.set(self.progress.attempts(Some(stop)));
+            handle.set(progress.attempts(Some(stop)));
         }
     }
 
     #[inline]
-    fn tell(&self, kind: EventKind, verdict: Option<Verdict>, seen: Option<Seen<'_>>) {
-        let head = self.snapshot.head();
-        tell(&self.settings, head, &self.progress, kind, verdict, seen);
+    fn tell(
+        &self,
+        progress: &Progress,
+        kind: EventKind,
+        verdict: Option<Verdict>,
+        seen: Option<Seen<'_>>,
+    ) {
+        if self.settings.listeners.hear(kind) {
+            let head = self.snapshot.head();
+            tell(&self.settings, head, progress, kind, verdict, seen);
+        }
     }
 }
 

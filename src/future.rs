@@ -6,20 +6,16 @@ use std::task::{Context, Poll, ready};
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use crate::body::ReplayBody;
 use crate::classify::Classify;
-use crate::drain::DRAINED_FOR;
 use crate::error::{BoxError, RetryError};
 use crate::exchange::Exchange;
-use crate::pause::Pause;
 use crate::reason::StopReason;
+use crate::retrying::Retrying;
 use crate::timer::poll_timer;
-
-/// So many retries without a wait need no timer; then one is used, as it yields to other tasks.
-const UNTIMED_RETRIES: u32 = 32;
 
 pin_project! {
     /// The future of a [`Retry`](crate::Retry): the one place that waits.
@@ -38,12 +34,9 @@ pin_project! {
         // permit for that.
         inner: Option<S>,
         exchange: Exchange<C, B>,
-        // Of the attempt's time-out, of the wait, or of the window's end.
-        #[pin]
-        timer: Option<Sleep>,
-        // In a box, made for the first retry and used by all: most requests have none, and so are
-        // 300 bytes smaller while they are in flight.
-        pause: Option<Pin<Box<Pause<S::Response>>>>,
+        // Of an attempt that takes so long that its time-out is waited for.
+        timeout: Option<Pin<Box<Sleep>>>,
+        retrying: Option<Pin<Box<Retrying<S::Response>>>>,
         #[pin]
         state: State<S::Future>,
     }
@@ -71,8 +64,8 @@ where
         Self {
             inner: Some(inner),
             exchange,
-            timer: None,
-            pause: None,
+            timeout: None,
+            retrying: None,
             state: State::Called { attempt },
         }
     }
@@ -89,8 +82,8 @@ where
     type Output = Result<Response<R>, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(pause) = self.as_mut().project().pause {
-            pause.as_mut().drain_on(cx);
+        if let Some(retrying) = self.as_mut().project().retrying {
+            retrying.as_mut().drain_on(cx);
         }
         loop {
             match self.as_mut().project().state.project() {
@@ -100,12 +93,17 @@ where
                         Poll::Pending => Err(ready!(self.as_mut().poll_timeout(cx))),
                     };
                     let mut this = self.as_mut().project();
-                    this.timer.set(None);
-                    let Ok(wait) = this.exchange.settle(&mut outcome) else {
+                    let mut progress = match this.retrying {
+                        Some(retrying) => retrying.progress,
+                        None => this.exchange.first(),
+                    };
+                    let Ok(wait) = this.exchange.settle(&mut progress, &mut outcome) else {
                         self.complete();
                         return Poll::Ready(outcome);
                     };
-                    Pause::begin(this.pause, outcome, &wait, this.exchange.max_drain_bytes());
+                    *this.timeout = None;
+                    let max_drain_bytes = this.exchange.max_drain_bytes();
+                    Retrying::begin(this.retrying, progress, outcome, &wait, max_drain_bytes);
                     this.state.set(State::Waiting);
                 }
                 StateProj::Waiting => {
@@ -114,10 +112,10 @@ where
                 }
                 StateProj::Readying => {
                     let next = ready!(self.as_mut().poll_next(cx));
-                    let mut this = self.as_mut().project();
-                    this.timer.set(None);
                     match next {
-                        Ok(attempt) => this.state.set(State::Called { attempt }),
+                        Ok(attempt) => {
+                            self.as_mut().project().state.set(State::Called { attempt });
+                        }
                         Err(error) => {
                             self.complete();
                             return Poll::Ready(Err(error));
@@ -129,7 +127,6 @@ where
         }
     }
 }
-
 impl<S, C, B, R> ResponseFuture<S, C, B>
 where
     S: Service<Request<ReplayBody<B>>, Response = Response<R>>,
@@ -143,9 +140,10 @@ where
         let mut this = self.project();
         this.state.set(State::Completed);
         *this.inner = None;
-        // Most have none: 9 instructions less than to drop that.
-        if this.pause.is_some() {
-            *this.pause = None;
+        // Most have neither: 18 instructions less than to drop those.
+        if this.timeout.is_some() || this.retrying.is_some() {
+            *this.timeout = None;
+            *this.retrying = None;
         }
     }
 
@@ -155,62 +153,56 @@ where
         let Some(timeout) = this.exchange.attempt_timeout() else {
             return Poll::Pending;
         };
-        let left = || timeout.saturating_sub(this.exchange.attempt_elapsed());
-        ready!(poll_timer(this.timer, left, cx));
+        let timer = this.timeout.get_or_insert_with(|| {
+            let progress = match this.retrying {
+                Some(retrying) => retrying.progress,
+                None => this.exchange.first(),
+            };
+            Box::pin(sleep(timeout.saturating_sub(progress.attempt_elapsed())))
+        });
+        ready!(timer.as_mut().poll(cx));
         Poll::Ready(RetryError::AttemptTimedOut { timeout }.into())
     }
 
     /// Waits for the wait's end, and drains what was let go meanwhile.
     fn poll_wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let Some(pause) = this.pause else {
-            return Poll::Ready(());
-        };
-        let (since, wait) = (pause.since, pause.wait);
-        if pause.is_drained_now() {
-            if pause.as_mut().poll_drained(cx).is_pending() {
-                if !wait.is_zero() {
-                    let left = || DRAINED_FOR.min(wait).saturating_sub(since.elapsed());
-                    ready!(poll_timer(this.timer.as_mut(), left, cx));
-                }
-                pause.as_mut().drain_later(cx);
-            }
-            this.timer.set(None);
+        match self.project().retrying {
+            Some(retrying) => retrying.as_mut().poll_wait(cx),
+            None => Poll::Ready(()),
         }
-        if !wait.is_zero() || this.exchange.retries() >= UNTIMED_RETRIES {
-            let left = || wait.saturating_sub(since.elapsed());
-            ready!(poll_timer(this.timer.as_mut(), left, cx));
-            this.timer.set(None);
-        }
-        Poll::Ready(())
     }
 
     /// Waits until the inner service is ready again, and makes the next attempt.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Future, BoxError>> {
         let this = self.project();
         let inner = this.inner.as_mut().expect("kept until the end");
-        let pause = this.pause.as_mut().expect("made before the wait");
+        let retrying = this.retrying.as_mut().expect("made before the wait");
+        let mut waiting = retrying.as_mut().project();
         let next = match inner.poll_ready(cx) {
-            Poll::Ready(Ok(())) => this.exchange.next_attempt(pause.window),
+            Poll::Ready(Ok(())) => this
+                .exchange
+                .next_attempt(waiting.progress, *waiting.window),
             Poll::Ready(Err(error)) => {
                 let error = error.into();
-                this.exchange.gave_up(StopReason::NotReady, &error);
+                let stop = StopReason::NotReady;
+                this.exchange.gave_up(waiting.progress, stop, &error);
                 return Poll::Ready(Err(error));
             }
             Poll::Pending => {
-                let Some(left) = this.exchange.window_left(pause.window) else {
+                let Some(left) = this.exchange.window_left(*waiting.window) else {
                     return Poll::Pending;
                 };
-                ready!(poll_timer(this.timer, || left, cx));
+                ready!(poll_timer(waiting.timer.as_mut(), || left, cx));
                 Err(StopReason::Window)
             }
         };
+        waiting.timer.set(None);
         Poll::Ready(match next {
             Ok(request) => Ok(inner.call(request)),
             Err(reason) => {
-                let last = pause.as_mut().take_last();
+                let last = retrying.as_mut().take_last();
                 let error = BoxError::from(RetryError::Abandoned { reason, last });
-                this.exchange.gave_up(reason, &error);
+                this.exchange.gave_up(&retrying.progress, reason, &error);
                 Err(error)
             }
         })

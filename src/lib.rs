@@ -147,7 +147,7 @@ pub mod verify;
 mod layer;
 mod service;
 mod future;
-mod pause;
+mod retrying;
 mod exchange;
 mod snapshot;
 mod headers;

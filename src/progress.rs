@@ -6,20 +6,26 @@ use crate::attempt::{Attempt, Attempts, Mark};
 use crate::backoff::Series;
 use crate::budget::{Ending, Failure, Rule};
 use crate::class::Class;
+use crate::classify::Verdict;
 use crate::decide::{Immediate, Wait};
 use crate::limits::Limits;
 use crate::reason::StopReason;
 
 /// How far a request has come.
+#[derive(Clone, Copy)]
 pub(crate) struct Progress {
     pub(crate) started: Instant,
     pub(crate) attempt_started: Instant,
+    /// When the latest attempt failed after which there is another one.
+    pub(crate) waiting_since: Instant,
     retries: u32,
     pub(crate) series: Series,
     /// The sum of the waits, with the one that is under way.
     pub(crate) waited: Duration,
     /// The failure whose retry was last paid for.
     pub(crate) paid_for: Option<Failure>,
+    /// The state of the generator of the request's jitter, once it was drawn from.
+    pub(crate) jitter: Option<u64>,
     /// The class of the outcome before this attempt.
     previous: Option<Class>,
     acted_on: ActedOn,
@@ -38,24 +44,26 @@ enum ActedOn {
 }
 
 impl Progress {
-    /// The first attempt starts now; a retry above this one may have made others before.
+    /// The first attempt, of which nothing is known yet; a retry above this one may have made others
+    /// before.
     #[inline]
-    pub(crate) fn start(acted_on_above: bool, limits: &Limits) -> Self {
-        let now = Instant::now();
+    pub(crate) fn start(started: Instant, acted_on_above: bool, is_last: bool) -> Self {
         Self {
-            started: now,
-            attempt_started: now,
+            started,
+            attempt_started: started,
+            waiting_since: started,
             retries: 0,
             series: Series::default(),
             waited: Duration::ZERO,
             paid_for: None,
+            jitter: None,
             previous: None,
             acted_on: match acted_on_above {
                 true => ActedOn::Above,
                 false => ActedOn::None,
             },
             immediate: None,
-            is_last: limits.max_retries == 0,
+            is_last,
         }
     }
 
@@ -116,6 +124,16 @@ impl Progress {
         self.attempt_started.elapsed()
     }
 
+    /// How the attempt has failed by now.
+    pub(crate) fn failure(&self, now: Instant, verdict: Verdict) -> Failure {
+        match verdict.timed_out {
+            true => Failure::TimedOut {
+                took: now.duration_since(self.attempt_started),
+            },
+            false => Failure::Quick,
+        }
+    }
+
     /// Tells a budget what the attempt has come to.
     #[inline]
     pub(crate) fn account(&self, rule: &Rule, ending: Ending) {
@@ -143,11 +161,13 @@ impl Progress {
     /// There will be a retry, after this wait.
     pub(crate) fn advance(
         &mut self,
+        now: Instant,
         class: Class,
         paid: Option<Failure>,
         wait: &Wait,
         limits: &Limits,
     ) {
+        self.waiting_since = now;
         self.previous = Some(class);
         if class == Class::Transient {
             self.acted_on = ActedOn::Own;

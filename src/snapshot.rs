@@ -1,10 +1,12 @@
+use std::time::Duration;
+
 use http::{Extensions, Method, Request, Uri, Version, request};
 use http_body::Body;
 
-use crate::attempt::Attempt;
 use crate::body::{BodyProgress, ReplayBody, Replays};
 use crate::head::RequestHead;
 use crate::headers::PackedHeaders;
+use crate::progress::Progress;
 
 /// What is kept of a request, to build each further attempt from.
 pub(crate) struct Snapshot<B> {
@@ -20,7 +22,7 @@ pub(crate) struct Snapshot<B> {
 
 impl<B: Body> Snapshot<B> {
     /// Keeps what is needed of a request.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(head: &request::Parts, body: Replays<B>, marks: bool) -> Self {
         Self {
             method: head.method.clone(),
@@ -66,14 +68,19 @@ impl<B: Body> Snapshot<B> {
     }
 
     /// The request once more.
-    pub(crate) fn replay(&mut self, attempt: Attempt) -> Request<ReplayBody<B>> {
-        let mut request = Request::new(self.body.next(attempt.mark));
+    pub(crate) fn replay(
+        &mut self,
+        progress: &Progress,
+        window: Duration,
+    ) -> Request<ReplayBody<B>> {
+        let mut request = Request::new(self.body.next(progress.mark()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = self.version;
         *request.headers_mut() = self.headers.unpack();
         *request.extensions_mut() = self.extensions.clone();
         if self.marks {
+            let attempt = progress.attempt(window);
             request.extensions_mut().insert(attempt);
         }
         request

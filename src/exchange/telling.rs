@@ -15,18 +15,20 @@ pub(super) type Seen<'a> = Result<ResponseHead<'a>, &'a (dyn Error + 'static)>;
 pub(super) fn sending<C>(
     settings: &Settings<C>,
     request: RequestHead<'_>,
-    progress: &Progress,
+    progress: impl Fn() -> Progress,
     handle: Option<&AttemptsHandle>,
 ) {
     if let Some(handle) = handle {
-        handle.set(progress.attempts(None));
+        handle.set(progress().attempts(None));
     }
     let kind = EventKind::AttemptStarted;
-    tell(settings, request, progress, kind, None, None);
+    if settings.listeners.hear(kind) {
+        tell(settings, request, &progress(), kind, None, None);
+    }
 }
 
-/// Without anyone to tell it to, the event is not made.
-#[inline]
+/// Makes an event, and passes it to whoever listens.
+#[cold]
 pub(super) fn tell<C>(
     settings: &Settings<C>,
     request: RequestHead<'_>,
@@ -35,9 +37,6 @@ pub(super) fn tell<C>(
     verdict: Option<Verdict>,
     outcome: Option<Seen<'_>>,
 ) {
-    if !settings.listeners.hear(kind) {
-        return;
-    }
     settings.listeners.tell(&Event {
         request,
         attempt: progress.number(),

@@ -274,7 +274,7 @@ async fn what_is_kept_of_a_stream_grows_by_doubling() {
 }
 
 #[tokio::test]
-async fn an_attempts_time_out_allocates_nothing() {
+async fn an_attempts_time_out_is_one_allocation_once_it_is_waited_for() {
     let never = |_: Request<ReplayBody<Body>>| pending::<Result<Response<Body>, Infallible>>();
     let layer = RetryLayer::new().attempt_timeout(Duration::from_secs(1));
     let mut service = layer.layer(tower::service_fn(never));
@@ -289,7 +289,13 @@ async fn an_attempts_time_out_allocates_nothing() {
         info.count_total
     };
     polled();
-    assert_eq!(polled(), 0);
+    assert_eq!(polled(), 1);
+    // An attempt that is over at once waits for none.
+    let at_once = layer.layer(Reading { failures: 0 });
+    assert_eq!(
+        allocated(&at_once, fresh(Method::GET, 0, Body::default()), 200),
+        0
+    );
 }
 
 #[tokio::test]

@@ -17,10 +17,11 @@ fn future_of<S: Service<Request<Body>>>() -> usize {
     size_of::<S::Future>()
 }
 
-/// Beside the client's handle, which the retries need: 352 bytes of the request and of how far it has
-/// come, 112 of a timer, 32 of the attempt that is under way and of what there is between two.
+/// Beside the client's handle, which the retries need: what is kept of the request to send it again,
+/// and the attempt that is under way. What a time-out or a retry needs is elsewhere.
 #[test]
 fn a_future_over_hyper_utils_client_is_small() {
     let own = future_of::<Retry<Inner>>() - size_of::<Inner>();
-    assert!(own <= 496, "{own} bytes beside the client");
+    println!("OWN {own}");
+    assert!(own <= 304, "{own} bytes beside the client");
 }

@@ -1,0 +1,167 @@
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::{Extensions, Response, Version};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+
+use crate::decide::Wait;
+use crate::drain::{DRAINED_FOR, DRAINED_ON_FOR, Leftover};
+use crate::error::BoxError;
+use crate::progress::Progress;
+use crate::timer::poll_timer;
+
+/// So many retries without a wait need no timer; then one is used, as it yields to other tasks.
+const UNTIMED_RETRIES: u32 = 32;
+
+pin_project! {
+    /// What a request keeps beside its snapshot once an attempt of it has failed: most have none, and
+    /// so are 290 bytes smaller while they are in flight. One allocation, used by all their retries.
+    #[project = RetryingProj]
+    pub(crate) struct Retrying<T> {
+        pub(crate) progress: Progress,
+        // Of the wait, or of the window's end.
+        #[pin]
+        pub(crate) timer: Option<Sleep>,
+        leftover: Option<Pin<Box<Draining<T>>>>,
+        // Of a response it is the head.
+        last: Result<Response<()>, BoxError>,
+        wait: Duration,
+        // In which the next attempt has to start.
+        pub(crate) window: Duration,
+    }
+}
+
+pin_project! {
+    /// What is left of a response that is let go.
+    struct Draining<T> {
+        #[pin]
+        leftover: Leftover<T>,
+        // Whether it may be read on beside the next attempt, and until when it is.
+        drains_on: bool,
+        #[pin]
+        drained_on: Option<Sleep>,
+    }
+}
+
+impl<R: Body> Retrying<Response<R>> {
+    /// Lets an outcome go, but for what is remembered of it, and waits from now on.
+    pub(crate) fn begin(
+        place: &mut Option<Pin<Box<Self>>>,
+        progress: Progress,
+        outcome: Result<Response<R>, BoxError>,
+        wait: &Wait,
+        max_drain_bytes: usize,
+    ) {
+        let (leftover, last) = match outcome {
+            Ok(response) => {
+                let (mut head, body) = response.into_parts();
+                // They can hold what the next attempt needs: a permit, for instance.
+                head.extensions = Extensions::new();
+                let draining = Draining::of(body, head.version, max_drain_bytes);
+                (draining, Ok(Response::from_parts(head, ())))
+            }
+            Err(error) => (None, Err(error)),
+        };
+        let retrying = Self {
+            progress,
+            timer: None,
+            leftover,
+            last,
+            wait: wait.after,
+            window: wait.window,
+        };
+        match place {
+            Some(place) => place.as_mut().set(retrying),
+            None => *place = Some(Box::pin(retrying)),
+        }
+    }
+
+    /// Waits for the wait's end, and drains what was let go meanwhile.
+    pub(crate) fn poll_wait(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let (since, wait) = (self.progress.waiting_since, self.wait);
+        if self.is_drained_now() {
+            if self.as_mut().poll_drained(cx).is_pending() {
+                if !wait.is_zero() {
+                    let left = || DRAINED_FOR.min(wait).saturating_sub(since.elapsed());
+                    ready!(poll_timer(self.as_mut().project().timer, left, cx));
+                }
+                self.as_mut().drain_later(cx);
+            }
+            self.as_mut().project().timer.set(None);
+        }
+        if !wait.is_zero() || self.progress.retries() >= UNTIMED_RETRIES {
+            let left = || wait.saturating_sub(since.elapsed());
+            ready!(poll_timer(self.as_mut().project().timer, left, cx));
+            self.project().timer.set(None);
+        }
+        Poll::Ready(())
+    }
+
+    /// The last outcome, to tell of it.
+    pub(crate) fn take_last(self: Pin<&mut Self>) -> Result<Response<()>, BoxError> {
+        mem::replace(self.project().last, Ok(Response::default()))
+    }
+
+    /// Reads the leftover; ready at its end, and if there is none.
+    fn poll_drained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let leftover = self.project().leftover;
+        if let Some(draining) = leftover {
+            ready!(draining.as_mut().project().leftover.poll_drained(cx));
+            *leftover = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether there is a leftover that is read during the wait.
+    fn is_drained_now(&self) -> bool {
+        let leftover = self.leftover.as_ref();
+        leftover.is_some_and(|draining| draining.drained_on.is_none())
+    }
+
+    /// The leftover is not read when the wait is over, or its time. To drop one of HTTP/1 closes
+    /// its connection: it is read on, if the wait was short. One of HTTP/2 may hold a stream that
+    /// the next attempt needs.
+    fn drain_later(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let this = self.as_mut().project();
+        match this.leftover {
+            Some(draining) if draining.drains_on && *this.wait < DRAINED_FOR => {
+                let mut draining = draining.as_mut().project();
+                draining.drained_on.set(Some(sleep(DRAINED_ON_FOR)));
+            }
+            leftover => *leftover = None,
+        }
+        self.drain_on(cx);
+    }
+
+    /// Reads the leftover on beside the next attempt, until it has come to its end or its time is
+    /// over.
+    pub(crate) fn drain_on(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let Some(draining) = self.as_mut().project().leftover else {
+            return;
+        };
+        let Some(timer) = draining.as_mut().project().drained_on.as_pin_mut() else {
+            return;
+        };
+        let is_over = timer.poll(cx).is_ready();
+        if self.as_mut().poll_drained(cx).is_ready() || is_over {
+            *self.project().leftover = None;
+        }
+    }
+}
+
+impl<R: Body> Draining<Response<R>> {
+    /// None if there is nothing to read.
+    fn of(body: R, version: Version, max_bytes: usize) -> Option<Pin<Box<Self>>> {
+        let leftover = Leftover::of(Response::new(body), max_bytes)?;
+        Some(Box::pin(Self {
+            leftover,
+            drains_on: version <= Version::HTTP_11,
+            drained_on: None,
+        }))
+    }
+}
