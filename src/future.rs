@@ -140,7 +140,7 @@ where
         let mut this = self.project();
         this.state.set(State::Completed);
         *this.inner = None;
-        // Most have neither: 18 instructions less than to drop those.
+        // Most have neither: to see that takes less than to drop them.
         if this.timeout.is_some() || this.retrying.is_some() {
             *this.timeout = None;
             *this.retrying = None;

@@ -215,8 +215,7 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.retry_after = retry_after)
     }
 
-    /// The longest wait that a server may ask for: 5 minutes unless set. [`Duration::MAX`] is no
-    /// limit.
+    /// Sets the longest wait that a server may ask for. Defaults to 5 minutes; [`Duration::MAX`] is no limit.
     ///
     /// Where it asks for more, the response is handed over at once: to come back earlier than
     /// asked would not help. Jitter may add up to half of what it asks for.
@@ -224,10 +223,9 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.limits.max_retry_after = wait)
     }
 
-    /// A header that tells the server the number of retries so far: absent on the first attempt,
-    /// then 1, 2, .. A [transparent](crate::classify::Verdict::transparent) retry does not count. The
-    /// layer owns this header: what the caller put there is not sent. An attempt whose header map is
-    /// full goes without it.
+    /// A header that tells the server the number of retries so far: absent on the first attempt, then
+    /// 1, 2, .. ([transparent](crate::classify::Verdict::transparent) ones do not count). What the
+    /// caller put there is not sent. An attempt whose header map is full goes without it.
     pub fn retry_count_header(self, name: HeaderName) -> Self {
         self.with(|settings| settings.retry_count_header = Some(name))
     }
@@ -265,8 +263,7 @@ impl<C> RetryLayer<C> {
     /// A closure that is told each step of each request as it happens: the first attempt's start
     /// where the service is called, the rest where its future is polled. See [`Event`].
     ///
-    /// Called again, it adds a listener; each step is told to them in the order in which they were
-    /// added.
+    /// Called again, it adds a listener, which is told of each step after the others.
     #[doc(alias = "on_retry")]
     pub fn on_event(self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.listeners.add(listener))
