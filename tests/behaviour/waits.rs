@@ -99,6 +99,54 @@ async fn a_seed_repeats_the_waits_of_all_requests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_waits_of_a_seeded_request_do_not_depend_on_those_of_others() {
+    let run = async |is_alone| {
+        let layer = RetryLayer::new().without_budget().jitter_seed(7);
+        let (first, second) = (Upstream::new([Status(500)]), Upstream::new([Status(500)]));
+        let send = |upstream: &Upstream| layer.layer(upstream.clone()).oneshot(get());
+        let start = Instant::now();
+        let (sent, other) = (send(&first), send(&second));
+        match is_alone {
+            true => {
+                sent.await.unwrap();
+                drop(other);
+            }
+            false => {
+                let (sent, other) = tokio::join!(sent, other);
+                sent.and(other).unwrap();
+                assert_eq!(second.count(), 6);
+            }
+        }
+        assert!(start.elapsed() > secs(15));
+        first.millis()
+    };
+    let alone = run(true).await;
+    assert_eq!(alone, run(false).await);
+    assert_eq!(alone.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_jitter_takes_no_number_of_a_seed() {
+    let run = async |comes_first| {
+        let layer = RetryLayer::new().without_budget().jitter_seed(7);
+        if comes_first {
+            let mut exact = get();
+            let backoff = Backoff::fixed(secs(1)).jitter(Jitter::None);
+            exact
+                .extensions_mut()
+                .insert(RetryOverride::new().backoff(backoff));
+            let upstream = Upstream::new([Status(500)]);
+            layer.layer(upstream.clone()).oneshot(exact).await.unwrap();
+            assert_eq!(upstream.seconds(), [0, 1, 2, 3, 4, 5]);
+        }
+        let upstream = Upstream::new([Status(500)]);
+        layer.layer(upstream.clone()).oneshot(get()).await.unwrap();
+        upstream.millis()
+    };
+    assert_eq!(run(true).await, run(false).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_time_out_the_wait_is_one_step_further_up() {
     let timeout = exact().attempt_timeout(secs(10));
     let cases = [
