@@ -104,12 +104,10 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         progress.next_attempt(now);
         let mut request = self.snapshot.replay(progress, window);
         let headers = request.headers_mut();
-        if let Some(name) = &self.settings.retry_count_header {
-            let counted = progress.counted_retries();
-            if counted > 0 {
-                // A map that is full goes without it.
-                let _ = headers.try_insert(name, HeaderValue::from(counted));
-            }
+        let counted = progress.counted_retries();
+        if let (Some(name), 1..) = (&self.settings.retry_count_header, counted) {
+            // A map that is full goes without it.
+            let _ = headers.try_insert(name, HeaderValue::from(counted));
         }
         self.settings.classify.renew(headers, elapsed);
         let head = self.snapshot.head();
@@ -244,10 +242,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         verdict: Option<Verdict>,
         seen: Option<Seen<'_>>,
     ) {
-        if self.settings.listeners.hear(kind) {
-            let head = self.snapshot.head();
-            tell(&self.settings, head, progress, kind, verdict, seen);
-        }
+        let head = self.snapshot.head();
+        tell(&self.settings, head, || *progress, kind, verdict, seen);
     }
 }
 

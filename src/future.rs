@@ -13,6 +13,7 @@ use crate::body::ReplayBody;
 use crate::classify::Classify;
 use crate::error::{BoxError, RetryError};
 use crate::exchange::Exchange;
+use crate::progress::Progress;
 use crate::reason::StopReason;
 use crate::retrying::Retrying;
 use crate::timer::poll_timer;
@@ -93,10 +94,7 @@ where
                         Poll::Pending => Err(ready!(self.as_mut().poll_timeout(cx))),
                     };
                     let mut this = self.as_mut().project();
-                    let mut progress = match this.retrying {
-                        Some(retrying) => retrying.progress,
-                        None => this.exchange.first(),
-                    };
+                    let mut progress = progress_of(this.retrying, this.exchange);
                     let Ok(wait) = this.exchange.settle(&mut progress, &mut outcome) else {
                         self.complete();
                         return Poll::Ready(outcome);
@@ -110,23 +108,21 @@ where
                     ready!(self.as_mut().poll_wait(cx));
                     self.as_mut().project().state.set(State::Readying);
                 }
-                StateProj::Readying => {
-                    let next = ready!(self.as_mut().poll_next(cx));
-                    match next {
-                        Ok(attempt) => {
-                            self.as_mut().project().state.set(State::Called { attempt });
-                        }
-                        Err(error) => {
-                            self.complete();
-                            return Poll::Ready(Err(error));
-                        }
+                StateProj::Readying => match ready!(self.as_mut().poll_next(cx)) {
+                    Ok(attempt) => {
+                        self.as_mut().project().state.set(State::Called { attempt });
                     }
-                }
+                    Err(error) => {
+                        self.complete();
+                        return Poll::Ready(Err(error));
+                    }
+                },
                 StateProj::Completed => panic!("`ResponseFuture` polled after completion"),
             }
         }
     }
 }
+
 impl<S, C, B, R> ResponseFuture<S, C, B>
 where
     S: Service<Request<ReplayBody<B>>, Response = Response<R>>,
@@ -154,10 +150,7 @@ where
             return Poll::Pending;
         };
         let timer = this.timeout.get_or_insert_with(|| {
-            let progress = match this.retrying {
-                Some(retrying) => retrying.progress,
-                None => this.exchange.first(),
-            };
+            let progress = progress_of(this.retrying, this.exchange);
             Box::pin(sleep(timeout.saturating_sub(progress.attempt_elapsed())))
         });
         ready!(timer.as_mut().poll(cx));
@@ -206,6 +199,22 @@ where
                 Err(error)
             }
         })
+    }
+}
+
+/// How far a request has come; nothing is kept of that before its first failure.
+#[inline]
+fn progress_of<C, B, T>(
+    retrying: &Option<Pin<Box<Retrying<T>>>>,
+    exchange: &Exchange<C, B>,
+) -> Progress
+where
+    C: Classify,
+    B: Body,
+{
+    match retrying {
+        Some(retrying) => retrying.progress,
+        None => exchange.first(),
     }
 }
 

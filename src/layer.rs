@@ -126,8 +126,7 @@ impl<C> RetryLayer<C> {
     ///
     /// Where the wait before a retry would reach the window's end, the last outcome is handed over
     /// at once instead. An attempt that runs when the window ends is not cut short.
-    #[doc(alias = "deadline")]
-    #[doc(alias = "max_elapsed_time")]
+    #[doc(alias("deadline", "max_elapsed_time"))]
     pub fn window(self, window: Duration) -> Self {
         self.with(|settings| settings.limits.window = window)
     }
@@ -215,10 +214,11 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.retry_after = retry_after)
     }
 
-    /// Sets the longest wait that a server may ask for. Defaults to 5 minutes; [`Duration::MAX`] is no limit.
+    /// Sets the longest wait that a server may ask for.
     ///
-    /// Where it asks for more, the response is handed over at once: to come back earlier than
-    /// asked would not help. Jitter may add up to half of what it asks for.
+    /// Defaults to 5 minutes; [`Duration::MAX`] is no limit. If the server asks for more, the response
+    /// is returned at once: coming back earlier than asked would not help. Jitter may add up to half
+    /// of what it asks for.
     pub fn max_retry_after(self, wait: Duration) -> Self {
         self.with(|settings| settings.limits.max_retry_after = wait)
     }

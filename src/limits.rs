@@ -124,6 +124,7 @@ pub(crate) struct Limits {
     pub(crate) window: Duration,
     pub(crate) backoff: Backoff,
     pub(crate) max_retry_after: Duration,
+    /// None is no limit, too.
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) max_replay_bytes: usize,
 }

@@ -21,7 +21,6 @@ const UNTIMED_RETRIES: u32 = 32;
 pin_project! {
     /// What a request keeps beside its snapshot once an attempt of it has failed: most have none, and
     /// so are 290 bytes smaller while they are in flight. One allocation, used by all their retries.
-    #[project = RetryingProj]
     pub(crate) struct Retrying<T> {
         pub(crate) progress: Progress,
         // Of the wait, or of the window's end.

@@ -85,7 +85,8 @@ impl Verdict {
         self.at_once()
     }
 
-    /// The server asks to wait at least so long, whatever the response's headers say. Zero asks nothing.
+    /// The server asks to wait at least so long, whatever the response's headers say. Zero asks for
+    /// nothing.
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.hint = (!wait.is_zero()).then_some(Hint::AtLeast(wait));
         self

@@ -22,14 +22,25 @@ pub(super) fn sending<C>(
         handle.set(progress().attempts(None));
     }
     let kind = EventKind::AttemptStarted;
+    tell(settings, request, progress, kind, None, None);
+}
+
+/// Without a listener the event is not made, and the progress need not be in memory.
+#[inline]
+pub(super) fn tell<C>(
+    settings: &Settings<C>,
+    request: RequestHead<'_>,
+    progress: impl Fn() -> Progress,
+    kind: EventKind,
+    verdict: Option<Verdict>,
+    outcome: Option<Seen<'_>>,
+) {
     if settings.listeners.hear(kind) {
-        tell(settings, request, &progress(), kind, None, None);
+        emit(settings, request, &progress(), kind, verdict, outcome);
     }
 }
 
-/// Makes an event, and passes it to whoever listens.
-#[cold]
-pub(super) fn tell<C>(
+fn emit<C>(
     settings: &Settings<C>,
     request: RequestHead<'_>,
     progress: &Progress,

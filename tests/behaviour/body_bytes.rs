@@ -324,7 +324,7 @@ async fn what_is_kept_for_a_retry_is_not_lost_to_an_older_attempt_that_asks_for_
         let mut body = body.into_bytes().unwrap_err();
         // As far as the record reaches.
         assert_eq!(next_data(&mut body), "half, ");
-        let _ = poll(&mut body);
+        assert_eq!(next_data(&mut body), "rest, ");
     })
     .await;
     assert_eq!(status.unwrap(), StatusCode::OK);
