@@ -5,10 +5,11 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST,
     HeaderName, HeaderValue, ORIGIN, REFERER, USER_AGENT,
 };
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 
 use crate::contender::Settings;
 use crate::payload::Payload;
+use crate::table::Goal;
 
 /// What a request is like, and what it is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -19,6 +20,9 @@ pub enum Case {
     PostStream,
     Retries,
     RetriesHeaders,
+    Waits,
+    WaitsHeaders,
+    WaitsPost,
 }
 
 impl Case {
@@ -30,38 +34,72 @@ impl Case {
             Self::PostStream => "POST, 12 headers, a stream of 16 chunks",
             Self::Retries => "GET, no headers, 2 retries",
             Self::RetriesHeaders => "GET, 12 headers, 2 retries",
+            Self::Waits => "GET, no headers, 2 retries after 1 and 2 ms",
+            Self::WaitsHeaders => "GET, 12 headers, 2 retries after 1 and 2 ms",
+            Self::WaitsPost => "POST, 12 headers, 1 KiB, 2 retries after 1 and 2 ms",
         }
     }
 
-    /// At most so many instructions and allocations are to be added to a request.
-    pub fn goal(self) -> (u64, u64) {
-        match self {
-            Self::Get => (600, 0),
-            Self::GetHeaders => (2_600, 1),
-            Self::Post => (2_800, 2),
-            Self::PostStream => (6_000, 6),
-            Self::Retries => (3_600, 1),
-            Self::RetriesHeaders => (12_500, 9),
-        }
+    /// What is to be added to a request at most: of instructions, as a multiple of what tower::retry
+    /// adds; of allocations, so many.
+    pub fn goals(self) -> (Option<Goal>, Option<Goal>) {
+        let (instructions, allocations) = match self {
+            Self::Get => (Some(0.93), Some(0.0)),
+            Self::GetHeaders => (Some(0.38), Some(1.0)),
+            Self::Post => (Some(0.47), Some(2.0)),
+            Self::PostStream => (None, Some(5.0)),
+            // Without a wait a peer takes no timer.
+            Self::Retries | Self::RetriesHeaders => (None, None),
+            Self::Waits => (Some(1.0), Some(1.0)),
+            Self::WaitsHeaders => (Some(1.0), Some(9.0)),
+            Self::WaitsPost => (Some(1.0), Some(10.0)),
+        };
+        (
+            instructions.map(Goal::OfTower),
+            allocations.map(Goal::AtMost),
+        )
     }
 
     /// How many attempts the upstream fails of each request.
     pub fn failures(self) -> usize {
         match self {
-            Self::Retries | Self::RetriesHeaders => 2,
             Self::Get | Self::GetHeaders | Self::Post | Self::PostStream => 0,
+            Self::Retries
+            | Self::RetriesHeaders
+            | Self::Waits
+            | Self::WaitsHeaders
+            | Self::WaitsPost => 2,
+        }
+    }
+
+    /// With what status it fails them: one after which the request may be sent again.
+    pub fn failure(self) -> StatusCode {
+        match self.is_get() {
+            true => StatusCode::SERVICE_UNAVAILABLE,
+            false => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
     pub fn settings(self) -> Settings {
-        match self.failures() {
-            0 => Settings::default(),
-            _ => Settings::failing(Duration::ZERO),
+        if self.failures() == 0 {
+            return Settings::default();
+        }
+        let wait = match self {
+            Self::Waits | Self::WaitsHeaders | Self::WaitsPost => Duration::from_millis(1),
+            _ => Duration::ZERO,
+        };
+        Settings {
+            repeats_any_method: !self.is_get(),
+            ..Settings::failing(wait)
         }
     }
 
+    pub fn is_get(self) -> bool {
+        !matches!(self, Self::Post | Self::PostStream | Self::WaitsPost)
+    }
+
     pub fn has_headers(self) -> bool {
-        !matches!(self, Self::Get | Self::Retries)
+        !matches!(self, Self::Get | Self::Retries | Self::Waits)
     }
 }
 
@@ -91,9 +129,9 @@ impl Requests {
 
     pub fn of(case: Case) -> Self {
         let uri = in_memory();
-        match case {
-            Case::Post | Case::PostStream => Self::post(&uri),
-            _ => Self::get(&uri, case.has_headers()),
+        match case.is_get() {
+            true => Self::get(&uri, case.has_headers()),
+            false => Self::post(&uri),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::bench::{Bench, name_of, over_base};
 use crate::case::{Case, Requests};
 use crate::contender::Contender;
 use crate::sequence::Sequence;
-use crate::table::{Cell, Row};
+use crate::table::{Cell, Goal, Row};
 use crate::upstream::Upstream;
 use crate::valgrind;
 
@@ -30,8 +30,8 @@ pub fn rows(bench: &Bench, case: Case) -> io::Result<Vec<Row>> {
         let difference = figure(many_counts) as f64 - figure(few_counts) as f64;
         Some(difference / (many - few) as f64)
     };
-    let (instructions, allocations) = case.goal();
-    let row = |what: &str, goal: u64, figure: fn(&valgrind::Counts) -> u64| {
+    let (instructions, allocations) = case.goals();
+    let row = |what: &str, goal: Option<Goal>, figure: fn(&valgrind::Counts) -> u64| {
         let title = format!("{}: {what}", case.title());
         let mut cells = over_base(|contender| each(contender, figure));
         for (cell, contender) in cells.iter_mut().zip(Contender::COLUMNS) {
@@ -39,7 +39,7 @@ pub fn rows(bench: &Bench, case: Case) -> io::Result<Vec<Row>> {
                 *cell = Cell::Cannot;
             }
         }
-        Row::of_costs(title, Some(goal as f64), cells)
+        Row::of_costs(title, goal, cells)
     };
     Ok(vec![
         row("instructions", instructions, |counts| counts.instructions),
@@ -63,7 +63,7 @@ pub fn send(contender: Contender, case: Case, count: u32) {
     // Bare, there is one attempt, which succeeds: what is over it is all that retries cost.
     let upstream = match contender.is_base() {
         true => Upstream::failing(0),
-        false => Upstream::failing(case.failures()),
+        false => Upstream::failing_with(case.failure(), case.failures()),
     };
     let visit = Sequence {
         requests: Requests::of(case),

@@ -14,7 +14,7 @@ use crate::figures::{median, median_ratio, written};
 use crate::payload::Payload;
 use crate::sequence::{Sequence, send};
 use crate::server::Server;
-use crate::table::{Cell, Row};
+use crate::table::{Cell, Goal, Row};
 
 /// The CPU time of a client over that of a bare one; for the bare one, what it is.
 pub fn cpu_rows(bench: &Bench) -> io::Result<Vec<Row>> {
@@ -36,7 +36,7 @@ pub fn cpu_rows(bench: &Bench) -> io::Result<Vec<Row>> {
             Cell::from(figure)
         };
         let cells = Contender::COLUMNS.map(cell);
-        Row::of_ratios(title, Some(1.04), cells.to_vec())
+        Row::of_ratios(title, Some(Goal::AtMost(1.04)), cells.to_vec())
     };
     Ok([(false, "HTTP/1.1"), (true, "HTTP/2")].map(row).into())
 }
@@ -54,7 +54,7 @@ pub fn connection_rows(bench: &Bench) -> io::Result<Vec<Row>> {
         cells.push(Cell::Figure(connections(contender, count)? as f64));
         bench.step();
     }
-    Ok(vec![Row::of_costs(title, Some(3.0), cells)])
+    Ok(vec![Row::of_costs(title, Some(Goal::AtMost(3.0)), cells)])
 }
 
 /// The CPU seconds that this process takes for each GET.

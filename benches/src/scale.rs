@@ -17,7 +17,7 @@ use crate::client::{Answer, Client, Visit};
 use crate::contender::{Contender, Settings};
 use crate::figures::written;
 use crate::payload::Payload;
-use crate::table::{Cell, Row};
+use crate::table::{Cell, Goal, Row};
 use crate::upstream::Upstream;
 use crate::valgrind;
 
@@ -101,7 +101,11 @@ fn counted(bench: &Bench) -> io::Result<Vec<Row>> {
         let title = format!("{} waiting, over {}", grouped(*many), grouped(few));
         let growth = |contender| Some(each(contender, *many)? / each(contender, few)?);
         let cells = Contender::COLUMNS.map(|contender| Cell::from(growth(contender)));
-        rows.push(Row::of_ratios(title, Some(GROWTH), cells.to_vec()));
+        rows.push(Row::of_ratios(
+            title,
+            Some(Goal::AtMost(GROWTH)),
+            cells.to_vec(),
+        ));
     }
     Ok(rows)
 }

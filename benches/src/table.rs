@@ -16,8 +16,15 @@ pub struct Row {
     pub decimals: usize,
     /// Whether the others' figures are given as a multiple of this crate's, too.
     pub is_compared: bool,
-    /// This crate's figure is to be at most this.
-    pub goal: Option<f64>,
+    pub goal: Option<Goal>,
+}
+
+/// What this crate's figure is to be at most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Goal {
+    AtMost(f64),
+    /// So many times tower::retry's figure.
+    OfTower(f64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,7 +50,7 @@ impl Table {
 
 impl Row {
     /// Figures of what there should be little of, compared with this crate's.
-    pub fn of_costs(title: impl Into<String>, goal: Option<f64>, cells: Vec<Cell>) -> Self {
+    pub fn of_costs(title: impl Into<String>, goal: Option<Goal>, cells: Vec<Cell>) -> Self {
         Self {
             title: title.into(),
             cells,
@@ -54,7 +61,7 @@ impl Row {
     }
 
     /// Figures that are ratios themselves.
-    pub fn of_ratios(title: impl Into<String>, goal: Option<f64>, cells: Vec<Cell>) -> Self {
+    pub fn of_ratios(title: impl Into<String>, goal: Option<Goal>, cells: Vec<Cell>) -> Self {
         Self {
             decimals: 3,
             is_compared: false,
@@ -63,9 +70,13 @@ impl Row {
     }
 
     fn own(&self) -> Option<f64> {
+        self.figure_of(Contender::ThisCrate)
+    }
+
+    fn figure_of(&self, contender: Contender) -> Option<f64> {
         let column = Contender::COLUMNS
             .iter()
-            .position(|column| *column == Contender::ThisCrate);
+            .position(|column| *column == contender);
         match self.cells.get(column?)? {
             Cell::Figure(figure) => Some(*figure),
             Cell::Missing | Cell::Cannot => None,
@@ -89,16 +100,23 @@ impl Row {
     }
 
     fn goal(&self) -> String {
-        let Some(goal) = self.goal else {
-            return String::new();
+        let (text, most) = match self.goal {
+            None => return String::new(),
+            Some(Goal::AtMost(most)) => {
+                let decimals = if most.fract() == 0.0 { 0 } else { 2 };
+                (format!("≤ {}", written(most, decimals)), Some(most))
+            }
+            Some(Goal::OfTower(factor)) => {
+                let tower = self.figure_of(Contender::TowerRetry);
+                let text = format!("≤ {} × tower::retry", written(factor, 2));
+                (text, tower.map(|tower| tower * factor))
+            }
         };
-        let decimals = if goal.fract() == 0.0 { 0 } else { 2 };
-        let mark = match self.own().map(|own| own <= goal) {
-            Some(true) => " met",
-            Some(false) => " missed",
-            None => "",
-        };
-        format!("≤ {}{mark}", written(goal, decimals))
+        match self.own().zip(most) {
+            Some((own, most)) if own <= most => format!("{text} met"),
+            Some(_) => format!("{text} missed"),
+            None => text,
+        }
     }
 }
 
@@ -142,7 +160,7 @@ mod tests {
             Cell::Figure(60.0),
         ];
         assert_eq!(
-            last_line(Row::of_costs("cost", Some(600.0), cells)),
+            last_line(Row::of_costs("cost", Some(Goal::AtMost(600.0)), cells)),
             "| cost | 1,500 | 600 | 1,200 (2.00) | — | cannot | 60 (0.10) | ≤ 600 met |"
         );
     }
@@ -160,8 +178,28 @@ mod tests {
     fn a_goal_can_be_missed() {
         let cells = vec![Cell::Figure(20.0), Cell::Figure(1.0404)];
         assert_eq!(
-            last_line(Row::of_ratios("ratio", Some(1.04), cells)),
+            last_line(Row::of_ratios("ratio", Some(Goal::AtMost(1.04)), cells)),
             "| ratio | 20.000 | 1.040 | ≤ 1.04 missed |"
+        );
+    }
+
+    #[test]
+    fn a_goal_can_be_a_multiple_of_towers_figure() {
+        let row = |own: f64| {
+            let cells = [1_000.0, own, 500.0].map(Cell::Figure);
+            last_line(Row::of_costs(
+                "cost",
+                Some(Goal::OfTower(0.5)),
+                cells.to_vec(),
+            ))
+        };
+        assert_eq!(
+            row(250.0),
+            "| cost | 1,000 | 250 | 500 (2.00) | ≤ 0.50 × tower::retry met |"
+        );
+        assert_eq!(
+            row(251.0),
+            "| cost | 1,000 | 251 | 500 (1.99) | ≤ 0.50 × tower::retry missed |"
         );
     }
 

@@ -14,7 +14,7 @@ use crate::client::{Answer, Client, Visit};
 use crate::contender::{Contender, Settings};
 use crate::figures::{median, written};
 use crate::payload::Payload;
-use crate::table::{Cell, Row};
+use crate::table::{Cell, Goal, Row};
 use crate::upstream::Upstream;
 
 pub fn rows(bench: &Bench) -> Vec<Row> {
@@ -28,7 +28,10 @@ pub fn rows(bench: &Bench) -> Vec<Row> {
 /// How many times as long a request takes when another thread sends some, too.
 fn slow_down(bench: &Bench, is_cloned: bool) -> Row {
     let (title, goal) = match is_cloned {
-        false => ("GET, no headers: time with 2 threads over 1", Some(1.3)),
+        false => (
+            "GET, no headers: time with 2 threads over 1",
+            Some(Goal::AtMost(1.3)),
+        ),
         true => ("the same, the service cloned for each request", None),
     };
     bench.begin(title, Contender::COLUMNS.len());

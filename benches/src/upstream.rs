@@ -29,7 +29,12 @@ struct Plan {
 impl Upstream {
     /// Answers with so many failures, then a success, and so on.
     pub fn failing(failures: usize) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, failures, failures + 1)
+        Self::failing_with(StatusCode::SERVICE_UNAVAILABLE, failures)
+    }
+
+    /// The same, with this status.
+    pub fn failing_with(failure: StatusCode, failures: usize) -> Self {
+        Self::new(failure, failures, failures + 1)
     }
 
     /// Answers with so many failures, which allow any request to be sent again; then only with
