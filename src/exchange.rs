@@ -61,11 +61,16 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let (replays, first) = Replays::of(body, limits.max_replay_bytes, progress().mark());
         // As a retry above this one does.
         let marks = settings.marks_attempts || above.is_some();
-        let snapshot = Snapshot::of(&head, replays, marks);
+        let snapshot = Snapshot::of(&head, replays, marks, &settings.known_names);
         if marks {
             head.extensions.insert(progress().attempt(limits.window));
         }
-        sending(&settings, snapshot.head(), progress, handle.as_ref());
+        sending(
+            &settings,
+            snapshot.head(&settings.known_names),
+            progress,
+            handle.as_ref(),
+        );
         let attempt = send(Request::from_parts(head, first));
         // Put together when nothing more can panic, it is built in its place: 75 instructions less
         // than to build it first and move it there.
@@ -102,7 +107,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             return Err(StopReason::NotReplayable);
         }
         progress.next_attempt(now);
-        let mut request = self.snapshot.replay(progress, window);
+        let mut request = self
+            .snapshot
+            .replay(progress, window, &self.settings.known_names);
         let headers = request.headers_mut();
         let counted = progress.counted_retries();
         if let (Some(name), 1..) = (&self.settings.retry_count_header, counted) {
@@ -110,7 +117,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             let _ = headers.try_insert(name, HeaderValue::from(counted));
         }
         self.settings.classify.renew(headers, elapsed);
-        let head = self.snapshot.head();
+        let head = self.head();
         sending(&self.settings, head, || *progress, self.handle.as_ref());
         Ok(request)
     }
@@ -191,6 +198,11 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         self.tell(progress, kind, None, Some(Err(&**error)));
     }
 
+    /// The request's head, as it was first sent.
+    fn head(&self) -> RequestHead<'_> {
+        self.snapshot.head(&self.settings.known_names)
+    }
+
     /// How long an attempt may take, if there is a limit.
     pub(crate) fn attempt_timeout(&self) -> Option<Duration> {
         self.attempt_timeout
@@ -219,7 +231,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             idempotency: Some(&self.settings.idempotency),
         };
         self.settings.classify.classify(&Outcome {
-            request: self.snapshot.head(),
+            request: self.head(),
             result: seen,
             attempted,
         })
@@ -242,7 +254,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         verdict: Option<Verdict>,
         seen: Option<Seen<'_>>,
     ) {
-        let head = self.snapshot.head();
+        let head = self.head();
         tell(&self.settings, head, || *progress, kind, verdict, seen);
     }
 }

@@ -1,9 +1,10 @@
 use std::fmt;
 
 use http::{
-    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    request, response,
+    Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, request, response,
 };
+
+use crate::headers::Headers;
 
 /// The head of a request, as it was first sent.
 ///
@@ -22,17 +23,8 @@ use http::{
 pub struct RequestHead<'a> {
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a Uri,
-    pub(crate) headers: &'a dyn Headers,
+    pub(crate) headers: Headers<'a>,
     pub(crate) extensions: &'a Extensions,
-}
-
-/// Where headers are looked up.
-pub(crate) trait Headers {
-    /// The first value of this name.
-    fn find(&self, name: &str) -> Option<&[u8]>;
-
-    /// All of them; the map may have to be made.
-    fn map(&self) -> &HeaderMap;
 }
 
 impl<'a> RequestHead<'a> {
@@ -41,7 +33,7 @@ impl<'a> RequestHead<'a> {
         Self {
             method: request.method(),
             uri: request.uri(),
-            headers: request.headers(),
+            headers: Headers::Map(request.headers()),
             extensions: request.extensions(),
         }
     }
@@ -50,7 +42,7 @@ impl<'a> RequestHead<'a> {
         Self {
             method: &head.method,
             uri: &head.uri,
-            headers: &head.headers,
+            headers: Headers::Map(&head.headers),
             extensions: &head.extensions,
         }
     }
@@ -80,16 +72,6 @@ impl<'a> RequestHead<'a> {
     /// The extensions.
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions
-    }
-}
-
-impl Headers for HeaderMap {
-    fn find(&self, name: &str) -> Option<&[u8]> {
-        self.get(name).map(HeaderValue::as_bytes)
-    }
-
-    fn map(&self) -> &HeaderMap {
-        self
     }
 }
 

@@ -1,111 +1,133 @@
+use std::iter;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::head::Headers;
+mod known;
+mod lines;
 
-/// Headers in one allocation of the exact size, whatever their number. To clone a map would share
-/// the bytes of each fresh value at the cost of an allocation for each: 14 allocations and 6,500
-/// instructions for 12 headers, where this takes one and 2,300.
-#[derive(Default)]
-pub(crate) struct PackedHeaders {
-    /// How many names; a map holds at most 2^15.
-    names: u16,
-    packed: Bytes,
-    map: OnceLock<Box<HeaderMap>>,
+pub(crate) use known::KnownNames;
+use lines::{Line, Lines};
+
+/// The headers of a request: as they came, or as they are kept of it.
+#[derive(Clone, Copy)]
+pub(crate) enum Headers<'a> {
+    Map(&'a HeaderMap),
+    Kept(&'a KeptHeaders, &'a KnownNames),
 }
 
-/// Before each name and value: whether the value is sensitive, and the two lengths.
-const PREFIX: usize = 1 + size_of::<u16>() + size_of::<u32>();
-
-impl PackedHeaders {
-    #[inline]
-    pub(crate) fn new(headers: &HeaderMap) -> Self {
-        match headers.is_empty() {
-            true => Self::default(),
-            false => Self::pack(headers),
+impl<'a> Headers<'a> {
+    /// The first value of this name.
+    pub(crate) fn find(self, name: &str) -> Option<&'a [u8]> {
+        match self {
+            Self::Map(map) => map.get(name).map(HeaderValue::as_bytes),
+            Self::Kept(kept, known) => kept.find(name, known),
         }
     }
 
-    fn pack(headers: &HeaderMap) -> Self {
-        let length =
-            |(name, value): (&HeaderName, &HeaderValue)| PREFIX + name.as_str().len() + value.len();
-        let mut packed = Vec::with_capacity(headers.iter().map(length).sum());
-        for (name, value) in headers {
-            // http allows no name above 2^16 - 1 bytes; a value of 4 GiB does not occur.
-            let name = name.as_str().as_bytes();
-            let [n0, n1] = (name.len() as u16).to_be_bytes();
-            let [v0, v1, v2, v3] = (value.len() as u32).to_be_bytes();
-            let sensitive = u8::from(value.is_sensitive());
-            packed.extend_from_slice(&[sensitive, n0, n1, v0, v1, v2, v3]);
-            packed.extend_from_slice(name);
-            packed.extend_from_slice(value.as_bytes());
+    /// All of them; the map may have to be made.
+    pub(crate) fn map(self) -> &'a HeaderMap {
+        match self {
+            Self::Map(map) => map,
+            Self::Kept(kept, known) => kept.map.get_or_init(|| Box::new(kept.unpack(known))),
         }
+    }
+}
+
+/// Headers in one allocation of the exact size, whatever their number. To clone a map would share
+/// the bytes of each fresh value at the cost of an allocation for each: 14 allocations and 6,500
+/// instructions for 12 headers.
+#[derive(Default)]
+pub(crate) struct KeptHeaders {
+    lines: Bytes,
+    names: Names,
+    map: OnceLock<Box<HeaderMap>>,
+}
+
+/// Where the names of kept headers are.
+#[derive(Clone, Copy)]
+enum Names {
+    /// In the lines; so many different ones, of which a map holds at most 2^15.
+    Own(u16),
+    /// At this place of those that the layer knows.
+    Known(u8),
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self::Own(0)
+    }
+}
+
+impl KeptHeaders {
+    #[inline]
+    pub(crate) fn of(headers: &HeaderMap, known: &KnownNames) -> Self {
+        match headers.is_empty() {
+            true => Self::default(),
+            false => Self::pack(headers, known),
+        }
+    }
+
+    fn pack(headers: &HeaderMap, known: &KnownNames) -> Self {
+        let (names, lines) = match known.look_up(headers) {
+            Some((place, value_bytes)) => {
+                let lines = Lines::without_names(headers, value_bytes);
+                (Names::Known(place), lines)
+            }
+            None => {
+                known.learn(headers);
+                (
+                    Names::Own(headers.keys_len() as u16),
+                    Lines::with_names(headers),
+                )
+            }
+        };
         Self {
-            names: headers.keys_len() as u16,
-            packed: packed.into(),
+            lines: lines.into(),
+            names,
             map: OnceLock::new(),
         }
     }
 
-    /// Names are made anew; values are slices of the one allocation.
-    pub(crate) fn unpack(&self) -> HeaderMap {
-        if self.packed.is_empty() {
-            return HeaderMap::new();
+    /// A map whose values are slices of the one allocation. Names that are not known are made anew.
+    pub(crate) fn unpack(&self, known: &KnownNames) -> HeaderMap {
+        let mut lines = Lines::of(&self.lines);
+        match self.names {
+            Names::Known(place) => {
+                let mut headers = known.at(place).with_no_values();
+                for value in headers.values_mut() {
+                    *value = self.value(lines.next().expect("a line for each name"));
+                }
+                headers
+            }
+            Names::Own(count) => {
+                let mut headers = HeaderMap::with_capacity(count.into());
+                while let Some((name, line)) = lines.next_with_name() {
+                    let name = HeaderName::from_bytes(name).expect("packed from a name");
+                    headers.append(name, self.value(line));
+                }
+                headers
+            }
         }
-        let mut headers = HeaderMap::with_capacity(self.names.into());
-        for line in self.lines() {
-            let name = HeaderName::from_bytes(line.name).expect("packed from a name");
-            let value = HeaderValue::from_maybe_shared(self.packed.slice_ref(line.value));
-            let mut value = value.expect("packed from a value");
-            value.set_sensitive(line.is_sensitive);
-            headers.append(name, value);
-        }
-        headers
     }
 
-    fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let mut rest = &*self.packed;
-        std::iter::from_fn(move || {
-            let (line, after) = Line::split_from(rest)?;
-            rest = after;
-            Some(line)
-        })
-    }
-}
-
-impl Headers for PackedHeaders {
-    fn find(&self, name: &str) -> Option<&[u8]> {
-        let line = self
-            .lines()
-            .find(|line| line.name.eq_ignore_ascii_case(name.as_bytes()));
-        line.map(|line| line.value)
+    fn value(&self, line: Line<'_>) -> HeaderValue {
+        let value = HeaderValue::from_maybe_shared(self.lines.slice_ref(line.value));
+        let mut value = value.expect("packed from a value");
+        value.set_sensitive(line.is_sensitive);
+        value
     }
 
-    fn map(&self) -> &HeaderMap {
-        self.map.get_or_init(|| Box::new(self.unpack()))
-    }
-}
-
-struct Line<'a> {
-    is_sensitive: bool,
-    name: &'a [u8],
-    value: &'a [u8],
-}
-
-impl<'a> Line<'a> {
-    fn split_from(packed: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (&[sensitive, n0, n1, v0, v1, v2, v3], rest) = packed.split_first_chunk::<PREFIX>()?;
-        let (name, rest) = rest.split_at(u16::from_be_bytes([n0, n1]).into());
-        let (value, rest) = rest.split_at(u32::from_be_bytes([v0, v1, v2, v3]) as usize);
-        let is_sensitive = sensitive != 0;
-        let line = Self {
-            is_sensitive,
-            name,
-            value,
+    fn find(&self, name: &str, known: &KnownNames) -> Option<&[u8]> {
+        let mut lines = Lines::of(&self.lines);
+        let line = match self.names {
+            Names::Known(place) => lines.nth(known.at(place).position(name)?),
+            Names::Own(_) => iter::from_fn(|| lines.next_with_name())
+                .find(|(own, _)| own.eq_ignore_ascii_case(name.as_bytes()))
+                .map(|(_, line)| line),
         };
-        Some((line, rest))
+        line.map(|line| line.value)
     }
 }
 

@@ -150,7 +150,6 @@ mod future;
 mod retrying;
 mod exchange;
 mod snapshot;
-mod headers;
 mod settings;
 mod listeners;
 #[cfg(feature = "metrics")]
@@ -171,6 +170,7 @@ mod class;
 mod drain;
 mod error;
 mod head;
+mod headers;
 mod idempotency;
 mod reason;
 mod redirected;

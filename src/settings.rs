@@ -9,6 +9,7 @@ use crate::budget::{Budget, Rule};
 use crate::classify::Classify;
 use crate::drain::DRAINED_BYTES;
 use crate::head::RequestHead;
+use crate::headers::KnownNames;
 use crate::idempotency::Idempotency;
 use crate::limits::{Declared, Limits};
 use crate::listeners::Listeners;
@@ -27,6 +28,7 @@ pub(crate) struct Settings<C> {
     pub(crate) marks_responses: bool,
     pub(crate) jitter: JitterSource,
     pub(crate) listeners: Listeners,
+    pub(crate) known_names: Arc<KnownNames>,
 }
 
 impl<C> Settings<C> {
@@ -44,6 +46,7 @@ impl<C> Settings<C> {
             marks_responses: false,
             jitter: JitterSource::Entropy,
             listeners: Listeners::default(),
+            known_names: Arc::default(),
         }
     }
 
@@ -60,6 +63,7 @@ impl<C> Settings<C> {
             marks_responses: self.marks_responses,
             jitter: self.jitter,
             listeners: self.listeners,
+            known_names: self.known_names,
         }
     }
 
@@ -93,6 +97,7 @@ impl<C> Clone for Settings<C> {
             marks_responses: self.marks_responses,
             jitter: self.jitter.clone(),
             listeners: self.listeners.clone(),
+            known_names: self.known_names.clone(),
         }
     }
 }

@@ -51,7 +51,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         response: Option<&HeaderMap>,
     ) -> Result<Wait, StopReason> {
         let now = Instant::now();
-        let (limits, declared) = self.settings.limits(&self.snapshot.head());
+        let (limits, declared) = self.settings.limits(&self.head());
         let facts = self.facts(progress, now, verdict, response, declared);
         // A failed attempt whose place another one takes at once is none for the budget.
         let charged = (!facts.is_free()).then(|| progress.failure(now, verdict));
@@ -126,7 +126,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// Whether a request may be sent again although it may have been acted on.
     fn may_repeat(&self, declared: Option<bool>) -> bool {
-        let request = self.snapshot.head();
+        let request = self.head();
         let header = |name: &HeaderName| request.headers.find(name.as_str());
         let idempotency = &self.settings.idempotency;
         idempotency.may_repeat(request.method, header, declared)

@@ -1,0 +1,93 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Headers in a row, as bytes: of each whether its value is sensitive, the value's length, its name
+/// where that is written down, and its value.
+pub(super) struct Lines<'a>(&'a [u8]);
+
+pub(super) struct Line<'a> {
+    pub(super) is_sensitive: bool,
+    pub(super) value: &'a [u8],
+}
+
+/// What comes before each: a flag, and a length; a value of 4 GiB does not occur.
+const PREFIX: usize = 1 + size_of::<u32>();
+
+impl<'a> Lines<'a> {
+    /// The values alone, so many bytes.
+    pub(super) fn without_names(headers: &HeaderMap, value_bytes: usize) -> Vec<u8> {
+        let mut lines = Vec::with_capacity(PREFIX * headers.len() + value_bytes);
+        for value in headers.values() {
+            lines.extend_from_slice(&prefix(value));
+            lines.extend_from_slice(value.as_bytes());
+        }
+        lines
+    }
+
+    pub(super) fn with_names(headers: &HeaderMap) -> Vec<u8> {
+        let length = |(name, value): (&HeaderName, &HeaderValue)| {
+            PREFIX + size_of::<u16>() + name.as_str().len() + value.len()
+        };
+        let mut lines = Vec::with_capacity(headers.iter().map(length).sum());
+        for (name, value) in headers {
+            lines.extend_from_slice(&prefix(value));
+            // http allows no name above 2^16 - 1 bytes.
+            let name = name.as_str().as_bytes();
+            lines.extend_from_slice(&(name.len() as u16).to_ne_bytes());
+            lines.extend_from_slice(name);
+            lines.extend_from_slice(value.as_bytes());
+        }
+        lines
+    }
+
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The next line, and its name; where none has one, `next` is.
+    pub(super) fn next_with_name(&mut self) -> Option<(&'a [u8], Line<'a>)> {
+        let (is_sensitive, length) = self.take_prefix()?;
+        let (name_length, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        let name = self.take(u16::from_ne_bytes(*name_length).into());
+        let value = self.take(length);
+        let line = Line {
+            is_sensitive,
+            value,
+        };
+        Some((name, line))
+    }
+
+    fn take_prefix(&mut self) -> Option<(bool, usize)> {
+        let (&[sensitive, l0, l1, l2, l3], rest) = self.0.split_first_chunk::<PREFIX>()?;
+        self.0 = rest;
+        Some((
+            sensitive != 0,
+            u32::from_ne_bytes([l0, l1, l2, l3]) as usize,
+        ))
+    }
+
+    fn take(&mut self, length: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(length);
+        self.0 = rest;
+        taken
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    /// The next line of those without names.
+    fn next(&mut self) -> Option<Line<'a>> {
+        let (is_sensitive, length) = self.take_prefix()?;
+        let value = self.take(length);
+        Some(Line {
+            is_sensitive,
+            value,
+        })
+    }
+}
+
+fn prefix(value: &HeaderValue) -> [u8; PREFIX] {
+    let [l0, l1, l2, l3] = (value.len() as u32).to_ne_bytes();
+    [u8::from(value.is_sensitive()), l0, l1, l2, l3]
+}
