@@ -94,8 +94,8 @@ where
                         Poll::Pending => Err(ready!(self.as_mut().poll_timeout(cx))),
                     };
                     let mut this = self.as_mut().project();
-                    let mut progress = progress_of(this.retrying, this.exchange);
-                    let Ok(wait) = this.exchange.settle(&mut progress, &mut outcome) else {
+                    let later = this.retrying.as_ref().map(|retrying| &retrying.progress);
+                    let Ok((wait, progress)) = this.exchange.settle(later, &mut outcome) else {
                         self.complete();
                         return Poll::Ready(outcome);
                     };

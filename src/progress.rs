@@ -139,7 +139,10 @@ impl Progress {
     pub(crate) fn account(&self, rule: &Rule, ending: Ending) {
         match self.paid_for {
             None => rule.first_attempt(ending, self.started),
-            Some(failure) => rule.retry(ending, self.started, failure, || self.attempt_elapsed()),
+            Some(failure) => {
+                let attempt_started = self.attempt_started;
+                rule.retry(ending, self.started, failure, || attempt_started.elapsed());
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use super::telling::Seen;
 use crate::budget::{Ending, Failure};
 use crate::classify::{Classify, Verdict};
 use crate::decide::{Facts, Wait, decide};
+use crate::event::EventKind;
 use crate::limits::{Declared, Limits};
 use crate::progress::Progress;
 use crate::reason::StopReason;
@@ -20,7 +21,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     #[inline(always)]
     pub(super) fn account(
         &self,
-        progress: &Progress,
+        progress: impl Fn() -> Progress,
         verdict: Verdict,
         stop: StopReason,
         seen: Seen<'_>,
@@ -40,18 +41,20 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             (_, Err(_)) => Ending::Failure,
         };
         self.settings
-            .at_budget(uri, |rule| progress.account(rule, ending));
+            .at_budget(uri, |rule| progress().account(rule, ending));
     }
 
-    /// Whether there is a retry after a failure that allows for one.
+    /// Whether there is a retry after a failure that allows for one; its progress is that of the next
+    /// attempt then.
     pub(super) fn decide(
         &mut self,
         progress: &mut Progress,
         verdict: Verdict,
-        response: Option<&HeaderMap>,
+        seen: Seen<'_>,
     ) -> Result<Wait, StopReason> {
         let now = Instant::now();
         let (limits, declared) = self.settings.limits(&self.head());
+        let response = seen.ok().map(|head| head.headers);
         let facts = self.facts(progress, now, verdict, response, declared);
         // A failed attempt whose place another one takes at once is none for the budget.
         let charged = (!facts.is_free()).then(|| progress.failure(now, verdict));
@@ -69,6 +72,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
                 if let Some(handle) = &self.handle {
                     handle.set(progress.attempts(None));
                 }
+                let Wait { after, reason, .. } = *wait;
+                let kind = EventKind::RetryScheduled { after, reason };
+                self.tell(|| *progress, kind, Some(verdict), Some(seen));
             }
             Err(_) if is_told => {}
             Err(_) => self.fail(progress),
