@@ -152,6 +152,9 @@ impl Backoff {
     }
 
     fn step(&self, base: Duration, step: u32) -> Duration {
+        if step == 0 {
+            return base.min(self.max_wait);
+        }
         let growth = self.factor.powi(i32::try_from(step).unwrap_or(i32::MAX));
         let nanos = base.as_nanos() as f64 * growth;
         from_nanos(nanos as u128).min(self.max_wait)

@@ -85,10 +85,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         (exchange, attempt)
     }
 
-    /// How far it has come with its first attempt.
-    #[inline]
-    pub(crate) fn first(&self) -> Progress {
-        Progress::start(self.started, self.acted_on_above, false)
+    /// When its first attempt started.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
     }
 
     /// The request of the next attempt; or why it cannot be made after all, now that its wait is
@@ -156,9 +155,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
                 }
             }
         };
-        self.end(&progress, stop);
+        self.end(progress, stop);
         let kind = EventKind::Stopped(stop);
-        self.tell(&progress, kind, Some(verdict), Some(seen));
+        self.tell(progress, kind, Some(verdict), Some(seen));
         if let Ok(response) = outcome {
             self.mark(&progress(), stop, response);
         }
@@ -217,12 +216,6 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     /// How much of a response that is let go is read.
     pub(crate) fn max_drain_bytes(&self) -> usize {
         self.settings.max_drain_bytes
-    }
-
-    /// How long the window still is, if it has an end.
-    pub(crate) fn window_left(&self, window: Duration) -> Option<Duration> {
-        let left = || window.saturating_sub(self.started.elapsed());
-        (window != Duration::MAX).then(left)
     }
 
     #[inline]

@@ -2,21 +2,21 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
+use tokio::time::Sleep;
 use tower_service::Service;
 
 use crate::body::ReplayBody;
 use crate::classify::Classify;
 use crate::error::{BoxError, RetryError};
 use crate::exchange::Exchange;
-use crate::progress::Progress;
 use crate::reason::StopReason;
 use crate::retrying::Retrying;
-use crate::timer::poll_timer;
+use crate::timer::{poll_timer, sleep_since};
 
 pin_project! {
     /// The future of a [`Retry`](crate::Retry): the one place that waits.
@@ -150,8 +150,11 @@ where
             return Poll::Pending;
         };
         let timer = this.timeout.get_or_insert_with(|| {
-            let progress = progress_of(this.retrying, this.exchange);
-            Box::pin(sleep(timeout.saturating_sub(progress.attempt_elapsed())))
+            let started = match this.retrying {
+                Some(retrying) => retrying.progress.attempt_started,
+                None => this.exchange.started(),
+            };
+            Box::pin(sleep_since(started, timeout))
         });
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(RetryError::AttemptTimedOut { timeout }.into())
@@ -182,10 +185,11 @@ where
                 return Poll::Ready(Err(error));
             }
             Poll::Pending => {
-                let Some(left) = this.exchange.window_left(*waiting.window) else {
+                if *waiting.window == Duration::MAX {
                     return Poll::Pending;
-                };
-                ready!(poll_timer(waiting.timer.as_mut(), || left, cx));
+                }
+                let rest = || sleep_since(this.exchange.started(), *waiting.window);
+                ready!(poll_timer(waiting.timer.as_mut(), rest, cx));
                 Err(StopReason::Window)
             }
         };
@@ -199,22 +203,6 @@ where
                 Err(error)
             }
         })
-    }
-}
-
-/// How far a request has come; nothing is kept of that before its first failure.
-#[inline]
-fn progress_of<C, B, T>(
-    retrying: &Option<Pin<Box<Retrying<T>>>>,
-    exchange: &Exchange<C, B>,
-) -> Progress
-where
-    C: Classify,
-    B: Body,
-{
-    match retrying {
-        Some(retrying) => retrying.progress,
-        None => exchange.first(),
     }
 }
 

@@ -120,10 +120,6 @@ impl Progress {
         }
     }
 
-    pub(crate) fn attempt_elapsed(&self) -> Duration {
-        self.attempt_started.elapsed()
-    }
-
     /// How the attempt has failed by now.
     pub(crate) fn failure(&self, now: Instant, verdict: Verdict) -> Failure {
         match verdict.timed_out {

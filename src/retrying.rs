@@ -13,7 +13,7 @@ use crate::decide::Wait;
 use crate::drain::{DRAINED_FOR, DRAINED_ON_FOR, Leftover};
 use crate::error::BoxError;
 use crate::progress::Progress;
-use crate::timer::poll_timer;
+use crate::timer::{poll_timer, sleep_since};
 
 /// So many retries without a wait need no timer; then one is used, as it yields to other tasks.
 const UNTIMED_RETRIES: u32 = 32;
@@ -86,16 +86,16 @@ impl<R: Body> Retrying<Response<R>> {
         if self.is_drained_now() {
             if self.as_mut().poll_drained(cx).is_pending() {
                 if !wait.is_zero() {
-                    let left = || DRAINED_FOR.min(wait).saturating_sub(since.elapsed());
-                    ready!(poll_timer(self.as_mut().project().timer, left, cx));
+                    let time = || sleep_since(since, DRAINED_FOR.min(wait));
+                    ready!(poll_timer(self.as_mut().project().timer, time, cx));
                 }
                 self.as_mut().drain_later(cx);
             }
             self.as_mut().project().timer.set(None);
         }
         if !wait.is_zero() || self.progress.retries() >= UNTIMED_RETRIES {
-            let left = || wait.saturating_sub(since.elapsed());
-            ready!(poll_timer(self.as_mut().project().timer, left, cx));
+            let time = || sleep_since(since, wait);
+            ready!(poll_timer(self.as_mut().project().timer, time, cx));
             self.project().timer.set(None);
         }
         Poll::Ready(())

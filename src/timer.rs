@@ -3,19 +3,28 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-/// Starts the timer, if it is not running, for what is left, and waits for its end.
+/// Polls a timer, which is made when it is first asked for.
 pub(crate) fn poll_timer(
     mut timer: Pin<&mut Option<Sleep>>,
-    left: impl FnOnce() -> Duration,
+    make: impl FnOnce() -> Sleep,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     if timer.is_none() {
-        timer.set(Some(sleep(left())));
+        timer.set(Some(make()));
     }
     match timer.as_pin_mut() {
         Some(timer) => timer.poll(cx),
         None => Poll::Ready(()),
+    }
+}
+
+/// A timer that ends so long after an instant. Where the end is known, the clock is not read again.
+pub(crate) fn sleep_since(instant: Instant, wait: Duration) -> Sleep {
+    match instant.checked_add(wait) {
+        Some(end) => sleep_until(end),
+        // Later than the clock can tell, as tokio has it.
+        None => sleep(wait),
     }
 }

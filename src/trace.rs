@@ -3,11 +3,23 @@
 
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, debug, warn};
 
 use crate::event::{Event, EventKind, StopReason};
 
 const TARGET: &str = "tower_http_retry";
+
+/// Whether a subscriber may want it. None does in a program without one, nor most of them a retry:
+/// not to make its event saves 80 instructions.
+#[inline]
+pub(crate) fn hears(kind: EventKind) -> bool {
+    match kind {
+        EventKind::AttemptStarted | EventKind::Stopped(StopReason::Success) => false,
+        EventKind::RetryScheduled { .. } => Level::DEBUG <= LevelFilter::current(),
+        EventKind::Stopped(_) => Level::WARN <= LevelFilter::current(),
+    }
+}
 
 pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
     match event.kind {

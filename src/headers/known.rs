@@ -1,3 +1,4 @@
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -5,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// So many lists of names are learned at most, of so many names each: a client sends few kinds of
 /// requests.
-const LISTS: usize = 8;
+pub(super) const LISTS: usize = 8;
 const MAX_NAMES: usize = 64;
 
 /// The names of a layer's requests, in the order in which each kind of request has them. Those of
@@ -49,8 +50,9 @@ impl KnownNames {
         let Some(free) = free.filter(|_| headers.len() <= MAX_NAMES) else {
             return;
         };
-        let bytes: usize = headers.keys().map(|name| name.as_str().len()).sum();
-        let sign = (headers.len() as u64) << 32 | bytes as u64;
+        let mut hasher = DefaultHasher::new();
+        headers.iter().for_each(|(name, _)| name.hash(&mut hasher));
+        let sign = hasher.finish();
         let seen = &self.seen[sign as usize % LISTS];
         match seen.load(Ordering::Relaxed) == sign {
             // Another thread may have been quicker.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep};
 
 use crate::drain::{DRAINED_BYTES, Leftover};
 use crate::timer::poll_timer;
@@ -48,7 +48,7 @@ impl<T: Body> ProbeLeftover<T> {
         let mut this = self.as_mut().project();
         if let Some(leftover) = this.leftover.as_mut().as_pin_mut() {
             if leftover.poll_drained(cx).is_pending() {
-                ready!(poll_timer(this.timer.as_mut(), || *this.limit, cx));
+                ready!(poll_timer(this.timer.as_mut(), || sleep(*this.limit), cx));
             }
             self.let_go();
         }

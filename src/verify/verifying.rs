@@ -15,6 +15,8 @@ use super::leftover::ProbeLeftover;
 use super::settings::Settings;
 use super::step::{Step, StepOwned, StepProj};
 use super::unverified::{Doubt, Unverified};
+use tokio::time::sleep;
+
 use crate::body::ReplayBody;
 use crate::drain::DRAINED_FOR;
 use crate::error::BoxError;
@@ -117,7 +119,7 @@ where
                 }
                 StepProj::Keeping { conflict, timer } => {
                     if conflict.body_mut().poll_read(cx).is_pending() {
-                        ready!(poll_timer(timer, || CONFLICT_READ_FOR, cx));
+                        ready!(poll_timer(timer, || sleep(CONFLICT_READ_FOR), cx));
                     }
                     self.as_mut().kept()
                 }
