@@ -22,8 +22,10 @@ pub struct Effort {
     pub counted: Vec<Contender>,
     /// Two numbers of requests: what both runs have in common drops out of the difference.
     pub requests: (usize, usize),
-    pub cpu_rounds: usize,
+    /// Of times that are taken in turn.
+    pub rounds: usize,
     pub cpu_requests: u32,
+    pub waves: usize,
     pub connection_requests: u32,
     pub thread_rounds: usize,
     pub thread_requests: u32,
@@ -39,8 +41,9 @@ impl Effort {
         Self {
             counted: Contender::value_variants().to_vec(),
             requests: (500, 1_500),
-            cpu_rounds: 21,
+            rounds: 41,
             cpu_requests: 4_000,
+            waves: 5,
             connection_requests: 1_000,
             thread_rounds: 41,
             thread_requests: 20_000,
@@ -54,8 +57,9 @@ impl Effort {
         Self {
             counted: vec![Contender::Bare, Contender::ThisCrate, Contender::TowerRetry],
             requests: (50, 150),
-            cpu_rounds: 3,
+            rounds: 3,
             cpu_requests: 500,
+            waves: 1,
             connection_requests: 50,
             thread_rounds: 15,
             thread_requests: 10_000,

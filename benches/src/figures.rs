@@ -9,21 +9,12 @@ pub fn median(mut figures: Vec<f64>) -> Option<f64> {
     }
 }
 
-/// The median of so many ratios, each of two measures that were taken one after the other, so that
-/// what slows the machine for a while slows both.
-pub fn median_ratio(
-    rounds: usize,
-    measure: impl Fn() -> f64,
-    base: impl Fn() -> f64,
-) -> Option<f64> {
-    let ratio = |round: usize| match round % 2 {
-        0 => {
-            let base = base();
-            measure() / base
-        }
-        _ => measure() / base(),
-    };
-    median((0..rounds).map(ratio).collect())
+/// The median, and half of the distance between the quartiles. None of none.
+pub fn median_and_spread(mut figures: Vec<f64>) -> Option<(f64, f64)> {
+    figures.sort_by(f64::total_cmp);
+    let quartile = |number: usize| figures.get((figures.len().checked_sub(1)? * number + 2) / 4);
+    let spread = (quartile(3)? - quartile(1)?) / 2.0;
+    Some((median(figures)?, spread))
 }
 
 /// With a comma between thousands, and so many decimals.
@@ -52,6 +43,14 @@ mod tests {
         assert_eq!(median(vec![3.0]), Some(3.0));
         assert_eq!(median(vec![9.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![9.0, 1.0, 2.0, 4.0]), Some(3.0));
+    }
+
+    #[test]
+    fn the_spread_is_half_of_what_is_between_the_quartiles() {
+        assert_eq!(median_and_spread(vec![]), None);
+        assert_eq!(median_and_spread(vec![3.0]), Some((3.0, 0.0)));
+        let figures = [9.0, 0.0, 1.0, 2.0, 7.0];
+        assert_eq!(median_and_spread(figures.to_vec()), Some((2.0, 3.0)));
     }
 
     #[test]

@@ -10,8 +10,9 @@ use crate::bench::{Bench, runtime};
 use crate::case::Requests;
 use crate::client::{Client, Visit};
 use crate::contender::{Contender, Settings};
-use crate::figures::{median, median_ratio, written};
+use crate::figures::written;
 use crate::payload::Payload;
+use crate::rounds::Rounds;
 use crate::sequence::{Sequence, send};
 use crate::server::Server;
 use crate::table::{Cell, Goal, Row};
@@ -21,22 +22,12 @@ pub fn cpu_rows(bench: &Bench) -> io::Result<Vec<Row>> {
     let server = Server::start(0)?;
     let row = |(is_http2, version)| {
         let title = format!("{version}, GET, 12 headers: client CPU over bare (bare: µs)");
-        bench.begin(&title, Contender::COLUMNS.len());
-        let measure = |contender| {
+        bench.begin(&title, bench.effort.rounds);
+        let rounds = Rounds::measure(bench, bench.effort.rounds, |contender| {
             let count = bench.effort.cpu_requests;
-            cpu(contender, is_http2, server.uri(), count)
-        };
-        let cell = |contender: Contender| {
-            let rounds = bench.effort.cpu_rounds;
-            let figure = match contender.is_base() {
-                true => median((0..rounds).map(|_| measure(contender) * 1e6).collect()),
-                false => median_ratio(rounds, || measure(contender), || measure(contender.base())),
-            };
-            bench.step();
-            Cell::from(figure)
-        };
-        let cells = Contender::COLUMNS.map(cell);
-        Row::of_ratios(title, Some(Goal::AtMost(1.04)), cells.to_vec())
+            cpu(contender, is_http2, server.uri(), count) * 1e6
+        });
+        Row::of_ratios(title, Some(Goal::OfTower(1.0)), rounds.over_base())
     };
     Ok([(false, "HTTP/1.1"), (true, "HTTP/2")].map(row).into())
 }

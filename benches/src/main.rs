@@ -22,6 +22,7 @@ mod figures;
 mod instructions;
 mod loopback;
 mod payload;
+mod rounds;
 mod scale;
 mod sequence;
 mod server;
@@ -31,6 +32,7 @@ mod upstream;
 mod valgrind;
 mod versions;
 mod waiting;
+mod waves;
 
 /// Measures what retries cost, and prints a table in Markdown.
 #[derive(Parser)]
@@ -91,6 +93,7 @@ enum Part {
     WaitsPost,
     Waiting,
     Cpu,
+    Waves,
     Connections,
     Threads,
     Scale,
@@ -110,6 +113,7 @@ impl Part {
             Self::WaitsPost => instructions::rows(bench, Case::WaitsPost),
             Self::Waiting => waiting::rows(bench),
             Self::Cpu => loopback::cpu_rows(bench),
+            Self::Waves => Ok(waves::rows(bench)),
             Self::Connections => loopback::connection_rows(bench),
             Self::Threads => Ok(threads::rows(bench)),
             Self::Scale => scale::rows(bench),

@@ -30,6 +30,8 @@ pub enum Goal {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cell {
     Figure(f64),
+    /// The median of several, and half of the distance between their quartiles.
+    Spread(f64, f64),
     /// There is nothing to measure it with, or nothing to measure.
     Missing,
     /// The contender cannot do it.
@@ -78,18 +80,22 @@ impl Row {
             .iter()
             .position(|column| *column == contender);
         match self.cells.get(column?)? {
-            Cell::Figure(figure) => Some(*figure),
+            Cell::Figure(figure) | Cell::Spread(figure, _) => Some(*figure),
             Cell::Missing | Cell::Cannot => None,
         }
     }
 
     fn cell(&self, contender: Contender, cell: Cell) -> String {
-        let figure = match cell {
-            Cell::Figure(figure) => figure,
+        let decimals = self.decimals;
+        let (figure, text) = match cell {
+            Cell::Figure(figure) => (figure, written(figure, decimals)),
+            Cell::Spread(figure, spread) => {
+                let [text, spread] = [figure, spread].map(|figure| written(figure, decimals));
+                (figure, format!("{text} ± {spread}"))
+            }
             Cell::Missing => return "—".to_owned(),
             Cell::Cannot => return "cannot".to_owned(),
         };
-        let text = written(figure, self.decimals);
         let is_peer = !matches!(contender, Contender::Bare | Contender::ThisCrate);
         // Nothing is a multiple of none.
         let own = self.own().filter(|own| *own > 0.0);
@@ -200,6 +206,17 @@ mod tests {
         assert_eq!(
             row(251.0),
             "| cost | 1,000 | 251 | 500 (1.99) | ≤ 0.50 × tower::retry missed |"
+        );
+    }
+
+    #[test]
+    fn a_spread_is_told_beside_its_median() {
+        let cells = [(2.0, 0.5), (1.0, 0.0404), (1.1, 0.25)];
+        let cells = cells.map(|(median, spread)| Cell::Spread(median, spread));
+        let goal = Some(Goal::OfTower(1.0));
+        assert_eq!(
+            last_line(Row::of_ratios("ratio", goal, cells.to_vec())),
+            "| ratio | 2.000 ± 0.500 | 1.000 ± 0.040 | 1.100 ± 0.250 | ≤ 1.00 × tower::retry met |"
         );
     }
 

@@ -37,6 +37,11 @@ impl Upstream {
         Self::new(failure, failures, failures + 1)
     }
 
+    /// Answers so many with failures, then as many with successes, and so on.
+    pub fn failing_in_waves(size: usize) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, size, 2 * size)
+    }
+
     /// Answers with so many failures, which allow any request to be sent again; then only with
     /// successes.
     pub fn refusing(failures: usize) -> Self {

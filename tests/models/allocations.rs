@@ -247,6 +247,22 @@ async fn marks_are_what_extensions_allocate() {
     }
 }
 
+/// From the third request of a kind on: one for what is kept of its headers, and for each retry two
+/// for a map; once one to share their bytes.
+#[tokio::test]
+async fn names_that_the_layer_knows_are_neither_kept_nor_made_again() {
+    warm_up();
+    let layer = RetryLayer::new().backoff(Backoff::fixed(Duration::ZERO));
+    let request = || fresh(Method::GET, 12, Body::default());
+    for _ in 0..2 {
+        allocated(&layer.layer(Reading { failures: 0 }), request(), 200);
+    }
+    for (failures, expected) in [(0, 1), (1, 1 + 1 + (2 + 1)), (2, 1 + 1 + (2 + 1) + 2)] {
+        let service = layer.layer(Reading { failures });
+        assert_eq!(allocated(&service, request(), 200), expected, "{failures}");
+    }
+}
+
 #[tokio::test]
 async fn names_that_are_standard_ones_are_not_allocated_again() {
     warm_up();
