@@ -123,8 +123,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// What an attempt's outcome means for the request: the wait, and the progress of the attempt
     /// after it, if there is to be one. A response that is to be returned is marked.
-    // Few first attempts need their progress, which is made where it is asked for: 60 instructions
-    // less.
+    // Few first attempts need their progress, which is made where it is asked for: 20 instructions
+    // less for each request.
     #[inline]
     pub(crate) fn settle<R>(
         &mut self,

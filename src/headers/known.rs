@@ -11,7 +11,8 @@ const MAX_NAMES: usize = 64;
 
 /// The names of a layer's requests, in the order in which each kind of request has them. Those of
 /// the next request of a kind need not be kept, nor made again for its retries: to keep 12 headers
-/// takes 1,100 instructions instead of 2,300, to make them for a retry 3,500 instead of 9,400.
+/// takes 1,850 instructions instead of 2,300, to make them for a retry 6,000 instead of 9,300, and
+/// an allocation less for each name that is not a standard one.
 #[derive(Default)]
 pub(crate) struct KnownNames {
     /// Filled one after the other, and then as they are: to look one up writes nothing.
