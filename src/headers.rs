@@ -2,6 +2,7 @@ use std::iter;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use http::header::AsHeaderName;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 mod known;
@@ -18,8 +19,12 @@ pub(crate) enum Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
-    /// The first value of this name.
-    pub(crate) fn find(self, name: &str) -> Option<&'a [u8]> {
+    /// The first value of this name: text or, which costs less, a `&HeaderName`.
+    pub(crate) fn find<N>(self, name: N) -> Option<&'a [u8]>
+    where
+        N: AsHeaderName + AsRef<str> + Copy,
+        HeaderName: PartialEq<N>,
+    {
         match self {
             Self::Map(map) => map.get(name).map(HeaderValue::as_bytes),
             Self::Kept(kept, known) => kept.find(name, known),
@@ -122,12 +127,16 @@ impl KeptHeaders {
         value
     }
 
-    fn find(&self, name: &str, known: &KnownNames) -> Option<&[u8]> {
+    fn find<N>(&self, name: N, known: &KnownNames) -> Option<&[u8]>
+    where
+        N: AsRef<str> + Copy,
+        HeaderName: PartialEq<N>,
+    {
         let mut lines = Lines::of(&self.lines);
         let line = match self.names {
             Names::Known(place) => lines.nth(known.at(place).position(name)?),
             Names::Own(_) => iter::from_fn(|| lines.next_with_name())
-                .find(|(own, _)| own.eq_ignore_ascii_case(name.as_bytes()))
+                .find(|(own, _)| own.eq_ignore_ascii_case(name.as_ref().as_bytes()))
                 .map(|(_, line)| line),
         };
         line.map(|line| line.value)

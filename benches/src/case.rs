@@ -41,13 +41,14 @@ impl Case {
     }
 
     /// What is to be added to a request at most: of instructions, as a multiple of what tower::retry
-    /// adds; of allocations, so many.
+    /// adds where it can; of allocations, so many.
     pub fn goals(self) -> (Option<Goal>, Option<Goal>) {
         let (instructions, allocations) = match self {
             Self::Get => (Some(0.93), Some(0.0)),
             Self::GetHeaders => (Some(0.38), Some(1.0)),
             Self::Post => (Some(0.47), Some(2.0)),
-            Self::PostStream => (None, Some(5.0)),
+            // No peer can.
+            Self::PostStream => return (Some(Goal::AtMost(6_000.0)), Some(Goal::AtMost(5.0))),
             // Without a wait a peer takes no timer.
             Self::Retries | Self::RetriesHeaders => (None, None),
             Self::Waits => (Some(1.0), Some(1.0)),

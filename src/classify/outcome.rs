@@ -182,7 +182,7 @@ impl<'a> Outcome<'a> {
     /// Whether the request carries an idempotency key: a header of the layer's
     /// [`Idempotency`](crate::Idempotency::key) that is not empty.
     pub fn has_idempotency_key(&self) -> bool {
-        let header = |name: &HeaderName| self.request.headers.find(name.as_str());
+        let header = |name: &HeaderName| self.request.headers.find(name);
         match self.attempted.idempotency {
             Some(idempotency) => idempotency.has_key(header),
             None => Idempotency::new().has_key(header),

@@ -133,7 +133,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     /// Whether a request may be sent again although it may have been acted on.
     fn may_repeat(&self, declared: Option<bool>) -> bool {
         let request = self.head();
-        let header = |name: &HeaderName| request.headers.find(name.as_str());
+        let header = |name: &HeaderName| request.headers.find(name);
         let idempotency = &self.settings.idempotency;
         idempotency.may_repeat(request.method, header, declared)
     }

@@ -93,7 +93,10 @@ impl List {
     }
 
     /// The place of the first value of this name.
-    pub(super) fn position(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|own| own == name)
+    pub(super) fn position<N>(&self, name: N) -> Option<usize>
+    where
+        HeaderName: PartialEq<N>,
+    {
+        self.names.iter().position(|own| *own == name)
     }
 }
