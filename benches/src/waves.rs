@@ -12,7 +12,7 @@ use crate::contender::{Contender, Settings};
 use crate::figures::written;
 use crate::payload::Payload;
 use crate::rounds::Rounds;
-use crate::table::{Goal, Row};
+use crate::table::Row;
 use crate::upstream::Upstream;
 
 const AT_ONCE: usize = 1_000;
@@ -29,8 +29,7 @@ pub fn rows(bench: &Bench) -> Vec<Row> {
     let rounds = Rounds::measure(bench, bench.effort.rounds, |contender| {
         nanos(contender, waves)
     });
-    let goal = Some(Goal::OfTower(1.0));
-    vec![Row::of_costs(title, goal, rounds.absolute())]
+    vec![Row::of_costs(title, None, rounds.absolute())]
 }
 
 /// The CPU time that this process takes for each request, of so many waves of them.
