@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use crate::body::ReplayBody;
@@ -154,7 +154,7 @@ where
                 Some(retrying) => retrying.progress.attempt_started,
                 None => this.exchange.started(),
             };
-            Box::pin(sleep_since(started, timeout))
+            Box::pin(sleep(timeout.saturating_sub(started.elapsed())))
         });
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(RetryError::AttemptTimedOut { timeout }.into())
@@ -188,8 +188,8 @@ where
                 if *waiting.window == Duration::MAX {
                     return Poll::Pending;
                 }
-                let rest = || sleep_since(this.exchange.started(), *waiting.window);
-                ready!(poll_timer(waiting.timer.as_mut(), rest, cx));
+                let timer = || sleep_since(this.exchange.started(), *waiting.window);
+                ready!(poll_timer(waiting.timer.as_mut(), timer, cx));
                 Err(StopReason::Window)
             }
         };

@@ -53,7 +53,7 @@ pub(crate) struct KeptHeaders {
 /// Where the names of kept headers are.
 #[derive(Clone, Copy)]
 enum Names {
-    /// In the lines; so many different ones, of which a map holds at most 2^15.
+    /// In the lines; so many different ones, of which a map holds fewer than 2^15.
     Own(u16),
     /// At this place of those that the layer knows.
     Known(u8),
@@ -103,7 +103,7 @@ impl KeptHeaders {
         let mut lines = Lines::of(&self.lines);
         match self.names {
             Names::Known(place) => {
-                let mut headers = known.at(place).with_no_values();
+                let mut headers = known.at(place).map.clone();
                 for value in headers.values_mut() {
                     *value = self.value(lines.next().expect("a line for each name"));
                 }

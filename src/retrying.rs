@@ -86,16 +86,16 @@ impl<R: Body> Retrying<Response<R>> {
         if self.is_drained_now() {
             if self.as_mut().poll_drained(cx).is_pending() {
                 if !wait.is_zero() {
-                    let time = || sleep_since(since, DRAINED_FOR.min(wait));
-                    ready!(poll_timer(self.as_mut().project().timer, time, cx));
+                    let timer = || sleep_since(since, DRAINED_FOR.min(wait));
+                    ready!(poll_timer(self.as_mut().project().timer, timer, cx));
                 }
                 self.as_mut().drain_later(cx);
             }
             self.as_mut().project().timer.set(None);
         }
         if !wait.is_zero() || self.progress.retries() >= UNTIMED_RETRIES {
-            let time = || sleep_since(since, wait);
-            ready!(poll_timer(self.as_mut().project().timer, time, cx));
+            let timer = || sleep_since(since, wait);
+            ready!(poll_timer(self.as_mut().project().timer, timer, cx));
             self.project().timer.set(None);
         }
         Poll::Ready(())

@@ -24,7 +24,7 @@ pub(crate) fn poll_timer(
 pub(crate) fn sleep_since(instant: Instant, wait: Duration) -> Sleep {
     match instant.checked_add(wait) {
         Some(end) => sleep_until(end),
-        // Later than the clock can tell, as tokio has it.
+        // Later than the clock can tell: tokio takes it for decades.
         None => sleep(wait),
     }
 }

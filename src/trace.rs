@@ -3,21 +3,19 @@
 
 use std::time::Duration;
 
-use tracing::level_filters::LevelFilter;
-use tracing::{Level, debug, warn};
+use tracing::{debug, warn};
 
 use crate::event::{Event, EventKind, StopReason};
 
 const TARGET: &str = "tower_http_retry";
 
-/// Whether a subscriber may want it. None does in a program without one, nor most of them a retry:
-/// not to make its event saves 80 instructions.
+/// Whether anything is said of it. Whether anybody listens, `tracing` alone knows: it also writes to
+/// the `log` crate if it was told to, whatever its subscriber wants.
 #[inline]
 pub(crate) fn hears(kind: EventKind) -> bool {
     match kind {
         EventKind::AttemptStarted | EventKind::Stopped(StopReason::Success) => false,
-        EventKind::RetryScheduled { .. } => Level::DEBUG <= LevelFilter::current(),
-        EventKind::Stopped(_) => Level::WARN <= LevelFilter::current(),
+        EventKind::RetryScheduled { .. } | EventKind::Stopped(_) => true,
     }
 }
 

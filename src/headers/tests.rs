@@ -33,7 +33,7 @@ fn kept_three_times(map: &HeaderMap, known: &KnownNames) -> [KeptHeaders; 3] {
 #[test]
 fn kept_headers_have_the_names_values_order_repeats_and_sensitivity_that_they_had() {
     let long = vec![b'x'; 70_000];
-    let many = format!("x-{}", "n".repeat(30_000));
+    let many = format!("x-{}", "n".repeat(3_000));
     let mut original = headers(&[
         ("accept", b"a"),
         ("x-custom", b""),
@@ -131,6 +131,73 @@ fn names_that_come_once_only_are_not_learned() {
     let usual = headers(&[("accept", b"a"), ("x-custom", b"")]);
     let kept = [(); 3].map(|()| is_known(&KeptHeaders::of(&usual, &known)));
     assert_eq!(kept.iter().filter(|known| **known).count(), 1, "{kept:?}");
+}
+
+/// So many kinds, each of one name.
+fn kinds(count: usize) -> Vec<HeaderMap> {
+    let kind = |index| headers(&[(&format!("x-{index}"), b"v")]);
+    (0..count).map(kind).collect()
+}
+
+#[test]
+fn kinds_that_come_in_turn_are_all_learned() {
+    for first in 0..100 {
+        let known = KnownNames::default();
+        let kinds = &kinds(first + known::LISTS)[first..];
+        for round in 0..3 {
+            for kind in kinds {
+                let kept = KeptHeaders::of(kind, &known);
+                assert_eq!(is_known(&kept), round == 2, "{kind:?}");
+            }
+        }
+    }
+}
+
+/// As when several threads look the names up before one of them learns.
+#[test]
+fn names_that_are_learned_several_times_take_one_place() {
+    let known = KnownNames::default();
+    let kind = headers(&[("accept", b"a"), ("x-custom", b"")]);
+    (0..20).for_each(|_| known.learn(&kind));
+    assert_eq!(known.look_up(&kind), Some((0, 1)));
+    let others = kinds(known::LISTS);
+    for _ in 0..2 {
+        others.iter().for_each(|kind| known.learn(kind));
+    }
+    let learned = others.iter().filter(|kind| known.look_up(kind).is_some());
+    assert_eq!(learned.count(), known::LISTS - 1);
+}
+
+#[test]
+fn a_request_does_not_wait_for_another_ones_names_to_be_learned() {
+    let known = KnownNames::default();
+    let kind = headers(&[("accept", b"a")]);
+    let learning = known.hold();
+    for _ in 0..3 {
+        assert!(!is_known(&KeptHeaders::of(&kind, &known)));
+    }
+    drop(learning);
+    kept_three_times(&kind, &known);
+}
+
+#[test]
+fn names_that_are_many_or_long_are_not_learned() {
+    let long = format!("x-{}", "n".repeat(4 * 1024));
+    let many: Vec<_> = (0..65).map(|index| format!("x-{index}")).collect();
+    let many: Vec<_> = many.iter().map(|name| (&**name, &b"v"[..])).collect();
+    for (map, expected) in [
+        (headers(&[(&"n".repeat(60_000), b"v")]), false),
+        (headers(&[(&long, b"v")]), false),
+        (headers(&[(&long[..4 * 1024], b"v")]), true),
+        (headers(&many), false),
+        (headers(&many[..64]), true),
+    ] {
+        let known = KnownNames::default();
+        (0..3).for_each(|_| drop(KeptHeaders::of(&map, &known)));
+        let kept = KeptHeaders::of(&map, &known);
+        assert_eq!(is_known(&kept), expected);
+        assert_eq!(kept.unpack(&known), map);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{Method, Request, Response, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tokio::time::sleep;
 use tower_service::Service;
 
 use super::body::{Kept, Rest, VerifyBody};
@@ -15,8 +16,6 @@ use super::leftover::ProbeLeftover;
 use super::settings::Settings;
 use super::step::{Step, StepOwned, StepProj};
 use super::unverified::{Doubt, Unverified};
-use tokio::time::sleep;
-
 use crate::body::ReplayBody;
 use crate::drain::DRAINED_FOR;
 use crate::error::BoxError;
