@@ -4,6 +4,105 @@
 //! what else bears on the next attempt. [`ByStatus`] is the default of a
 //! [`RetryLayer`](crate::RetryLayer). A closure is a classifier through
 //! [`RetryLayer::classify_fn`](crate::RetryLayer::classify_fn).
+//!
+//! # Rate-limit headers of one provider
+//!
+//! [`RetryLayer::rate_limit_headers`](crate::RetryLayer::rate_limit_headers) reads the common ones.
+//! Others are read by a classifier. Anthropic tells the time of a reset as RFC 3339 has it:
+//!
+//! ```
+//! use http::{Request, Response};
+//! use tower_http_retry::RetryLayer;
+//! use tower_http_retry::classify::{Outcome, Verdict};
+//!
+//! fn anthropic(outcome: &Outcome<'_>) -> Verdict {
+//!     let verdict = outcome.by_status();
+//!     let Ok(head) = outcome.result() else {
+//!         return verdict;
+//!     };
+//!     let resets = ["requests", "input-tokens", "output-tokens"].iter().filter_map(|quota| {
+//!         let remaining = head.header(&format!("anthropic-ratelimit-{quota}-remaining"))?;
+//!         let reset = head.header(&format!("anthropic-ratelimit-{quota}-reset"))?;
+//!         (remaining == "0").then(|| humantime::parse_rfc3339(reset).ok())?
+//!     });
+//!     match resets.max() {
+//!         // `Retry-After` is the better word, where it is there.
+//!         Some(reset) if head.header("retry-after").is_none() => verdict.retry_at(reset),
+//!         _ => verdict,
+//!     }
+//! }
+//!
+//! let layer = RetryLayer::new().classify_fn(anthropic);
+//! # let _ = layer;
+//! let response = Response::builder()
+//!     .status(429)
+//!     .header("anthropic-ratelimit-requests-remaining", "0")
+//!     .header("anthropic-ratelimit-requests-reset", "2099-01-01T00:00:00Z")
+//!     .body(())
+//!     .unwrap();
+//! let request = Request::new(());
+//! let outcome = Outcome::response(&request, &response);
+//! assert_ne!(anthropic(&outcome), outcome.by_status());
+//! ```
+//!
+//! OpenAI tells the time until a reset as Go writes a duration:
+//!
+//! ```
+//! use std::time::Duration;
+//! use http::{Request, Response};
+//! use tower_http_retry::RetryLayer;
+//! use tower_http_retry::classify::{Outcome, Verdict};
+//!
+//! /// `6m0s`, `1.5s`, `12ms`.
+//! fn go_duration(mut text: &str) -> Option<Duration> {
+//!     let mut sum = Duration::ZERO;
+//!     while !text.is_empty() {
+//!         let (number, rest) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
+//!         let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+//!         let (unit, rest) = rest.split_at(end);
+//!         let seconds = match unit {
+//!             "h" => 3_600.0,
+//!             "m" => 60.0,
+//!             "s" => 1.0,
+//!             "ms" => 0.001,
+//!             _ => return None,
+//!         };
+//!         let part = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?;
+//!         sum = sum.checked_add(part)?;
+//!         text = rest;
+//!     }
+//!     Some(sum)
+//! }
+//!
+//! fn openai(outcome: &Outcome<'_>) -> Verdict {
+//!     let verdict = outcome.by_status();
+//!     let Ok(head) = outcome.result() else {
+//!         return verdict;
+//!     };
+//!     let waits = ["requests", "tokens"].iter().filter_map(|quota| {
+//!         let remaining = head.header(&format!("x-ratelimit-remaining-{quota}"))?;
+//!         let reset = head.header(&format!("x-ratelimit-reset-{quota}"))?;
+//!         (remaining == "0").then(|| go_duration(reset))?
+//!     });
+//!     match waits.max() {
+//!         Some(wait) if head.header("retry-after").is_none() => verdict.retry_after(wait),
+//!         _ => verdict,
+//!     }
+//! }
+//!
+//! let layer = RetryLayer::new().classify_fn(openai);
+//! # let _ = layer;
+//! let response = Response::builder()
+//!     .status(429)
+//!     .header("x-ratelimit-remaining-tokens", "0")
+//!     .header("x-ratelimit-reset-tokens", "6m0s")
+//!     .body(())
+//!     .unwrap();
+//! let request = Request::new(());
+//! let outcome = Outcome::response(&request, &response);
+//! let six_minutes = Duration::from_secs(6 * 60);
+//! assert_eq!(openai(&outcome), outcome.by_status().retry_after(six_minutes));
+//! ```
 
 mod by_status;
 mod classifier;

@@ -21,6 +21,8 @@ pub(crate) struct Facts {
     pub(crate) verdict: Verdict,
     /// What is asked of the next attempt, by the classifier or by the response's headers.
     pub(crate) hint: Option<Hint>,
+    /// A response of 429 or 503 turned the request away.
+    pub(crate) is_turned_away: bool,
     /// How many retries there have been that count.
     pub(crate) retries: u32,
     pub(crate) series: Series,
@@ -177,11 +179,11 @@ fn step(limits: &Limits, facts: &Facts, rng: &mut Rng) -> Wait {
         (None, true) => (1, WaitReason::TimedOut),
         (Some(_), _) | (None, false) => (0, WaitReason::Backoff),
     };
-    let drawn = || {
-        limits
-            .backoff
-            .wait(series.step, extra, series.previous, rng)
+    let backoff = match limits.backoff_after_refusal {
+        Some(after_refusal) if facts.is_turned_away && facts.hint.is_none() => after_refusal,
+        _ => limits.backoff,
     };
+    let drawn = || backoff.wait(series.step, extra, series.previous, rng);
     let after = facts.verdict.backoff.unwrap_or_else(drawn);
     Wait {
         after,

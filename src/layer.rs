@@ -1,19 +1,17 @@
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::backoff::Backoff;
 use crate::budget::Budget;
 use crate::classify::{ByStatus, Classify, ClassifyFn, Outcome, Verdict};
 use crate::event::Event;
 use crate::idempotency::Idempotency;
-use crate::retry_after::RetryAfter;
-use crate::settings::{BudgetChoice, JitterSource, Settings};
+use crate::settings::{BudgetChoice, Settings};
 use crate::striped::Striped;
 
 mod impls;
+mod waits;
 
 /// Layer that retries HTTP requests that fail transiently.
 ///
@@ -32,13 +30,15 @@ mod impls;
 /// | [`max_retries`](Self::max_retries) | 5: six attempts |
 /// | [`window`](Self::window) | 5 minutes |
 /// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s, .. with [`Jitter::Equal`](crate::Jitter::Equal) |
+/// | [`backoff_after_refusal`](Self::backoff_after_refusal) | that of `backoff` |
 /// | [`classify`](Self::classify), [`classify_fn`](Self::classify_fn) | [`ByStatus`]: 5xx, 429, and errors that may pass |
 /// | [`idempotency`](Self::idempotency) | RFC 9110's methods, and idempotency keys |
 /// | [`budget`](Self::budget), [`without_budget`](Self::without_budget) | [`Budget::earning`] |
 /// | [`attempt_timeout`](Self::attempt_timeout) | none |
 /// | [`max_replay_bytes`](Self::max_replay_bytes), [`max_drain_bytes`](Self::max_drain_bytes) | 1 MiB; 64 KiB |
-/// | [`retry_after`](Self::retry_after) | [`RetryAfter::Minimum`] |
+/// | [`retry_after`](Self::retry_after) | [`RetryAfter::Minimum`](crate::RetryAfter::Minimum) |
 /// | [`max_retry_after`](Self::max_retry_after) | 5 minutes |
+/// | [`rate_limit_headers`](Self::rate_limit_headers) | not read |
 /// | [`retry_count_header`](Self::retry_count_header) | none |
 /// | [`mark_attempts`](Self::mark_attempts), [`mark_responses`](Self::mark_responses) | off |
 /// | [`jitter_seed`](Self::jitter_seed) | none: from entropy |
@@ -131,11 +131,6 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.limits.window = window)
     }
 
-    /// How long to wait before each retry.
-    pub fn backoff(self, backoff: Backoff) -> Self {
-        self.with(|settings| settings.limits.backoff = backoff)
-    }
-
     /// What says whether an outcome may pass. A closure goes to [`classify_fn`](Self::classify_fn).
     pub fn classify<D: Classify>(self, classify: D) -> RetryLayer<D> {
         RetryLayer::of(self.settings.original().clone().with_classifier(classify))
@@ -209,20 +204,6 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.max_drain_bytes = bytes)
     }
 
-    /// How the server's `Retry-After` and its kin are taken.
-    pub fn retry_after(self, retry_after: RetryAfter) -> Self {
-        self.with(|settings| settings.retry_after = retry_after)
-    }
-
-    /// Sets the longest wait that a server may ask for.
-    ///
-    /// Defaults to 5 minutes; [`Duration::MAX`] is no limit. If the server asks for more, the response
-    /// is returned at once: coming back earlier than asked would not help. Jitter may add up to half
-    /// of what it asks for.
-    pub fn max_retry_after(self, wait: Duration) -> Self {
-        self.with(|settings| settings.limits.max_retry_after = wait)
-    }
-
     /// A header that tells the server the number of retries so far: absent on the first attempt, then
     /// 1, 2, .. ([transparent](crate::classify::Verdict::transparent) ones do not count). What the
     /// caller put there is not sent. An attempt whose header map is full goes without it.
@@ -247,17 +228,6 @@ impl<C> RetryLayer<C> {
     /// a retry layer above has to know.
     pub fn mark_responses(self) -> Self {
         self.with(|settings| settings.marks_responses = true)
-    }
-
-    /// Draws the jitter of each request from this seed and the number of requests that drew before
-    /// it, so that a simulation repeats.
-    pub fn jitter_seed(self, seed: u64) -> Self {
-        self.with(|settings| {
-            settings.jitter = JitterSource::Seeded {
-                seed,
-                requests: Arc::new(AtomicU64::new(0)),
-            };
-        })
     }
 
     /// A closure that is told each step of each request as it happens: the first attempt's start

@@ -172,6 +172,7 @@ mod error;
 mod head;
 mod headers;
 mod idempotency;
+mod rate_limit;
 mod reason;
 mod redirected;
 mod retry_after;

@@ -85,7 +85,8 @@ impl RetryOverride {
         self
     }
 
-    /// Sets the back-off.
+    /// Sets the back-off, whatever the layer's
+    /// [`backoff_after_refusal`](crate::RetryLayer::backoff_after_refusal) is.
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = Some(backoff);
         self
@@ -123,6 +124,8 @@ pub(crate) struct Limits {
     pub(crate) max_retries: u32,
     pub(crate) window: Duration,
     pub(crate) backoff: Backoff,
+    /// After a response that turned the request away without a word of when to come back.
+    pub(crate) backoff_after_refusal: Option<Backoff>,
     pub(crate) max_retry_after: Duration,
     /// None is no limit, too.
     pub(crate) attempt_timeout: Option<Duration>,
@@ -163,12 +166,22 @@ impl Limits {
         (limits, declared)
     }
 
+    /// Whether a wait may be drawn.
+    pub(crate) fn is_jittered(&self) -> bool {
+        let after_refusal = self.backoff_after_refusal;
+        self.backoff.is_jittered() || after_refusal.is_some_and(|backoff| backoff.is_jittered())
+    }
+
     #[inline]
     fn with(&self, other: &RetryOverride) -> Self {
         Self {
             max_retries: other.max_retries.unwrap_or(self.max_retries),
             window: other.window.unwrap_or(self.window),
             backoff: other.backoff.unwrap_or(self.backoff),
+            backoff_after_refusal: match other.backoff {
+                Some(_) => None,
+                None => self.backoff_after_refusal,
+            },
             attempt_timeout: other.attempt_timeout.or(self.attempt_timeout),
             max_replay_bytes: other.max_replay_bytes.unwrap_or(self.max_replay_bytes),
             max_retry_after: self.max_retry_after,
@@ -183,6 +196,7 @@ impl Default for Limits {
             max_retries: 5,
             window: Duration::from_secs(5 * 60),
             backoff: Backoff::default(),
+            backoff_after_refusal: None,
             max_retry_after: Duration::from_secs(5 * 60),
             attempt_timeout: None,
             max_replay_bytes: 1024 * 1024,

@@ -14,6 +14,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// the local clock. A malformed value is no hint, nor is zero or a date gone by; of several values
 /// of one header, the longest counts.
 ///
+/// Where there is none of these, other headers can be read:
+/// [`RetryLayer::rate_limit_headers`](crate::RetryLayer::rate_limit_headers).
+///
 /// A hint above [`RetryLayer::max_retry_after`] ends the request at once with the response that
 /// carries it, unless hints are [ignored](Self::Ignore): coming back earlier than asked would not
 /// help.
@@ -54,12 +57,12 @@ pub(crate) enum Hint {
 }
 
 impl RetryAfter {
-    /// What a response's headers ask for.
-    pub(crate) fn hint(self, headers: &HeaderMap) -> Option<Hint> {
+    /// What the wait that a response's headers ask for means.
+    pub(crate) fn hint(self, requested: impl FnOnce() -> Option<Duration>) -> Option<Hint> {
         match self {
             Self::Ignore => None,
-            Self::Minimum => requested_wait(headers).map(Hint::AtLeast),
-            Self::Exact => requested_wait(headers).map(Hint::Exactly),
+            Self::Minimum => requested().map(Hint::AtLeast),
+            Self::Exact => requested().map(Hint::Exactly),
         }
     }
 }
@@ -68,7 +71,7 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
 
 /// How long the server asks its client to stay away; of several values, the longest. Never zero.
-fn requested_wait(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn requested_wait(headers: &HeaderMap) -> Option<Duration> {
     if headers.is_empty() {
         return None;
     }
@@ -81,6 +84,12 @@ fn requested_wait(headers: &HeaderMap) -> Option<Duration> {
     longest(&RETRY_AFTER_MS, &millis)
         .or_else(|| longest(&X_MS_RETRY_AFTER_MS, &millis))
         .or_else(|| longest(&RETRY_AFTER, &|text| retry_after(text, headers)))
+}
+
+/// Whether the server says anything of a wait in these headers, well-formed or not.
+pub(crate) fn is_given(headers: &HeaderMap) -> bool {
+    let names = [&RETRY_AFTER_MS, &X_MS_RETRY_AFTER_MS, &RETRY_AFTER];
+    names.into_iter().any(|name| headers.contains_key(name))
 }
 
 fn retry_after(text: &str, headers: &HeaderMap) -> Option<Duration> {
@@ -100,7 +109,7 @@ fn retry_after(text: &str, headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// An HTTP-date; a leap second is the second after the one before it.
-fn date(text: &str) -> Option<SystemTime> {
+pub(crate) fn date(text: &str) -> Option<SystemTime> {
     if let Ok(date) = httpdate::parse_http_date(text) {
         return Some(date);
     }
@@ -121,7 +130,7 @@ fn age(headers: &HeaderMap) -> Duration {
 
 /// `digits` or `digits.digits` in units of ten to the power of `places`, rounded up to a whole
 /// number; what no `u64` holds is the largest.
-fn rounded_up(text: &str, places: usize) -> Option<u64> {
+pub(crate) fn rounded_up(text: &str, places: usize) -> Option<u64> {
     let (units, decimals) = text.split_once('.').unwrap_or((text, "0"));
     whole(units).and(whole(decimals))?;
     let (kept, rest) = decimals.split_at(places.min(decimals.len()));
@@ -136,7 +145,7 @@ pub(crate) fn whole(text: &str) -> Option<u64> {
     is_whole.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-fn text(value: &HeaderValue) -> Option<&str> {
+pub(crate) fn text(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok().map(str::trim)
 }
 

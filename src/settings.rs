@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use fastrand::Rng;
 use http::{HeaderName, Uri};
@@ -8,12 +9,13 @@ use http::{HeaderName, Uri};
 use crate::budget::{Budget, Rule};
 use crate::classify::Classify;
 use crate::drain::DRAINED_BYTES;
-use crate::head::RequestHead;
+use crate::head::{RequestHead, ResponseHead};
 use crate::headers::KnownNames;
 use crate::idempotency::Idempotency;
 use crate::limits::{Declared, Limits};
 use crate::listeners::Listeners;
-use crate::retry_after::RetryAfter;
+use crate::rate_limit::exhausted_for;
+use crate::retry_after::{RetryAfter, is_given, requested_wait};
 
 /// All that a layer was told.
 pub(crate) struct Settings<C> {
@@ -21,6 +23,7 @@ pub(crate) struct Settings<C> {
     pub(crate) limits: Limits,
     pub(crate) idempotency: Idempotency,
     pub(crate) retry_after: RetryAfter,
+    pub(crate) reads_rate_limits: bool,
     pub(crate) budget: BudgetChoice,
     pub(crate) max_drain_bytes: usize,
     pub(crate) retry_count_header: Option<HeaderName>,
@@ -40,6 +43,7 @@ impl<C> Settings<C> {
             limits,
             idempotency: Idempotency::new(),
             retry_after: RetryAfter::default(),
+            reads_rate_limits: false,
             max_drain_bytes: DRAINED_BYTES,
             retry_count_header: None,
             marks_attempts: false,
@@ -56,6 +60,7 @@ impl<C> Settings<C> {
             limits: self.limits,
             idempotency: self.idempotency,
             retry_after: self.retry_after,
+            reads_rate_limits: self.reads_rate_limits,
             budget: self.budget,
             max_drain_bytes: self.max_drain_bytes,
             retry_count_header: self.retry_count_header,
@@ -65,6 +70,16 @@ impl<C> Settings<C> {
             listeners: self.listeners,
             known_names: self.known_names,
         }
+    }
+
+    /// How long a response's headers ask its client to stay away.
+    pub(crate) fn requested_wait(&self, response: ResponseHead<'_>) -> Option<Duration> {
+        let headers = response.headers;
+        let exhausted = || {
+            let is_read = self.reads_rate_limits && !is_given(headers);
+            is_read.then(|| exhausted_for(response.status, headers))?
+        };
+        requested_wait(headers).or_else(exhausted)
     }
 
     /// Asks the budget of a request's upstream, or adds to it, if there is one.
@@ -90,6 +105,7 @@ impl<C> Clone for Settings<C> {
             limits: self.limits,
             idempotency: self.idempotency.clone(),
             retry_after: self.retry_after,
+            reads_rate_limits: self.reads_rate_limits,
             budget: self.budget.clone(),
             max_drain_bytes: self.max_drain_bytes,
             retry_count_header: self.retry_count_header.clone(),
@@ -109,6 +125,7 @@ impl<C: fmt::Debug> fmt::Debug for Settings<C> {
             .field("limits", &self.limits)
             .field("idempotency", &self.idempotency)
             .field("retry_after", &self.retry_after)
+            .field("rate_limit_headers", &self.reads_rate_limits)
             .field("budget", &self.budget)
             .field("max_drain_bytes", &self.max_drain_bytes)
             .field("retry_count_header", &self.retry_count_header)

@@ -6,6 +6,8 @@ pub mod call;
 pub mod input;
 #[path = "../../tests/fuzz/outcomes.rs"]
 pub mod outcomes;
+#[path = "../../tests/fuzz/rate_limit.rs"]
+pub mod rate_limit;
 #[path = "../../tests/fuzz/replay_body.rs"]
 pub mod replay_body;
 #[path = "../../tests/fuzz/response_head.rs"]

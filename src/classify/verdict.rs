@@ -1,10 +1,8 @@
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
-
 use crate::budget::AwaitedCodes;
 use crate::class::Class;
-use crate::retry_after::{Hint, RetryAfter};
+use crate::retry_after::Hint;
 
 /// The result of classifying one outcome: its [`Class`], and what else bears on the next attempt.
 ///
@@ -142,10 +140,10 @@ impl Verdict {
     }
 
     /// What is asked of the next attempt: by the classifier, or else by the response's headers.
-    pub(crate) fn hint(self, setting: RetryAfter, headers: Option<&HeaderMap>) -> Option<Hint> {
+    pub(crate) fn hint(self, headers: impl FnOnce() -> Option<Hint>) -> Option<Hint> {
         match self.ignores_retry_after {
             true => self.hint,
-            false => self.hint.or_else(|| setting.hint(headers?)),
+            false => self.hint.or_else(headers),
         }
     }
 }

@@ -11,6 +11,8 @@ use facts::{any_hint, any_time, at_step, each_finite_fact, each_hint};
 
 const NANO: Duration = Duration::from_nanos(1);
 const SECOND: Duration = Duration::from_secs(1);
+/// The first step after a refusal.
+const LONGER: Duration = Duration::from_secs(7);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
 /// A wait that may be drawn, and what may have determined it.
@@ -128,7 +130,13 @@ fn expected_step(limits: &Limits, facts: &Facts) -> Expected {
     };
     let mut most = match reason {
         WaitReason::AtOnce | WaitReason::Transparent => Duration::ZERO,
-        WaitReason::Backoff | WaitReason::TimedOut | WaitReason::Server => SECOND,
+        WaitReason::Backoff | WaitReason::TimedOut | WaitReason::Server => {
+            let is_silent = facts.is_turned_away && facts.hint.is_none();
+            match is_silent && limits.backoff_after_refusal.is_some() {
+                true => LONGER,
+                false => SECOND,
+            }
+        }
     };
     let doublings = u64::from(facts.series.step) + u64::from(facts.verdict.timed_out);
     // More are no longer seen.
@@ -206,10 +214,12 @@ fn every_combination_of_facts_is_decided_as_the_design_says() {
                 ] {
                     for window in [Duration::ZERO, FIVE_MINUTES, Duration::MAX] {
                         let backoff = Backoff::exponential(SECOND).jitter(Jitter::None);
+                        let longer = Backoff::exponential(LONGER).jitter(Jitter::None);
                         let limits = Limits {
                             max_retries,
                             window,
                             backoff,
+                            backoff_after_refusal: Some(longer),
                             ..Limits::default()
                         };
                         let facts = Facts {
@@ -241,10 +251,12 @@ fn any_facts_are_decided_as_the_design_says_with_jitter_and_without() {
             true => soon.saturating_add(Duration::from_nanos(rng.u64(0..3_000_000))),
             false => any_time(&mut rng),
         };
+        let longer = Backoff::exponential(LONGER).jitter(jitter);
         let limits = Limits {
             max_retries: rng.u32(..) >> rng.u32(0..32),
             window,
             backoff: Backoff::exponential(SECOND).jitter(jitter),
+            backoff_after_refusal: rng.bool().then_some(longer),
             max_retry_after: any_time(&mut rng),
             ..Limits::default()
         };

@@ -18,6 +18,7 @@ fn facts(verdict: impl Into<Verdict>) -> Facts {
     Facts {
         verdict: verdict.into(),
         hint: None,
+        is_turned_away: false,
         retries: 0,
         series: Series::default(),
         sent_at_once: false,

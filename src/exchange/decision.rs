@@ -1,5 +1,5 @@
 use fastrand::Rng;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderName, StatusCode};
 use http_body::Body;
 use tokio::time::Instant;
 
@@ -9,6 +9,7 @@ use crate::budget::{Ending, Failure};
 use crate::classify::{Classify, Verdict};
 use crate::decide::{Facts, Wait, decide};
 use crate::event::EventKind;
+use crate::head::ResponseHead;
 use crate::limits::{Declared, Limits};
 use crate::progress::Progress;
 use crate::reason::StopReason;
@@ -54,8 +55,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     ) -> Result<Wait, StopReason> {
         let now = Instant::now();
         let (limits, declared) = self.settings.limits(&self.head());
-        let response = seen.ok().map(|head| head.headers);
-        let facts = self.facts(progress, now, verdict, response, declared);
+        let facts = self.facts(progress, now, verdict, seen.ok(), declared);
         // A failed attempt whose place another one takes at once is none for the budget.
         let charged = (!facts.is_free()).then(|| progress.failure(now, verdict));
         let mut rng = self.generator(progress, &limits);
@@ -64,7 +64,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let decision = decide(&limits, &facts, &mut rng, claim);
         match &decision {
             Ok(wait) => {
-                if limits.backoff.is_jittered() {
+                if limits.is_jittered() {
                     progress.jitter = Some(rng.get_seed());
                 }
                 progress.advance(now, verdict.class, charged, wait, &limits);
@@ -87,12 +87,22 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         progress: &Progress,
         now: Instant,
         verdict: Verdict,
-        response: Option<&HeaderMap>,
+        response: Option<ResponseHead<'_>>,
         declared: Declared,
     ) -> Facts {
+        let requested = || self.settings.requested_wait(response?);
+        let hint = verdict.hint(|| self.settings.retry_after.hint(requested));
+        let turns_away = |head: ResponseHead<'_>| {
+            let statuses = [
+                StatusCode::TOO_MANY_REQUESTS,
+                StatusCode::SERVICE_UNAVAILABLE,
+            ];
+            statuses.contains(&head.status)
+        };
         Facts {
             verdict,
-            hint: verdict.hint(self.settings.retry_after, response),
+            hint,
+            is_turned_away: response.is_some_and(turns_away),
             retries: progress.counted_retries(),
             series: progress.series,
             sent_at_once: progress.was_sent_at_once(),
@@ -106,7 +116,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     fn generator(&self, progress: &Progress, limits: &Limits) -> Rng {
         match progress.jitter {
             Some(state) => Rng::with_seed(state),
-            None if limits.backoff.is_jittered() => self.settings.jitter.generator(),
+            None if limits.is_jittered() => self.settings.jitter.generator(),
             None => Rng::with_seed(0),
         }
     }

@@ -17,6 +17,7 @@ mod marks;
 mod metrics;
 mod outcomes;
 mod printed;
+mod rate_limit;
 mod readiness;
 mod stacked;
 mod telling;

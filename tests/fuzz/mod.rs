@@ -3,6 +3,7 @@
 mod call;
 mod input;
 mod outcomes;
+mod rate_limit;
 mod replay_body;
 mod response_head;
 mod service_config;
@@ -16,6 +17,11 @@ use crate::support::body;
 #[test]
 fn any_response_head_is_a_class_and_a_wait() {
     each("response_head", response_head::fuzz);
+}
+
+#[test]
+fn any_rate_limit_headers_ask_for_a_wait_or_none() {
+    each("rate_limit", rate_limit::fuzz);
 }
 
 #[test]

@@ -94,6 +94,10 @@ pub(crate) struct RetryArguments {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     max_server_wait: Option<Duration>,
 
+    /// Wait until a used-up quota is given anew, if the server says when in rate-limit headers
+    #[arg(long)]
+    rate_limit_headers: bool,
+
     /// Repeat any method after an attempt that the server may have acted on, POST for example
     #[arg(long)]
     replay_any: bool,
@@ -185,7 +189,9 @@ impl RequestArguments {
 impl RetryArguments {
     /// What is not asked for is left as the layer has it.
     pub(crate) fn layer(&self) -> RetryLayer {
-        let mut layer = RetryLayer::new().backoff(self.backoff());
+        let mut layer = RetryLayer::new()
+            .backoff(self.backoff())
+            .rate_limit_headers(self.rate_limit_headers);
         if let Some(retries) = self.retries {
             layer = layer.max_retries(retries);
         }

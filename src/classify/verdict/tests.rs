@@ -1,7 +1,8 @@
-use http::HeaderValue;
 use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue};
 
 use super::*;
+use crate::retry_after::{RetryAfter, requested_wait};
 
 #[test]
 fn the_layers_setting_says_what_a_header_means_and_a_classifiers_word_stands() {
@@ -30,7 +31,7 @@ fn the_layers_setting_says_what_a_header_means_and_a_classifiers_word_stands() {
         (silent.retry_after_exactly(Duration::ZERO), RetryAfter::Minimum, Some(&asks), Some(Hint::Exactly(Duration::ZERO))),
     ];
     for (verdict, setting, headers, expected) in cases {
-        let hint = verdict.hint(setting, headers);
+        let hint = verdict.hint(|| setting.hint(|| requested_wait(headers?)));
         assert_eq!(hint, expected, "{verdict:?} {setting:?}");
     }
 }

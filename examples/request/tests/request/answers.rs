@@ -135,6 +135,30 @@ async fn the_server_is_obeyed_unless_it_asks_for_too_much() {
 }
 
 #[tokio::test]
+async fn rate_limit_headers_are_obeyed_where_that_is_asked_for() {
+    for (options, told) in [
+        (
+            &["--rate-limit-headers"][..],
+            "again in 7.0ms: the server asked for it",
+        ),
+        (&[], "again in 1.0ms: backoff"),
+    ] {
+        let server = Server::start(|number| match number {
+            1 => (
+                StatusCode::TOO_MANY_REQUESTS,
+                [("x-ratelimit-reset-after", "0.007")],
+            ),
+            _ => (StatusCode::OK, [("server", "quota")]),
+        })
+        .await;
+        let arguments = [options, &["--jitter", "none", "--base", "1ms", &server.url]].concat();
+        let run = request(&arguments).await;
+        assert_eq!(run.status, 0);
+        assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_post_is_sent_again_only_where_that_is_asked_for() {
     let server = Server::failing(1).await;
     let run = quick_request(&["-d", "a=1", &server.url]).await;

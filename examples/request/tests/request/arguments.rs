@@ -56,6 +56,7 @@ async fn help_lists_the_options_and_exit_statuses() {
         "--within",
         "--attempt-timeout",
         "--max-server-wait",
+        "--rate-limit-headers",
         "--replay-any",
         "--replay-limit",
         "--no-budget",

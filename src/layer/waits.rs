@@ -1,0 +1,96 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use super::RetryLayer;
+use crate::backoff::Backoff;
+use crate::retry_after::RetryAfter;
+use crate::settings::JitterSource;
+
+/// How long it waits.
+impl<C> RetryLayer<C> {
+    /// How long to wait before each retry.
+    pub fn backoff(self, backoff: Backoff) -> Self {
+        self.with(|settings| settings.limits.backoff = backoff)
+    }
+
+    /// Sets the back-off after a response of 429 or 503 that does not say when to come back.
+    /// Defaults to [`backoff`](Self::backoff).
+    ///
+    /// A server that turns requests away needs more time than a connection takes that was cut. The
+    /// two share one series of steps: after two failures of one kind, the next of the other kind
+    /// waits for its third step.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_http_retry::{Backoff, RetryLayer};
+    ///
+    /// // 50 ms, 100 ms, .. after a cut connection; 1 s, 2 s, .. if the service is throttled.
+    /// let layer = RetryLayer::new()
+    ///     .backoff(Backoff::exponential(Duration::from_millis(50)))
+    ///     .backoff_after_refusal(Backoff::exponential(Duration::from_secs(1)));
+    /// # let _ = layer;
+    /// ```
+    pub fn backoff_after_refusal(self, backoff: Backoff) -> Self {
+        self.with(|settings| settings.limits.backoff_after_refusal = Some(backoff))
+    }
+
+    /// How the server's `Retry-After` and its kin are taken.
+    pub fn retry_after(self, retry_after: RetryAfter) -> Self {
+        self.with(|settings| settings.retry_after = retry_after)
+    }
+
+    /// Sets the longest wait that a server may ask for.
+    ///
+    /// Defaults to 5 minutes; [`Duration::MAX`] is no limit. If the server asks for more, the response
+    /// is returned at once: coming back earlier than asked would not help. Jitter may add up to half
+    /// of what it asks for.
+    pub fn max_retry_after(self, wait: Duration) -> Self {
+        self.with(|settings| settings.limits.max_retry_after = wait)
+    }
+
+    /// Sets whether rate-limit headers are read where a response has no `Retry-After`. Defaults to
+    /// `false`.
+    ///
+    /// They count on responses that are retried anyway, and where they say that nothing remains of a
+    /// quota:
+    ///
+    /// - `RateLimit` ([draft-ietf-httpapi-ratelimit-headers-10]): the longest `t` of the items with
+    ///   `r=0`. A field that is malformed anywhere is not read.
+    /// - `RateLimit-Remaining` with `RateLimit-Reset` or `RateLimit-Reset-After`, and the same as
+    ///   `X-RateLimit-..` and `X-Rate-Limit-..`: where the first is below 1, or absent from a 429.
+    ///   `..-Reset-After` is in seconds. `..-Reset` is in seconds as well below 10^9; from there on it
+    ///   is a Unix time in seconds, and from 10^12 on one in milliseconds. A Unix time is measured
+    ///   against the response's `Date`, else against the local clock, and one second is added, as
+    ///   dates have no parts of a second.
+    ///
+    /// Of several quotas the longest wait counts. Not read are a response from a cache (`Age` above
+    /// 0), and a reset that is more than 366 days away. The wait is used as that of `Retry-After` is:
+    /// see [`retry_after`](Self::retry_after) and [`max_retry_after`](Self::max_retry_after).
+    ///
+    /// A provider's own headers are read by a classifier; there are
+    /// [two examples](crate::classify#rate-limit-headers-of-one-provider).
+    ///
+    /// ```
+    /// use tower_http_retry::RetryLayer;
+    ///
+    /// let layer = RetryLayer::new().rate_limit_headers(true);
+    /// # let _ = layer;
+    /// ```
+    ///
+    /// [draft-ietf-httpapi-ratelimit-headers-10]: https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-10
+    pub fn rate_limit_headers(self, are_read: bool) -> Self {
+        self.with(|settings| settings.reads_rate_limits = are_read)
+    }
+
+    /// Draws the jitter of each request from this seed and the number of requests that drew before
+    /// it, so that a simulation repeats.
+    pub fn jitter_seed(self, seed: u64) -> Self {
+        self.with(|settings| {
+            settings.jitter = JitterSource::Seeded {
+                seed,
+                requests: Arc::new(AtomicU64::new(0)),
+            };
+        })
+    }
+}
