@@ -8,7 +8,7 @@
 //! # Rate-limit headers of one provider
 //!
 //! [`RetryLayer::rate_limit_headers`](crate::RetryLayer::rate_limit_headers) reads the common ones.
-//! Others are read by a classifier. Anthropic tells the time of a reset as RFC 3339 has it:
+//! For others, use a classifier. Anthropic sends the time of a reset as in RFC 3339:
 //!
 //! ```
 //! use http::{Request, Response};
@@ -26,7 +26,7 @@
 //!         (remaining == "0").then(|| humantime::parse_rfc3339(reset).ok())?
 //!     });
 //!     match resets.max() {
-//!         // `Retry-After` is the better word, where it is there.
+//!         // `Retry-After` takes precedence.
 //!         Some(reset) if head.header("retry-after").is_none() => verdict.retry_at(reset),
 //!         _ => verdict,
 //!     }
@@ -45,7 +45,7 @@
 //! assert_ne!(anthropic(&outcome), outcome.by_status());
 //! ```
 //!
-//! OpenAI tells the time until a reset as Go writes a duration:
+//! OpenAI sends the time until a reset in the format of Go's durations:
 //!
 //! ```
 //! use std::time::Duration;

@@ -17,9 +17,9 @@ impl<C> RetryLayer<C> {
     /// Sets the back-off after a response of 429 or 503 that does not say when to come back.
     /// Defaults to [`backoff`](Self::backoff).
     ///
-    /// A server that turns requests away needs more time than a connection takes that was cut. The
-    /// two share one series of steps: after two failures of one kind, the next of the other kind
-    /// waits for its third step.
+    /// A server that turns requests away usually needs more time than a new connection does. Both
+    /// back-offs count the same steps: after two failures of one kind, a failure of the other kind
+    /// waits for the third step.
     ///
     /// ```
     /// use std::time::Duration;
@@ -52,8 +52,8 @@ impl<C> RetryLayer<C> {
     /// Sets whether rate-limit headers are read where a response has no `Retry-After`. Defaults to
     /// `false`.
     ///
-    /// They count on responses that are retried anyway, and where they say that nothing remains of a
-    /// quota:
+    /// They are used for responses that are retried anyway, and only if they say that nothing remains
+    /// of a quota:
     ///
     /// - `RateLimit` ([draft-ietf-httpapi-ratelimit-headers-10]): the longest `t` of the items with
     ///   `r=0`. A field that is malformed anywhere is not read.
@@ -64,11 +64,12 @@ impl<C> RetryLayer<C> {
     ///   against the response's `Date`, else against the local clock, and one second is added, as
     ///   dates have no parts of a second.
     ///
-    /// Of several quotas the longest wait counts. Not read are a response from a cache (`Age` above
-    /// 0), and a reset that is more than 366 days away. The wait is used as that of `Retry-After` is:
-    /// see [`retry_after`](Self::retry_after) and [`max_retry_after`](Self::max_retry_after).
+    /// Of several quotas, the longest wait counts. The headers of a response from a cache (`Age` above
+    /// 0) are not read, nor is a reset that is more than 366 days away. The wait is used like that of
+    /// `Retry-After`: see [`retry_after`](Self::retry_after) and
+    /// [`max_retry_after`](Self::max_retry_after).
     ///
-    /// A provider's own headers are read by a classifier; there are
+    /// For the headers of a single provider, use a classifier; there are
     /// [two examples](crate::classify#rate-limit-headers-of-one-provider).
     ///
     /// ```

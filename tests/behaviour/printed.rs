@@ -51,10 +51,10 @@ fn a_layer_and_its_service_print_their_settings() {
     let settings = "settings: Settings { classify: ClassifyFn { .. }, \
         limits: Limits { max_retries: 2, window: 300s, \
         backoff: Backoff { base: 1s, factor: 2.0, max_wait: 18446744073709551615.999999999s, jitter: Equal }, \
-        max_retry_after: 300s, attempt_timeout: None, max_replay_bytes: 1048576 }, \
+        backoff_after_refusal: None, max_retry_after: 300s, attempt_timeout: None, max_replay_bytes: 1048576 }, \
         idempotency: Idempotency { any: false, also: [], except: [], \
         keys: [\"idempotency-key\", \"x-idempotency-key\"] }, retry_after: Minimum, \
-        budget: Default(Budget { kind: \"bucket\", tokens: Some(6.0) }), \
+        rate_limit_headers: false, budget: Default(Budget { kind: \"bucket\", tokens: Some(6.0) }), \
         max_drain_bytes: 65536, retry_count_header: None, .. }";
     assert_printed(
         &[&layer, &service, &future],
