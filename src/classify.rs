@@ -8,7 +8,8 @@
 //! # Rate-limit headers of one provider
 //!
 //! [`RetryLayer::rate_limit_headers`](crate::RetryLayer::rate_limit_headers) reads the common ones.
-//! For others, use a classifier. Anthropic sends the time of a reset as in RFC 3339:
+//! For others, use a classifier. Anthropic sends the time of a reset as in RFC 3339, which
+//! [`Verdict::retry_at`] measures against the local clock:
 //!
 //! ```
 //! use http::{Request, Response};
@@ -27,7 +28,7 @@
 //!     });
 //!     match resets.max() {
 //!         // `Retry-After` takes precedence.
-//!         Some(reset) if head.header("retry-after").is_none() => verdict.retry_at(reset),
+//!         Some(reset) if !head.headers().contains_key("retry-after") => verdict.retry_at(reset),
 //!         _ => verdict,
 //!     }
 //! }
@@ -45,7 +46,7 @@
 //! assert_ne!(anthropic(&outcome), outcome.by_status());
 //! ```
 //!
-//! OpenAI sends the time until a reset in the format of Go's durations:
+//! OpenAI sends the time until all of a quota is there again, in the format of Go's durations:
 //!
 //! ```
 //! use std::time::Duration;
@@ -84,8 +85,11 @@
 //!         let reset = head.header(&format!("x-ratelimit-reset-{quota}"))?;
 //!         (remaining == "0").then(|| go_duration(reset))?
 //!     });
+//!     let says_when = ["retry-after", "retry-after-ms"];
 //!     match waits.max() {
-//!         Some(wait) if head.header("retry-after").is_none() => verdict.retry_after(wait),
+//!         Some(wait) if !says_when.iter().any(|name| head.headers().contains_key(*name)) => {
+//!             verdict.retry_after(wait)
+//!         }
 //!         _ => verdict,
 //!     }
 //! }

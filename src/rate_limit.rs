@@ -41,13 +41,17 @@ const FARTHEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// How long nothing remains of a quota, if a response says so; of several quotas, the longest. Never
 /// zero. What a cache answers says nothing of the quota as it is now.
 pub(crate) fn exhausted_for(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
-    let age = headers.get(AGE).and_then(text).and_then(whole);
-    if age.is_some_and(|age| age > 0) {
+    let is_aged = |age| text(age).and_then(whole) != Some(0);
+    if headers.get(AGE).is_some_and(is_aged) {
         return None;
     }
     let pairs = PAIRS.iter().filter_map(|pair| pair.read(status, headers));
     let waits = pairs.chain(structured(headers));
     waits.max().filter(|wait| !wait.is_zero())
+}
+
+fn is_near(wait: &Duration) -> bool {
+    *wait <= FARTHEST
 }
 
 /// The `RateLimit` field: a list of quotas, `"name";r=0;t=30`. An error anywhere makes all of it void.
@@ -71,11 +75,10 @@ fn structured(headers: &HeaderMap) -> Option<Duration> {
             }
         }
         if remaining == Some(0) {
-            longest = longest.max(reset);
+            longest = longest.max(reset.map(Duration::from_secs).filter(is_near));
         }
     }
-    let wait = Duration::from_secs(longest?);
-    (wait <= FARTHEST).then_some(wait)
+    longest
 }
 
 impl Pair {
@@ -89,8 +92,7 @@ impl Pair {
         }
         let after = || millis(single(headers, &self.reset_after)?);
         let at = || until(single(headers, &self.reset)?, headers);
-        let wait = after().or_else(at)?;
-        (wait <= FARTHEST).then_some(wait)
+        after().or_else(at).filter(is_near)
     }
 }
 
@@ -128,7 +130,7 @@ fn until(reset: &str, headers: &HeaderMap) -> Option<Duration> {
     let wait = end
         .duration_since(sent.unwrap_or_else(SystemTime::now))
         .ok()?;
-    // A date has no parts of a second.
+    // Both may have been rounded down.
     Some(wait.saturating_add(Duration::from_secs(1)))
 }
 

@@ -49,22 +49,21 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.limits.max_retry_after = wait)
     }
 
-    /// Sets whether rate-limit headers are read where a response has no `Retry-After`. Defaults to
-    /// `false`.
+    /// Sets whether rate-limit headers are read. Defaults to `false`.
     ///
-    /// They are used for responses that are retried anyway, and only if they say that nothing remains
-    /// of a quota:
+    /// They are used for responses that are retried anyway and have no `Retry-After`, `retry-after-ms`
+    /// or `x-ms-retry-after-ms`, not even a malformed one. These say that a quota is used up:
     ///
     /// - `RateLimit` ([draft-ietf-httpapi-ratelimit-headers-10]): the longest `t` of the items with
     ///   `r=0`. A field that is malformed anywhere is not read.
-    /// - `RateLimit-Remaining` with `RateLimit-Reset` or `RateLimit-Reset-After`, and the same as
-    ///   `X-RateLimit-..` and `X-Rate-Limit-..`: where the first is below 1, or absent from a 429.
-    ///   `..-Reset-After` is in seconds. `..-Reset` is in seconds as well below 10^9; from there on it
-    ///   is a Unix time in seconds, and from 10^12 on one in milliseconds. A Unix time is measured
-    ///   against the response's `Date`, else against the local clock, and one second is added, as
-    ///   dates have no parts of a second.
+    /// - `RateLimit-Remaining` with `RateLimit-Reset` or `RateLimit-Reset-After`, and the same headers
+    ///   with the prefix `X-RateLimit-` or `X-Rate-Limit-`: if what remains is 0 (or a fraction of 1),
+    ///   or if that header is absent from a 429. `Reset-After` is in seconds. `Reset` is in seconds
+    ///   below 10^9, a Unix time in seconds below 10^12, and a Unix time in milliseconds from there
+    ///   on. A Unix time is measured against the response's `Date`, else against the local clock, and
+    ///   one second is added, as both may have been rounded down.
     ///
-    /// Of several quotas, the longest wait counts. The headers of a response from a cache (`Age` above
+    /// Of several quotas, the longest wait counts. The headers of a response from a cache (any `Age` but
     /// 0) are not read, nor is a reset that is more than 366 days away. The wait is used like that of
     /// `Retry-After`: see [`retry_after`](Self::retry_after) and
     /// [`max_retry_after`](Self::max_retry_after).

@@ -173,15 +173,38 @@ fn the_structured_field() {
             ],
             secs(8),
         ),
+        (
+            &[
+                ("ratelimit", r#""a";r=0;t=8"#),
+                ("ratelimit", r#""b";r=0;t=5"#),
+            ],
+            secs(8),
+        ),
+        (
+            &[
+                ("ratelimit", r#""a";r=0;;"#),
+                ("ratelimit", r#""b";r=0;t=5"#),
+            ],
+            None,
+        ),
         // An older draft's names.
         (&[("ratelimit", "default;r=0;t=30")], secs(30)),
         // The last of a parameter's values is the one that counts (RFC 9651).
         (&[("ratelimit", r#""a";r=0;t=9;t=5"#)], secs(5)),
+        (&[("ratelimit", r#""a";r=1;r=0;t=5"#)], secs(5)),
+        (&[("ratelimit", r#""a";r=0;r=1;t=5"#)], None),
+        // One that is too far away hides no other.
+        (
+            &[("ratelimit", r#""a";r=0;t=31622401, "b";r=0;t=5"#)],
+            secs(5),
+        ),
         (&[("ratelimit", r#""a";r=0;t=31622400"#)], secs(31_622_400)),
         (&[("ratelimit", r#""a";r=0;t=31622401"#)], None),
     ];
     for (pairs, expected) in cases {
-        assert_eq!(read(503, pairs), *expected, "{pairs:?}");
+        for status in [429, 503] {
+            assert_eq!(read(status, pairs), *expected, "{pairs:?}");
+        }
     }
 }
 
@@ -244,9 +267,14 @@ fn nothing_is_asked_for_where_something_remains_or_nothing_is_said() {
             ],
             secs(40),
         ),
+        (429, &[RESET, ("ratelimit", r#""a";r=0;t=35"#)], secs(35)),
+        // What is left goes before the time, if it is well-formed.
+        (429, &[RESET, ("ratelimit-reset-after", "20")], secs(20)),
+        (429, &[RESET, ("ratelimit-reset-after", "soon")], secs(30)),
         // What a cache answers says nothing of the quota now.
         (429, &[RESET, ("age", "0")], secs(30)),
         (429, &[RESET, ("age", "1")], None),
+        (429, &[RESET, ("age", "100, 0")], None),
         (429, &[("ratelimit", r#""a";r=0;t=35"#), ("age", "1")], None),
     ];
     for (status, pairs, expected) in cases {

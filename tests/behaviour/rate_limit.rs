@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Request;
 use tower::{Layer, ServiceExt};
-use tower_http_retry::classify::{Class, Classify};
+use tower_http_retry::classify::{ByStatus, Class, Classify};
 use tower_http_retry::event::StopReason;
 use tower_http_retry::{AttemptsHandle, Backoff, Jitter, RetryAfter, RetryLayer, RetryOverride};
 
@@ -135,6 +135,8 @@ async fn where_retry_after_is_there_in_any_form_rate_limit_headers_are_not_read(
 #[tokio::test(start_paused = true)]
 async fn a_classifiers_word_goes_before_rate_limit_headers() {
     let answers = || [exhausted(429, "7"), Status(200)];
+    let default = layer().classify(ByStatus::new());
+    assert_eq!(attempts(default, answers()).await, [0, 7_000]);
     let silent = layer().classify_fn(|outcome| outcome.by_status().ignore_retry_after());
     assert_eq!(attempts(silent, answers()).await, [0, 1_000]);
     let own = layer().classify_fn(|outcome| match outcome.status() {

@@ -157,13 +157,11 @@ impl Input<'_> {
 
     /// As the documentation has it, where all is well-formed.
     fn asked(&self) -> Option<Duration> {
-        if self.age.is_some_and(|age| age > 0) {
+        if self.age.is_some_and(|age| age != 0) {
             return None;
         }
         let used_up = self.field.iter().filter(|quota| quota.remaining == 0);
-        let field = used_up
-            .filter_map(|quota| Some(Duration::from_secs(quota.reset?.into())))
-            .max();
+        let field = used_up.filter_map(|quota| Some(Duration::from_secs(quota.reset?.into())));
         let kinds = self.kinds.iter().flatten();
         let kinds = kinds.filter_map(|kind| kind.asked(self.is_refusal));
         let is_near = |wait: &Duration| !wait.is_zero() && *wait <= YEAR;
