@@ -89,6 +89,15 @@ impl EventKind {
             Self::Stopped(_) => "stopped",
         }
     }
+
+    /// Whether it happens to a request that succeeds at once.
+    #[inline]
+    pub(crate) fn is_routine(self) -> bool {
+        matches!(
+            self,
+            Self::AttemptStarted | Self::Stopped(StopReason::Success)
+        )
+    }
 }
 
 impl<'a> Event<'a> {

@@ -12,25 +12,16 @@ pub(crate) struct Listeners {
     pub(crate) by_authority: bool,
 }
 
-/// A feature that passes events on to where its users have them from.
-struct Feature {
-    /// Whether it does anything about this kind now.
-    hears: fn(EventKind) -> bool,
-    retell: fn(&Event<'_>, by_authority: bool),
-}
-
-const FEATURES: &[Feature] = &[
+/// Each passes an event on to where the feature has it from.
+const FEATURES: &[fn(&Event<'_>, by_authority: bool)] = &[
     #[cfg(feature = "tracing")]
-    Feature {
-        hears: crate::trace::hears,
-        retell: crate::trace::retell,
-    },
+    crate::trace::retell,
     #[cfg(feature = "metrics")]
-    Feature {
-        hears: crate::metrics::hears,
-        retell: crate::metrics::retell,
-    },
+    crate::metrics::retell,
 ];
+
+/// Metrics count successes, too; the other features need not be asked about them.
+const COUNTS_ROUTINE: bool = cfg!(feature = "metrics");
 
 impl Listeners {
     /// Adds a listener, which is told of each event after those that were added before.
@@ -47,15 +38,16 @@ impl Listeners {
     /// Whether there is anyone to tell, so that the event need be made.
     #[inline]
     pub(crate) fn hear(&self, kind: EventKind) -> bool {
-        self.own.is_some() || FEATURES.iter().any(|feature| (feature.hears)(kind))
+        // In this order: 17 instructions less than with the constant first.
+        self.own.is_some() || COUNTS_ROUTINE || !(FEATURES.is_empty() || kind.is_routine())
     }
 
     pub(crate) fn tell(&self, event: &Event<'_>) {
         if let Some(own) = &self.own {
             own(event);
         }
-        for feature in FEATURES {
-            (feature.retell)(event, self.by_authority);
+        for retell in FEATURES {
+            retell(event, self.by_authority);
         }
     }
 }

@@ -140,12 +140,6 @@ pub fn describe() {
     describe_gauge!(BUDGET, "Tokens that are left in the retry budget.");
 }
 
-/// Everything is counted.
-#[inline]
-pub(crate) fn hears(_: EventKind) -> bool {
-    true
-}
-
 pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
     let authority = by_authority.then(|| {
         let authority = Authority::of(event.request.uri).to_string();

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::header::{AGE, DATE};
+use http::header::AGE;
 use http::{HeaderMap, HeaderName, StatusCode};
 use sfparse::{Parser, Value};
 
-use crate::retry_after::{date, rounded_up, text, whole};
+use crate::retry_after::{rounded_up, sent, text, whole};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
@@ -126,10 +126,8 @@ fn until(reset: &str, headers: &HeaderMap) -> Option<Duration> {
         false => millis(reset)?,
     };
     let end = SystemTime::UNIX_EPOCH.checked_add(since_epoch)?;
-    let sent = headers.get(DATE).and_then(text).and_then(date);
-    let wait = end
-        .duration_since(sent.unwrap_or_else(SystemTime::now))
-        .ok()?;
+    let sent = sent(headers).unwrap_or_else(SystemTime::now);
+    let wait = end.duration_since(sent).ok()?;
     // Both may have been rounded down.
     Some(wait.saturating_add(Duration::from_secs(1)))
 }

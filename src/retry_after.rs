@@ -101,15 +101,20 @@ fn retry_after(text: &str, headers: &HeaderMap) -> Option<Duration> {
         return Some(Duration::from_millis(millis));
     }
     let until = date(text)?;
-    let wait = match headers.get(DATE).and_then(self::text).and_then(date) {
+    let wait = match sent(headers) {
         Some(sent) => since(until, sent).saturating_sub(age(headers)),
         None => since(until, SystemTime::now()),
     };
     Some(wait)
 }
 
+/// When the response was sent, by the server's own clock.
+pub(crate) fn sent(headers: &HeaderMap) -> Option<SystemTime> {
+    headers.get(DATE).and_then(text).and_then(date)
+}
+
 /// An HTTP-date; a leap second is the second after the one before it.
-pub(crate) fn date(text: &str) -> Option<SystemTime> {
+fn date(text: &str) -> Option<SystemTime> {
     if let Ok(date) = httpdate::parse_http_date(text) {
         return Some(date);
     }

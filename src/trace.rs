@@ -9,16 +9,6 @@ use crate::event::{Event, EventKind, StopReason};
 
 const TARGET: &str = "tower_http_retry";
 
-/// Whether anything is said of it. Whether anybody listens, `tracing` alone knows: it also writes to
-/// the `log` crate if it was told to, whatever its subscriber wants.
-#[inline]
-pub(crate) fn hears(kind: EventKind) -> bool {
-    match kind {
-        EventKind::AttemptStarted | EventKind::Stopped(StopReason::Success) => false,
-        EventKind::RetryScheduled { .. } | EventKind::Stopped(_) => true,
-    }
-}
-
 pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
     match event.kind {
         // A matter of course.

@@ -92,17 +92,13 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     ) -> Facts {
         let requested = || self.settings.requested_wait(response?);
         let hint = verdict.hint(|| self.settings.retry_after.hint(requested));
-        let turns_away = |head: ResponseHead<'_>| {
-            let statuses = [
-                StatusCode::TOO_MANY_REQUESTS,
-                StatusCode::SERVICE_UNAVAILABLE,
-            ];
-            statuses.contains(&head.status)
-        };
         Facts {
             verdict,
             hint,
-            is_turned_away: response.is_some_and(turns_away),
+            is_turned_away: matches!(
+                response.map(|head| head.status),
+                Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+            ),
             retries: progress.counted_retries(),
             series: progress.series,
             sent_at_once: progress.was_sent_at_once(),

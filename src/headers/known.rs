@@ -80,14 +80,6 @@ impl KnownNames {
     }
 }
 
-#[cfg(test)]
-impl KnownNames {
-    /// As while another thread learns.
-    pub(super) fn hold(&self) -> impl Drop {
-        self.unknown.lock().unwrap()
-    }
-}
-
 impl Unknown {
     fn is_seen_again(&mut self, headers: &HeaderMap) -> bool {
         let mut hasher = DefaultHasher::new();
@@ -135,3 +127,6 @@ impl List {
         self.names.iter().position(|own| *own == name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,18 +169,6 @@ fn names_that_are_learned_several_times_take_one_place() {
 }
 
 #[test]
-fn a_request_does_not_wait_for_another_ones_names_to_be_learned() {
-    let known = KnownNames::default();
-    let kind = headers(&[("accept", b"a")]);
-    let learning = known.hold();
-    for _ in 0..3 {
-        assert!(!is_known(&KeptHeaders::of(&kind, &known)));
-    }
-    drop(learning);
-    kept_three_times(&kind, &known);
-}
-
-#[test]
 fn names_that_are_many_or_long_are_not_learned() {
     let long = format!("x-{}", "n".repeat(4 * 1024));
     let many: Vec<_> = (0..65).map(|index| format!("x-{index}")).collect();

@@ -22,6 +22,5 @@ fn future_of<S: Service<Request<Body>>>() -> usize {
 #[test]
 fn a_future_over_hyper_utils_client_is_small() {
     let own = future_of::<Retry<Inner>>() - size_of::<Inner>();
-    println!("OWN {own}");
     assert!(own <= 304, "{own} bytes beside the client");
 }

@@ -94,7 +94,7 @@ pub(crate) struct RetryArguments {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     max_server_wait: Option<Duration>,
 
-    /// Wait until a used-up quota is given anew, if the server says when in rate-limit headers
+    /// Wait until a used-up quota is reset, as the server's rate-limit headers say
     #[arg(long)]
     rate_limit_headers: bool,
 
