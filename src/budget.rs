@@ -163,7 +163,6 @@
 //! [`RetryOverride::once`](crate::RetryOverride::once) or `max_retries(0)`. A client at the edge
 //! that acts for a person should leave it to the person.
 
-mod authorities;
 mod bucket;
 #[cfg_attr(
     not(feature = "grpc"),

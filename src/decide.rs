@@ -33,6 +33,8 @@ pub(crate) struct Facts {
     pub(crate) may_repeat: bool,
     /// The time since the first attempt's start.
     pub(crate) elapsed: Duration,
+    /// How long requests to the upstream are held: a retry waits as long.
+    pub(crate) held: Duration,
 }
 
 /// How long to wait for the next attempt, and what the decision after that goes by.
@@ -89,7 +91,10 @@ pub(crate) fn decide(
         }
         Some(Hint::AtLeast(_) | Hint::Exactly(_)) | None => {}
     }
-    let wait = wait(limits, facts, rng);
+    let mut wait = wait(limits, facts, rng);
+    if facts.held > wait.after {
+        (wait.after, wait.reason) = (facts.held, WaitReason::Cooldown);
+    }
     let start = facts.elapsed.saturating_add(wait.after);
     if start.saturating_add(TICK) > limits.window {
         return Err(StopReason::Window);

@@ -65,6 +65,13 @@ pub enum RetryError {
         /// the next attempt needs, a permit for example. An error is this error's source, too.
         last: Result<Response<()>, BoxError>,
     },
+    /// The request was not sent: a [`Cooldown`](crate::Cooldown) holds requests for longer than this
+    /// one can wait, or as many wait as may.
+    #[non_exhaustive]
+    CoolingDown {
+        /// How long it is until requests go; zero if they go already, and too many wait for their turn.
+        left: Duration,
+    },
 }
 
 /// Without the response's headers: they may contain credentials.
@@ -80,6 +87,9 @@ impl fmt::Debug for RetryError {
                 .field("reason", reason)
                 .field("last", &last.as_ref().map(Response::status))
                 .finish(),
+            Self::CoolingDown { left } => {
+                f.debug_struct("CoolingDown").field("left", left).finish()
+            }
         }
     }
 }
@@ -97,6 +107,12 @@ impl fmt::Display for RetryError {
                     Err(_) => Ok(()),
                 }
             }
+            Self::CoolingDown { left } if left.is_zero() => {
+                f.write_str("not sent: too many requests wait for the end of a cooldown")
+            }
+            Self::CoolingDown { left } => {
+                write!(f, "not sent: requests are held for another {left:?}")
+            }
         }
     }
 }
@@ -107,7 +123,9 @@ impl Error for RetryError {
             Self::Abandoned {
                 last: Err(error), ..
             } => Some(&**error),
-            Self::AttemptTimedOut { .. } | Self::Abandoned { .. } => None,
+            Self::AttemptTimedOut { .. } | Self::Abandoned { .. } | Self::CoolingDown { .. } => {
+                None
+            }
         }
     }
 }

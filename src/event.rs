@@ -73,6 +73,21 @@ pub enum EventKind {
     },
     /// The outcome is returned to the caller.
     Stopped(StopReason),
+    /// The request, or its retry, waits until requests are no longer held by a
+    /// [`Cooldown`](crate::Cooldown). The attempt is the one before, 0 if there was none.
+    #[non_exhaustive]
+    Held {
+        /// How long it is until requests go; zero if they go already, one after the other.
+        left: Duration,
+    },
+    /// The outcome of this attempt is evidence that a quota is used up: requests are held from now on.
+    #[non_exhaustive]
+    CooldownStarted {
+        /// For how long.
+        left: Duration,
+    },
+    /// The outcome of this attempt is the one after which no request is held any more.
+    CooldownEnded,
 }
 
 impl EventKind {
@@ -87,6 +102,9 @@ impl EventKind {
             Self::AttemptStarted => "attempt_started",
             Self::RetryScheduled { .. } => "retry_scheduled",
             Self::Stopped(_) => "stopped",
+            Self::Held { .. } => "held",
+            Self::CooldownStarted { .. } => "cooldown_started",
+            Self::CooldownEnded => "cooldown_ended",
         }
     }
 
@@ -133,7 +151,8 @@ impl<'a> Event<'a> {
         self.request.uri.path()
     }
 
-    /// The number of the attempt that this is about; the first is 1.
+    /// The number of the attempt that this is about; the first is 1. It is 0 for a request of which
+    /// nothing was sent, because requests are held.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -195,7 +214,8 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// How long was waited between the attempts, in sum, with the wait that follows this step.
+    /// How long was waited between the attempts, in sum, with the wait that follows this step; and how
+    /// long the request was held before its first attempt.
     pub fn waited(&self) -> Duration {
         self.waited
     }

@@ -13,6 +13,7 @@ use crate::decide::{Wait, is_final};
 use crate::error::BoxError;
 use crate::event::EventKind;
 use crate::head::{RequestHead, ResponseHead};
+use crate::hold::Hold;
 use crate::progress::Progress;
 use crate::reason::StopReason;
 use crate::redirected::may_be_redirected;
@@ -20,6 +21,7 @@ use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 
 mod decision;
+mod quota;
 mod telling;
 
 use telling::{Seen, sending, tell};
@@ -36,12 +38,26 @@ pub(crate) struct Exchange<C, B> {
     handle: Option<AttemptsHandle>,
 }
 
+/// A request of which nothing is sent yet.
+pub(crate) struct Unsent<B> {
+    pub(crate) progress: Progress,
+    pub(crate) first: Request<ReplayBody<B>>,
+    pub(crate) window: Duration,
+}
+
+/// An attempt that was waited for.
+pub(crate) struct Later<'a, B> {
+    pub(crate) progress: &'a Progress,
+    pub(crate) hold: Option<&'a mut Hold<B>>,
+}
+
 impl<C: Classify, B: Body> Exchange<C, B> {
-    /// Keeps a snapshot of a request, and sends the first attempt.
+    /// Keeps a snapshot of a request, and sends the first attempt; or makes it, if it is sent later.
     #[inline]
     pub(crate) fn begin<F>(
         settings: Arc<Settings<C>>,
         request: Request<B>,
+        is_sent: bool,
         send: impl FnOnce(Request<ReplayBody<B>>) -> F,
     ) -> (Self, F) {
         let (mut head, body) = request.into_parts();
@@ -65,12 +81,14 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         if marks {
             head.extensions.insert(progress().attempt(limits.window));
         }
-        sending(
-            &settings,
-            snapshot.head(&settings.known_names),
-            progress,
-            handle.as_ref(),
-        );
+        if is_sent {
+            sending(
+                &settings,
+                snapshot.head(&settings.known_names),
+                progress,
+                handle.as_ref(),
+            );
+        }
         let attempt = send(Request::from_parts(head, first));
         // Put together when nothing more can panic, it is built in its place: 75 instructions less
         // than to build it first and move it there.
@@ -85,7 +103,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         (exchange, attempt)
     }
 
-    /// When its first attempt started.
+    /// When its first attempt started; while it is held, when it came.
     pub(crate) fn started(&self) -> Instant {
         self.started
     }
@@ -95,9 +113,17 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     pub(crate) fn next_attempt(
         &mut self,
         progress: &mut Progress,
+        hold: Option<&mut Hold<B>>,
         window: Duration,
     ) -> Result<Request<ReplayBody<B>>, StopReason> {
         let now = Instant::now();
+        let mut held = Duration::ZERO;
+        if let Some(hold) = hold {
+            if let Some(first) = hold.first.take() {
+                return Ok(self.first_attempt(progress, hold, first, now));
+            }
+            held = hold.held;
+        }
         let elapsed = now.duration_since(self.started);
         if elapsed >= window {
             return Err(StopReason::Window);
@@ -115,7 +141,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             // A map that is full goes without it.
             let _ = headers.try_insert(name, HeaderValue::from(counted));
         }
-        self.settings.classify.renew(headers, elapsed);
+        let since_arrival = elapsed.saturating_add(held);
+        self.settings.classify.renew(headers, since_arrival);
         let head = self.head();
         sending(&self.settings, head, || *progress, self.handle.as_ref());
         Ok(request)
@@ -128,10 +155,18 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     #[inline]
     pub(crate) fn settle<R>(
         &mut self,
-        later: Option<&Progress>,
+        later: Option<Later<'_, B>>,
         outcome: &mut Result<Response<R>, BoxError>,
     ) -> Result<(Wait, Progress), StopReason> {
         let (started, acted_on_above) = (self.started, self.acted_on_above);
+        let (later, hold) = match later {
+            Some(Later { progress, hold }) => (Some(progress), hold),
+            None => (None, None),
+        };
+        let (passage, held) = match hold {
+            Some(hold) => (hold.passage.take(), hold.held),
+            None => (None, Duration::ZERO),
+        };
         let progress = || match later {
             Some(later) => *later,
             None => Progress::start(started, acted_on_above, false),
@@ -141,6 +176,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             Err(error) => Err(&**error as _),
         };
         let verdict = self.classify(&progress(), seen);
+        self.hear(progress, verdict, seen, passage);
         let (stop, verdict) = match is_final(verdict.class) {
             Some(stop) => {
                 self.account(progress, verdict, stop, seen);
@@ -149,7 +185,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             None => {
                 let mut progress = progress();
                 let verdict = self.of_this_attempt(verdict, seen);
-                match self.decide(&mut progress, verdict, seen) {
+                match self.decide(&mut progress, held, verdict, seen) {
                     Ok(wait) => return Ok((wait, progress)),
                     Err(stop) => (stop, verdict),
                 }
@@ -195,11 +231,16 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
     }
 
-    /// Tells that there is no retry although there was to be one, and what is returned instead.
-    pub(crate) fn gave_up(&mut self, progress: &Progress, stop: StopReason, error: &BoxError) {
+    /// Tells that there is no attempt although there was to be one, and what is returned instead.
+    pub(crate) fn gave_up(
+        &mut self,
+        progress: &Progress,
+        (stop, error): (StopReason, BoxError),
+    ) -> BoxError {
         self.end(|| *progress, stop);
         let kind = EventKind::Stopped(stop);
-        self.tell(|| *progress, kind, None, Some(Err(&**error)));
+        self.tell(|| *progress, kind, None, Some(Err(&*error)));
+        error
     }
 
     /// The request's head, as it was first sent.

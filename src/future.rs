@@ -12,11 +12,12 @@ use tower_service::Service;
 
 use crate::body::ReplayBody;
 use crate::classify::Classify;
+use crate::cooldown::Refused;
 use crate::error::{BoxError, RetryError};
 use crate::exchange::Exchange;
 use crate::reason::StopReason;
-use crate::retrying::Retrying;
 use crate::timer::{poll_timer, sleep_since};
+use crate::waiting::Waiting;
 
 pin_project! {
     /// The future of a [`Retry`](crate::Retry): the one place that waits.
@@ -37,7 +38,7 @@ pin_project! {
         exchange: Exchange<C, B>,
         // Of an attempt that takes so long that its time-out is waited for.
         timeout: Option<Pin<Box<Sleep>>>,
-        retrying: Option<Pin<Box<Retrying<S::Response>>>>,
+        waiting: Option<Pin<Box<Waiting<S::Response, B>>>>,
         #[pin]
         state: State<S::Future>,
     }
@@ -51,6 +52,7 @@ pin_project! {
             attempt: F,
         },
         Waiting,
+        Queued,
         Readying,
         Completed,
     }
@@ -66,15 +68,30 @@ where
             inner: Some(inner),
             exchange,
             timeout: None,
-            retrying: None,
+            waiting: None,
             state: State::Called { attempt },
+        }
+    }
+
+    /// Of a request that is held; `inner` is not ready.
+    pub(crate) fn held(
+        inner: S,
+        exchange: Exchange<C, B>,
+        waiting: Pin<Box<Waiting<S::Response, B>>>,
+    ) -> Self {
+        Self {
+            inner: Some(inner),
+            exchange,
+            timeout: None,
+            waiting: Some(waiting),
+            state: State::Queued,
         }
     }
 }
 
 impl<S, C, B, R> Future for ResponseFuture<S, C, B>
 where
-    S: Service<Request<ReplayBody<B>>, Response = Response<R>>,
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     C: Classify,
     B: Body,
@@ -83,8 +100,8 @@ where
     type Output = Result<Response<R>, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(retrying) = self.as_mut().project().retrying {
-            retrying.as_mut().drain_on(cx);
+        if let Some(waiting) = self.as_mut().project().waiting {
+            waiting.as_mut().drain_on(cx);
         }
         loop {
             match self.as_mut().project().state.project() {
@@ -94,24 +111,41 @@ where
                         Poll::Pending => Err(ready!(self.as_mut().poll_timeout(cx))),
                     };
                     let mut this = self.as_mut().project();
-                    let later = this.retrying.as_ref().map(|retrying| &retrying.progress);
-                    let Ok((wait, progress)) = this.exchange.settle(later, &mut outcome) else {
+                    let later = this
+                        .waiting
+                        .as_mut()
+                        .map(|waiting| waiting.as_mut().later());
+                    let exchange = this.exchange;
+                    let Ok((wait, progress)) = exchange.settle(later, &mut outcome) else {
                         self.complete();
                         return Poll::Ready(outcome);
                     };
                     *this.timeout = None;
-                    let max_drain_bytes = this.exchange.max_drain_bytes();
-                    Retrying::begin(this.retrying, progress, outcome, &wait, max_drain_bytes);
+                    let max_drain_bytes = exchange.max_drain_bytes();
+                    Waiting::begin(this.waiting, progress, outcome, &wait, max_drain_bytes);
                     this.state.set(State::Waiting);
                 }
                 StateProj::Waiting => {
                     ready!(self.as_mut().poll_wait(cx));
-                    self.as_mut().project().state.set(State::Readying);
+                    let mut this = self.as_mut().project();
+                    let has_cooldown = this.exchange.has_cooldown();
+                    this.state.set(match has_cooldown {
+                        true => State::Queued,
+                        false => State::Readying,
+                    });
                 }
+                StateProj::Queued => match ready!(self.as_mut().poll_turn(cx)) {
+                    Ok(()) => self.as_mut().project().state.set(State::Readying),
+                    Err(error) => {
+                        self.complete();
+                        return Poll::Ready(Err(error));
+                    }
+                },
                 StateProj::Readying => match ready!(self.as_mut().poll_next(cx)) {
-                    Ok(attempt) => {
+                    Ok(Some(attempt)) => {
                         self.as_mut().project().state.set(State::Called { attempt });
                     }
+                    Ok(None) => self.as_mut().project().state.set(State::Queued),
                     Err(error) => {
                         self.complete();
                         return Poll::Ready(Err(error));
@@ -125,7 +159,7 @@ where
 
 impl<S, C, B, R> ResponseFuture<S, C, B>
 where
-    S: Service<Request<ReplayBody<B>>, Response = Response<R>>,
+    S: Service<Request<ReplayBody<B>>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     C: Classify,
     B: Body,
@@ -137,9 +171,9 @@ where
         this.state.set(State::Completed);
         *this.inner = None;
         // Most have neither: to see that takes less than to drop them.
-        if this.timeout.is_some() || this.retrying.is_some() {
+        if this.timeout.is_some() || this.waiting.is_some() {
             *this.timeout = None;
-            *this.retrying = None;
+            *this.waiting = None;
         }
     }
 
@@ -150,8 +184,8 @@ where
             return Poll::Pending;
         };
         let timer = this.timeout.get_or_insert_with(|| {
-            let started = match this.retrying {
-                Some(retrying) => retrying.progress.attempt_started,
+            let started = match this.waiting {
+                Some(waiting) => waiting.progress.attempt_started,
                 None => this.exchange.started(),
             };
             Box::pin(sleep(timeout.saturating_sub(started.elapsed())))
@@ -162,45 +196,80 @@ where
 
     /// Waits for the wait's end, and drains what was let go meanwhile.
     fn poll_wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.project().retrying {
-            Some(retrying) => retrying.as_mut().poll_wait(cx),
+        match self.project().waiting {
+            Some(waiting) => waiting.as_mut().poll_wait(cx),
             None => Poll::Ready(()),
         }
     }
 
-    /// Waits until the inner service is ready again, and makes the next attempt.
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Future, BoxError>> {
+    /// Waits for its turn, if requests are held.
+    fn poll_turn(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         let this = self.project();
+        let waiting = this.waiting.as_mut().expect("made before the wait");
+        let mut waits = waiting.as_mut().project();
+        let exchange = this.exchange;
+        let Some(turn) = waits.turn(|progress, window| exchange.turn(progress, window)) else {
+            return Poll::Ready(Ok(()));
+        };
+        let was_waiting = turn.is_waiting();
+        let Poll::Ready(passage) = turn.as_mut().poll(cx) else {
+            if !was_waiting {
+                let left = turn.left();
+                exchange.is_held(waits.progress, left);
+            }
+            return Poll::Pending;
+        };
+        Poll::Ready(match passage {
+            Ok(passage) => {
+                waits.go(passage);
+                Ok(())
+            }
+            Err(Refused { left }) => {
+                let error = waits.error(StopReason::Window, left);
+                Err(exchange.gave_up(waits.progress, error))
+            }
+        })
+    }
+
+    /// Waits until the inner service is ready, and makes the attempt; none if requests are held once
+    /// more.
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<S::Future>, BoxError>> {
+        let this = self.project();
+        let exchange = this.exchange;
         let inner = this.inner.as_mut().expect("kept until the end");
-        let retrying = this.retrying.as_mut().expect("made before the wait");
-        let mut waiting = retrying.as_mut().project();
+        let waiting = this.waiting.as_mut().expect("made before the wait");
+        let mut waits = waiting.as_mut().project();
         let next = match inner.poll_ready(cx) {
-            Poll::Ready(Ok(())) => this
-                .exchange
-                .next_attempt(waiting.progress, *waiting.window),
+            Poll::Ready(Ok(())) if !exchange.may_go(waits.hold.as_deref()) => {
+                // It is ready, and may hold a permit for that.
+                *inner = inner.clone();
+                return Poll::Ready(Ok(None));
+            }
+            Poll::Ready(Ok(())) => {
+                exchange.next_attempt(waits.progress, waits.hold.as_deref_mut(), *waits.window)
+            }
             Poll::Ready(Err(error)) => {
-                let error = error.into();
-                let stop = StopReason::NotReady;
-                this.exchange.gave_up(waiting.progress, stop, &error);
-                return Poll::Ready(Err(error));
+                let stop = (StopReason::NotReady, error.into());
+                return Poll::Ready(Err(exchange.gave_up(waits.progress, stop)));
             }
             Poll::Pending => {
-                if *waiting.window == Duration::MAX {
+                if *waits.window == Duration::MAX {
                     return Poll::Pending;
                 }
-                let timer = || sleep_since(this.exchange.started(), *waiting.window);
-                ready!(poll_timer(waiting.timer.as_mut(), timer, cx));
+                let timer = || sleep_since(exchange.started(), *waits.window);
+                ready!(poll_timer(waits.timer.as_mut(), timer, cx));
                 Err(StopReason::Window)
             }
         };
-        waiting.timer.set(None);
+        waits.timer.set(None);
         Poll::Ready(match next {
-            Ok(request) => Ok(inner.call(request)),
+            Ok(request) => Ok(Some(inner.call(request))),
             Err(reason) => {
-                let last = retrying.as_mut().take_last();
-                let error = BoxError::from(RetryError::Abandoned { reason, last });
-                this.exchange.gave_up(&retrying.progress, reason, &error);
-                Err(error)
+                let error = waits.error(reason, Duration::ZERO);
+                Err(exchange.gave_up(waits.progress, error))
             }
         })
     }

@@ -5,6 +5,7 @@ use http::HeaderName;
 
 use crate::budget::Budget;
 use crate::classify::{ByStatus, Classify, ClassifyFn, Outcome, Verdict};
+use crate::cooldown::Cooldown;
 use crate::event::Event;
 use crate::idempotency::Idempotency;
 use crate::settings::{BudgetChoice, Settings};
@@ -34,6 +35,7 @@ mod waits;
 /// | [`classify`](Self::classify), [`classify_fn`](Self::classify_fn) | [`ByStatus`]: 5xx, 429, and errors that may pass |
 /// | [`idempotency`](Self::idempotency) | RFC 9110's methods, and idempotency keys |
 /// | [`budget`](Self::budget), [`without_budget`](Self::without_budget) | [`Budget::earning`] |
+/// | [`cooldown`](Self::cooldown) | none |
 /// | [`attempt_timeout`](Self::attempt_timeout) | none |
 /// | [`max_replay_bytes`](Self::max_replay_bytes), [`max_drain_bytes`](Self::max_drain_bytes) | 1 MiB; 64 KiB |
 /// | [`retry_after`](Self::retry_after) | [`RetryAfter::Minimum`](crate::RetryAfter::Minimum) |
@@ -170,6 +172,20 @@ impl<C> RetryLayer<C> {
     /// Lets requests add any load: for a single client, or where another layer limits it.
     pub fn without_budget(self) -> Self {
         self.with(|settings| settings.budget = BudgetChoice::Without)
+    }
+
+    /// Sets what holds requests while a quota is used up. Off unless set.
+    ///
+    /// See [`Cooldown`] for what is taken as evidence, who waits, and how it ends.
+    ///
+    /// ```
+    /// use tower_http_retry::{Cooldown, RetryLayer};
+    /// let layer = RetryLayer::new().rate_limit_headers(true).cooldown(Cooldown::new());
+    /// # let _ = layer;
+    /// ```
+    #[doc(alias = "circuit_breaker")]
+    pub fn cooldown(self, cooldown: Cooldown) -> Self {
+        self.with(|settings| settings.cooldown = Some(cooldown))
     }
 
     /// How long each attempt may take from its call to its response's head; no limit unless set.

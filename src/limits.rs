@@ -166,6 +166,18 @@ impl Limits {
         (limits, declared)
     }
 
+    /// Those of a request that was held so long before its first attempt: that is a part of its window.
+    #[inline]
+    pub(crate) fn after(self, held: Duration) -> Self {
+        match self.window {
+            Duration::MAX => self,
+            window => Self {
+                window: window.saturating_sub(held),
+                ..self
+            },
+        }
+    }
+
     /// Whether a wait may be drawn.
     pub(crate) fn is_jittered(&self) -> bool {
         let after_refusal = self.backoff_after_refusal;

@@ -10,6 +10,9 @@
 //! | `tower_http_retry_retries_total` | counter | retries | `method`, `status`, `reason` | outcomes that were let go, for another attempt after a wait |
 //! | `tower_http_retry_wait_seconds` | histogram | seconds | `method`, `status`, `reason` | that wait, as it was decided |
 //! | `tower_http_retry_stops_total` | counter | requests | `method`, `status`, `reason` | requests that ended, and why |
+//! | `tower_http_retry_held_total` | counter | requests | `method` | requests and retries that had to wait as a [`Cooldown`](crate::Cooldown) held them |
+//! | `tower_http_retry_cooldowns_total` | counter | cooldowns | none | cooldowns that started by what responses said |
+//! | `tower_http_retry_cooling_down` | gauge | cooldowns | none | those that have not ended yet |
 //! | `tower_http_retry_budget_tokens` | gauge | tokens | none | what is left in the budget |
 //!
 //! | label | values |
@@ -21,8 +24,9 @@
 //!
 //! An attempt is counted when it starts, as gRPC's `grpc.client.attempt.started` is ([gRFC A66]), and
 //! a request when it ends. So while an upstream hangs and a time-out above the layer cuts requests
-//! short, attempts go on to be counted, although neither durations nor stops are. But for those, and
-//! for retries that could not start after their wait, attempts are retries plus stops. With gRPC, the
+//! short, attempts go on to be counted, although neither durations nor stops are. But for those, for
+//! retries that could not start after their wait, and for requests that were held and not sent (stops
+//! of reason `cooling_down`), attempts are retries plus stops. With gRPC, the
 //! status is the one of HTTP.
 //!
 //! The budget's level is told with every retry and with every failure that was to be retried; after
@@ -114,6 +118,12 @@ static WAIT: Family<3> = Family::new("tower_http_retry_wait_seconds", [METHOD, S
 
 static STOPS: Family<3> = Family::new("tower_http_retry_stops_total", [METHOD, STATUS, STOP]);
 
+static HELD: Family<1> = Family::new("tower_http_retry_held_total", [METHOD]);
+
+static COOLDOWNS: Family<0> = Family::new("tower_http_retry_cooldowns_total", []);
+
+static COOLING_DOWN: Family<0> = Family::new("tower_http_retry_cooling_down", []);
+
 const BUDGET: &str = "tower_http_retry_budget_tokens";
 
 /// A thread tells the budget's level after what is no concern of retries no more often than this: it
@@ -137,6 +147,16 @@ pub fn describe() {
     );
     describe_histogram!(WAIT.name, Unit::Seconds, "Wait before a retry.");
     describe_counter!(STOPS.name, Unit::Count, "Requests that ended, and why.");
+    describe_counter!(
+        HELD.name,
+        Unit::Count,
+        "Requests and retries that had to wait as requests were held."
+    );
+    describe_counter!(COOLDOWNS.name, Unit::Count, "Cooldowns that started.");
+    describe_gauge!(
+        COOLING_DOWN.name,
+        "Cooldowns that have started, and not ended yet."
+    );
     describe_gauge!(BUDGET, "Tokens that are left in the retry budget.");
 }
 
@@ -161,6 +181,12 @@ pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
             STOPS.count([method, status, STOP.place(stop.as_str())], authority);
             ended(event, [method, status], authority);
         }
+        EventKind::Held { .. } => HELD.count([method], authority),
+        EventKind::CooldownStarted { .. } => {
+            COOLDOWNS.count([], authority);
+            COOLING_DOWN.raise([], authority, 1.0);
+        }
+        EventKind::CooldownEnded => COOLING_DOWN.raise([], authority, -1.0),
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Progress {
     pub(crate) waiting_since: Instant,
     retries: u32,
     pub(crate) series: Series,
-    /// The sum of the waits, with the one that is under way.
+    /// The sum of the waits, with the one that is under way, and that before the first attempt.
     pub(crate) waited: Duration,
     /// The failure whose retry was last paid for.
     pub(crate) paid_for: Option<Failure>,
@@ -32,6 +32,8 @@ pub(crate) struct Progress {
     /// How one of the retries was sent, if it was at once.
     immediate: Option<Immediate>,
     is_last: bool,
+    /// The first attempt is held.
+    is_unsent: bool,
 }
 
 /// Which attempt the server may have acted on.
@@ -64,7 +66,23 @@ impl Progress {
             },
             immediate: None,
             is_last,
+            is_unsent: false,
         }
+    }
+
+    /// The first attempt of a request that came then, and is held.
+    pub(crate) fn held(came: Instant, acted_on_above: bool) -> Self {
+        Self {
+            is_unsent: true,
+            ..Self::start(came, acted_on_above, false)
+        }
+    }
+
+    /// The first attempt starts after it was held.
+    pub(crate) fn first_attempt(&mut self, now: Instant) {
+        self.waited = now.duration_since(self.started);
+        (self.started, self.attempt_started) = (now, now);
+        self.is_unsent = false;
     }
 
     /// The next attempt starts.
@@ -87,7 +105,8 @@ impl Progress {
 
     /// The number of the attempt that is under way, or was last.
     pub(crate) fn number(&self) -> u32 {
-        self.retries.saturating_add(1)
+        let sent = u32::from(!self.is_unsent);
+        self.retries.saturating_add(sent)
     }
 
     pub(crate) fn may_have_been_acted_on(&self) -> bool {

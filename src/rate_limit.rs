@@ -38,29 +38,68 @@ static PAIRS: [Pair; 3] = [
 /// A reset that is further away is not understood.
 const FARTHEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// How long nothing remains of a quota, if a response says so; of several quotas, the longest. Never
-/// zero. What a cache answers says nothing of the quota as it is now.
-pub(crate) fn exhausted_for(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
-    let is_aged = |age| text(age).and_then(whole) != Some(0);
-    if headers.get(AGE).is_some_and(is_aged) {
-        return None;
-    }
-    let pairs = PAIRS.iter().filter_map(|pair| pair.read(status, headers));
-    let waits = pairs.chain(structured(headers));
-    waits.max().filter(|wait| !wait.is_zero())
+/// What a response says of one quota, or of several: of the one of which the least is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quota {
+    /// How many requests are left.
+    pub(crate) remaining: Option<u64>,
+    /// How long nothing is left; of several quotas, the longest. Never zero.
+    pub(crate) exhausted: Option<Duration>,
 }
 
-fn is_near(wait: &Duration) -> bool {
-    *wait <= FARTHEST
+/// How long nothing remains of a quota, if a response says so.
+pub(crate) fn exhausted_for(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    // A refusal says so, too, if it only says when to come back.
+    quota(headers, status == StatusCode::TOO_MANY_REQUESTS).exhausted
+}
+
+/// What is left of a quota, if it is told.
+pub(crate) fn left(headers: &HeaderMap) -> Quota {
+    quota(headers, false)
+}
+
+/// What a cache answers says nothing of the quota as it is now.
+fn quota(headers: &HeaderMap, is_refusal: bool) -> Quota {
+    let is_aged = |age| text(age).and_then(whole) != Some(0);
+    if headers.get(AGE).is_some_and(is_aged) {
+        return Quota::default();
+    }
+    let pairs = PAIRS
+        .iter()
+        .filter_map(|pair| pair.read(headers, is_refusal));
+    let all = pairs.chain(structured(headers));
+    all.fold(Quota::default(), Quota::with)
+}
+
+impl Quota {
+    /// Of a quota of which so much is left.
+    fn of(remaining: Option<u64>, reset: impl FnOnce() -> Option<Duration>) -> Self {
+        let reset = || reset().filter(|wait| !wait.is_zero() && *wait <= FARTHEST);
+        Self {
+            remaining,
+            exhausted: match remaining {
+                Some(0) | None => reset(),
+                Some(_) => None,
+            },
+        }
+    }
+
+    fn with(self, other: Self) -> Self {
+        let remaining = self.remaining.into_iter().chain(other.remaining);
+        Self {
+            remaining: remaining.min(),
+            exhausted: self.exhausted.max(other.exhausted),
+        }
+    }
 }
 
 /// The `RateLimit` field: a list of quotas, `"name";r=0;t=30`. An error anywhere makes all of it void.
-fn structured(headers: &HeaderMap) -> Option<Duration> {
+fn structured(headers: &HeaderMap) -> Option<Quota> {
     let lines = headers.get_all(RATE_LIMIT).iter();
     let lines: Option<Vec<&str>> = lines.map(text).collect();
     let field = lines.filter(|lines| !lines.is_empty())?.join(", ");
     let mut parser = Parser::new(field.as_bytes());
-    let mut longest = None;
+    let mut quota = Quota::default();
     while let Some(item) = parser.parse_list().ok()? {
         if !matches!(item, Value::String { .. } | Value::Token(_)) {
             return None;
@@ -74,25 +113,25 @@ fn structured(headers: &HeaderMap) -> Option<Duration> {
                 _ => {}
             }
         }
-        if remaining == Some(0) {
-            longest = longest.max(reset.map(Duration::from_secs).filter(is_near));
+        if remaining.is_some() {
+            quota = quota.with(Quota::of(remaining, || reset.map(Duration::from_secs)));
         }
     }
-    longest
+    Some(quota)
 }
 
 impl Pair {
-    fn read(&self, status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
-        let is_exhausted = match headers.contains_key(&self.remaining) {
-            true => is_below_one(single(headers, &self.remaining)?),
-            false => status == StatusCode::TOO_MANY_REQUESTS,
+    fn read(&self, headers: &HeaderMap, is_refusal: bool) -> Option<Quota> {
+        let remaining = match headers.contains_key(&self.remaining) {
+            true => Some(units(single(headers, &self.remaining)?)?),
+            false if is_refusal => None,
+            false => return None,
         };
-        if !is_exhausted {
-            return None;
-        }
-        let after = || millis(single(headers, &self.reset_after)?);
-        let at = || until(single(headers, &self.reset)?, headers);
-        after().or_else(at).filter(is_near)
+        Some(Quota::of(remaining, || {
+            let after = || millis(single(headers, &self.reset_after)?);
+            let at = || until(single(headers, &self.reset)?, headers);
+            after().or_else(at)
+        }))
     }
 }
 
@@ -103,10 +142,10 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     values.next().is_none().then(|| text(value))?
 }
 
-/// What remains is a number that some write with decimals.
-fn is_below_one(text: &str) -> bool {
+/// What remains is a number that some write with decimals: a part of one is nothing.
+fn units(text: &str) -> Option<u64> {
     let units = text.split_once('.').map_or(text, |(units, _)| units);
-    rounded_up(text, 0).is_some() && whole(units) == Some(0)
+    rounded_up(text, 0).and(whole(units))
 }
 
 fn millis(seconds: &str) -> Option<Duration> {

@@ -33,6 +33,8 @@ pub enum StopReason {
     Budget,
     /// The inner service failed while the retry waited for it to be ready.
     NotReady,
+    /// The request was not sent: requests are held for longer than it can wait, or too many wait.
+    CoolingDown,
 }
 
 /// What determined the length of a wait.
@@ -50,6 +52,8 @@ pub enum WaitReason {
     AtOnce,
     /// As `AtOnce`; and it does not count as a retry.
     Transparent,
+    /// Requests are held by a [`Cooldown`](crate::Cooldown) for longer than the other wait.
+    Cooldown,
 }
 
 impl StopReason {
@@ -71,6 +75,7 @@ impl StopReason {
             Self::Window => "window",
             Self::Budget => "budget",
             Self::NotReady => "not_ready",
+            Self::CoolingDown => "cooling_down",
         }
     }
 
@@ -95,6 +100,7 @@ impl fmt::Display for StopReason {
             Self::Window => "the window for retries ends before the next one",
             Self::Budget => "the budget does not cover a retry",
             Self::NotReady => "the service failed before it was ready for a retry",
+            Self::CoolingDown => "not sent: requests are held",
         })
     }
 }
@@ -113,6 +119,7 @@ impl WaitReason {
             Self::Server => "server",
             Self::AtOnce => "at_once",
             Self::Transparent => "transparent",
+            Self::Cooldown => "cooldown",
         }
     }
 }
@@ -125,6 +132,7 @@ impl fmt::Display for WaitReason {
             Self::Server => "the server asked for it",
             Self::AtOnce => "sent again at once",
             Self::Transparent => "refused unprocessed, sent again transparently",
+            Self::Cooldown => "requests are held",
         })
     }
 }

@@ -15,6 +15,7 @@ use crate::exchange::Exchange;
 use crate::future::ResponseFuture;
 use crate::settings::Settings;
 use crate::striped::Striped;
+use crate::waiting::Waiting;
 
 /// Middleware that sends requests again; made by [`RetryLayer`](crate::RetryLayer).
 ///
@@ -167,7 +168,14 @@ where
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let settings = self.settings.own().clone();
-        let (exchange, attempt) = Exchange::begin(settings, request, |request| inner.call(request));
+        if settings.holds(request.uri()) {
+            // It is ready, and may hold what another request needs.
+            drop(inner);
+            let (exchange, waiting) = Waiting::held(settings, request);
+            return ResponseFuture::held(self.inner.clone(), exchange, waiting);
+        }
+        let send = |request| inner.call(request);
+        let (exchange, attempt) = Exchange::begin(settings, request, true, send);
         ResponseFuture::new(inner, exchange, attempt)
     }
 }

@@ -8,6 +8,7 @@ use http::{HeaderName, Uri};
 
 use crate::budget::{Budget, Rule};
 use crate::classify::Classify;
+use crate::cooldown::Cooldown;
 use crate::drain::DRAINED_BYTES;
 use crate::head::{RequestHead, ResponseHead};
 use crate::headers::KnownNames;
@@ -25,6 +26,7 @@ pub(crate) struct Settings<C> {
     pub(crate) retry_after: RetryAfter,
     pub(crate) reads_rate_limits: bool,
     pub(crate) budget: BudgetChoice,
+    pub(crate) cooldown: Option<Cooldown>,
     pub(crate) max_drain_bytes: usize,
     pub(crate) retry_count_header: Option<HeaderName>,
     pub(crate) marks_attempts: bool,
@@ -41,6 +43,7 @@ impl<C> Settings<C> {
             classify: Arc::new(classify),
             budget: BudgetChoice::Default(Budget::earning(limits.max_retries)),
             limits,
+            cooldown: None,
             idempotency: Idempotency::new(),
             retry_after: RetryAfter::default(),
             reads_rate_limits: false,
@@ -62,6 +65,7 @@ impl<C> Settings<C> {
             retry_after: self.retry_after,
             reads_rate_limits: self.reads_rate_limits,
             budget: self.budget,
+            cooldown: self.cooldown,
             max_drain_bytes: self.max_drain_bytes,
             retry_count_header: self.retry_count_header,
             marks_attempts: self.marks_attempts,
@@ -80,6 +84,13 @@ impl<C> Settings<C> {
             is_read.then(|| exhausted_for(response.status, headers))?
         };
         requested_wait(headers).or_else(exhausted)
+    }
+
+    /// Whether a request to this URI has to ask whether it may be sent.
+    #[inline]
+    pub(crate) fn holds(&self, uri: &Uri) -> bool {
+        let cooldown = self.cooldown.as_ref();
+        cooldown.is_some_and(|cooldown| !cooldown.admits(uri))
     }
 
     /// Asks the budget of a request's upstream, or adds to it, if there is one.
@@ -107,6 +118,7 @@ impl<C> Clone for Settings<C> {
             retry_after: self.retry_after,
             reads_rate_limits: self.reads_rate_limits,
             budget: self.budget.clone(),
+            cooldown: self.cooldown.clone(),
             max_drain_bytes: self.max_drain_bytes,
             retry_count_header: self.retry_count_header.clone(),
             marks_attempts: self.marks_attempts,
@@ -127,6 +139,7 @@ impl<C: fmt::Debug> fmt::Debug for Settings<C> {
             .field("retry_after", &self.retry_after)
             .field("rate_limit_headers", &self.reads_rate_limits)
             .field("budget", &self.budget)
+            .field("cooldown", &self.cooldown)
             .field("max_drain_bytes", &self.max_drain_bytes)
             .field("retry_count_header", &self.retry_count_header)
             .finish_non_exhaustive()

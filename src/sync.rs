@@ -1,4 +1,4 @@
-//! What threads share. The model check of the budget compiles its files with others in their place.
+//! What threads share. The model checks compile the files of budget and cooldown with others in their place.
 
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
-pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
+pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

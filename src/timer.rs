@@ -28,3 +28,11 @@ pub(crate) fn sleep_since(instant: Instant, wait: Duration) -> Sleep {
         None => sleep(wait),
     }
 }
+
+/// A time so long after an instant. One that the clock cannot tell is decades away.
+pub(crate) fn later(instant: Instant, wait: Duration) -> Instant {
+    const DECADES: Duration = Duration::from_secs(30 * 366 * 24 * 60 * 60);
+    instant
+        .checked_add(wait)
+        .unwrap_or_else(|| instant + DECADES)
+}

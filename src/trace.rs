@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::event::{Event, EventKind, StopReason};
 
@@ -33,7 +33,7 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
             target: TARGET,
             {
             http.request.method = event.method().as_str(),
-            http.request.resend_count = i64::from(event.attempt - 1),
+            http.request.resend_count = i64::from(event.attempt.saturating_sub(1)),
             http.response.status_code = event.status().map(|status| i64::from(status.as_u16())),
             server.address = address(event.host()),
             server.port = event.port().map(i64::from),
@@ -42,6 +42,34 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
             reason = %stop,
             },
             "gave up",
+        ),
+        EventKind::Held { left } => debug!(
+            target: TARGET,
+            {
+            http.request.method = event.method().as_str(),
+            server.address = address(event.host()),
+            server.port = event.port().map(i64::from),
+            left_ms = milliseconds(left),
+            },
+            "held",
+        ),
+        EventKind::CooldownStarted { left } => warn!(
+            target: TARGET,
+            {
+            http.response.status_code = event.status().map(|status| i64::from(status.as_u16())),
+            server.address = address(event.host()),
+            server.port = event.port().map(i64::from),
+            left_ms = milliseconds(left),
+            },
+            "the quota is used up: requests are held",
+        ),
+        EventKind::CooldownEnded => info!(
+            target: TARGET,
+            {
+            server.address = address(event.host()),
+            server.port = event.port().map(i64::from),
+            },
+            "requests are no longer held",
         ),
     }
 }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use http::Uri;
 
-use super::authorities::Authorities;
 use super::rule::Rule;
+use crate::authorities::Authorities;
 
 /// What all requests through one layer, or to one upstream, may add to the load together.
 ///

@@ -41,6 +41,8 @@ pub struct Verdict {
     pub(crate) ignores_retry_after: bool,
     /// The classifier's own wait.
     pub(crate) backoff: Option<Duration>,
+    /// Nothing is left of the client's quota until then.
+    pub(crate) exhausted: bool,
     pub(crate) awaited: AwaitedCodes,
 }
 
@@ -127,6 +129,35 @@ impl Verdict {
         self
     }
 
+    /// The response says that the client's quota is used up, and is given anew after this time.
+    ///
+    /// A [`Cooldown`](crate::Cooldown) holds all requests until then; of a success, too. The wait before a
+    /// retry of this request is at least as long, as with [`retry_after`](Self::retry_after). Zero says
+    /// nothing.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_http_retry::RetryLayer;
+    /// use tower_http_retry::classify::Verdict;
+    ///
+    /// // This service counts down in a header of its own.
+    /// let layer = RetryLayer::new().classify_fn(|outcome| {
+    ///     let verdict: Verdict = outcome.by_status();
+    ///     let response = outcome.result().ok();
+    ///     let credit = response.and_then(|head| head.header("x-credit-left"));
+    ///     let renewal = response.and_then(|head| head.header("x-credit-renewal")?.parse().ok());
+    ///     match (credit, renewal) {
+    ///         (Some("0"), Some(seconds)) => verdict.exhausted(Duration::from_secs(seconds)),
+    ///         _ => verdict,
+    ///     }
+    /// });
+    /// # let _ = layer;
+    /// ```
+    pub fn exhausted(mut self, wait: Duration) -> Self {
+        self.exhausted = !wait.is_zero();
+        self.retry_after(wait)
+    }
+
     /// The server asks not to be sent this request again.
     pub fn no_retry(mut self) -> Self {
         self.hint = Some(Hint::Never);
@@ -159,6 +190,7 @@ impl From<Class> for Verdict {
             hint: None,
             ignores_retry_after: false,
             backoff: None,
+            exhausted: false,
             awaited: AwaitedCodes::default(),
         }
     }
@@ -204,6 +236,11 @@ impl Class {
     /// [`Verdict::backoff`] of this class.
     pub fn backoff(self, wait: Duration) -> Verdict {
         Verdict::from(self).backoff(wait)
+    }
+
+    /// [`Verdict::exhausted`] of this class.
+    pub fn exhausted(self, wait: Duration) -> Verdict {
+        Verdict::from(self).exhausted(wait)
     }
 
     /// [`Verdict::no_retry`] of this class.

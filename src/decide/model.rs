@@ -76,8 +76,26 @@ fn is_transparent(limits: &Limits, facts: &Facts) -> bool {
     facts.verdict.transparent && limits.max_retries > 0 && is_free(facts)
 }
 
-/// Section 7, and with a hint section 8: a floor, and jitter that only adds to it.
+/// Section 15: at least as long as requests are held.
 fn expected_wait(limits: &Limits, facts: &Facts) -> Expected {
+    let own = expected_own_wait(limits, facts);
+    let held = facts.held;
+    let mut reasons = Vec::new();
+    if held > own.least {
+        reasons.push(WaitReason::Cooldown);
+    }
+    if held <= own.most {
+        reasons.extend(own.reasons);
+    }
+    Expected {
+        reasons,
+        least: own.least.max(held),
+        most: own.most.max(held),
+    }
+}
+
+/// Section 7, and with a hint section 8: a floor, and jitter that only adds to it.
+fn expected_own_wait(limits: &Limits, facts: &Facts) -> Expected {
     let step = expected_step(limits, facts);
     let server = vec![WaitReason::Server];
     match facts.hint {
@@ -130,7 +148,7 @@ fn expected_step(limits: &Limits, facts: &Facts) -> Expected {
     };
     let mut most = match reason {
         WaitReason::AtOnce | WaitReason::Transparent => Duration::ZERO,
-        WaitReason::Backoff | WaitReason::TimedOut | WaitReason::Server => {
+        _ => {
             let is_silent = facts.is_turned_away && facts.hint.is_none();
             match is_silent && limits.backoff_after_refusal.is_some() {
                 true => LONGER,
@@ -265,6 +283,7 @@ fn any_facts_are_decided_as_the_design_says_with_jitter_and_without() {
             retries: rng.u32(..) >> rng.u32(0..32),
             series: at_step(rng.u32(..) >> rng.u32(0..32)),
             elapsed,
+            held: any_time(&mut rng),
             ..facts[rng.usize(..facts.len())]
         };
         check(&limits, &facts, rng.bool(), &mut rng);

@@ -25,6 +25,7 @@ fn facts(verdict: impl Into<Verdict>) -> Facts {
         replayable: true,
         may_repeat: true,
         elapsed: Duration::ZERO,
+        held: Duration::ZERO,
     }
 }
 

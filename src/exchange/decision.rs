@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use fastrand::Rng;
 use http::{HeaderName, StatusCode};
 use http_body::Body;
@@ -50,11 +52,13 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     pub(super) fn decide(
         &mut self,
         progress: &mut Progress,
+        held: Duration,
         verdict: Verdict,
         seen: Seen<'_>,
     ) -> Result<Wait, StopReason> {
         let now = Instant::now();
         let (limits, declared) = self.settings.limits(&self.head());
+        let limits = limits.after(held);
         let facts = self.facts(progress, now, verdict, seen.ok(), declared);
         // A failed attempt whose place another one takes at once is none for the budget.
         let charged = (!facts.is_free()).then(|| progress.failure(now, verdict));
@@ -105,6 +109,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             replayable: self.snapshot.is_replayable(),
             may_repeat: self.may_repeat(declared.with(verdict.repeatable.then_some(true))),
             elapsed: now.duration_since(self.started),
+            held: self.held_for(),
         }
     }
 

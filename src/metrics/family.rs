@@ -43,6 +43,13 @@ impl<const LABELS: usize> Family<LABELS> {
         });
     }
 
+    /// Adds to a gauge, or takes from it.
+    pub(super) fn raise(&self, places: [Place; LABELS], authority: Option<&SharedString>, by: f64) {
+        self.with_key(places, authority, |key| {
+            with_recorder(|recorder| recorder.register_gauge(key, &METADATA).increment(by));
+        });
+    }
+
     /// An authority may be any, so that keys with one are not kept.
     fn with_key(
         &self,

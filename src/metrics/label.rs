@@ -32,6 +32,7 @@ pub(super) const RETRY: Label = Label {
         WaitReason::Server.as_str(),
         WaitReason::AtOnce.as_str(),
         WaitReason::Transparent.as_str(),
+        WaitReason::Cooldown.as_str(),
     ],
 };
 
@@ -48,6 +49,7 @@ pub(super) const STOP: Label = Label {
         StopReason::Window.as_str(),
         StopReason::Budget.as_str(),
         StopReason::NotReady.as_str(),
+        StopReason::CoolingDown.as_str(),
     ],
 };
 

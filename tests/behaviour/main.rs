@@ -7,6 +7,9 @@ mod budget;
 mod budget_per_authority;
 mod budget_small_clients;
 mod cancellation;
+mod cooldown;
+mod cooldown_ends;
+mod cooldown_waits;
 mod draining;
 mod errors;
 mod hints;
@@ -35,6 +38,7 @@ mod waits;
 #[path = "../support"]
 mod support {
     pub mod body;
+    pub mod cooling;
     pub mod errors;
     pub mod level;
     pub mod management;

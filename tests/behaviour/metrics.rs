@@ -333,6 +333,9 @@ async fn the_metrics_are_these_and_are_documented() {
         ],
         ["attempts_total", "counter", "attempts", "method"],
         ["budget_tokens", "gauge", "tokens", "none"],
+        ["cooldowns_total", "counter", "cooldowns", "none"],
+        ["cooling_down", "gauge", "cooldowns", "none"],
+        ["held_total", "counter", "requests", "method"],
         [
             "retries_total",
             "counter",

@@ -9,6 +9,9 @@ pub enum Step {
     Sent,
     Retry { after: Duration, reason: WaitReason },
     Stop(StopReason),
+    Held { left: Duration },
+    CooldownStarted { left: Duration },
+    CooldownEnded,
 }
 
 impl From<EventKind> for Step {
@@ -17,6 +20,9 @@ impl From<EventKind> for Step {
             EventKind::AttemptStarted => Self::Sent,
             EventKind::RetryScheduled { after, reason, .. } => Self::Retry { after, reason },
             EventKind::Stopped(reason) => Self::Stop(reason),
+            EventKind::Held { left, .. } => Self::Held { left },
+            EventKind::CooldownStarted { left, .. } => Self::CooldownStarted { left },
+            EventKind::CooldownEnded => Self::CooldownEnded,
             other => panic!("{other:?}"),
         }
     }

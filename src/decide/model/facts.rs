@@ -31,6 +31,7 @@ pub(super) fn each_finite_fact() -> impl Iterator<Item = Facts> {
                 replayable: bit(5),
                 may_repeat: bit(6),
                 elapsed: Duration::ZERO,
+                held: Duration::ZERO,
             }
         })
     })

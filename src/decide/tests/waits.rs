@@ -122,10 +122,42 @@ fn a_wait_says_what_the_next_decision_goes_by() {
         let immediate = match wait.reason {
             WaitReason::AtOnce => Some(Immediate::AtOnce),
             WaitReason::Transparent => Some(Immediate::Transparent),
-            WaitReason::Backoff | WaitReason::TimedOut | WaitReason::Server => None,
+            _ => None,
         };
         assert_eq!(wait.immediate, immediate);
     }
+}
+
+#[test]
+fn a_retry_waits_as_long_as_requests_are_held_if_its_own_wait_is_shorter() {
+    use Class::{Refused, Transient};
+    let held = |verdict: Verdict, hint, seconds| Facts {
+        hint,
+        held: secs(seconds),
+        ..facts(verdict)
+    };
+    let at_least = Some(Hint::AtLeast(secs(9)));
+    #[rustfmt::skip]
+    let cases = [
+        (held(Transient.into(), None, 7), retry(secs(7), WaitReason::Cooldown)),
+        (held(Transient.into(), None, 1), retry(secs(1), WaitReason::Backoff)),
+        (held(Transient.into(), at_least, 7), retry(secs(9), WaitReason::Server)),
+        (held(Transient.into(), at_least, 10), retry(secs(10), WaitReason::Cooldown)),
+        (held(Refused.at_once(), None, 7), retry(secs(7), WaitReason::Cooldown)),
+        (held(Refused.at_once(), None, 0), retry(secs(0), WaitReason::AtOnce)),
+        // Not beyond the window; no other limit bounds it.
+        (held(Transient.into(), None, 299), retry(secs(299), WaitReason::Cooldown)),
+        (held(Transient.into(), None, 300), Err(StopReason::Window)),
+    ];
+    for (facts, expected) in cases {
+        assert_eq!(decided(&limits(), facts, true).0, expected, "{facts:?}");
+    }
+    // What the decision after it goes by is as if it was not held.
+    let wait = |facts: &Facts| decide(&limits(), facts, &mut Rng::with_seed(1), || Ok(())).unwrap();
+    let free = wait(&facts(Transient));
+    assert_eq!(wait(&held(Transient.into(), None, 7)).series, free.series);
+    let at_once = wait(&held(Refused.at_once(), None, 7));
+    assert_eq!(at_once.immediate, Some(Immediate::AtOnce));
 }
 
 #[test]

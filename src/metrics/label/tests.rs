@@ -8,10 +8,11 @@ fn each_reason_has_its_place() {
         WaitReason::Server,
         WaitReason::AtOnce,
         WaitReason::Transparent,
+        WaitReason::Cooldown,
     ] {
         assert_eq!(RETRY.values[RETRY.place(reason.as_str())], reason.as_str());
     }
-    assert_eq!(RETRY.len(), WaitReason::Transparent as usize + 1);
+    assert_eq!(RETRY.len(), WaitReason::Cooldown as usize + 1);
     for stop in [
         StopReason::Success,
         StopReason::Permanent,
@@ -23,10 +24,11 @@ fn each_reason_has_its_place() {
         StopReason::Window,
         StopReason::Budget,
         StopReason::NotReady,
+        StopReason::CoolingDown,
     ] {
         assert_eq!(STOP.values[STOP.place(stop.as_str())], stop.as_str());
     }
-    assert_eq!(STOP.len(), StopReason::NotReady as usize + 1);
+    assert_eq!(STOP.len(), StopReason::CoolingDown as usize + 1);
 }
 
 #[test]

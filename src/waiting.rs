@@ -1,27 +1,36 @@
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Extensions, Response, Version};
+use http::{Extensions, Request, Response, Version};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
+use crate::classify::Classify;
+use crate::cooldown::{Passage, Turn};
 use crate::decide::Wait;
 use crate::drain::{DRAINED_FOR, DRAINED_ON_FOR, Leftover};
-use crate::error::BoxError;
+use crate::error::{BoxError, RetryError};
+use crate::exchange::{Exchange, Later};
+use crate::hold::Hold;
 use crate::progress::Progress;
+use crate::reason::StopReason;
+use crate::settings::Settings;
 use crate::timer::{poll_timer, sleep_since};
 
 /// So many retries without a wait need no timer; then one is used, as it yields to other tasks.
 const UNTIMED_RETRIES: u32 = 32;
 
 pin_project! {
-    /// What a request keeps beside its snapshot once an attempt of it has failed: most have none, and
-    /// so are 290 bytes smaller while they are in flight. One allocation, used by all their retries.
-    pub(crate) struct Retrying<T> {
+    #[project = Waits]
+    /// What a request keeps beside its snapshot once it has to wait: as it is held, or an attempt of it
+    /// has failed. Most have none, and so are 290 bytes smaller while they are in flight. One
+    /// allocation, used by all their waits.
+    pub(crate) struct Waiting<T, B> {
         pub(crate) progress: Progress,
         // Of the wait, or of the window's end.
         #[pin]
@@ -32,6 +41,8 @@ pin_project! {
         wait: Duration,
         // In which the next attempt has to start.
         pub(crate) window: Duration,
+        // Of one that had to ask whether it may be sent.
+        pub(crate) hold: Option<Box<Hold<B>>>,
     }
 }
 
@@ -47,7 +58,27 @@ pin_project! {
     }
 }
 
-impl<R: Body> Retrying<Response<R>> {
+impl<T, B: Body> Waiting<T, B> {
+    /// A request that is held, of which nothing is sent.
+    pub(crate) fn held<C: Classify>(
+        settings: Arc<Settings<C>>,
+        request: Request<B>,
+    ) -> (Exchange<C, B>, Pin<Box<Self>>) {
+        let (exchange, unsent) = Exchange::hold(settings, request);
+        let waiting = Self {
+            progress: unsent.progress,
+            timer: None,
+            leftover: None,
+            last: Ok(Response::default()),
+            wait: Duration::ZERO,
+            window: unsent.window,
+            hold: Some(Box::new(Hold::of(unsent.first))),
+        };
+        (exchange, Box::pin(waiting))
+    }
+}
+
+impl<R: Body, B> Waiting<Response<R>, B> {
     /// Lets an outcome go, but for what is remembered of it, and waits from now on.
     pub(crate) fn begin(
         place: &mut Option<Pin<Box<Self>>>,
@@ -66,17 +97,20 @@ impl<R: Body> Retrying<Response<R>> {
             }
             Err(error) => (None, Err(error)),
         };
-        let retrying = Self {
+        let waiting = Self {
             progress,
             timer: None,
             leftover,
             last,
             wait: wait.after,
             window: wait.window,
+            hold: place
+                .as_mut()
+                .and_then(|earlier| earlier.as_mut().project().hold.take()),
         };
         match place {
-            Some(place) => place.as_mut().set(retrying),
-            None => *place = Some(Box::pin(retrying)),
+            Some(place) => place.as_mut().set(waiting),
+            None => *place = Some(Box::pin(waiting)),
         }
     }
 
@@ -101,9 +135,11 @@ impl<R: Body> Retrying<Response<R>> {
         Poll::Ready(())
     }
 
-    /// The last outcome, to tell of it.
-    pub(crate) fn take_last(self: Pin<&mut Self>) -> Result<Response<()>, BoxError> {
-        mem::replace(self.project().last, Ok(Response::default()))
+    /// What an outcome is judged by.
+    pub(crate) fn later(self: Pin<&mut Self>) -> Later<'_, B> {
+        let Waits { progress, hold, .. } = self.project();
+        let hold = hold.as_deref_mut();
+        Later { progress, hold }
     }
 
     /// Reads the leftover; ready at its end, and if there is none.
@@ -150,6 +186,39 @@ impl<R: Body> Retrying<Response<R>> {
         if self.as_mut().poll_drained(cx).is_ready() || is_over {
             *self.project().leftover = None;
         }
+    }
+}
+
+impl<T, B> Waits<'_, T, B> {
+    /// The place of the attempt among those that wait, if it needs one.
+    pub(crate) fn turn(
+        &mut self,
+        make: impl FnOnce(&Progress, Duration) -> Option<Pin<Box<Turn>>>,
+    ) -> Option<&mut Pin<Box<Turn>>> {
+        let is_queued = |hold: &Hold<B>| hold.turn.is_some();
+        if !self.hold.as_deref().is_some_and(is_queued) {
+            let turn = make(self.progress, *self.window)?;
+            let hold = self.hold.get_or_insert_with(Box::default);
+            hold.turn = Some(turn);
+        }
+        self.hold.as_mut()?.turn.as_mut()
+    }
+
+    /// Its turn has come.
+    pub(crate) fn go(&mut self, passage: Passage) {
+        let hold = self.hold.get_or_insert_with(Box::default);
+        (hold.turn, hold.passage) = (None, Some(passage));
+    }
+
+    /// The attempt cannot start, and why. If none was made before, requests are held for so long yet.
+    pub(crate) fn error(&mut self, reason: StopReason, left: Duration) -> (StopReason, BoxError) {
+        if self.hold.as_ref().is_some_and(|hold| hold.first.is_some()) {
+            self.progress.waited = self.progress.started.elapsed();
+            let error = RetryError::CoolingDown { left };
+            return (StopReason::CoolingDown, error.into());
+        }
+        let last = mem::replace(self.last, Ok(Response::default()));
+        (reason, RetryError::Abandoned { reason, last }.into())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::authority::Authority;
 
 /// Something for each upstream: a budget. A request that finds its own waits for nobody: the map is never
 /// changed, but replaced by one with another upstream in it, which takes longer the more there are.
-pub(super) struct Authorities<T> {
+pub(crate) struct Authorities<T> {
     max: usize,
     make: Box<dyn Fn() -> T + Send + Sync>,
     map: ArcSwap<HashMap<Arc<Authority<'static>>, Arc<Entry<T>>>>,
@@ -24,7 +24,7 @@ struct Entry<T> {
 }
 
 impl<T> Authorities<T> {
-    pub(super) fn new(max: usize, make: impl Fn() -> T + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(max: usize, make: impl Fn() -> T + Send + Sync + 'static) -> Self {
         Self {
             max,
             make: Box::new(make),
@@ -34,7 +34,7 @@ impl<T> Authorities<T> {
     }
 
     /// Uses what there is for a URI's upstream, and makes it if there is none.
-    pub(super) fn with<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> U {
+    pub(crate) fn with<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> U {
         let authority = Authority::of(uri);
         let map = self.map.load();
         if let Some(entry) = map.get(&authority) {
@@ -46,7 +46,7 @@ impl<T> Authorities<T> {
     }
 
     /// The same without a use, and none is kept.
-    pub(super) fn peek<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> U {
+    pub(crate) fn peek<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> U {
         match self.map.load().get(&Authority::of(uri)) {
             Some(entry) => act(&entry.of),
             None => act(&(self.make)()),

@@ -1,0 +1,111 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::state::State;
+use crate::sync::{Arc, AtomicU64, Mutex, Ordering, PoisonError};
+
+/// A success is not noted if one was so shortly before it: threads write to one place here.
+const NOTED_EVERY: Duration = Duration::from_millis(1);
+
+/// One state of a cooldown, between threads.
+pub(crate) struct Gate {
+    /// Whether requests have to ask.
+    is_shut: AtomicU64,
+    /// How many gates of its cooldown are shut.
+    shut: Arc<AtomicU64>,
+    /// Whether the state has to be told of what is served.
+    is_curious: AtomicU64,
+    /// When the latest success was, in nanoseconds; 0 if there was none.
+    success: AtomicU64,
+    /// The time that is [`ORIGIN`] there.
+    epoch: Instant,
+    state: Mutex<State>,
+}
+
+/// Times before the epoch can be told, too: a paused clock may be behind.
+const ORIGIN: u64 = 1 << 62;
+
+impl Gate {
+    pub(crate) fn new(epoch: Instant, shut: Arc<AtomicU64>) -> Self {
+        Self {
+            is_shut: AtomicU64::new(0),
+            shut,
+            is_curious: AtomicU64::new(0),
+            success: AtomicU64::new(0),
+            epoch,
+            state: Mutex::new(State::new()),
+        }
+    }
+
+    /// Whether a request may go without asking.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_shut.load(Ordering::Relaxed) == 0
+    }
+
+    /// A request was served now that was `sent` then.
+    #[inline]
+    pub(crate) fn served(&self, now: Instant, sent: Instant) {
+        let stamp = self.stamp(now);
+        let noted = self.success.load(Ordering::Relaxed);
+        if stamp.saturating_sub(noted) >= NOTED_EVERY.as_nanos() as u64 {
+            self.success.fetch_max(stamp, Ordering::Relaxed);
+        }
+        if self.is_curious.load(Ordering::Relaxed) != 0 {
+            self.with(|state| state.served(now, sent));
+        }
+    }
+
+    /// When a request was last served.
+    pub(crate) fn last_success(&self) -> Option<Instant> {
+        match self.success.load(Ordering::Relaxed) {
+            0 => None,
+            stamp if stamp >= ORIGIN => {
+                self.epoch.checked_add(Duration::from_nanos(stamp - ORIGIN))
+            }
+            stamp => self.epoch.checked_sub(Duration::from_nanos(ORIGIN - stamp)),
+        }
+    }
+
+    /// Reads or changes the state, and wakes those who have to look again.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = act(&mut state);
+        let (is_shut, was_shut) = (!state.is_open(), !self.is_open());
+        if is_shut != was_shut {
+            self.is_shut.store(u64::from(is_shut), Ordering::Relaxed);
+            match is_shut {
+                true => self.shut.fetch_add(1, Ordering::Relaxed),
+                false => self.shut.fetch_sub(1, Ordering::Relaxed),
+            };
+        }
+        let is_curious = u64::from(state.is_curious());
+        if self.is_curious.load(Ordering::Relaxed) != is_curious {
+            self.is_curious.store(is_curious, Ordering::Relaxed);
+        }
+        let [woken, _gone] = state.take_aside();
+        drop(state);
+        for waker in woken {
+            waker.wake();
+        }
+        result
+    }
+
+    fn stamp(&self, now: Instant) -> u64 {
+        let nanos = |duration: Duration| duration.as_nanos() as u64;
+        match now.checked_duration_since(self.epoch) {
+            Some(since) => ORIGIN.saturating_add(nanos(since)),
+            None => ORIGIN.saturating_sub(nanos(self.epoch - now)).max(1),
+        }
+    }
+}
+
+/// What is kept for one upstream goes for another.
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if !self.is_open() {
+            self.shut.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

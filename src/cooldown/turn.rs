@@ -1,0 +1,120 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::gate::Gate;
+use super::state::{Change, Look, Patience, Said, Ticket};
+
+pin_project! {
+    /// A request's place among those that wait. Whoever drops it waits no more.
+    pub(crate) struct Turn {
+        gate: Arc<Gate>,
+        patience: Patience,
+        ticket: Option<Ticket>,
+        #[pin]
+        timer: Option<Sleep>,
+    }
+
+    impl PinnedDrop for Turn {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if this.ticket.is_some() {
+                this.gate.with(|state| state.leave(this.ticket));
+            }
+        }
+    }
+}
+
+/// Nothing goes for so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) left: Duration,
+}
+
+impl Turn {
+    pub(super) fn new(gate: Arc<Gate>, patience: Patience) -> Self {
+        Self {
+            gate,
+            patience,
+            ticket: None,
+            timer: None,
+        }
+    }
+
+    /// Whether it waits by now.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.ticket.is_some()
+    }
+
+    /// How long it is until a request goes.
+    pub(crate) fn left(&self) -> Duration {
+        let left = self.gate.with(|state| state.left(Instant::now()));
+        left.unwrap_or_default()
+    }
+
+    /// Ready when the request may go, or cannot wait.
+    pub(crate) fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Passage, Refused>> {
+        loop {
+            let this = self.as_mut().project();
+            let now = Instant::now();
+            let look = this
+                .gate
+                .with(|state| state.look(this.ticket, now, this.patience, cx.waker()));
+            let change = match look {
+                Look::Go(round) => {
+                    let gate = this.gate.clone();
+                    return Poll::Ready(Ok(Passage { gate, round }));
+                }
+                Look::Refused { left } => return Poll::Ready(Err(Refused { left })),
+                Look::Wait(change) => change,
+            };
+            let Some(next) = change.into_iter().chain(this.patience.until).min() else {
+                return Poll::Pending;
+            };
+            let mut timer = this.timer;
+            if timer.as_ref().as_pin_ref().map(|timer| timer.deadline()) != Some(next) {
+                timer.set(Some(sleep_until(next)));
+            }
+            if let Some(timer) = timer.as_pin_mut() {
+                ready!(timer.poll(cx));
+            }
+        }
+    }
+}
+
+/// What a request goes with that has asked. In slow start, others go by what it comes back with.
+pub(crate) struct Passage {
+    gate: Arc<Gate>,
+    round: Option<u32>,
+}
+
+impl Passage {
+    /// Whether it still holds, or requests are held once more.
+    pub(crate) fn stands(&self) -> bool {
+        self.gate.with(|state| state.stands(self.round))
+    }
+
+    /// What the request came to.
+    pub(super) fn came_back(mut self, said: Said, now: Instant) -> Option<Change> {
+        let round = self.round.take()?;
+        self.gate.with(|state| state.came_back(round, said, now))
+    }
+}
+
+/// It came to nothing: another one goes in its place.
+impl Drop for Passage {
+    fn drop(&mut self) {
+        if let Some(round) = self.round {
+            let now = Instant::now();
+            self.gate
+                .with(|state| state.came_back(round, Said::Nothing, now));
+        }
+    }
+}

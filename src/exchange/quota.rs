@@ -1,0 +1,183 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use http_body::Body;
+use tokio::time::Instant;
+
+use super::telling::{Seen, sending};
+use super::{Exchange, Unsent};
+use crate::backoff::between;
+use crate::body::ReplayBody;
+use crate::class::Class;
+use crate::classify::{Classify, Verdict};
+use crate::cooldown::{Change, Cooldown, Heard, Passage, Said, Turn};
+use crate::event::EventKind;
+use crate::head::{RequestHead, ResponseHead};
+use crate::hold::Hold;
+use crate::progress::Progress;
+use crate::rate_limit::{Quota, left};
+use crate::retry_after::Hint;
+use crate::settings::Settings;
+
+/// What a cooldown learns of an attempt, and says of the next one.
+impl<C: Classify, B: Body> Exchange<C, B> {
+    /// Tells the cooldown, if there is one, what an attempt came to.
+    #[inline]
+    pub(super) fn hear(
+        &self,
+        progress: impl Fn() -> Progress,
+        verdict: Verdict,
+        seen: Seen<'_>,
+        passage: Option<Passage>,
+    ) {
+        if self.settings.cooldown.is_some() {
+            self.hear_of_quota(&progress(), verdict, seen, passage);
+        }
+    }
+
+    fn hear_of_quota(
+        &self,
+        progress: &Progress,
+        verdict: Verdict,
+        seen: Seen<'_>,
+        passage: Option<Passage>,
+    ) {
+        let Some(cooldown) = &self.settings.cooldown else {
+            return;
+        };
+        let response = seen.ok();
+        let asked = self.asked(verdict, response);
+        let quota = match response {
+            Some(head) if self.settings.reads_rate_limits => left(head.headers),
+            _ => Quota::default(),
+        };
+        let exhausted = match verdict.exhausted {
+            true => asked.max(quota.exhausted),
+            // The latest that is asked for.
+            false => quota
+                .exhausted
+                .map(|wait| asked.map_or(wait, |asked| asked.max(wait))),
+        };
+        let heard = Heard {
+            now: Instant::now(),
+            sent: progress.attempt_started,
+            said: said(verdict, response, asked, quota.remaining),
+            exhausted,
+        };
+        let is_jittered = self.settings.limits.is_jittered();
+        let mut spread = |wait: Duration| match is_jittered {
+            true => between(
+                Duration::ZERO,
+                wait / 4,
+                &mut self.settings.jitter.generator(),
+            ),
+            false => Duration::ZERO,
+        };
+        let change = cooldown.hear(&self.snapshot.uri, heard, passage, &mut spread);
+        let kind = match change {
+            Some(Change::Started { left }) => EventKind::CooldownStarted { left },
+            Some(Change::Ended) => EventKind::CooldownEnded,
+            None => return,
+        };
+        self.tell(|| *progress, kind, Some(verdict), Some(seen));
+    }
+
+    /// How long the server asks to wait, or the classifier on its behalf.
+    fn asked(&self, verdict: Verdict, response: Option<ResponseHead<'_>>) -> Option<Duration> {
+        let requested = || self.settings.requested_wait(response?);
+        let headers = || match verdict.class {
+            Class::Success => None,
+            _ => self.settings.retry_after.hint(requested),
+        };
+        match verdict.hint(headers)? {
+            Hint::AtLeast(wait) | Hint::Exactly(wait) => Some(wait),
+            Hint::Never => None,
+        }
+    }
+
+    /// How long requests to the upstream are held from now on.
+    #[inline]
+    pub(super) fn held_for(&self) -> Duration {
+        let left = |cooldown: &Cooldown| cooldown.left(&self.snapshot.uri);
+        let cooldown = self.settings.cooldown.as_ref();
+        cooldown.and_then(left).unwrap_or_default()
+    }
+
+    /// Whether requests may be held.
+    pub(crate) fn has_cooldown(&self) -> bool {
+        self.settings.cooldown.is_some()
+    }
+
+    /// Keeps a snapshot of a request that is sent later.
+    pub(crate) fn hold(settings: Arc<Settings<C>>, request: Request<B>) -> (Self, Unsent<B>) {
+        let (limits, _) = settings.limits(&RequestHead::of(&request));
+        let (exchange, first) = Self::begin(settings, request, false, |first| first);
+        let unsent = Unsent {
+            progress: Progress::held(exchange.started, exchange.acted_on_above),
+            first,
+            window: limits.window,
+        };
+        (exchange, unsent)
+    }
+
+    /// The first attempt, which was held.
+    pub(super) fn first_attempt(
+        &mut self,
+        progress: &mut Progress,
+        hold: &mut Hold<B>,
+        mut first: Request<ReplayBody<B>>,
+        now: Instant,
+    ) -> Request<ReplayBody<B>> {
+        progress.first_attempt(now);
+        self.started = now;
+        hold.held = progress.waited;
+        self.settings.classify.renew(first.headers_mut(), hold.held);
+        let head = self.head();
+        sending(&self.settings, head, || *progress, self.handle.as_ref());
+        first
+    }
+
+    /// A place among those that wait, if requests are held by now.
+    pub(crate) fn turn(&self, progress: &Progress, window: Duration) -> Option<Pin<Box<Turn>>> {
+        let cooldown = self.settings.cooldown.as_ref()?;
+        let is_retry = progress.number() > 0;
+        let until = self.started.checked_add(window);
+        cooldown.turn(&self.snapshot.uri, is_retry, until)
+    }
+
+    /// Whether the attempt may go, now that the inner service is ready.
+    pub(crate) fn may_go(&self, hold: Option<&Hold<B>>) -> bool {
+        match hold.and_then(|hold| hold.passage.as_ref()) {
+            Some(passage) => passage.stands(),
+            None => !self.settings.holds(&self.snapshot.uri),
+        }
+    }
+
+    /// The attempt waits until requests go.
+    pub(crate) fn is_held(&self, progress: &Progress, left: Duration) {
+        self.tell(|| *progress, EventKind::Held { left }, None, None);
+    }
+}
+
+/// What an outcome says of the quota.
+fn said(
+    verdict: Verdict,
+    response: Option<ResponseHead<'_>>,
+    asked: Option<Duration>,
+    remaining: Option<u64>,
+) -> Said {
+    let status = response.map(|head| head.status);
+    let is_throttled = match status {
+        Some(StatusCode::TOO_MANY_REQUESTS) => true,
+        Some(StatusCode::SERVICE_UNAVAILABLE) => asked.is_some(),
+        _ => asked.is_some() && verdict.hint.is_some(),
+    };
+    match verdict.class {
+        Class::Success => Said::Served { remaining },
+        _ if is_throttled => Said::Throttled { asked },
+        Class::Permanent if status.is_some() => Said::Served { remaining },
+        Class::Permanent | Class::Transient | Class::Refused => Said::Nothing,
+    }
+}
