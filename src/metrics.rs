@@ -155,6 +155,7 @@ pub fn describe() {
     describe_counter!(COOLDOWNS.name, Unit::Count, "Cooldowns that started.");
     describe_gauge!(
         COOLING_DOWN.name,
+        Unit::Count,
         "Cooldowns that have started, and not ended yet."
     );
     describe_gauge!(BUDGET, "Tokens that are left in the retry budget.");

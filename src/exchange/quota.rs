@@ -172,7 +172,7 @@ fn said(
     let is_throttled = match status {
         Some(StatusCode::TOO_MANY_REQUESTS) => true,
         Some(StatusCode::SERVICE_UNAVAILABLE) => asked.is_some(),
-        _ => asked.is_some() && verdict.hint.is_some(),
+        _ => asked.is_some() && verdict.hint.is_some() && verdict.class != Class::Permanent,
     };
     match verdict.class {
         Class::Success => Said::Served { remaining },

@@ -3,7 +3,9 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use tower_http_retry::classify::{ByStatus, Class, Classify, Outcome, Verdict};
+use http::StatusCode;
+use tower::Layer;
+use tower_http_retry::classify::{ByStatus, Class, Outcome, Verdict};
 use tower_http_retry::{Backoff, Cooldown, Jitter, RetryAfter, RetryLayer};
 
 use crate::support::cooling::{
@@ -12,7 +14,7 @@ use crate::support::cooling::{
 };
 use crate::support::step::Step;
 use crate::support::upstream::Answer::{self, Error, Headers, Status};
-use crate::support::upstream::after;
+use crate::support::upstream::{Upstream, after, get};
 
 /// A client that waits however long it takes.
 fn patient(plan: impl Into<Vec<Answer>>) -> Client {
@@ -187,9 +189,8 @@ async fn a_classifier_can_say_that_a_quota_is_used_up() {
     let credit = Headers(200, vec![("x-credit", "0".to_owned())]);
     let refused = Headers(429, vec![("x-credit", "0".to_owned())]);
     let layer = layer(&cooldown).classify_fn(classify).max_retries(1);
-    let upstream = crate::support::upstream::Upstream::new([credit, refused, OK]);
-    let service = tower::Layer::layer(&layer, upstream.clone());
-    let get = crate::support::upstream::get;
+    let upstream = Upstream::new([credit, refused, OK]);
+    let service = layer.layer(upstream.clone());
     service.send(get()).await.unwrap();
     assert_eq!(cooldown.left(get().uri()), Some(secs(3)));
     // The retry waits as long, too.
@@ -233,20 +234,34 @@ async fn what_is_throttled_is_a_429_or_a_503_that_says_when_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_for_which_the_classifier_gives_a_wait_is_throttled() {
-    let cooldown = Cooldown::new();
-    let classify = |outcome: &Outcome<'_>| match outcome.status() {
-        Some(status) if status.as_u16() == 403 => Class::Refused.retry_after(secs(4)),
-        _ => ByStatus::new().classify(outcome),
-    };
-    let layer = layer(&cooldown).classify_fn(classify);
-    let upstream = crate::support::upstream::Upstream::new([Status(403)]);
-    let service = tower::Layer::layer(&layer, upstream);
-    for _ in 0..8 {
-        service.send(crate::support::upstream::get()).await.unwrap();
+async fn a_failure_for_which_the_classifier_gives_a_wait_is_throttled_if_it_is_retried() {
+    for (class, expected) in [
+        (Class::Refused, Some(secs(4))),
+        (Class::Transient, Some(secs(4))),
+        (Class::Permanent, None),
+        (Class::Success, None),
+    ] {
+        let cooldown = Cooldown::new();
+        let layer = layer(&cooldown).classify_fn(move |_| class.retry_after(secs(4)));
+        let service = layer.layer(Upstream::new([Status(403)]));
+        for _ in 0..8 {
+            service.send(get()).await.unwrap();
+        }
+        assert_eq!(cooldown.left(get().uri()), expected, "{class:?}");
     }
-    let uri = "http://upstream.test".parse().unwrap();
-    assert_eq!(cooldown.left(&uri), Some(secs(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_is_throttled_also_where_it_is_not_retried() {
+    let cooldown = Cooldown::new();
+    let classify = ByStatus::new().except(StatusCode::TOO_MANY_REQUESTS);
+    let service = layer(&cooldown)
+        .classify(classify)
+        .layer(Upstream::new([refused(4)]));
+    for _ in 0..8 {
+        service.send(get()).await.unwrap();
+    }
+    assert_eq!(cooldown.left(get().uri()), Some(secs(4)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,8 +12,9 @@ use tokio::time::{advance, timeout};
 use tower::{Layer, ServiceExt};
 use tower_http_retry::event::StopReason;
 use tower_http_retry::metrics::describe;
-use tower_http_retry::{Budget, RetryLayer};
+use tower_http_retry::{Budget, Cooldown, RetryLayer};
 
+use crate::support::cooling::{cool_down, told as told_of_quota};
 use crate::support::stops;
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
 use crate::support::upstream::{Answer, Body, Upstream, after, get, request};
@@ -134,6 +135,35 @@ async fn a_retry_that_cannot_start_is_no_attempt() {
             ("stops_total PUT _OTHER not_ready", Counter(1)),
         ],
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cooldown_is_counted_with_who_is_held_and_who_is_not_sent() {
+    let recorder = DebuggingRecorder::new();
+    let _guard = set_default_local_recorder(&recorder);
+    let layer = || stops::layer().without_budget();
+    cool_down(layer()).await;
+    expect(
+        &recorded(&recorder.snapshotter()),
+        &[
+            ("attempts_total GET", Counter(2)),
+            ("attempt_duration_seconds GET 2xx", seconds(&[0.0, 0.0])),
+            ("stops_total GET 2xx success", Counter(2)),
+            ("stops_total GET _OTHER cooling_down", Counter(1)),
+            ("held_total GET", Counter(1)),
+            ("cooldowns_total", Counter(1)),
+            ("cooling_down", Gauge(0.0.into())),
+        ],
+    );
+    // Until it ends, one is cooling down; by authority, too.
+    let service = layer()
+        .metrics_by_authority()
+        .rate_limit_headers(true)
+        .cooldown(Cooldown::per_authority(9))
+        .layer(Upstream::new([told_of_quota(200, 0, 3)]));
+    service.send(get()).await.unwrap();
+    let gauge = recorded(&recorder.snapshotter()).remove("cooling_down upstream.test");
+    assert_eq!(gauge, Some(Gauge(1.0.into())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -364,6 +394,7 @@ async fn the_metrics_are_these_and_are_documented() {
     for stop in stops::ALL {
         let _ = stops::send(stop, stops::layer()).await;
     }
+    cool_down(stops::layer()).await;
     let mut found = BTreeSet::new();
     for (key, unit, description, _) in recorder.snapshotter().snapshot().into_vec() {
         let (name, labels) = key.key().clone().into_parts();

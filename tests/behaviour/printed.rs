@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::classify::{Class, Outcome, RequestHead};
-use tower_http_retry::event::WaitReason;
-use tower_http_retry::{BoxError, ReplayBody, RetryLayer, VerifyLayer};
+use tower_http_retry::event::{StopReason, WaitReason};
+use tower_http_retry::{BoxError, Cooldown, ReplayBody, RetryLayer, VerifyLayer};
 
 use crate::support::stops;
 use crate::support::upstream::{Body, post};
@@ -55,6 +55,7 @@ fn a_layer_and_its_service_print_their_settings() {
         idempotency: Idempotency { any: false, also: [], except: [], \
         keys: [\"idempotency-key\", \"x-idempotency-key\"] }, retry_after: Minimum, \
         rate_limit_headers: false, budget: Default(Budget { kind: \"bucket\", tokens: Some(6.0) }), \
+        cooldown: None, \
         max_drain_bytes: 65536, retry_count_header: None, .. }";
     assert_printed(
         &[&layer, &service, &future],
@@ -145,7 +146,8 @@ async fn an_event_and_a_body_print_no_more_than_they_have_to() {
 
 #[test]
 fn a_stop_and_a_reason_print_as_a_sentence() {
-    let stops = stops::ALL.map(|stop| stop.to_string());
+    let stops = [&stops::ALL[..], &[StopReason::CoolingDown]].concat();
+    let stops: Vec<_> = stops.iter().map(ToString::to_string).collect();
     let sentences = [
         "success",
         "sending again will not help",
@@ -157,6 +159,7 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
         "the window for retries ends before the next one",
         "the budget does not cover a retry",
         "the service failed before it was ready for a retry",
+        "not sent: requests are held",
     ];
     assert_eq!(stops, sentences);
     let reasons = [
@@ -166,6 +169,7 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
             "backoff, one step up after a time-out",
         ),
         (WaitReason::Server, "the server asked for it"),
+        (WaitReason::Cooldown, "requests are held"),
         (WaitReason::AtOnce, "sent again at once"),
         (
             WaitReason::Transparent,
@@ -175,6 +179,17 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
     for (reason, sentence) in reasons {
         assert_eq!(reason.to_string(), sentence);
     }
+}
+
+#[test]
+fn a_cooldown_prints_its_settings_and_its_error_what_is_left() {
+    let each = Cooldown::per_authority(9).max_hold(std::time::Duration::from_secs(1));
+    let settings = "max_waiting: 1024, longest: 300s, ..";
+    let expected = [
+        &*format!("Cooldown {{ kind: \"for all\", max_hold: 5s, {settings} }}"),
+        &*format!("Cooldown {{ kind: \"per authority\", max_hold: 1s, {settings} }}"),
+    ];
+    assert_printed(&[&Cooldown::default(), &each], &expected);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use tower_http_retry::classify::Classify;
 use tower_http_retry::verify::Unverified;
 use tower_http_retry::{Attempt, BoxError, ByStatus, ReplayBody, VerifyLayer};
 
+use crate::support::cooling::cool_down;
 use crate::support::upstream::Body;
 use crate::support::{log, stops};
 
@@ -57,11 +58,18 @@ async fn what_is_told_of_a_request_has_no_secret() {
         output.write(lines.join("\n"));
         output.write(stop);
     }
+    // Its requests have a secret in their query.
+    let events = output.clone();
+    let layer = stops::layer().on_event(move |event| events.debug(event));
+    output.write(log::told(cool_down(layer)).await.join("\n"));
     output.write(recorder.handle().render());
     output.has_no_secret_but(&[
         "Event { kind: AttemptStarted",
         "(\"upstream.test\", \"/item\", Some(\"503\"))",
         "WARN tower_http_retry: gave up",
+        "Event { kind: CooldownStarted",
+        "Event { kind: Held",
+        "WARN tower_http_retry: the quota is used up",
         "authority=\"upstream.test:8080\"} 1",
     ]);
 }

@@ -10,6 +10,7 @@ mod tracing;
 #[path = "../support"]
 mod support {
     pub mod body;
+    pub mod cooling;
     pub mod errors;
     pub mod log;
     pub mod step;

@@ -14,6 +14,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Instrument, Subscriber, info_span};
 use tracing_subscriber::layer::{Context, Layer as Layered, SubscriberExt};
 
+use crate::support::cooling::cool_down;
 use crate::support::log::told;
 use crate::support::stops;
 use crate::support::upstream::Answer::{Error, Status};
@@ -85,6 +86,25 @@ async fn each_retry_is_debug_and_each_stop_with_a_failure_is_warn() {
         let told = told(stops::send(stop, stops::layer())).await;
         assert_eq!(told, expected(stop), "{stop:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cooldown_is_warn_when_it_starts_and_info_when_it_ends() {
+    let told = told(cool_down(stops::layer())).await;
+    let of = "tower_http_retry:";
+    let expected = [
+        format!(
+            "WARN {of} the quota is used up: requests are held http.response.status_code=200 server.address=\"upstream.test\" left_ms=3000"
+        ),
+        format!(
+            "DEBUG {of} held http.request.method=\"GET\" server.address=\"upstream.test\" left_ms=3000"
+        ),
+        format!(
+            "WARN {of} gave up http.request.method=\"GET\" http.request.resend_count=0 server.address=\"upstream.test\" error.type=\"_OTHER\" waited_ms=0 reason=not sent: requests are held"
+        ),
+        format!("INFO {of} requests are no longer held server.address=\"upstream.test\""),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -176,3 +176,17 @@ pub fn status(outcome: Outcome) -> u16 {
 }
 
 pub const OK: Answer = Status(200);
+
+/// A response says that a quota is used up for three seconds; a request is held, another one is not
+/// sent, as there is no room for it; and the one that was held is served.
+pub async fn cool_down(layer: RetryLayer) {
+    let layer = layer
+        .rate_limit_headers(true)
+        .backoff(Backoff::exponential(secs(1)).jitter(Jitter::None))
+        .cooldown(Cooldown::new().max_waiting(1));
+    let service = layer.layer(Upstream::new([told(200, 0, 3), OK]));
+    service.send(get()).await.unwrap();
+    let (held, unsent) = tokio::join!(service.send(get()), service.send(get()));
+    held.unwrap();
+    unsent.unwrap_err();
+}
