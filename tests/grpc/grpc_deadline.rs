@@ -9,7 +9,7 @@ use tower::{Layer, ServiceExt};
 use tower_http_retry::classify::{Classify, Outcome, RequestHead, Verdict};
 use tower_http_retry::grpc::ByGrpcStatus;
 use tower_http_retry::{
-    Attempt, Backoff, ByStatus, Idempotency, Jitter, RetryLayer, RetryOverride,
+    Attempt, Backoff, ByStatus, Cooldown, Idempotency, Jitter, RetryLayer, RetryOverride,
 };
 
 use crate::support::upstream::Answer::{Headers, Never, Status};
@@ -383,4 +383,56 @@ async fn forwards<C: Classify>(layer: RetryLayer<C>) {
     assert_eq!(response.status(), 503);
     assert_eq!(upstream.seconds(), [0, 1]);
     assert_eq!(upstream.seen()[1].headers["x-elapsed"], "1000");
+}
+
+fn pushed_back(code: u16, millis: &str) -> Answer {
+    let headers = [
+        ("grpc-status", code.to_string()),
+        ("grpc-retry-pushback-ms", millis.into()),
+    ];
+    Headers(200, headers.to_vec())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pushback_is_evidence_that_a_quota_is_used_up() {
+    for (answer, expected) in [
+        (pushed_back(14, "4000"), Some(secs(4))),
+        // No more calls of this one; nothing is said of others.
+        (pushed_back(14, "-1"), None),
+        // No code that is retried, and no wait.
+        (pushed_back(13, "4000"), None),
+        (unavailable(), None),
+        (code(8), None),
+    ] {
+        let cooldown = Cooldown::new();
+        let layer = exact().max_retries(0).cooldown(cooldown.clone());
+        let service = layer.layer(Upstream::new([answer.clone()]));
+        for _ in 0..8 {
+            service.send(post()).await.unwrap();
+        }
+        assert_eq!(cooldown.left(post().uri()), expected, "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_held_has_the_rest_of_its_deadline() {
+    let held_for = async |seconds| {
+        let cooldown = Cooldown::new();
+        let upstream = Upstream::new([unavailable(), code(0)]);
+        let service = exact().cooldown(cooldown.clone()).layer(upstream.clone());
+        cooldown.hold(post().uri(), secs(seconds));
+        let outcome = service.send(call("5S")).await;
+        (outcome.is_ok(), upstream)
+    };
+    let (is_ok, upstream) = held_for(2).await;
+    assert!(is_ok);
+    assert_eq!(upstream.millis(), [2_000, 3_000]);
+    assert_eq!(timeouts(&upstream), ["3000000u", "2000000u"]);
+    // The second attempt would not start in time, and then not the first one.
+    let (is_ok, upstream) = held_for(4).await;
+    assert!(is_ok);
+    assert_eq!(upstream.millis(), [4_000]);
+    let (is_ok, upstream) = held_for(5).await;
+    assert!(!is_ok);
+    assert_eq!(upstream.millis(), []);
 }
