@@ -130,6 +130,7 @@ enum Scope {
 
 impl Cooldown {
     /// Creates a cooldown for all requests of a layer: for one upstream, or several that share a quota.
+    /// The methods that take a URI do not look at it then.
     ///
     /// Clones share its state, so that several layers can hold their requests together. What setters
     /// set is each clone's own.
@@ -232,8 +233,8 @@ impl Cooldown {
         self.at(uri, |gate| gate.with(|state| state.release(now)));
     }
 
-    /// How long it is until requests to this URI's upstream go. None if they are not held; zero if the
-    /// hold is over, and requests still wait for those before them.
+    /// How long it is until requests to this URI's upstream go. None if a request that is sent now goes
+    /// at once; zero if the hold is over, and it waits for those before it.
     pub fn left(&self, uri: &Uri) -> Option<Duration> {
         if self.admits_all() {
             return None;
@@ -242,7 +243,7 @@ impl Cooldown {
         self.peek(uri, |gate| gate.with(|state| state.left(now)))
     }
 
-    /// How many requests to this URI's upstream wait now.
+    /// How many requests to this URI's upstream wait now, with retries whose own wait is over.
     pub fn waiting(&self, uri: &Uri) -> usize {
         self.peek(uri, |gate| gate.with(|state| state.waiting()))
     }
@@ -367,6 +368,3 @@ impl fmt::Debug for Cooldown {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

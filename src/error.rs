@@ -111,6 +111,8 @@ impl fmt::Display for RetryError {
                 f.write_str("not sent: too many requests wait for the end of a cooldown")
             }
             Self::CoolingDown { left } => {
+                // No more digits than a reader needs.
+                let left = Duration::from_micros(left.as_micros().div_ceil(1_000) as u64 * 1_000);
                 write!(f, "not sent: requests are held for another {left:?}")
             }
         }

@@ -14,13 +14,15 @@ pub use crate::reason::{StopReason, WaitReason};
 
 /// One step of a request, passed to [`RetryLayer::on_event`] as it happens and, with feature
 /// `tracing`, emitted as a tracing event: a retry at level `DEBUG`, a stop with a failure at `WARN`
-/// (but a first attempt that is permanent, such as a 404, is not: nothing was retried). Feature
-/// `metrics` counts all of them.
+/// (but a first attempt that is permanent, such as a 404, is not: nothing was retried). A cooldown is
+/// at `WARN` when it starts and at `INFO` when it ends; who is held, and who is not sent for it, at
+/// `DEBUG`. Feature `metrics` counts all of them.
 ///
 /// Each request emits `AttemptStarted`, then any number of times `RetryScheduled` and
 /// `AttemptStarted`, then `Stopped` (never, if its caller drops the future). A retry that cannot be
 /// sent after its wait emits `RetryScheduled` and `Stopped`, the latter with what the caller gets
-/// instead.
+/// instead. A request that a [`Cooldown`](crate::Cooldown) holds before its first attempt begins with
+/// `Held`, and a retry that it holds after its wait has one, too.
 ///
 /// [`method`](Self::method), [`host`](Self::host), [`port`](Self::port) and [`path`](Self::path) are
 /// safe to log. [`request`](Self::request) is the whole head, whose query and headers may contain
@@ -157,7 +159,7 @@ impl<'a> Event<'a> {
         self.attempt
     }
 
-    /// The time since the first attempt's start.
+    /// The time since the first attempt's start; while the request is held before it, since it came.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }

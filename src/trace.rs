@@ -29,6 +29,18 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
         ),
         // An answer that is no concern of retries, such as a 404.
         EventKind::Stopped(StopReason::Permanent) if event.attempt == 1 => {}
+        // One for each request that is sent during a hold, whose start was told.
+        EventKind::Stopped(stop @ StopReason::CoolingDown) => debug!(
+            target: TARGET,
+            {
+            http.request.method = event.method().as_str(),
+            server.address = address(event.host()),
+            server.port = event.port().map(i64::from),
+            waited_ms = milliseconds(event.waited),
+            reason = %stop,
+            },
+            "not sent",
+        ),
         EventKind::Stopped(stop) => warn!(
             target: TARGET,
             {

@@ -140,12 +140,13 @@ impl State {
         [mem::take(&mut self.woken), mem::take(&mut self.gone)]
     }
 
-    /// How long it is until a request goes; none while all go. Zero where it depends on others.
+    /// How long it is until a request goes; none if it goes at once. Zero where it depends on others.
     pub(crate) fn left(&mut self, now: Instant) -> Option<Duration> {
         self.advance(now);
         match &self.phase {
             Phase::Open => None,
             Phase::Holding { opens, .. } => Some(opens.saturating_duration_since(now)),
+            Phase::SlowStart(start) if start.permits > 0 && self.waiting.is_empty() => None,
             Phase::SlowStart(start) => Some(start.left(now)),
         }
     }
@@ -435,3 +436,6 @@ impl SlowStart {
         self.later.iter().copied().chain(patience).min()
     }
 }
+
+#[cfg(test)]
+mod tests;

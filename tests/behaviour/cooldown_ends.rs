@@ -65,9 +65,12 @@ async fn requests_that_come_meanwhile_wait_behind_the_others() {
 #[tokio::test(start_paused = true)]
 async fn a_hold_ends_for_the_first_request_after_it_if_none_waits() {
     let (client, _) = held(0, [after(millis(100), OK)]).await;
+    assert_eq!(client.left(), Some(secs(1)));
     client.at(secs(60)).await;
-    // It is not over before one was served.
+    // Whoever comes goes at once, and others not before it was served.
+    assert_eq!(client.left(), None);
     let first = client.spawn_each(1).await;
+    assert_eq!(client.left(), Some(Duration::ZERO));
     let second = client.spawn_each(1).await;
     all(first).await;
     all(second).await;

@@ -10,7 +10,7 @@ pub(crate) mod sync {
     pub(crate) use std::sync::PoisonError;
 
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
-    pub(crate) use loom::sync::{Mutex, MutexGuard};
+    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
 }
 
 pub(crate) mod striped {

@@ -5,6 +5,7 @@ mod allocations;
 mod body_property;
 mod bounds;
 mod budget_model;
+mod cooldown_model;
 #[cfg(feature = "serde")]
 #[path = "../fuzz/mod.rs"]
 mod fuzz;
@@ -12,8 +13,11 @@ mod imports;
 mod size;
 mod verify_property;
 
-// The budget's files, which `budget_model` compiles, find them at the root, as in the crate itself.
+// The files that the models compile find them at the root, as in the crate itself.
 use budget_model::{striped, sync};
+#[path = "../../src/timer.rs"]
+#[allow(dead_code, reason = "the models need one of its functions")]
+mod timer;
 
 #[path = "../support"]
 mod support {

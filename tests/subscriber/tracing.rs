@@ -100,7 +100,8 @@ async fn a_cooldown_is_warn_when_it_starts_and_info_when_it_ends() {
             "DEBUG {of} held http.request.method=\"GET\" server.address=\"upstream.test\" left_ms=3000"
         ),
         format!(
-            "WARN {of} gave up http.request.method=\"GET\" http.request.resend_count=0 server.address=\"upstream.test\" error.type=\"_OTHER\" waited_ms=0 reason=not sent: requests are held"
+            "DEBUG {of} not sent http.request.method=\"GET\" server.address=\"upstream.test\" \
+             waited_ms=0 reason=requests are held, by a cooldown"
         ),
         format!("INFO {of} requests are no longer held server.address=\"upstream.test\""),
     ];

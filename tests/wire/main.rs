@@ -10,6 +10,8 @@ mod errors_http2;
 mod errors_reqwest;
 mod hostile;
 mod quic;
+#[cfg(feature = "hyper-util")]
+mod quota;
 mod readme;
 #[cfg(feature = "hyper-util")]
 mod redirects;
