@@ -20,50 +20,84 @@ use state::Patience;
 pub(crate) use state::{Change, Said, Terms};
 pub(crate) use turn::{Passage, Refused, Turn};
 
-/// Holds requests while a quota is used up, until the server gives it anew.
+/// Holds requests while a quota is used up, until the server renews it.
 ///
-/// A client whose quota is used up gets a 429 for each further request, and some services block a client
-/// that goes on sending. [`RetryLayer::cooldown`] makes a layer hold its requests instead: those that
-/// are sent now and the retries of those that were refused. They wait, and go when the quota is given
-/// anew. It is off unless set.
+/// Once its quota is used up, a client gets a 429 for each further request, and some services block a
+/// client that keeps sending. With [`RetryLayer::cooldown`], a layer holds its requests instead: new
+/// requests and retries wait, and are sent when the quota is renewed.
 ///
 /// # When requests are held
 ///
-/// A single 429 does not prove that a quota is used up: a limit that is shared, or refills all the
-/// time, refuses one request and serves the next. Requests are held if
+/// A single 429 does not show that a quota is used up: a limit that is shared by many clients, or that
+/// refills continuously, refuses one request and serves the next. Requests are held in two cases:
 ///
-/// - a response says that nothing remains of the quota, and when it is given anew. That is read from
-///   [rate-limit headers](RetryLayer::rate_limit_headers), if the layer reads them, of a success as well;
-///   or a classifier says so with [`Verdict::exhausted`];
-/// - or 8 attempts in a row are throttled, all of them sent after the last success, which is at least
-///   200 ms ago. Throttled is an answer of 429, or of 503 with a `Retry-After`; gRPC's pushback; and any
-///   failure for which the classifier gives a wait
-///   ([`Verdict::retry_after`](crate::classify::Verdict::retry_after)).
+/// - **A response says so.** Its [rate-limit headers] say that nothing remains of the quota and when it
+///   is renewed. They are read if [`RetryLayer::rate_limit_headers`] is set, from successful responses,
+///   too. A classifier can say the same with [`Verdict::exhausted`].
+/// - **Eight attempts in a row are throttled**, without a success for 200 ms. Only attempts that were
+///   sent after the last success count. An attempt is throttled if it is answered with 429, with 503 and
+///   a `Retry-After`, or with a gRPC pushback, or if it is retried after a wait that the classifier
+///   gives ([`Verdict::retry_after`]).
 ///
-/// They are held until the latest time that these responses ask for, but not longer than
-/// [`longest`](Self::longest). If none asks for a time it is 1 s, then 2 s, 4 s, .. up to 60 s, until
-/// there is a success. Jitter adds up to a quarter of the wait, so that not all clients come back at
-/// once; with [`Jitter::None`](crate::Jitter::None) it adds nothing. An attempt that was sent before
-/// requests were held can make the hold longer, and does not start another.
+/// Requests are held until the latest time that these responses ask for, but not longer than
+/// [`longest`](Self::longest). If no response asks for a wait, the hold takes 1 s; it doubles each time,
+/// up to 60 s, until a request succeeds. Jitter adds up to a quarter of the hold, so that clients do not
+/// return all at once; with [`Jitter::None`](crate::Jitter::None) nothing is added.
 ///
-/// # What is held
+/// Throttled attempts do not always mean all requests of the client:
 ///
-/// A request that is sent meanwhile waits, in order of arrival, if what is left is at most
-/// [`max_hold`](Self::max_hold) and ends within the request's [window](RetryLayer::window), and if fewer
-/// than [`max_waiting`](Self::max_waiting) others wait. Otherwise it fails at once with
-/// [`RetryError::CoolingDown`], unsent. It is not ready to be sent while it waits, and so holds nothing
-/// that another needs, such as the permit of a `ConcurrencyLimit`. Its time in the queue is part of its
-/// window.
+/// - A wait of one second may be much less, as `Retry-After` is in whole seconds. If no response asks for
+///   more than 1 s, requests are held only after 1 s without a success.
+/// - If a request is served that was sent after a throttled response, and more than a second before the
+///   time that the response asked for, then what throttled responses ask for is not used for 60 s.
 ///
-/// A retry waits for the end of the hold if its own wait is shorter. It takes no second token of the
-/// budget. If the hold ends after the request's window, the last outcome is returned at once.
+/// An attempt that was sent before a hold started does not start another one. While the hold lasts, its
+/// response can extend it.
 ///
-/// # How it ends
+/// # What happens to requests
 ///
-/// First one request goes. Each one that is served lets two more go: 1, 2, 4, .. until none waits. If
-/// the responses say what remains of the quota, no more go than that. In the place of a request that is
-/// throttled another one goes, when that response's wait is over; in the place of one that fails
-/// otherwise, at once. If no outcome comes for 1 s, as many go again as are under way.
+/// A new request waits in order of arrival if the hold ends within [`max_hold`](Self::max_hold) and
+/// within the request's [window], and if fewer than [`max_waiting`](Self::max_waiting) requests wait.
+/// Otherwise it fails immediately with [`RetryError::CoolingDown`], without being sent. The time that a
+/// request waits is part of its window.
+///
+/// While it waits, a request holds no readied clone of the inner service, so that it blocks no permit of
+/// a `ConcurrencyLimit` below. A request that was not sent counts as no attempt and does not change the
+/// budget.
+///
+/// A retry waits until the end of the hold if its own wait is shorter. It costs no second token of the
+/// budget. If the hold ends after the request's window, the last outcome is returned immediately.
+///
+/// # How a hold ends
+///
+/// Requests are sent in a slow start: first one, then two more for each request that is served, until no
+/// request waits. If responses say what remains of the quota, no more requests are sent than remain. For
+/// a request that is throttled, another one is sent after the wait that the response asks for (1 s if it
+/// asks for none); for one that fails otherwise, immediately. After 1 s without an outcome, as many
+/// requests again are sent as are in flight.
+///
+/// A hold that ends while no request waits ends with the next request that is served.
+///
+/// # When to use it
+///
+/// Use a cooldown where the quota is the client's own, for example a number of requests per minute for
+/// each API key. It is of no use where many clients share a limit. There it does no harm as long as the
+/// server does not ask for longer waits than are needed: if each 429 of such a limit has `Retry-After: 5`
+/// although the limit is one for each second, a few clients can lose part of their throughput.
+///
+/// Requests that are in flight when the quota is used up are refused all the same, so that a burst of
+/// 1,000 requests is refused but for what the quota has. [`hold`](Self::hold) with a duration of zero
+/// before such a burst lets it begin with a slow start.
+///
+/// A [`VerifyLayer`](crate::VerifyLayer) under the retry sends its probe when the retry is sent.
+///
+/// [rate-limit headers]: crate::RetryLayer::rate_limit_headers
+/// [window]: crate::RetryLayer::window
+/// [`RetryLayer::cooldown`]: crate::RetryLayer::cooldown
+/// [`RetryLayer::rate_limit_headers`]: crate::RetryLayer::rate_limit_headers
+/// [`RetryError::CoolingDown`]: crate::RetryError::CoolingDown
+/// [`Verdict::exhausted`]: crate::classify::Verdict::exhausted
+/// [`Verdict::retry_after`]: crate::classify::Verdict::retry_after
 ///
 /// # Example
 ///
@@ -97,22 +131,8 @@ pub(crate) use turn::{Passage, Refused, Turn};
 /// # Ok(())
 /// # }
 /// ```
-///
-/// # When it is worth having
-///
-/// Where the quota is this client's own: an API key's requests in a minute, for example. Requests that
-/// wait are served as soon as they can be, and the service sees nearly no request that it has to refuse.
-/// Where many clients share a limit it does no harm, and is of no use either.
-///
-/// Probes of a [`VerifyLayer`](crate::VerifyLayer) under the retry are sent when their retry is.
-///
-/// [`RetryLayer::cooldown`]: crate::RetryLayer::cooldown
-/// [`RetryLayer::rate_limit_headers`]: crate::RetryLayer::rate_limit_headers
-/// [`RetryLayer`]: crate::RetryLayer
-/// [`RetryError::CoolingDown`]: crate::RetryError::CoolingDown
-/// [`Verdict::exhausted`]: crate::classify::Verdict::exhausted
 #[derive(Clone)]
-#[must_use = "it holds nothing until a layer has it"]
+#[must_use = "a cooldown does nothing until a layer has it"]
 pub struct Cooldown {
     max_hold: Duration,
     max_waiting: usize,
@@ -129,22 +149,24 @@ enum Scope {
 }
 
 impl Cooldown {
-    /// Creates a cooldown for all requests of a layer: for one upstream, or several that share a quota.
-    /// The methods that take a URI do not look at it then.
+    /// Creates a cooldown for all requests of a layer. Use it for one upstream, or for several that share
+    /// a quota. Methods that take a URI ignore it.
     ///
-    /// Clones share its state, so that several layers can hold their requests together. What setters
-    /// set is each clone's own.
+    /// Clones share the state, so that several layers can hold their requests together. The settings are
+    /// each clone's own.
     pub fn new() -> Self {
         let (epoch, shut) = (Instant::now(), Arc::default());
         let gate = Arc::new(Gate::new(epoch, Arc::clone(&shut)));
         Self::with(shut, Scope::All(gate))
     }
 
-    /// Creates a cooldown for each upstream: for each scheme, host and port of the URIs of requests, so
-    /// that one does not hold the requests to another. All requests whose URI names no host share one.
+    /// Creates a cooldown with a state for each upstream, which is the scheme, host and port of a
+    /// request's URI. One upstream does not hold the requests to another. All requests whose URI has no
+    /// host share one state.
     ///
-    /// At most `max` are kept, and at least one; the least recently used goes for a new one. Requests
-    /// that wait for it then still go, but new requests to its host do not know of it.
+    /// At most `max` states are kept, and at least one. A new one replaces the least recently used.
+    /// Requests that wait for an upstream whose state is replaced are sent as usual; new requests to it
+    /// are not held.
     ///
     /// ```
     /// use tower_http_retry::{Cooldown, RetryLayer};
@@ -168,40 +190,40 @@ impl Cooldown {
         }
     }
 
-    /// Sets how long a request may be held, from its arrival or from when it looks again, until requests
-    /// go. Defaults to 5 seconds; [`Duration::MAX`] is no limit but the request's window.
+    /// Sets how long a hold a new request waits for. Defaults to 5 seconds; with [`Duration::MAX`] only
+    /// the request's window limits it.
     ///
-    /// If more is left, the request fails at once with
-    /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). Its time in the queue after that, in
-    /// the slow start, is not bounded by it. It does not bound retries.
+    /// If more is left of a hold when the request arrives, or when the hold is extended, the request
+    /// fails immediately with [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). The time that
+    /// it waits in the slow start does not count. Retries have no such limit.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
         self
     }
 
-    /// Sets how many requests may wait. Defaults to 1,024.
+    /// Sets how many requests may wait at the same time. Defaults to 1,024.
     ///
-    /// If so many wait, further ones fail at once with
-    /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). Retries wait in any number.
+    /// Further requests fail immediately with
+    /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). Retries wait in any number, and count
+    /// as waiting.
     pub fn max_waiting(mut self, max_waiting: usize) -> Self {
         self.max_waiting = max_waiting;
         self
     }
 
-    /// Sets the longest time for which responses can hold requests. Defaults to 5 minutes.
+    /// Sets how long responses can hold requests. Defaults to 5 minutes.
     ///
-    /// If a server asks for more, requests are held for this long; then one goes, as after any other
-    /// hold.
+    /// If a server asks for more, requests are held for this time, and the slow start begins then.
     pub fn longest(mut self, longest: Duration) -> Self {
         self.longest = longest;
         self
     }
 
-    /// Holds requests to this URI's upstream from now on for so long, whatever [`longest`](Self::longest)
-    /// says. If they are held for longer already, that stays.
+    /// Holds requests to this URI's upstream for a time, starting now. [`longest`](Self::longest) does not
+    /// limit it. If requests are already held for longer, nothing changes.
     ///
-    /// For what the program knows by other means than responses: a maintenance, a quota that another
-    /// program uses up. No event tells of it.
+    /// Use it for what the program knows by other means than responses, such as a maintenance. A duration
+    /// of zero starts a slow start: before a burst of requests, for example. No event is emitted.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -226,15 +248,14 @@ impl Cooldown {
         self.at(uri, |gate| gate.with(|state| state.hold_for(now, wait)));
     }
 
-    /// Ends a hold of requests to this URI's upstream now, as if its time was over: those that wait go in
-    /// a slow start.
+    /// Ends a hold of requests to this URI's upstream now. Waiting requests are sent in a slow start.
     pub fn release(&self, uri: &Uri) {
         let now = Instant::now();
         self.at(uri, |gate| gate.with(|state| state.release(now)));
     }
 
-    /// How long it is until requests to this URI's upstream go. None if a request that is sent now goes
-    /// at once; zero if the hold is over, and it waits for those before it.
+    /// Returns how much is left of a hold of requests to this URI's upstream: none if a new request would
+    /// be sent immediately, zero if the hold has ended and a new request would wait for those before it.
     pub fn left(&self, uri: &Uri) -> Option<Duration> {
         if self.admits_all() {
             return None;
@@ -243,7 +264,8 @@ impl Cooldown {
         self.peek(uri, |gate| gate.with(|state| state.left(now)))
     }
 
-    /// How many requests to this URI's upstream wait now, with retries whose own wait is over.
+    /// Returns how many requests to this URI's upstream wait now, including retries whose own wait is
+    /// over.
     pub fn waiting(&self, uri: &Uri) -> usize {
         self.peek(uri, |gate| gate.with(|state| state.waiting()))
     }

@@ -66,10 +66,10 @@ pub enum RetryError {
         last: Result<Response<()>, BoxError>,
     },
     /// The request was not sent: a [`Cooldown`](crate::Cooldown) holds requests for longer than this
-    /// one can wait, or as many wait as may.
+    /// one can wait, or too many requests wait already.
     #[non_exhaustive]
     CoolingDown {
-        /// How long it is until requests go; zero if they go already, and too many wait for their turn.
+        /// How much is left of the hold; zero if it has ended, and too many requests wait to be sent.
         left: Duration,
     },
 }

@@ -14,15 +14,14 @@ pub use crate::reason::{StopReason, WaitReason};
 
 /// One step of a request, passed to [`RetryLayer::on_event`] as it happens and, with feature
 /// `tracing`, emitted as a tracing event: a retry at level `DEBUG`, a stop with a failure at `WARN`
-/// (but a first attempt that is permanent, such as a 404, is not: nothing was retried). A cooldown is
-/// at `WARN` when it starts and at `INFO` when it ends; who is held, and who is not sent for it, at
+/// (but a first attempt that is permanent, such as a 404, is not: nothing was retried). The start of a
+/// cooldown is at `WARN`, its end at `INFO`; requests that are held, or not sent because of it, are at
 /// `DEBUG`. Feature `metrics` counts all of them.
 ///
 /// Each request emits `AttemptStarted`, then any number of times `RetryScheduled` and
 /// `AttemptStarted`, then `Stopped` (never, if its caller drops the future). A retry that cannot be
 /// sent after its wait emits `RetryScheduled` and `Stopped`, the latter with what the caller gets
-/// instead. A request that a [`Cooldown`](crate::Cooldown) holds before its first attempt begins with
-/// `Held`, and a retry that it holds after its wait has one, too.
+/// instead. If a [`Cooldown`](crate::Cooldown) holds an attempt, `Held` is emitted before it.
 ///
 /// [`method`](Self::method), [`host`](Self::host), [`port`](Self::port) and [`path`](Self::path) are
 /// safe to log. [`request`](Self::request) is the whole head, whose query and headers may contain
@@ -75,20 +74,20 @@ pub enum EventKind {
     },
     /// The outcome is returned to the caller.
     Stopped(StopReason),
-    /// The request, or its retry, waits until requests are no longer held by a
-    /// [`Cooldown`](crate::Cooldown). The attempt is the one before, 0 if there was none.
+    /// A [`Cooldown`](crate::Cooldown) holds the next attempt. The event's attempt is the one before it, or
+    /// 0.
     #[non_exhaustive]
     Held {
-        /// How long it is until requests go; zero if they go already, one after the other.
+        /// How much is left of the hold; zero if it has ended, and the attempt waits for others.
         left: Duration,
     },
-    /// The outcome of this attempt is evidence that a quota is used up: requests are held from now on.
+    /// With the outcome of this attempt, a [`Cooldown`](crate::Cooldown) started to hold requests.
     #[non_exhaustive]
     CooldownStarted {
-        /// For how long.
+        /// How long requests are held.
         left: Duration,
     },
-    /// The outcome of this attempt is the one after which no request is held any more.
+    /// With the outcome of this attempt, a [`Cooldown`](crate::Cooldown) stopped holding requests.
     CooldownEnded,
 }
 
@@ -153,13 +152,14 @@ impl<'a> Event<'a> {
         self.request.uri.path()
     }
 
-    /// The number of the attempt that this is about; the first is 1. It is 0 for a request of which
-    /// nothing was sent, because requests are held.
+    /// The number of the attempt that this is about; the first is 1. It is 0 while a cooldown holds the
+    /// first attempt.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// The time since the first attempt's start; while the request is held before it, since it came.
+    /// The time since the first attempt's start; while a cooldown holds the first attempt, since the
+    /// request was made.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
@@ -217,7 +217,7 @@ impl<'a> Event<'a> {
     }
 
     /// How long was waited between the attempts, in sum, with the wait that follows this step; and how
-    /// long the request was held before its first attempt.
+    /// long a cooldown held the first attempt.
     pub fn waited(&self) -> Duration {
         self.waited
     }

@@ -174,9 +174,10 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.budget = BudgetChoice::Without)
     }
 
-    /// Sets what holds requests while a quota is used up. Off unless set.
+    /// Sets a cooldown, which holds requests while a quota is used up. Defaults to none.
     ///
-    /// See [`Cooldown`] for what is taken as evidence, who waits, and how it ends.
+    /// A request fails with [`RetryError::CoolingDown`](crate::RetryError::CoolingDown) if it cannot wait
+    /// for the end of a hold. See [`Cooldown`] for when requests are held, and for how long.
     ///
     /// ```
     /// use tower_http_retry::{Cooldown, RetryLayer};

@@ -10,9 +10,9 @@
 //! | `tower_http_retry_retries_total` | counter | retries | `method`, `status`, `reason` | outcomes that were let go, for another attempt after a wait |
 //! | `tower_http_retry_wait_seconds` | histogram | seconds | `method`, `status`, `reason` | that wait, as it was decided |
 //! | `tower_http_retry_stops_total` | counter | requests | `method`, `status`, `reason` | requests that ended, and why |
-//! | `tower_http_retry_held_total` | counter | requests | `method` | requests and retries that had to wait as a [`Cooldown`](crate::Cooldown) held them |
-//! | `tower_http_retry_cooldowns_total` | counter | cooldowns | none | cooldowns that started by what responses said |
-//! | `tower_http_retry_cooling_down` | gauge | cooldowns | none | those that have not ended yet |
+//! | `tower_http_retry_held_total` | counter | requests | `method` | requests and retries that a [`Cooldown`](crate::Cooldown) held |
+//! | `tower_http_retry_cooldowns_total` | counter | cooldowns | none | cooldowns that started because of responses |
+//! | `tower_http_retry_cooling_down` | gauge | cooldowns | none | those that have not ended; a cooldown ends with a request that is served |
 //! | `tower_http_retry_budget_tokens` | gauge | tokens | none | what is left in the budget |
 //!
 //! | label | values |

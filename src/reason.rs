@@ -33,7 +33,8 @@ pub enum StopReason {
     Budget,
     /// The inner service failed while the retry waited for it to be ready.
     NotReady,
-    /// The request was not sent: requests are held for longer than it can wait, or too many wait.
+    /// The request was not sent: a [`Cooldown`](crate::Cooldown) holds requests for longer than it can
+    /// wait, or too many wait.
     CoolingDown,
 }
 
@@ -52,7 +53,7 @@ pub enum WaitReason {
     AtOnce,
     /// As `AtOnce`; and it does not count as a retry.
     Transparent,
-    /// Requests are held by a [`Cooldown`](crate::Cooldown) for longer than the other wait.
+    /// A [`Cooldown`](crate::Cooldown) that holds requests for longer than the wait would be otherwise.
     Cooldown,
 }
 

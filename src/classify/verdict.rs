@@ -129,11 +129,11 @@ impl Verdict {
         self
     }
 
-    /// The response says that the client's quota is used up, and is given anew after this time.
+    /// The response says that the client's quota is used up and is renewed after this time.
     ///
-    /// A [`Cooldown`](crate::Cooldown) holds all requests until then; of a success, too. The wait before a
-    /// retry of this request is at least as long, as with [`retry_after`](Self::retry_after). Zero says
-    /// nothing.
+    /// A [`Cooldown`](crate::Cooldown) holds all requests until then, also if the verdict is a success. A
+    /// retry of this request waits at least as long, as with [`retry_after`](Self::retry_after). Zero has
+    /// no effect.
     ///
     /// ```
     /// use std::time::Duration;

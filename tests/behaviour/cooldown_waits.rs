@@ -11,7 +11,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_http_retry::event::{StopReason, WaitReason};
 use tower_http_retry::{
     Attempts, AttemptsHandle, BoxError, Budget, Cooldown, ReplayBody, RetryError, RetryLayer,
-    RetryOverride,
+    RetryOverride, VerifyLayer,
 };
 
 use crate::support::cooling::{
@@ -481,6 +481,25 @@ async fn a_hold_beyond_the_window_returns_the_last_outcome_at_once() {
         other => panic!("{other:?}"),
     }
     assert_eq!(client.sent_at(), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_sent_when_its_retry_is() {
+    let cooldown = Cooldown::new();
+    let upstream = Upstream::new([Status(503), Status(404), Status(204)]);
+    let service = ServiceBuilder::new()
+        .layer(client_layer(&cooldown))
+        .layer(VerifyLayer::new())
+        .service(upstream.clone());
+    let waiting = tokio::spawn(service.oneshot(request(Method::DELETE)));
+    settle().await;
+    cooldown.hold(&upstream_uri(), secs(7));
+    // The item is gone, so that nothing is deleted again.
+    assert_eq!(waiting.await.unwrap().unwrap().status(), 204);
+    let seen = upstream.seen();
+    let sent: Vec<_> = seen.iter().map(|seen| (&seen.method, seen.at)).collect();
+    let expected = [(&Method::DELETE, Duration::ZERO), (&Method::GET, secs(7))];
+    assert_eq!(sent, expected);
 }
 
 #[tokio::test(start_paused = true)]
