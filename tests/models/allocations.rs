@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
-use tower_http_retry::{Backoff, Budget, ReplayBody, Retry, RetryLayer, VerifyLayer};
+use tower_http_retry::{Backoff, Budget, Cooldown, ReplayBody, Retry, RetryLayer, VerifyLayer};
 
 type Body = Full<Bytes>;
 
@@ -322,6 +322,21 @@ async fn to_find_the_budget_of_an_upstream_allocates_nothing() {
     let get = || fresh(Method::GET, 0, Body::default());
     assert!(allocated(&service, get(), 200) > 0, "it is made");
     assert_eq!(allocated(&service, get(), 200), 0);
+}
+
+#[tokio::test]
+async fn a_cooldown_that_holds_nothing_allocates_nothing() {
+    for cooldown in [Cooldown::new(), Cooldown::per_authority(10)] {
+        let layer = RetryLayer::new()
+            .cooldown(cooldown)
+            .rate_limit_headers(true);
+        let service = layer.layer(Reading { failures: 0 });
+        warm_up();
+        let get = || fresh(Method::GET, 0, Body::default());
+        // The first request to an upstream makes its state.
+        allocated(&service, get(), 200);
+        assert_eq!(allocated(&service, get(), 200), 0);
+    }
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use tower_http_retry::classify::{Class, ClassifyFn, Outcome, Verdict};
 use tower_http_retry::event::StopReason;
 use tower_http_retry::verify::{Unverified, Verified, Verify, VerifyBody, VerifyFuture};
 use tower_http_retry::{
-    Attempt, Attempts, AttemptsHandle, Backoff, BoxError, Budget, ByStatus, Idempotency, Jitter,
-    ReplayBody, ResponseFuture, Retry, RetryAfter, RetryError, RetryLayer, RetryOverride,
+    Attempt, Attempts, AttemptsHandle, Backoff, BoxError, Budget, ByStatus, Cooldown, Idempotency,
+    Jitter, ReplayBody, ResponseFuture, Retry, RetryAfter, RetryError, RetryLayer, RetryOverride,
     VerifyLayer,
 };
 
@@ -136,8 +136,8 @@ fn a_future_is_send_where_its_parts_are() {
 fn the_nouns_are_send_and_sync() {
     is_send::<(Attempt, Attempts, AttemptsHandle, RetryOverride)>();
     is_sync::<(Attempt, Attempts, AttemptsHandle, RetryOverride)>();
-    is_send::<(Backoff, Budget, Idempotency, Verdict, RetryError)>();
-    is_sync::<(Backoff, Budget, Idempotency, Verdict, RetryError)>();
+    is_send::<(Backoff, Budget, Cooldown, Idempotency, Verdict, RetryError)>();
+    is_sync::<(Backoff, Budget, Cooldown, Idempotency, Verdict, RetryError)>();
     is_send::<(ByStatus, Class, Jitter, RetryAfter, StopReason)>();
     is_sync::<(ByStatus, Class, Jitter, RetryAfter, StopReason)>();
 }
