@@ -101,7 +101,7 @@ impl fmt::Display for StopReason {
             Self::Window => "the window for retries ends before the next one",
             Self::Budget => "the budget does not cover a retry",
             Self::NotReady => "the service failed before it was ready for a retry",
-            Self::CoolingDown => "requests are held, by a cooldown",
+            Self::CoolingDown => "not sent: requests are held by a cooldown",
         })
     }
 }
@@ -133,7 +133,7 @@ impl fmt::Display for WaitReason {
             Self::Server => "the server asked for it",
             Self::AtOnce => "sent again at once",
             Self::Transparent => "refused unprocessed, sent again transparently",
-            Self::Cooldown => "requests are held, by a cooldown",
+            Self::Cooldown => "requests are held by a cooldown",
         })
     }
 }

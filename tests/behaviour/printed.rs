@@ -159,7 +159,7 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
         "the window for retries ends before the next one",
         "the budget does not cover a retry",
         "the service failed before it was ready for a retry",
-        "requests are held, by a cooldown",
+        "not sent: requests are held by a cooldown",
     ];
     assert_eq!(stops, sentences);
     let reasons = [
@@ -169,7 +169,7 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
             "backoff, one step up after a time-out",
         ),
         (WaitReason::Server, "the server asked for it"),
-        (WaitReason::Cooldown, "requests are held, by a cooldown"),
+        (WaitReason::Cooldown, "requests are held by a cooldown"),
         (WaitReason::AtOnce, "sent again at once"),
         (
             WaitReason::Transparent,

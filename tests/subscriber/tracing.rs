@@ -101,7 +101,7 @@ async fn a_cooldown_is_warn_when_it_starts_and_info_when_it_ends() {
         ),
         format!(
             "DEBUG {of} not sent http.request.method=\"GET\" server.address=\"upstream.test\" \
-             waited_ms=0 reason=requests are held, by a cooldown"
+             waited_ms=0 reason=not sent: requests are held by a cooldown"
         ),
         format!("INFO {of} requests are no longer held server.address=\"upstream.test\""),
     ];

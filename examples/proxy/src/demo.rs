@@ -1,4 +1,4 @@
-//! A bounded load, with an outage in its middle.
+//! A bounded load, with an outage in its middle, and a quota that is used up near its end.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,6 +23,9 @@ const PERIOD: Duration = Duration::from_millis(50);
 
 /// So many requests at most are in flight.
 const IN_FLIGHT: usize = 64;
+
+/// The quota is used up again after so many requests: 5 seconds.
+const QUOTA: u128 = 100;
 
 /// What is asked for in turn while the upstream is up.
 const TURNS: [&str; 20] = [
@@ -88,10 +91,12 @@ pub(crate) async fn send(
     Ok(())
 }
 
-/// The upstream is down in the third fifth.
+/// The upstream is down in the third fifth. In the last one, its quota is used up now and then.
 fn path(number: u128, total: u128) -> &'static str {
+    let last_fifth = (total * 4).div_ceil(5);
     match number * 5 / total {
         2 => "/down",
+        4 if (number - last_fifth) % QUOTA == 0 => "/quota",
         _ => TURNS[number as usize % TURNS.len()],
     }
 }

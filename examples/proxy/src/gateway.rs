@@ -8,7 +8,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE, VIA};
+use http::header::{
+    CONNECTION, HOST, HeaderName, RETRY_AFTER, TE, TRANSFER_ENCODING, UPGRADE, VIA,
+};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use hyper_util::client::legacy::Client;
@@ -19,7 +21,7 @@ use tower_http::request_id::{
     MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
 };
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
-use tower_http_retry::{Backoff, BoxError, ReplayBody, RetryError, RetryLayer};
+use tower_http_retry::{Backoff, BoxError, Cooldown, ReplayBody, RetryError, RetryLayer};
 use tracing::{Level, Span, info_span};
 
 use crate::history::History;
@@ -34,6 +36,10 @@ const WINDOW: Duration = Duration::from_secs(5);
 const BASE: Duration = Duration::from_millis(100);
 
 const RETRIES: u32 = 3;
+
+/// How long the client of a request may be kept waiting while the upstream's quota is used up. If more
+/// is left, it is told when to come back.
+const MAX_HOLD: Duration = Duration::from_secs(2);
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -61,11 +67,11 @@ struct Gateway {
 
 /// Forwards what nobody else answers. Failures are told by the retry layer, and not again by the
 /// tracing above and below it.
-pub(crate) fn router(upstream: SocketAddr, history: Arc<History>) -> Router {
+pub(crate) fn router(upstream: SocketAddr, cooldown: Cooldown, history: Arc<History>) -> Router {
     let upstream = upstream.to_string();
     let gateway = Gateway {
         upstream: upstream.parse().expect("an address is an authority"),
-        sender: sender(history),
+        sender: sender(cooldown, history),
     };
     let quiet = DefaultOnFailure::new().level(Level::DEBUG);
     // The identity comes before the span, which has it, and after the caller's connection, which may
@@ -86,12 +92,14 @@ pub(crate) fn router(upstream: SocketAddr, history: Arc<History>) -> Router {
 }
 
 /// The stack, from the outside in.
-fn sender(history: Arc<History>) -> Sender {
+fn sender(cooldown: Cooldown, history: Arc<History>) -> Sender {
     let retry = RetryLayer::new()
         .max_retries(RETRIES)
         .backoff(Backoff::exponential(BASE))
         .window(WINDOW)
         .attempt_timeout(ATTEMPT_TIMEOUT)
+        .rate_limit_headers(true)
+        .cooldown(cooldown.max_hold(MAX_HOLD))
         .on_event(move |event| history.hear(event));
     let quiet = DefaultOnFailure::new().level(Level::DEBUG);
     let trace = TraceLayer::new_for_http()
@@ -140,16 +148,31 @@ async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Respon
             remove_hop_by_hop(response.headers_mut());
             response
         }
-        Err(error)
-            if matches!(
-                error.downcast_ref(),
-                Some(RetryError::AttemptTimedOut { .. })
-            ) =>
-        {
+        Err(error) => failure(&error),
+    }
+}
+
+/// What a request gets that has no answer of the upstream.
+fn failure(error: &BoxError) -> Response {
+    match error.downcast_ref() {
+        Some(RetryError::AttemptTimedOut { .. }) => {
             (StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer\n").into_response()
         }
-        Err(_) => (StatusCode::BAD_GATEWAY, "the upstream failed\n").into_response(),
+        Some(RetryError::CoolingDown { left, .. }) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [(RETRY_AFTER, HeaderValue::from(retry_after(*left)))],
+            "the upstream takes no requests now\n",
+        )
+            .into_response(),
+        _ => (StatusCode::BAD_GATEWAY, "the upstream failed\n").into_response(),
     }
+}
+
+/// In whole seconds: who comes back within a part of one comes too early. At least one, as nothing may
+/// be left where only too many others wait.
+fn retry_after(left: Duration) -> u64 {
+    let begun = u64::from(left.subsec_nanos() > 0);
+    left.as_secs().saturating_add(begun).max(1)
 }
 
 /// By which version the request came (RFC 9110, section 7.6.3).
@@ -196,5 +219,24 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_after_is_in_whole_seconds_and_never_too_early() {
+        for (nanos, seconds) in [
+            (0, 1),
+            (1, 1),
+            (1_000_000_000, 1),
+            (1_000_000_001, 2),
+            (59_500_000_000, 60),
+        ] {
+            assert_eq!(retry_after(Duration::from_nanos(nanos)), seconds);
+        }
+        assert_eq!(retry_after(Duration::MAX), u64::MAX);
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! The upstream is a part of this program, fails as told by the path of a request, and listens on
 //! 127.0.0.1, as does the proxy. Open its page in a browser: it draws the retries, why requests
-//! ended, and the budget's level, over the last minutes. `/metrics` has the same for Prometheus, and
+//! ended, and the budget's level, over the last minutes; and it shows how many requests are held while
+//! the upstream's quota is used up, and for how long. `/metrics` has the same for Prometheus, and
 //! what goes to standard error has a span for each request and one for each of its attempts.
 //!
 //! Exit status: 0 if it stopped because it was told to, else 1.
@@ -24,7 +25,7 @@ use tokio::signal::ctrl_c;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tower_http_retry::BoxError;
+use tower_http_retry::{BoxError, Cooldown};
 use tracing::level_filters::LevelFilter;
 
 use crate::history::History;
@@ -54,7 +55,8 @@ struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
 
-    /// Send requests for so long, through an outage in the middle [default duration: 1m]
+    /// Send requests for so long, through an outage in the middle, and through a quota that is used
+    /// up now and then near the end [default duration: 1m]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     #[arg(num_args = 0..=1, default_missing_value = "1m")]
     demo: Option<Duration>,
@@ -99,8 +101,10 @@ async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     tower_http_retry::metrics::describe();
     let history = Arc::new(History::new());
     let upstream = Upstream::listen().await?;
-    let gateway = gateway::router(upstream.address(), history.clone());
-    let router = status::router(history.clone(), recorder.clone()).merge(gateway);
+    // One for all requests, as there is one upstream.
+    let cooldown = Cooldown::new();
+    let gateway = gateway::router(upstream.address(), cooldown.clone(), history.clone());
+    let router = status::router(history.clone(), cooldown, recorder.clone()).merge(gateway);
 
     let interrupt = next_interrupt().await;
     let address = arguments.listen;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::{Html, Json};
 use axum::routing::get;
+use http::Uri;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
+use tower_http_retry::Cooldown;
 
 use crate::history::History;
 use crate::upstream::paths;
@@ -16,22 +18,42 @@ use crate::upstream::paths;
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       connect-src 'self'; img-src data:";
 
-pub(crate) fn router(history: Arc<History>, recorder: PrometheusHandle) -> Router {
+pub(crate) fn router(
+    history: Arc<History>,
+    cooldown: Cooldown,
+    recorder: PrometheusHandle,
+) -> Router {
     let page = [(CONTENT_SECURITY_POLICY, POLICY)];
     let page = (page, Html(include_str!("page.html")));
     let exposition = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Router::new()
         .route("/", get(page))
-        .route("/status", get(async move || status(&history)))
+        .route("/status", get(async move || status(&history, &cooldown)))
         .route(
             "/metrics",
             get(async move || (exposition, recorder.render())),
         )
 }
 
-fn status(history: &History) -> ([(http::HeaderName, &'static str); 1], Json<Value>) {
+fn status(
+    history: &History,
+    cooldown: &Cooldown,
+) -> ([(http::HeaderName, &'static str); 1], Json<Value>) {
     let path = |(path, what)| json!({ "path": path, "what": what });
     let mut status = history.status();
+    status["cooldown"] = held(cooldown);
     status["paths"] = paths().map(path).collect();
     ([(CACHE_CONTROL, "no-store")], Json(status))
+}
+
+/// How many requests are held now, and how long it is until they go: zero if they go one after the
+/// other, and nothing if none is held.
+fn held(cooldown: &Cooldown) -> Value {
+    // It is the same for any.
+    let upstream = Uri::default();
+    let left = cooldown.left(&upstream);
+    json!({
+        "held": cooldown.waiting(&upstream),
+        "left_seconds": left.map(|left| left.as_secs_f64()),
+    })
 }

@@ -5,12 +5,12 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -26,6 +26,9 @@ const MOST_REQUESTS: usize = 10_000;
 /// Longer than an attempt may take.
 const SILENCE: Duration = Duration::from_secs(3);
 
+/// How long nothing is left of the quota, unless a request says it; in seconds.
+const USED_UP: u16 = 3;
+
 type Answer = Response<Full<Bytes>>;
 
 /// What the upstream does with a request.
@@ -38,6 +41,8 @@ enum Plan {
     Down,
     /// Fails when the request comes for the first time.
     Once(Fault),
+    /// Uses the quota up, which is that of all requests, when the request comes for the first time.
+    UseUp,
 }
 
 #[derive(Clone, Copy)]
@@ -49,7 +54,7 @@ enum Fault {
 }
 
 /// The paths that the upstream knows, and what it does there.
-const PLANS: [(&str, Plan, &str); 7] = [
+const PLANS: [(&str, Plan, &str); 8] = [
     ("/ok", Plan::Serve, "200"),
     (
         "/flaky",
@@ -70,6 +75,11 @@ const PLANS: [(&str, Plan, &str); 7] = [
         "/cut",
         Plan::Once(Fault::Cut),
         "the connection is cut once, then 200",
+    ),
+    (
+        "/quota",
+        Plan::UseUp,
+        "429 with RateLimit once, as any path for 3 seconds (or ?t= so many), then 200",
     ),
     ("/down", Plan::Down, "503"),
     ("/headers", Plan::Echo, "200, with the headers that arrived"),
@@ -130,6 +140,9 @@ async fn connection(stream: TcpStream, known: Arc<Known>) {
 }
 
 async fn answer(known: &Known, request: &Request<Incoming>) -> Result<Answer, Cut> {
+    if let Some(left) = known.quota_left() {
+        return Ok(refusal(left));
+    }
     let path = request.uri().path();
     let plan = PLANS.iter().find(|(planned, _, _)| *planned == path);
     match plan.map_or(Plan::Missing, |(_, plan, _)| *plan) {
@@ -138,7 +151,12 @@ async fn answer(known: &Known, request: &Request<Incoming>) -> Result<Answer, Cu
         Plan::Missing => Ok(text(StatusCode::NOT_FOUND, "there is nothing here\n")),
         Plan::Down => Ok(text(StatusCode::SERVICE_UNAVAILABLE, "down\n")),
         Plan::Once(fault) if known.is_first(request) => fail(fault).await,
-        Plan::Once(_) => Ok(text(StatusCode::OK, "served when it came again\n")),
+        Plan::UseUp if known.is_first(request) => {
+            let time = asked_time(request.uri());
+            known.use_up(time);
+            Ok(refusal(time))
+        }
+        Plan::Once(_) | Plan::UseUp => Ok(text(StatusCode::OK, "served when it came again\n")),
     }
 }
 
@@ -156,6 +174,23 @@ async fn fail(fault: Fault) -> Result<Answer, Cut> {
         }
         Fault::Cut => Err(Cut),
     }
+}
+
+/// How long nothing is to be left of the quota.
+fn asked_time(uri: &Uri) -> Duration {
+    let asked = uri.query().and_then(|query| query.strip_prefix("t="));
+    let seconds = asked.and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(u64::from(seconds.unwrap_or(USED_UP)))
+}
+
+/// The quota is used up for so long.
+fn refusal(left: Duration) -> Answer {
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    let quota = format!(r#""default";r=0;t={seconds}"#).parse();
+    let mut answer = text(StatusCode::TOO_MANY_REQUESTS, "the quota is used up\n");
+    let headers = answer.headers_mut();
+    headers.insert("ratelimit", quota.expect("it is plain text"));
+    answer
 }
 
 fn echo(headers: &HeaderMap) -> Answer {
@@ -179,10 +214,13 @@ fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     answer
 }
 
-/// The requests that came once, and have failed, by the identity that all their attempts have.
+/// What the upstream remembers.
 #[derive(Default)]
 struct Known {
+    /// The requests that came once, and have failed, by the identity that all their attempts have.
     ids: Mutex<HashSet<Vec<u8>>>,
+    /// Until when nothing is left of the quota.
+    used_up_until: Mutex<Option<Instant>>,
 }
 
 impl Known {
@@ -199,6 +237,23 @@ impl Known {
             ids.clear();
         }
         ids.insert(id.as_bytes().to_vec())
+    }
+
+    fn use_up(&self, time: Duration) {
+        *self.used_up_until() = Some(Instant::now() + time);
+    }
+
+    /// How long it is until the quota is given anew, if it is used up.
+    fn quota_left(&self) -> Option<Duration> {
+        let until = (*self.used_up_until())?;
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    fn used_up_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.used_up_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

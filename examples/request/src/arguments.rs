@@ -9,12 +9,15 @@ use clap::{Args, CommandFactory, Parser, ValueEnum};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use humantime::parse_duration;
-use tower_http_retry::{Backoff, Idempotency, Jitter, RetryLayer};
+use tower_http_retry::{Backoff, Cooldown, Idempotency, Jitter, RetryLayer};
 
 use crate::payload::Payload;
 
 const AFTER_HELP: &str = "\
 Durations are written like 100ms, 10s, 5m, 1h30m.
+
+With --cooldown, a quota counts as used up if rate-limit headers say so (where they are read), or if
+nothing but refusals comes. A request that would be held until after --within is not sent: an error.
 
 Exit status: 0 for a 2xx or 3xx, 22 for another status, 7 for an error, 2 for wrong arguments.
 With --count: 7 if there was any error, else 22 if there was any status but 2xx and 3xx.";
@@ -97,6 +100,10 @@ pub(crate) struct RetryArguments {
     /// Wait until a used-up quota is reset, as the server's rate-limit headers say
     #[arg(long)]
     rate_limit_headers: bool,
+
+    /// Hold requests and retries while a quota is used up, until it is given anew
+    #[arg(long)]
+    cooldown: bool,
 
     /// Repeat any method after an attempt that the server may have acted on, POST for example
     #[arg(long)]
@@ -207,6 +214,9 @@ impl RetryArguments {
         if let Some(bytes) = self.replay_limit {
             layer = layer.max_replay_bytes(bytes);
         }
+        if self.cooldown {
+            layer = layer.cooldown(cooldown());
+        }
         if self.replay_any {
             layer = layer.idempotency(Idempotency::any());
         }
@@ -228,6 +238,14 @@ impl RetryArguments {
             Some(JitterKind::Decorrelated) => backoff.jitter(Jitter::Decorrelated),
         }
     }
+}
+
+/// Nobody waits for a request here but this program, which has limits of its own for how long and how
+/// many.
+fn cooldown() -> Cooldown {
+    Cooldown::new()
+        .max_hold(Duration::MAX)
+        .max_waiting(usize::MAX)
 }
 
 fn parse_url(text: &str) -> Result<Uri, String> {

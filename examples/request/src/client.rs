@@ -17,7 +17,7 @@ use tower_http_retry::{AttemptsHandle, BoxError, ReplayBody, Retry};
 use crate::arguments::Arguments;
 use crate::payload::{Payload, RequestBody};
 use crate::report::Report;
-use crate::timeline::{Number, Timeline};
+use crate::timeline::{Origin, Timeline};
 
 /// Sends the same request as often as asked.
 pub(crate) struct Client {
@@ -54,7 +54,8 @@ impl Client {
         let started = Instant::now();
         let attempts = AttemptsHandle::new();
         let mut status = None;
-        let outcome = self.exchange(number, &attempts, &mut status).await;
+        let origin = Origin { number, started };
+        let outcome = self.exchange(origin, &attempts, &mut status).await;
         Report {
             number,
             status,
@@ -66,14 +67,14 @@ impl Client {
 
     async fn exchange(
         &self,
-        number: u64,
+        origin: Origin,
         attempts: &AttemptsHandle,
         status: &mut Option<StatusCode>,
     ) -> Result<(), BoxError> {
         let mut request = self.request().await?;
         // It knows the attempts of a request that ends in an error, too.
         request.extensions_mut().insert(attempts.clone());
-        request.extensions_mut().insert(Number(number));
+        request.extensions_mut().insert(origin);
         let response = self.service.clone().oneshot(request).await?;
 
         *status = Some(response.status());

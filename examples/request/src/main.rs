@@ -2,17 +2,20 @@
 //!
 //! Standard output carries the result: the body as it comes, or with `--json` a line for each
 //! request, or else with `--count` a summary. Standard error carries the timeline: each attempt,
-//! what it came to, how long the wait is and why, and why there is no further attempt. `--help`
-//! lists the options; unless set, all is as [`RetryLayer::new`] has it.
+//! what it came to, how long the wait is and why, and why there is no further attempt; and with
+//! `--cooldown`, when requests are held as a quota is used up, and until when. `--help` lists the
+//! options; unless set, all is as [`RetryLayer::new`] has it.
 //!
 //! ```text
 //! cargo run -p request -- http://127.0.0.1:8080/
 //! cargo run -p request -- -d 'name=value' --replay-any http://127.0.0.1:8080/form
 //! cargo run -p request -- -X PUT --data-binary @photo.jpg http://127.0.0.1:8080/photo
 //! cargo run -p request -- --count 1000 --concurrency 50 http://127.0.0.1:8080/
+//! cargo run -p request -- --count 1000 --cooldown --rate-limit-headers http://127.0.0.1:8080/
 //! ```
 //!
-//! Exit status: 0 for a 2xx or 3xx, 22 for another status, 7 for an error, 2 for wrong arguments.
+//! Exit status: 0 for a 2xx or 3xx, 22 for another status, 7 for an error (also if requests
+//! are held for too long), 2 for wrong arguments.
 //!
 //! [`RetryLayer::new`]: tower_http_retry::RetryLayer::new
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
-use tower_http_retry::{Attempts, BoxError};
+use tower_http_retry::event::StopReason;
+use tower_http_retry::{Attempts, BoxError, RetryError};
 
 use crate::timeline::with_causes;
 
@@ -16,7 +17,7 @@ pub(crate) struct Report {
     pub(crate) status: Option<StatusCode>,
     pub(crate) error: Option<BoxError>,
     pub(crate) attempts: Attempts,
-    /// From the first attempt's start to the end of the response's body.
+    /// From the request's start to the end of the response's body.
     pub(crate) took: Duration,
 }
 
@@ -41,6 +42,18 @@ impl Report {
         self.error.as_deref().map(|error| with_causes(error))
     }
 
+    /// The status or the error, in words that are the same for all requests that it is the same for.
+    pub(crate) fn outcome(&self) -> String {
+        match (&self.error, self.status) {
+            (Some(error), _) if is_cooling_down(error) => {
+                format!("error: {}", StopReason::CoolingDown)
+            }
+            (Some(error), _) => format!("error: {}", with_causes(&**error)),
+            (None, Some(status)) => status.to_string(),
+            (None, None) => "no outcome".to_owned(),
+        }
+    }
+
     pub(crate) fn to_json(&self) -> String {
         let waited = self.attempts.waited.as_millis();
         let report = json!({
@@ -52,6 +65,11 @@ impl Report {
         });
         report.to_string()
     }
+}
+
+/// It says how long requests are held yet, which is never the same.
+fn is_cooling_down(error: &BoxError) -> bool {
+    matches!(error.downcast_ref(), Some(RetryError::CoolingDown { .. }))
 }
 
 /// curl's exit statuses: 22 for a status that is a failure, 7 for no connection.

@@ -33,15 +33,9 @@ impl Summary {
     }
 
     pub(crate) fn add(&mut self, report: Report) {
-        let error = report.error();
-        let outcome = match (&error, report.status) {
-            (Some(error), _) => format!("error: {error}"),
-            (None, Some(status)) => status.to_string(),
-            (None, None) => "no outcome".to_owned(),
-        };
-        *self.outcomes.entry(outcome).or_default() += 1;
+        *self.outcomes.entry(report.outcome()).or_default() += 1;
         self.ending = self.ending.max(report.ending());
-        self.first_error = self.first_error.take().or(error);
+        self.first_error = self.first_error.take().or_else(|| report.error());
         self.attempts += u64::from(report.attempts.count);
         self.most_attempts = self.most_attempts.max(report.attempts.count);
         self.waited = self.waited.saturating_add(report.attempts.waited);
@@ -73,7 +67,7 @@ impl fmt::Display for Summary {
         }
         writeln!(
             f,
-            "attempts: {} in all, at most {} for a request; waited {:.1?} between them in sum",
+            "attempts: {} in all, at most {} for a request; waited {:.1?} before and between them in sum",
             self.attempts, self.most_attempts, self.waited
         )?;
         let mut latencies = self.latencies.clone();

@@ -2,13 +2,19 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::time::Instant;
 
 use indicatif::ProgressBar;
 use tower_http_retry::event::{Event, EventKind, StopReason};
 
-/// A request's number among all, as one of its extensions; the first is 1.
+/// What a request's steps are told by; one of its extensions.
 #[derive(Clone, Copy)]
-pub(crate) struct Number(pub(crate) u64);
+pub(crate) struct Origin {
+    /// Its number among all; the first is 1.
+    pub(crate) number: u64,
+    /// An event's own time starts with the first attempt, which a request that is held waits for.
+    pub(crate) started: Instant,
+}
 
 /// Tells each step of a single request; of many, only the retries and the failures.
 #[derive(Clone)]
@@ -33,20 +39,19 @@ impl Timeline {
         if is_routine && !self.is_of_one {
             return;
         }
-        let at = event.elapsed().as_secs_f64();
-        let attempt = event.attempt();
-        let what = describe(event);
-        let line = match self.is_of_one {
-            true => format!("{at:>8.3} s  attempt {attempt}: {what}\n"),
-            false => {
-                let number = event
-                    .request()
-                    .extensions()
-                    .get()
-                    .map_or(0, |Number(number)| *number);
-                format!("{at:>8.3} s  request {number}, attempt {attempt}: {what}\n")
-            }
+        // All requests have one.
+        let Some(origin) = event.request().extensions().get::<Origin>() else {
+            return;
         };
+        let at = origin.started.elapsed().as_secs_f64();
+        let number = origin.number;
+        let who = match (self.is_of_one, event.attempt()) {
+            (true, attempt) => format!("attempt {attempt}"),
+            // Nothing of it was sent yet.
+            (false, 0) => format!("request {number}"),
+            (false, attempt) => format!("request {number}, attempt {attempt}"),
+        };
+        let line = format!("{at:>8.3} s  {who}: {}\n", describe(event));
         // In one piece, for lines of other requests may come in between; and there is nobody to
         // tell that standard error is closed.
         self.progress.suspend(|| {
@@ -66,6 +71,19 @@ fn describe(event: &Event<'_>) -> String {
         EventKind::RetryScheduled { after, reason, .. } => {
             format!("{}; again in {after:.1?}: {reason}", outcome(event))
         }
+        EventKind::Held { left, .. } if left.is_zero() => {
+            "held, until those before it are served".to_owned()
+        }
+        EventKind::Held { left, .. } => format!("held for another {left:.1?}"),
+        EventKind::CooldownStarted { left, .. } => {
+            format!(
+                "{}; requests are held from now on, for {left:.1?}",
+                outcome(event)
+            )
+        }
+        EventKind::CooldownEnded => format!("{}; no request is held any more", outcome(event)),
+        // The error says it all.
+        EventKind::Stopped(StopReason::CoolingDown) => format!("the end: {}", outcome(event)),
         EventKind::Stopped(stop) => format!("{}; the end: {stop}", outcome(event)),
         kind => format!("{kind:?}"),
     }

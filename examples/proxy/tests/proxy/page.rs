@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::program::{Proxy, plan, planned_totals};
+use crate::program::{Proxy, plan, planned_totals, soon};
 
 /// All figures that the page shows, and the ids of the last requests.
 const FIGURES: &str = "(() => {
@@ -62,6 +62,10 @@ fn total(name: &str) -> String {
     format!("Number(document.querySelector('[data-total={name}]').textContent)")
 }
 
+fn cooldown(name: &str) -> String {
+    format!("document.querySelector('[data-cooldown={name}]').textContent")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium"]
 async fn the_page_shows_what_happened_and_keeps_it_when_the_proxy_is_gone() {
@@ -98,6 +102,44 @@ async fn the_page_shows_what_happened_and_keeps_it_when_the_proxy_is_gone() {
     page.until("document.body.innerText.includes('The proxy does not answer.')")
         .await;
     assert_eq!(page.evaluate(FIGURES).await, shown);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium"]
+async fn the_page_shows_how_many_requests_are_held_and_for_how_long() {
+    let browser = Browser::start().await;
+    let proxy = Proxy::start(&[]).await;
+    let page = browser.open(&proxy.url("/").to_string()).await;
+    let held = cooldown("held");
+    let left = cooldown("left");
+    let none = format!("{held} === '0' && {left} === 'none'");
+    page.until(&none).await;
+
+    // It looks once a second, and a hold is not much longer.
+    let load = async {
+        loop {
+            for request in proxy.use_up(["/ok", "/ok"]).await {
+                assert_eq!(soon(request).await.unwrap(), Some(200));
+            }
+        }
+    };
+    let seconds = format!("/^\\d+\\.\\d s$/.test({left}) && {left} !== '0.0 s'");
+    let both = format!("{held} === '2' && {seconds}");
+    tokio::select! {
+        () = page.until(&both) => {}
+        () = load => {}
+    }
+    assert_eq!(proxy.get("/ok").await.status, 200);
+    page.until(&none).await;
+
+    assert_eq!(proxy.get("/quota?t=60").await.status, 429);
+    page.until(&format!("parseFloat({left}) > 30")).await;
+    let first = page.evaluate(&format!("parseFloat({left})")).await;
+    page.until(&format!("parseFloat({left}) < {first}")).await;
+    proxy.get("/ok").await;
+    let stop = "document.querySelector('[data-stops=cooling_down]')?.textContent === '1'";
+    page.until(stop).await;
+    assert_eq!(page.problems(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

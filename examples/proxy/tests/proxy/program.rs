@@ -186,10 +186,35 @@ impl Proxy {
         (counts.collect(), budget.parse().unwrap())
     }
 
+    /// How many requests are held now, and for how many seconds.
+    pub async fn cooldown(&self) -> (u64, Option<f64>) {
+        let cooldown = &self.status().await["cooldown"];
+        let held = cooldown["held"].as_u64().unwrap();
+        (held, cooldown["left_seconds"].as_f64())
+    }
+
+    /// Sends a request, and does not wait for its answer.
+    pub fn ask(&self, path: &str) -> JoinHandle<Option<u16>> {
+        let asked = self.caller.get(self.url(path));
+        tokio::spawn(async { Some(asked.await.ok()?.status().as_u16()) })
+    }
+
+    /// Sends requests of which the first one uses the quota up for a second; returns when the others
+    /// have been sent.
+    pub async fn use_up(&self, others: [&str; 2]) -> [JoinHandle<Option<u16>>; 2] {
+        loop {
+            let refused = self.ask("/quota?t=1");
+            while !refused.is_finished() {
+                if self.cooldown().await.1.is_some() {
+                    return others.map(|path| self.ask(path));
+                }
+            }
+        }
+    }
+
     /// Sends a request to `/slow`, and waits until it is on its way.
     pub async fn slow(&self) -> JoinHandle<Option<u16>> {
-        let slow = self.caller.get(self.url("/slow"));
-        let slow = tokio::spawn(async { Some(slow.await.ok()?.status().as_u16()) });
+        let slow = self.ask("/slow");
         let sent = async { while self.status().await["totals"]["attempts"] == 0 {} };
         soon(sent).await;
         slow

@@ -57,6 +57,7 @@ async fn help_lists_the_options_and_exit_statuses() {
         "--attempt-timeout",
         "--max-server-wait",
         "--rate-limit-headers",
+        "--cooldown",
         "--replay-any",
         "--replay-limit",
         "--no-budget",

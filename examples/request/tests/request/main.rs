@@ -3,6 +3,7 @@
 mod answers;
 mod arguments;
 mod bodies;
+mod cooldown;
 mod many;
 mod output;
 mod program;
