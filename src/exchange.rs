@@ -159,13 +159,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         outcome: &mut Result<Response<R>, BoxError>,
     ) -> Result<(Wait, Progress), StopReason> {
         let (started, acted_on_above) = (self.started, self.acted_on_above);
-        let (later, hold) = match later {
+        let (later, mut hold) = match later {
             Some(Later { progress, hold }) => (Some(progress), hold),
             None => (None, None),
-        };
-        let (passage, held) = match hold {
-            Some(hold) => (hold.passage.take(), hold.held),
-            None => (None, Duration::ZERO),
         };
         let progress = || match later {
             Some(later) => *later,
@@ -176,7 +172,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             Err(error) => Err(&**error as _),
         };
         let verdict = self.classify(&progress(), seen);
-        self.hear(progress, verdict, seen, passage);
+        self.hear(progress, verdict, seen, hold.as_deref_mut());
         let (stop, verdict) = match is_final(verdict.class) {
             Some(stop) => {
                 self.account(progress, verdict, stop, seen);
@@ -185,6 +181,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             None => {
                 let mut progress = progress();
                 let verdict = self.of_this_attempt(verdict, seen);
+                let held = hold.map_or(Duration::ZERO, |hold| hold.held);
                 match self.decide(&mut progress, held, verdict, seen) {
                     Ok(wait) => return Ok((wait, progress)),
                     Err(stop) => (stop, verdict),

@@ -30,13 +30,16 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         progress: impl Fn() -> Progress,
         verdict: Verdict,
         seen: Seen<'_>,
-        passage: Option<Passage>,
+        hold: Option<&mut Hold<B>>,
     ) {
         if self.settings.cooldown.is_some() {
+            let passage = hold.and_then(|hold| hold.passage.take());
             self.hear_of_quota(&progress(), verdict, seen, passage);
         }
     }
 
+    // Not inlined, as then the path of a success without a cooldown is shorter.
+    #[inline(never)]
     fn hear_of_quota(
         &self,
         progress: &Progress,
