@@ -256,7 +256,8 @@ where
                 return Poll::Ready(Err(exchange.gave_up(waits.progress, stop)));
             }
             Poll::Pending => {
-                if *waits.window == Duration::MAX {
+                // The window is that of retries: a first attempt waits as one does that was not held.
+                if *waits.window == Duration::MAX || waits.is_unsent() {
                     return Poll::Pending;
                 }
                 let timer = || sleep_since(exchange.started(), *waits.window);

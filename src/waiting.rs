@@ -210,9 +210,15 @@ impl<T, B> Waits<'_, T, B> {
         (hold.turn, hold.passage) = (None, Some(passage));
     }
 
+    /// Whether there was no attempt yet.
+    pub(crate) fn is_unsent(&self) -> bool {
+        let hold = self.hold.as_ref();
+        hold.is_some_and(|hold| hold.first.is_some())
+    }
+
     /// The attempt cannot start, and why. If none was made before, requests are held for so long yet.
     pub(crate) fn error(&mut self, reason: StopReason, left: Duration) -> (StopReason, BoxError) {
-        if self.hold.as_ref().is_some_and(|hold| hold.first.is_some()) {
+        if self.is_unsent() {
             self.progress.waited = self.progress.started.elapsed();
             let error = RetryError::CoolingDown { left };
             return (StopReason::CoolingDown, error.into());

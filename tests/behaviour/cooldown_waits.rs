@@ -261,6 +261,27 @@ async fn a_hold_that_begins_while_a_request_waits_to_be_ready_holds_it_and_its_p
     assert_eq!(upstream.millis(), [0, 6_000, 7_000]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_that_may_go_waits_for_the_service_as_one_that_was_not_held() {
+    let cooldown = Cooldown::per_authority(2);
+    let upstream = Upstream::new([after(secs(6), OK), OK]);
+    let service = ServiceBuilder::new()
+        .layer(layer(&cooldown).window(secs(3)))
+        .layer(ConcurrencyLimitLayer::new(1))
+        .service(upstream.clone());
+    let held = service.clone();
+    cooldown.hold(&upstream_uri(), secs(1));
+    let mut held = tokio_test::task::spawn(held.send(get()));
+    assert!(held.poll().is_pending());
+    let slow = tokio::spawn(service.clone().oneshot(to_other()));
+    settle().await;
+    pass(secs(1)).await;
+    assert!(held.poll().is_pending());
+    slow.await.unwrap().unwrap();
+    held.await.unwrap();
+    assert_eq!(upstream.millis(), [0, 6_000]);
+}
+
 fn to_other() -> Request<Full<Bytes>> {
     let mut other = get();
     *other.uri_mut() = Uri::from_static("http://other.test/");
