@@ -12,6 +12,7 @@ use crate::sync::{AtomicU64, Ordering};
 mod belief;
 mod gate;
 mod row;
+mod slow_start;
 mod state;
 mod turn;
 
@@ -70,24 +71,31 @@ pub(crate) use turn::{Passage, Refused, Turn};
 ///
 /// # How a hold ends
 ///
-/// Requests are sent in a slow start: first one, then two more for each request that is served, until no
-/// request waits. If responses say what remains of the quota, no more requests are sent than remain. For
-/// a request that is throttled, another one is sent after the wait that the response asks for (1 s if it
-/// asks for none); for one that fails otherwise, immediately. After 1 s without an outcome, as many
-/// requests again are sent as are in flight.
+/// Requests are sent in a slow start: first one, then two more for each request that is not throttled,
+/// until no request waits. If responses say what remains of the quota, no more requests are sent than
+/// remain.
 ///
-/// A hold that ends while no request waits ends with the next request that is served.
+/// - After a throttled request, another one is sent when the wait is over that the response asks for, or
+///   after 1 s if it asks for none. Requests that wait fail then if this is longer than their `max_hold`.
+/// - If no response arrives for 1 s, the number of requests in flight is doubled. If it is known what
+///   remains, this takes 30 s.
+/// - A waiting request whose future is not polled is passed over after 1 s. It gets its place back when
+///   it is polled again.
+///
+/// If no request waits when the time of a hold is over, the next request is sent immediately. The hold
+/// ends with its response, unless it is throttled.
 ///
 /// # When to use it
 ///
 /// Use a cooldown where the quota is the client's own, for example a number of requests per minute for
-/// each API key. It is of no use where many clients share a limit. There it does no harm as long as the
-/// server does not ask for longer waits than are needed: if each 429 of such a limit has `Retry-After: 5`
-/// although the limit is one for each second, a few clients can lose part of their throughput.
+/// each API key. Where many clients share a limit, it is of no use. It does no harm there if the server
+/// does not ask for longer waits than necessary. If it does, clients can lose throughput: see the figures.
 ///
-/// Requests that are in flight when the quota is used up are refused all the same, so that a burst of
-/// 1,000 requests is refused but for what the quota has. [`hold`](Self::hold) with a duration of zero
-/// before such a burst lets it begin with a slow start.
+/// Requests that are in flight when the quota is used up are refused all the same. To send a large burst
+/// of requests, call [`hold`](Self::hold) with a duration of zero before: the burst begins with a slow
+/// start then.
+///
+/// Do not share a cooldown between two layers in the same stack: each request would wait in both.
 ///
 /// A [`VerifyLayer`](crate::VerifyLayer) under the retry sends its probe when the retry is sent.
 ///
@@ -193,9 +201,10 @@ impl Cooldown {
     /// Sets how long a hold a new request waits for. Defaults to 5 seconds; with [`Duration::MAX`] only
     /// the request's window limits it.
     ///
-    /// If more is left of a hold when the request arrives, or when the hold is extended, the request
-    /// fails immediately with [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). The time that
-    /// it waits in the slow start does not count. Retries have no such limit.
+    /// If more is left of a hold when the request arrives, the request fails immediately with
+    /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown); or later, when the hold is extended or a
+    /// request of the slow start is throttled for longer. The time that it waits for the requests before
+    /// it does not count. Retries have no such limit.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
         self
@@ -248,7 +257,8 @@ impl Cooldown {
         self.at(uri, |gate| gate.with(|state| state.hold_for(now, wait)));
     }
 
-    /// Ends a hold of requests to this URI's upstream now. Waiting requests are sent in a slow start.
+    /// Ends a hold of requests to this URI's upstream now. Waiting requests are sent in a slow start. No
+    /// event is emitted by this call.
     pub fn release(&self, uri: &Uri) {
         let now = Instant::now();
         self.at(uri, |gate| gate.with(|state| state.release(now)));
@@ -320,9 +330,6 @@ impl Cooldown {
             said,
             exhausted,
         } = heard;
-        if (said, exhausted) == (Said::Nothing, None) {
-            return None;
-        }
         let mut terms = Terms {
             longest: self.longest,
             spread,
@@ -337,10 +344,10 @@ impl Cooldown {
                     let success = gate.last_success();
                     gate.with(|state| state.refused(now, sent, asked, success, &mut terms))
                 }
-                (None, Said::Served { .. } | Said::Nothing) => None,
+                (None, Said::Served { .. } | Said::Answered { .. } | Said::Nothing) => None,
             }
         });
-        let ended = passage.and_then(|passage| passage.came_back(said, now));
+        let ended = passage.and_then(|passage| passage.came_back(said, now, self.longest));
         held.or(ended)
     }
 

@@ -66,10 +66,10 @@ pub enum RetryError {
         last: Result<Response<()>, BoxError>,
     },
     /// The request was not sent: a [`Cooldown`](crate::Cooldown) holds requests for longer than this
-    /// one can wait, or too many requests wait already.
+    /// one can wait, too many requests wait already, or the request's window ended while it waited.
     #[non_exhaustive]
     CoolingDown {
-        /// How much is left of the hold; zero if it has ended, and too many requests wait to be sent.
+        /// How much is left of the hold; zero if it has ended, and other requests wait to be sent first.
         left: Duration,
     },
 }
@@ -108,7 +108,7 @@ impl fmt::Display for RetryError {
                 }
             }
             Self::CoolingDown { left } if left.is_zero() => {
-                f.write_str("not sent: too many requests wait for the end of a cooldown")
+                f.write_str("not sent: other requests wait to be sent first, after a cooldown")
             }
             Self::CoolingDown { left } => {
                 // No more digits than a reader needs.

@@ -246,6 +246,7 @@ where
             Poll::Ready(Ok(())) if !exchange.may_go(waits.hold.as_deref()) => {
                 // It is ready, and may hold a permit for that.
                 *inner = inner.clone();
+                waits.ask_again();
                 return Poll::Ready(Ok(None));
             }
             Poll::Ready(Ok(())) => {

@@ -8,11 +8,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::belief::Belief;
-use super::row::{Row, UNASKED};
+use super::row::Row;
+use super::slow_start::SlowStart;
 use crate::timer::later;
 
-/// In slow start, so long without an outcome, as many requests again may go as are under way.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Who waits looks again after so long, if nothing is due before. Who does not, by so long after that,
+/// has let go of its task for now, and keeps nobody back.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
 /// The place of a request in the queue; who comes later has a greater one.
 pub(crate) type Ticket = u64;
@@ -24,7 +26,7 @@ pub(crate) struct State {
     held_at: Option<Instant>,
     row: Row,
     belief: Belief,
-    waiting: BTreeMap<Ticket, Waker>,
+    waiting: BTreeMap<Ticket, Waiter>,
     next_ticket: Ticket,
     /// Who has to look again, and who does not wait any more: both may run code that comes back here,
     /// once the lock is let go.
@@ -34,6 +36,12 @@ pub(crate) struct State {
     round: u32,
     /// Whether it was told that requests are held, so that the end is told, too.
     is_told: bool,
+}
+
+struct Waiter {
+    waker: Waker,
+    /// When it looks again.
+    looks_at: Instant,
 }
 
 #[derive(Debug)]
@@ -48,25 +56,13 @@ enum Phase {
     SlowStart(SlowStart),
 }
 
-/// A few requests at a time.
-#[derive(Debug)]
-struct SlowStart {
-    /// How many may go now.
-    permits: u64,
-    in_flight: u64,
-    /// When others may go, in the place of those that were refused.
-    later: Vec<Instant>,
-    /// When the last one went, or came back.
-    latest: Instant,
-}
-
 /// What a request that asks is told.
 #[derive(Debug)]
 pub(crate) enum Look {
     /// In slow start, with the round that the outcome is told for.
     Go(Option<u32>),
     /// Until it is woken, or until this time.
-    Wait(Option<Instant>),
+    Wait(Instant),
     /// Nothing goes for so long: too long, or too many wait.
     Refused { left: Duration },
 }
@@ -85,9 +81,11 @@ pub(crate) struct Patience {
 pub(crate) enum Said {
     /// The request was served, and this is known to be left of the quota.
     Served { remaining: Option<u64> },
+    /// The request failed for other reasons than the quota.
+    Answered { remaining: Option<u64> },
     /// The request was refused, and is asked to come again after this.
     Throttled { asked: Option<Duration> },
-    /// Neither: an error, or nobody waits for it any more.
+    /// Nobody waits for its outcome any more.
     Nothing,
 }
 
@@ -146,7 +144,7 @@ impl State {
         match &self.phase {
             Phase::Open => None,
             Phase::Holding { opens, .. } => Some(opens.saturating_duration_since(now)),
-            Phase::SlowStart(start) if start.permits > 0 && self.waiting.is_empty() => None,
+            Phase::SlowStart(start) if start.may_go() && self.waiting.is_empty() => None,
             Phase::SlowStart(start) => Some(start.left(now)),
         }
     }
@@ -168,18 +166,22 @@ impl State {
         waker: &Waker,
     ) -> Look {
         self.advance(now);
-        let is_next = match *ticket {
-            Some(ticket) => self.first() == Some(ticket),
-            None => self.waiting.is_empty(),
-        };
+        if patience.until.is_some_and(|until| until <= now) {
+            let left = self.left(now).unwrap_or_default();
+            self.leave(ticket);
+            return Look::Refused { left };
+        }
+        self.pass_over(*ticket, now);
+        let is_next = self.is_next(*ticket);
         match &mut self.phase {
             Phase::Open => {
                 self.leave(ticket);
                 return Look::Go(None);
             }
-            Phase::SlowStart(start) if is_next && start.permits > 0 => {
+            Phase::SlowStart(start) if is_next && start.may_go() => {
                 start.go(now);
                 self.leave(ticket);
+                self.wake_first();
                 return Look::Go(Some(self.round));
             }
             Phase::SlowStart(_) | Phase::Holding { .. } => {}
@@ -197,15 +199,54 @@ impl State {
             self.next_ticket += 1;
             self.next_ticket
         });
-        self.gone.extend(self.waiting.insert(ticket, waker.clone()));
-        let is_first = self.first() == Some(ticket);
-        Look::Wait(is_first.then(|| self.next_change()).flatten())
+        let looks_at = self.looks_at(is_next, now, patience.until);
+        let waker = waker.clone();
+        let before = self.waiting.insert(ticket, Waiter { waker, looks_at });
+        self.gone.extend(before.map(|before| before.waker));
+        Look::Wait(looks_at)
+    }
+
+    /// Whether it is the turn of this one, if one may go.
+    fn is_next(&self, ticket: Option<Ticket>) -> bool {
+        match (self.waiting.first_key_value(), ticket) {
+            (None, _) => true,
+            (Some((first, _)), Some(ticket)) => ticket <= *first,
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Those before this one that have not looked when they had to lose their place, until they look
+    /// again: their tasks are not polled.
+    fn pass_over(&mut self, ticket: Option<Ticket>, now: Instant) {
+        while let Some(first) = self.waiting.first_entry() {
+            let is_late = later(first.get().looks_at, LOOKS_EVERY) <= now;
+            if Some(*first.key()) == ticket || !is_late {
+                return;
+            }
+            self.gone.push(first.remove().waker);
+        }
+    }
+
+    /// When one that waits looks again.
+    fn looks_at(&self, is_next: bool, now: Instant, until: Option<Instant>) -> Instant {
+        let change = self.next_change();
+        let rests_until = match &self.phase {
+            Phase::Holding { opens, .. } => later(*opens, LOOKS_EVERY),
+            Phase::Open | Phase::SlowStart(_) => later(now, LOOKS_EVERY),
+        };
+        let due = change.filter(|_| is_next).into_iter().chain(until);
+        due.chain([rests_until]).min().unwrap_or(rests_until)
     }
 
     /// A request does not wait any more.
     pub(crate) fn leave(&mut self, ticket: &mut Option<Ticket>) {
-        if let Some(ticket) = ticket.take() {
-            self.gone.extend(self.waiting.remove(&ticket));
+        let Some(ticket) = ticket.take() else {
+            return;
+        };
+        let was_next = self.is_next(Some(ticket));
+        let left = self.waiting.remove(&ticket);
+        self.gone.extend(left.map(|left| left.waker));
+        if was_next {
             self.wake_first();
         }
     }
@@ -220,16 +261,20 @@ impl State {
         success: Option<Instant>,
         terms: &mut Terms<'_>,
     ) -> Option<Change> {
+        self.advance(now);
         let until = asked.map(|asked| later(now, asked.min(terms.longest)));
         if let Some(until) = until {
             self.belief.refused(now, until);
         }
-        if self.is_old(sent) {
-            return self.extend(until?);
+        let (is_old, is_doubted) = (self.is_old(sent), self.belief.is_doubted(now));
+        if !is_old {
+            self.row.refused(sent, until, success);
         }
-        self.row.refused(sent, until, success);
-        if self.belief.is_doubted(now) {
+        if is_doubted {
             return None;
+        }
+        if is_old {
+            return self.extend(until?);
         }
         let until = self.row.is_evidence(now)?;
         self.hold(now, until.min(later(now, terms.longest)), terms.spread)
@@ -248,6 +293,7 @@ impl State {
         wait: Duration,
         terms: &mut Terms<'_>,
     ) -> Option<Change> {
+        self.advance(now);
         let until = later(now, wait.min(terms.longest));
         match self.is_old(sent) {
             true => self.extend(until),
@@ -256,7 +302,20 @@ impl State {
     }
 
     /// What a request of slow start came to.
-    pub(crate) fn came_back(&mut self, round: u32, said: Said, now: Instant) -> Option<Change> {
+    pub(crate) fn came_back(
+        &mut self,
+        round: u32,
+        said: Said,
+        now: Instant,
+        longest: Duration,
+    ) -> Option<Change> {
+        let said = match said {
+            Said::Throttled { asked } if !self.belief.is_doubted(now) => Said::Throttled {
+                asked: asked.map(|asked| asked.min(longest)),
+            },
+            Said::Throttled { .. } => Said::Throttled { asked: None },
+            said => said,
+        };
         let Phase::SlowStart(start) = &mut self.phase else {
             return None;
         };
@@ -264,8 +323,8 @@ impl State {
             return None;
         }
         start.came_back(said, now);
-        let is_over = matches!(said, Said::Served { .. }) && self.waiting.is_empty();
-        if is_over {
+        let is_let_through = matches!(said, Said::Served { .. } | Said::Answered { .. });
+        if is_let_through && self.waiting.is_empty() {
             return self.open();
         }
         match start.left(now).is_zero() {
@@ -278,28 +337,23 @@ impl State {
 
     /// Holds requests from outside; what holds them for longer stays.
     pub(crate) fn hold_for(&mut self, now: Instant, wait: Duration) {
+        self.advance(now);
         let is_told = self.is_told;
         self.hold(now, later(now, wait), &mut |_| Duration::ZERO);
         self.is_told = is_told;
     }
 
     /// Lets requests go from outside.
-    pub(crate) fn release(&mut self, now: Instant) -> Option<Change> {
+    pub(crate) fn release(&mut self, now: Instant) {
+        self.advance(now);
         match &mut self.phase {
-            Phase::Open => None,
-            _ if self.waiting.is_empty() => self.open(),
-            Phase::SlowStart(start) => {
-                start.later.clear();
-                start.permits = start.permits.max(1);
-                self.wake_first();
-                None
-            }
-            Phase::Holding { .. } => {
-                self.start_slowly(now);
-                self.wake_first();
-                None
-            }
+            Phase::Open => return,
+            // Whose start was told ends with a request that can tell the end.
+            _ if self.waiting.is_empty() && !self.is_told => self.phase = Phase::Open,
+            Phase::SlowStart(start) => start.release(),
+            Phase::Holding { .. } => self.start_slowly(now),
         }
+        self.wake_first();
     }
 
     fn is_old(&self, sent: Instant) -> bool {
@@ -310,9 +364,13 @@ impl State {
     fn extend(&mut self, asked: Instant) -> Option<Change> {
         if let Phase::Holding { until, opens } = &mut self.phase {
             if asked > *until {
-                *opens = later(*opens, asked - *until);
+                let longer = asked - *until;
+                *opens = later(*opens, longer);
                 *until = asked;
-                self.wake_all();
+                // Each refusal of a burst asks for a little more: who is next sees that at its time.
+                if longer >= LOOKS_EVERY {
+                    self.wake_all();
+                }
             }
         }
         None
@@ -331,9 +389,10 @@ impl State {
             opens,
         };
         self.wake_all();
-        self.is_told = true;
         let left = opens.saturating_duration_since(now);
-        Some(Change::Started { left })
+        // It goes on, if it has not ended yet.
+        let was_told = mem::replace(&mut self.is_told, true);
+        (!was_told).then_some(Change::Started { left })
     }
 
     /// What time alone changes.
@@ -348,21 +407,12 @@ impl State {
 
     fn start_slowly(&mut self, now: Instant) {
         self.round = self.round.wrapping_add(1);
-        self.phase = Phase::SlowStart(SlowStart {
-            permits: 1,
-            in_flight: 0,
-            later: Vec::new(),
-            latest: now,
-        });
+        self.phase = Phase::SlowStart(SlowStart::new(now));
     }
 
     fn open(&mut self) -> Option<Change> {
         self.phase = Phase::Open;
         mem::take(&mut self.is_told).then_some(Change::Ended)
-    }
-
-    fn first(&self) -> Option<Ticket> {
-        Some(*self.waiting.first_key_value()?.0)
     }
 
     /// When something changes by time alone.
@@ -376,64 +426,12 @@ impl State {
 
     fn wake_first(&mut self) {
         let first = self.waiting.values().next();
-        self.woken.extend(first.cloned());
+        self.woken.extend(first.map(|first| first.waker.clone()));
     }
 
     fn wake_all(&mut self) {
-        self.woken.extend(self.waiting.values().cloned());
-    }
-}
-
-impl SlowStart {
-    fn go(&mut self, now: Instant) {
-        self.permits -= 1;
-        self.in_flight += 1;
-        self.latest = now;
-    }
-
-    fn came_back(&mut self, said: Said, now: Instant) {
-        self.in_flight -= 1;
-        self.latest = now;
-        match said {
-            Said::Served { remaining } => {
-                self.permits += 2;
-                if let Some(remaining) = remaining {
-                    // What is under way may be counted yet. But one goes always.
-                    let free = remaining.saturating_sub(self.in_flight);
-                    let least = u64::from(self.in_flight == 0);
-                    self.permits = self.permits.min(free).max(least);
-                }
-            }
-            Said::Throttled { asked } => self.later.push(later(now, asked.unwrap_or(UNASKED))),
-            Said::Nothing => self.permits += 1,
-        }
-    }
-
-    fn advance(&mut self, now: Instant) {
-        let before = self.later.len();
-        self.later.retain(|time| *time > now);
-        self.permits += (before - self.later.len()) as u64;
-        if self.is_stalled() && now >= self.latest + PATIENCE {
-            self.permits = self.in_flight;
-            self.latest = now;
-        }
-    }
-
-    /// Whether all that may go is under way.
-    fn is_stalled(&self) -> bool {
-        self.permits == 0 && self.in_flight > 0
-    }
-
-    fn left(&self, now: Instant) -> Duration {
-        match self.later.iter().min() {
-            Some(next) if self.permits == 0 && self.in_flight == 0 => *next - now,
-            _ => Duration::ZERO,
-        }
-    }
-
-    fn next_change(&self) -> Option<Instant> {
-        let patience = self.is_stalled().then(|| self.latest + PATIENCE);
-        self.later.iter().copied().chain(patience).min()
+        let wakers = self.waiting.values().map(|waiter| waiter.waker.clone());
+        self.woken.extend(wakers);
     }
 }
 

@@ -67,20 +67,17 @@ impl Turn {
             let look = this
                 .gate
                 .with(|state| state.look(this.ticket, now, this.patience, cx.waker()));
-            let change = match look {
+            let looks_at = match look {
                 Look::Go(round) => {
                     let gate = this.gate.clone();
                     return Poll::Ready(Ok(Passage { gate, round }));
                 }
                 Look::Refused { left } => return Poll::Ready(Err(Refused { left })),
-                Look::Wait(change) => change,
-            };
-            let Some(next) = change.into_iter().chain(this.patience.until).min() else {
-                return Poll::Pending;
+                Look::Wait(looks_at) => looks_at,
             };
             let mut timer = this.timer;
-            if timer.as_ref().as_pin_ref().map(|timer| timer.deadline()) != Some(next) {
-                timer.set(Some(sleep_until(next)));
+            if timer.as_ref().as_pin_ref().map(|timer| timer.deadline()) != Some(looks_at) {
+                timer.set(Some(sleep_until(looks_at)));
             }
             if let Some(timer) = timer.as_pin_mut() {
                 ready!(timer.poll(cx));
@@ -102,9 +99,15 @@ impl Passage {
     }
 
     /// What the request came to.
-    pub(super) fn came_back(mut self, said: Said, now: Instant) -> Option<Change> {
+    pub(super) fn came_back(
+        mut self,
+        said: Said,
+        now: Instant,
+        longest: Duration,
+    ) -> Option<Change> {
         let round = self.round.take()?;
-        self.gate.with(|state| state.came_back(round, said, now))
+        self.gate
+            .with(|state| state.came_back(round, said, now, longest))
     }
 }
 
@@ -114,7 +117,7 @@ impl Drop for Passage {
         if let Some(round) = self.round {
             let now = Instant::now();
             self.gate
-                .with(|state| state.came_back(round, Said::Nothing, now));
+                .with(|state| state.came_back(round, Said::Nothing, now, Duration::MAX));
         }
     }
 }

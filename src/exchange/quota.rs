@@ -18,6 +18,7 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::hold::Hold;
 use crate::progress::Progress;
 use crate::rate_limit::{Quota, left};
+use crate::redirected::was_redirected;
 use crate::retry_after::Hint;
 use crate::settings::Settings;
 
@@ -50,24 +51,15 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let Some(cooldown) = &self.settings.cooldown else {
             return;
         };
-        let response = seen.ok();
-        let asked = self.asked(verdict, response);
-        let quota = match response {
-            Some(head) if self.settings.reads_rate_limits => left(head.headers),
-            _ => Quota::default(),
-        };
-        let exhausted = match verdict.exhausted {
-            true => asked.max(quota.exhausted),
-            // The latest that is asked for.
-            false => quota
-                .exhausted
-                .map(|wait| asked.map_or(wait, |asked| asked.max(wait))),
-        };
-        let heard = Heard {
-            now: Instant::now(),
-            sent: progress.attempt_started,
-            said: said(verdict, response, asked, quota.remaining),
-            exhausted,
+        let heard = match seen {
+            // Another upstream's.
+            Ok(head) if was_redirected(&self.snapshot.uri, head.extensions) => Heard {
+                now: Instant::now(),
+                sent: progress.attempt_started,
+                said: Said::Answered { remaining: None },
+                exhausted: None,
+            },
+            _ => self.heard(progress, verdict, seen.ok()),
         };
         let is_jittered = self.settings.limits.is_jittered();
         let mut spread = |wait: Duration| match is_jittered {
@@ -85,6 +77,32 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             None => return,
         };
         self.tell(|| *progress, kind, Some(verdict), Some(seen));
+    }
+
+    fn heard(
+        &self,
+        progress: &Progress,
+        verdict: Verdict,
+        response: Option<ResponseHead<'_>>,
+    ) -> Heard {
+        let asked = self.asked(verdict, response);
+        let quota = match response {
+            Some(head) if self.settings.reads_rate_limits => left(head.headers),
+            _ => Quota::default(),
+        };
+        let exhausted = match verdict.exhausted {
+            true => asked.max(quota.exhausted),
+            // The latest that is asked for.
+            false => quota
+                .exhausted
+                .map(|wait| asked.map_or(wait, |asked| asked.max(wait))),
+        };
+        Heard {
+            now: Instant::now(),
+            sent: progress.attempt_started,
+            said: said(verdict, response, asked, quota.remaining),
+            exhausted,
+        }
     }
 
     /// How long the server asks to wait, or the classifier on its behalf.
@@ -181,6 +199,6 @@ fn said(
         Class::Success => Said::Served { remaining },
         _ if is_throttled => Said::Throttled { asked },
         Class::Permanent if status.is_some() => Said::Served { remaining },
-        Class::Permanent | Class::Transient | Class::Refused => Said::Nothing,
+        Class::Permanent | Class::Transient | Class::Refused => Said::Answered { remaining },
     }
 }

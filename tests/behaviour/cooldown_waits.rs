@@ -161,7 +161,7 @@ async fn an_error_for_want_of_room_says_so() {
     let error = outcome.unwrap_err().to_string();
     assert_eq!(
         error,
-        "not sent: too many requests wait for the end of a cooldown"
+        "not sent: other requests wait to be sent first, after a cooldown"
     );
 }
 

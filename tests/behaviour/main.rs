@@ -9,6 +9,7 @@ mod budget_small_clients;
 mod cancellation;
 mod cooldown;
 mod cooldown_ends;
+mod cooldown_lives;
 mod cooldown_waits;
 mod draining;
 mod errors;

@@ -21,6 +21,7 @@ mod cooldown {
     mod belief;
     mod gate;
     mod row;
+    mod slow_start;
     mod state;
 
     const PATIENT: Patience = Patience {
@@ -75,7 +76,7 @@ mod cooldown {
         fn came_back(&self, look: &Look, said: Said) {
             if let Look::Go(Some(round)) = look {
                 self.gate
-                    .with(|state| state.came_back(*round, said, self.now));
+                    .with(|state| state.came_back(*round, said, self.now, SECOND));
             }
         }
 

@@ -131,11 +131,8 @@ impl World {
                 assert_eq!(waiter.ticket, None);
             }
             Look::Wait(change) => {
-                waiter.timer = change.into_iter().chain(waiter.patience.until).min();
-                assert!(
-                    waiter.timer.is_none_or(|time| time > self.now),
-                    "no time for others"
-                );
+                assert!(change > self.now, "no time for others");
+                waiter.timer = Some(change);
                 self.waiters.insert(number, waiter);
             }
         }
@@ -180,7 +177,8 @@ impl World {
             .under_way
             .swap_remove(self.rng.usize(..self.under_way.len()));
         let said = match self.rng.u8(..4) {
-            0 => Said::Nothing,
+            0 if self.rng.bool() => Said::Nothing,
+            0 => Said::Answered { remaining: None },
             1 => Said::Throttled {
                 asked: self.rng.bool().then(|| millis(self.rng.u64(1..8_000))),
             },
@@ -208,11 +206,11 @@ impl World {
         if let Some(round) = round {
             if round == self.round {
                 self.allowed += match said {
-                    Said::Served { .. } => 2,
+                    Said::Served { .. } | Said::Answered { .. } => 2,
                     Said::Throttled { .. } | Said::Nothing => 1,
                 };
             }
-            self.state.came_back(round, said, now);
+            self.state.came_back(round, said, now, secs(60));
         }
     }
 
@@ -224,9 +222,7 @@ impl World {
             let next = timers.min().filter(|next| *next <= end);
             self.now = next.map_or(end, |next| next.max(self.now));
             if let Phase::SlowStart(start) = &self.state.phase {
-                if start.is_stalled() && self.now >= start.latest + PATIENCE {
-                    self.allowed += start.in_flight;
-                }
+                self.allowed += start.impatience(self.now);
             }
             self.settle();
             if next.is_none() {
@@ -270,7 +266,7 @@ impl World {
         assert!(!self.state.is_open() || self.state.waiting() == 0);
         if let Phase::SlowStart(start) = &self.state.phase {
             // Whoever is first waits only if none may go.
-            assert!(start.permits == 0 || self.waiters.is_empty());
+            assert!(!start.may_go() || self.waiters.is_empty());
         }
     }
 }
