@@ -10,6 +10,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::grid::{Asked, Grid};
 use crate::names::{by_name, variant_name, variant_summary};
+use crate::quota;
 use crate::scenario::{SCENARIOS, Scenario};
 use crate::simulation::{VARIANTS, Variant};
 
@@ -22,6 +23,12 @@ sweep, brown-out with 10, 100, 1000 and 10000 clients and loads 0.7, 0.8, 0.9 an
 other scenarios, too, with no-retry, earning and defaults, or the variants that are asked for.
 With them: each number of clients with each load, and no others. The charts are those of the first.
 
+After them, quotas: with 1, 10, 100 and 1000 clients and, where these share a limit, loads 0.8 and
+0.9. They are left out if a scenario, a variant, --clients or --load is asked for. With --quotas
+nothing else is run, and --clients and --load say with which; there are no charts then.
+
+All of it takes two to three minutes on two cores, and --quotas less than one.
+
 Exit status: 0, or 1 if something could not be written, or 2 for wrong arguments.";
 
 /// Simulates what retries do to a service on a bad day; prints tables and writes a page.
@@ -30,7 +37,7 @@ Exit status: 0, or 1 if something could not be written, or 2 for wrong arguments
 pub struct Arguments {
     /// What all that is random depends on
     #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    pub seed: u64,
 
     /// What goes wrong; repeat it for more [default: each]
     #[arg(long = "scenario", value_name = "NAME", value_parser = scenarios())]
@@ -48,6 +55,10 @@ pub struct Arguments {
     #[arg(long = "load", value_name = "X", value_parser = parse_load)]
     loads: Vec<f64>,
 
+    /// Only the quotas: clients who hold their requests while a quota is used up, and others
+    #[arg(long, conflicts_with_all = ["scenarios", "variants"])]
+    quotas: bool,
+
     /// Where to write the page and the charts
     #[arg(long, value_name = "DIR", default_value = "target/storm")]
     pub out: PathBuf,
@@ -58,14 +69,26 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub fn grid(&self) -> Grid {
-        Grid::new(Asked {
+    /// The storms, unless only the quotas are asked for.
+    pub fn grid(&self) -> Option<Grid> {
+        (!self.quotas).then(|| Grid::new(self.asked()))
+    }
+
+    /// The quotas, if they are asked for, or all is.
+    pub fn quotas(&self) -> Option<quota::grid::Grid> {
+        let asked = self.asked();
+        let is_wanted = self.quotas || !asked.asks_for_some();
+        is_wanted.then(|| quota::grid::Grid::new(asked))
+    }
+
+    fn asked(&self) -> Asked {
+        Asked {
             seed: self.seed,
             scenarios: self.scenarios.clone(),
             variants: self.variants.clone(),
             clients: self.clients.clone(),
             shares: self.loads.clone(),
-        })
+        }
     }
 
     pub fn threads(&self) -> usize {

@@ -25,23 +25,29 @@ pub fn figures(record: &Record) -> Figures {
     let fault = slot(WARM_UP)..end;
     // The last requests may not have come to their end when the watch ends.
     let watched = SLOTS - slot(Duration::from_secs(10));
-    let unwell = (end..watched)
-        .rev()
-        .find(|&slot| share(&record.answered[slot..=slot], &record.started[slot..=slot]) < WELL);
-    let recovery = match unwell {
-        None => Some(Duration::ZERO),
-        Some(last) if last + 1 == watched => None,
-        Some(last) => Some(SLOT * (last + 1 - end) as u32),
-    };
+    let after = end..watched;
     Figures {
-        recovery,
+        recovery: recovery(&record.answered[after.clone()], &record.started[after]),
         attempts: share(&record.sent[fault.clone()], &record.started[fault.clone()]),
         success_in_fault: share(&record.answered[fault.clone()], &record.started[fault]),
         success: share(&record.answered[..watched], &record.started[..watched]),
     }
 }
 
-fn share(part: &[u32], whole: &[u32]) -> f64 {
-    let sum = |slots: &[u32]| slots.iter().map(|&count| f64::from(count)).sum::<f64>();
+/// How long it is from the first of these slots until all is well; none if it is not in the last one.
+pub fn recovery(answered: &[u32], started: &[u32]) -> Option<Duration> {
+    let is_unwell = |slot: &usize| share(&answered[*slot..=*slot], &started[*slot..=*slot]) < WELL;
+    match (0..started.len()).rev().find(is_unwell) {
+        None => Some(Duration::ZERO),
+        Some(last) if last + 1 == started.len() => None,
+        Some(last) => Some(SLOT * (last + 1) as u32),
+    }
+}
+
+pub fn share(part: &[u32], whole: &[u32]) -> f64 {
     sum(part) / sum(whole).max(1.0)
+}
+
+pub fn sum(slots: &[u32]) -> f64 {
+    slots.iter().map(|&count| f64::from(count)).sum()
 }

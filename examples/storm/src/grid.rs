@@ -107,33 +107,40 @@ impl Grid {
 
     /// What to type for the same again.
     pub fn command(&self) -> String {
-        let asked = &self.asked;
-        let mut options = Vec::new();
-        if asked.seed != 1 {
-            options.push(format!(" --seed {}", asked.seed));
-        }
-        let scenarios = asked.scenarios.iter();
-        options.extend(scenarios.map(|scenario| format!(" --scenario {}", scenario.name)));
-        let variants = asked.variants.iter();
-        options.extend(variants.map(|variant| format!(" --variant {}", variant_name(*variant))));
-        options.extend(
-            asked
-                .clients
-                .iter()
-                .map(|clients| format!(" --clients {clients}")),
-        );
-        options.extend(asked.shares.iter().map(|share| format!(" --load {share}")));
-        let separator = if options.is_empty() { "" } else { " --" };
-        format!(
-            "cargo run --release -p storm{separator}{}",
-            options.concat()
-        )
+        self.asked.command("")
     }
 }
 
 impl Asked {
     fn asks_loads(&self) -> bool {
         !self.clients.is_empty() || !self.shares.is_empty()
+    }
+
+    /// Whether something that is not all, or the usual.
+    pub fn asks_for_some(&self) -> bool {
+        self.asks_loads() || !self.scenarios.is_empty() || !self.variants.is_empty()
+    }
+
+    /// What to type, with this option first.
+    pub fn command(&self, option: &str) -> String {
+        let mut options = option.to_owned();
+        if self.seed != 1 {
+            options += &format!(" --seed {}", self.seed);
+        }
+        for scenario in &self.scenarios {
+            options += &format!(" --scenario {}", scenario.name);
+        }
+        for variant in &self.variants {
+            options += &format!(" --variant {}", variant_name(*variant));
+        }
+        for clients in &self.clients {
+            options += &format!(" --clients {clients}");
+        }
+        for share in &self.shares {
+            options += &format!(" --load {share}");
+        }
+        let separator = if options.is_empty() { "" } else { " --" };
+        format!("cargo run --release -p storm{separator}{options}")
     }
 }
 
@@ -149,7 +156,7 @@ fn loads(asked: &Asked) -> (Load, Vec<Load>) {
     (loads[0], loads)
 }
 
-fn each_with_each(clients: &[usize], shares: &[f64]) -> Vec<Load> {
+pub fn each_with_each(clients: &[usize], shares: &[f64]) -> Vec<Load> {
     let mut loads = Vec::new();
     for &clients in clients {
         for &share in shares {
@@ -162,7 +169,7 @@ fn each_with_each(clients: &[usize], shares: &[f64]) -> Vec<Load> {
     loads
 }
 
-fn non_empty<T>(all: &[T]) -> Option<&[T]> {
+pub fn non_empty<T>(all: &[T]) -> Option<&[T]> {
     Some(all).filter(|all| !all.is_empty())
 }
 

@@ -1,5 +1,6 @@
 //! What things are called on the command line, in the tables and on the page.
 
+use crate::quota::Manner;
 use crate::simulation::Variant;
 
 pub fn variant_name(variant: Variant) -> &'static str {
@@ -25,6 +26,25 @@ pub fn variant_summary(variant: Variant) -> &'static str {
         Variant::Tps => "tower::retry with its TpsBudget as it is",
         Variant::Throttle => "Budget::throttle(10, 0.1), gRPC's",
         Variant::Aws => "tower::retry with the token bucket of AWS's SDKs",
+    }
+}
+
+pub fn manner_name(manner: Manner) -> &'static str {
+    match manner {
+        Manner::Earning => "earning",
+        Manner::Cooldown => "earning+cooldown",
+        Manner::HoldOnFirst429 => "hold-on-first-429",
+    }
+}
+
+pub fn manner_summary(manner: Manner) -> &'static str {
+    match manner {
+        Manner::Earning => "a RetryLayer with two retries and its usual budget",
+        Manner::Cooldown => "the same with cooldown(Cooldown::new())",
+        Manner::HoldOnFirst429 => {
+            "the same without a cooldown, on top of a service written by hand: after a 429 it holds all \
+             requests until the time that the 429 asks for"
+        }
     }
 }
 

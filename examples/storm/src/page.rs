@@ -3,9 +3,10 @@
 use crate::figures::WELL;
 use crate::grid::Grid;
 use crate::names::{variant_name, variant_summary};
-use crate::runs::Outcomes;
+use crate::runs::{Extent, Outcomes};
 use crate::scenario::{AFTER, FAULT, Scenario, WARM_UP};
 use crate::simulation::ATTEMPT_TIMEOUT;
+use crate::table::Table;
 use crate::tables;
 use crate::upstream::{CAPACITY, QUEUE, SERVERS, WORK};
 
@@ -15,8 +16,9 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:1200px;margin:2rem auto;paddin
 color:#1f2328;background:#fff}
 svg{display:block;max-width:100%;height:auto}
 code{font-size:.9em;background:#eff1f3;padding:.1em .3em;border-radius:4px}
-dt{font-weight:bold;float:left;clear:left;width:10rem}
-dd{margin:0 0 0 10rem}
+dl{display:grid;grid-template-columns:max-content 1fr;column-gap:1.5rem}
+dt{font-weight:bold}
+dd{margin:0}
 div{overflow-x:auto}
 table{border-collapse:collapse;font-size:13px;margin:1.5rem 0;white-space:nowrap}
 caption{text-align:left;font-size:16px;padding:.4rem 0}
@@ -32,27 +34,46 @@ th,td{border-color:#3d444d}
 }
 ";
 
-/// With these charts, each of a scenario.
-pub fn page(charts: &[(&Scenario, String)], grid: &Grid, outcomes: &Outcomes) -> String {
+/// What is shown of runs that are about the same.
+pub struct Section {
+    pub introduction: String,
+    pub tables: Vec<Table>,
+    pub extent: Extent,
+}
+
+pub fn page(sections: &[Section]) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>Retries on a bad day</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+         <title>Retries on a bad day</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <h1>Retries on a bad day</h1>\n"
     );
-    page += &introduction(grid);
+    for section in sections {
+        page += &section.introduction;
+        for table in &section.tables {
+            page += &table.to_html();
+        }
+    }
+    page + "</body>\n</html>\n"
+}
+
+/// That of the storms, with these charts, each of a scenario.
+pub fn section(charts: &[(&Scenario, String)], grid: &Grid, outcomes: &Outcomes) -> Section {
+    let mut introduction = introduction(grid);
     for (scenario, chart) in charts {
         let name = scenario.name;
         let summary = scenario.summary;
-        page += &format!("<h2 id=\"{name}\">{name}</h2>\n<p>{summary}</p>\n{chart}");
+        introduction += &format!("<h2 id=\"{name}\">{name}</h2>\n<p>{summary}</p>\n{chart}");
     }
-    page += "<h2 id=\"figures\">Figures</h2>\n\
-             <p>Marked: <span class=\"never\">it never recovers</span>, \
-             <span class=\"later\">it recovers later than without retries</span>, by more than a \
-             second.</p>\n";
-    for table in tables::all(grid, outcomes) {
-        page += &table.to_html();
+    introduction += "<h2 id=\"figures\">Figures</h2>\n\
+                     <p>Marked: <span class=\"never\">it never recovers</span>, \
+                     <span class=\"later\">it recovers later than without retries</span>, by more \
+                     than a second.</p>\n";
+    Section {
+        introduction,
+        tables: tables::all(grid, outcomes),
+        extent: outcomes.extent(),
     }
-    page + "</body>\n</html>\n"
 }
 
 /// What is simulated, and how to do it again.
@@ -62,8 +83,7 @@ fn introduction(grid: &Grid) -> String {
         format!("<dt>{name}</dt><dd>{summary}</dd>\n")
     });
     format!(
-        "<h1>Retries on a bad day</h1>\n\
-         <p>{SERVERS} servers, which take {} ms for a request, answer {CAPACITY} requests a \
+        "<p>{SERVERS} servers, which take {} ms for a request, answer {CAPACITY} requests a \
          second. Before them is a queue of {QUEUE}, first come, first served; what does not fit \
          is answered 503 at once. An attempt is given up after {} ms, but the servers do not know: \
          they work on it all the same. Requests come at random times, each from a random client; \

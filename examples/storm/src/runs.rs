@@ -1,16 +1,16 @@
-//! Does the runs, several at a time.
+//! The runs, and what they came to.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::fmt;
 
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::HumanCount;
 
 use crate::figures::{Figures, figures};
 use crate::grid::{Grid, Job};
+use crate::parallel;
 use crate::scenario::Scenario;
 use crate::simulation::{Load, Record, Variant, simulate};
 
-/// What the runs came to, in the order of the jobs, whichever was done first.
+/// What the runs came to, in the order of the jobs.
 pub struct Outcomes(Vec<Outcome>);
 
 pub struct Outcome {
@@ -19,33 +19,17 @@ pub struct Outcome {
     pub figures: Figures,
 }
 
+/// How much was simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    pub runs: usize,
+    pub requests: u64,
+}
+
 impl Outcomes {
     pub fn of(grid: &Grid, threads: usize) -> Self {
-        let jobs = grid.jobs();
-        let progress = progress_bar(jobs.len());
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut done = Vec::new();
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(job) = jobs.get(number) else {
-                    return done;
-                };
-                done.push((number, Outcome::of(*job, grid.seed())));
-                progress.inc(1);
-            }
-        };
-        let mut outcomes = thread::scope(|scope| {
-            let workers = (0..threads.min(jobs.len())).map(|_| scope.spawn(work));
-            // All of them have to be there before the first is waited for.
-            let workers: Vec<_> = workers.collect();
-            let done = workers.into_iter().map(thread::ScopedJoinHandle::join);
-            let done = done.flat_map(|done| done.expect("no run panics"));
-            done.collect::<Vec<_>>()
-        });
-        progress.finish_and_clear();
-        outcomes.sort_by_key(|(number, _)| *number);
-        Self(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+        let run = |job: &Job| Outcome::of(*job, grid.seed());
+        Self(parallel::map(&grid.jobs(), threads, run))
     }
 
     pub fn get(&self, scenario: &Scenario, variant: Variant, load: Load) -> Option<&Outcome> {
@@ -55,12 +39,9 @@ impl Outcomes {
         })
     }
 
-    /// How much was simulated.
-    pub fn summary(&self) -> String {
-        let requests = self.0.iter().flat_map(|outcome| &outcome.record.started);
-        let requests = requests.map(|&requests| u64::from(requests)).sum();
-        let runs = self.0.len();
-        format!("{runs} runs of {} requests", HumanCount(requests))
+    pub fn extent(&self) -> Extent {
+        let outcomes = self.0.iter();
+        Extent::of(outcomes.map(|outcome| outcome.record.started.as_slice()))
     }
 }
 
@@ -76,12 +57,30 @@ impl Outcome {
     }
 }
 
-/// Is drawn on standard error, and only if that is a terminal.
-fn progress_bar(runs: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left");
-    let progress = ProgressBar::new(runs as u64);
-    match style {
-        Ok(style) => progress.with_style(style),
-        Err(_) => progress,
+impl Extent {
+    /// Of runs in whose slots so many requests started.
+    pub fn of<'a>(runs: impl ExactSizeIterator<Item = &'a [u32]>) -> Self {
+        Self {
+            runs: runs.len(),
+            requests: runs.flatten().map(|&requests| u64::from(requests)).sum(),
+        }
+    }
+
+    pub fn sum(all: impl Iterator<Item = Self>) -> Self {
+        let none = Self {
+            runs: 0,
+            requests: 0,
+        };
+        all.fold(none, |sum, one| Self {
+            runs: sum.runs + one.runs,
+            requests: sum.requests + one.requests,
+        })
+    }
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { runs, requests } = *self;
+        write!(f, "{runs} runs of {} requests", HumanCount(requests))
     }
 }

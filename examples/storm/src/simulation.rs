@@ -99,7 +99,7 @@ impl Record {
 }
 
 /// What is after the last slot is not watched.
-fn add(slots: &mut [u32], at: Duration) {
+pub fn add(slots: &mut [u32], at: Duration) {
     if let Some(count) = slots.get_mut(slot(at)) {
         *count += 1;
     }
@@ -162,7 +162,7 @@ fn client(variant: Variant) -> Client {
     }
 }
 
-fn twice() -> RetryLayer {
+pub fn twice() -> RetryLayer {
     let backoff = Backoff::exponential(Duration::from_millis(100)).jitter(Jitter::Full);
     RetryLayer::new().max_retries(2).backoff(backoff)
 }

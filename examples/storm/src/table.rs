@@ -19,7 +19,7 @@ pub struct Cell {
 pub enum Mark {
     /// It never recovers.
     Never,
-    /// It recovers later than without retries.
+    /// It recovers later than what it is compared with.
     Later,
 }
 

@@ -9,13 +9,13 @@ use crate::scenario::{Fault, Scenario};
 use crate::simulation::{Load, Variant};
 use crate::table::{Cell, Mark, Table};
 
-/// Recovery that is later than without retries by no more than this is as soon.
-const AS_SOON: Duration = Duration::from_secs(1);
+/// Recovery that is later by no more than this is as soon.
+pub const AS_SOON: Duration = Duration::from_secs(1);
 
-/// All of them, with what they are about.
-pub fn markdown(grid: &Grid, outcomes: &Outcomes) -> String {
-    let mut text = format!("Seed {}\n", grid.seed());
-    for table in all(grid, outcomes) {
+/// These, with what they are about.
+pub fn markdown<'a>(seed: u64, tables: impl Iterator<Item = &'a Table>) -> String {
+    let mut text = format!("Seed {seed}\n");
+    for table in tables {
         text += &format!("\n{}", table.to_markdown());
     }
     text
@@ -145,6 +145,12 @@ fn mark(scenario: &Scenario, outcome: &Outcome, load: Load, outcomes: &Outcomes)
 pub fn recovery_text(scenario: &Scenario, outcome: &Outcome) -> String {
     match outcome.figures.recovery {
         _ if !has_end(scenario) => "-".into(),
+        recovery => recovery_name(recovery),
+    }
+}
+
+pub fn recovery_name(recovery: Option<Duration>) -> String {
+    match recovery {
         None => "never".into(),
         Some(recovery) => format!("{:.1} s", recovery.as_secs_f64()),
     }
@@ -161,7 +167,7 @@ pub fn load_name(load: Load) -> String {
     format!("{} clients, load {}", load.clients, load.share)
 }
 
-fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     format!("{:.1}", share * 100.0)
 }
 

@@ -47,6 +47,19 @@ fn small_run(out: &Path, arguments: &[&str]) -> [String; 3] {
     [tables, read("index.html"), read("outage.svg")]
 }
 
+/// What a small run of only the quotas prints, and its page. It writes nothing else.
+fn small_quotas(out: &Path, arguments: &[&str]) -> [String; 2] {
+    let quotas = ["--quotas", "--clients", "2", "--load", "0.05"];
+    let out_arguments = ["--out", out.to_str().unwrap()];
+    let output = storm(&[&quotas, &out_arguments[..], arguments].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let files = fs::read_dir(out).unwrap();
+    let files = files.map(|file| file.unwrap().file_name());
+    assert!(files.eq(["index.html"]));
+    let tables = String::from_utf8(output.stdout).unwrap();
+    [tables, fs::read_to_string(out.join("index.html")).unwrap()]
+}
+
 fn errors(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
@@ -88,6 +101,56 @@ fn a_sweep_has_each_number_of_clients_with_each_load() {
 }
 
 #[test]
+fn quotas_by_themselves_are_the_same_for_a_seed_whatever_the_threads() {
+    let one = small_quotas(&place("storm-quotas-one"), &["--threads", "1"]);
+    let two = small_quotas(&place("storm-quotas-two"), &["--threads", "2"]);
+    let other = small_quotas(&place("storm-quotas-other"), &["--seed", "2"]);
+    assert!(one == two);
+    for (one, other) in one.iter().zip(&other) {
+        assert_ne!(one, other);
+    }
+}
+
+#[test]
+fn quotas_by_themselves_have_two_tables_and_a_page() {
+    let [tables, page] = small_quotas(&place("storm-quotas"), &[]);
+    let manners = ["earning", "earning+cooldown", "hold-on-first-429"];
+    let shared = [&["scenario", "clients", "load"], &manners[..]].concat();
+    let own = [&["scenario", "clients"], &manners[..]].concat();
+    let names = [
+        "shared-limit",
+        "shared-limit-constant",
+        "own-quota",
+        "own-quota-told",
+        "own-quota-blocking",
+    ];
+    let lines = tables.lines().filter(|line| line.starts_with('|'));
+    let rows = lines.map(|line| line.trim_matches('|').split('|').map(str::trim));
+    let rows: Vec<Vec<_>> = rows.map(Iterator::collect).collect();
+    assert_eq!([&rows[0], &rows[4]], [&shared, &own]);
+    let first = [&rows[2..4], &rows[6..]].concat();
+    assert!(first.iter().map(|row| row[0]).eq(names), "{tables}");
+    assert!(first.iter().all(|row| row[1] == "2"), "{tables}");
+    assert!(rows[2..4].iter().all(|row| row[2] == "0.05"), "{tables}");
+    // A twentieth of a limit is never too much.
+    assert!(rows[2][3].starts_with("0.0 s, "), "{tables}");
+    assert!(rows[2][3].ends_with("/s, 100.0 %"), "{tables}");
+    for text in names.iter().chain(&manners) {
+        assert!(page.contains(&format!("<dt>{text}</dt>")), "{text}");
+    }
+    assert_eq!(page.matches("<table>").count(), 2);
+    assert!(page.contains("storm -- --quotas --clients 2 --load 0.05</code>"));
+    assert!(!page.contains("<svg"));
+}
+
+#[test]
+fn who_asks_for_some_storms_gets_no_quotas() {
+    let [tables, page, _] = small_run(&place("storm-no-quotas"), &[]);
+    assert!(!tables.contains("quota"));
+    assert!(!page.contains("quota"));
+}
+
+#[test]
 fn the_page_has_the_chart_and_refers_to_nothing_else() {
     let [_, page, chart] = small_run(&place("storm-page"), &[]);
     assert!(page.contains(&chart));
@@ -106,7 +169,7 @@ fn the_page_has_the_chart_and_refers_to_nothing_else() {
 
 #[test]
 fn wrong_arguments_are_named() {
-    let wrong: [(&[&str], &str); 9] = [
+    let wrong: [(&[&str], &str); 11] = [
         (&["--scenario", "drizzle"], "'drizzle'"),
         (&["--variant", "hope"], "'hope'"),
         (&["--clients", "0"], "from 1 to"),
@@ -116,6 +179,8 @@ fn wrong_arguments_are_named() {
         (&["--load", "NaN"], "'NaN'"),
         (&["--threads", "0"], "above zero"),
         (&["--seed", "-1"], "-1"),
+        (&["--quotas", "--scenario", "outage"], "'--scenario <NAME>'"),
+        (&["--variant", "earning", "--quotas"], "'--variant <NAME>'"),
     ];
     for (arguments, named) in wrong {
         let output = storm(arguments);

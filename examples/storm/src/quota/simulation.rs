@@ -1,0 +1,157 @@
+//! Many clients and a server that limits them, on the paused clock.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use http::{Request, Response};
+use http_body_util::Empty;
+use tokio::time::{Instant, sleep_until};
+use tower::{Layer, Service, ServiceExt};
+use tower_http_retry::{BoxError, Cooldown};
+
+use super::hold::Hold;
+use super::server::Server;
+use super::{Manner, Quota};
+use crate::scenario::{FAULT, WARM_UP, in_fault};
+use crate::simulation::{Load, add, slot, twice};
+
+/// How many times the usual requests come in the fault; and how much of a quota of its own a client
+/// asks for.
+pub const SURPLUS: f64 = 1.5;
+
+/// How long requests are sent to those who have a quota of their own.
+pub const OWN_TIME: Duration = Duration::from_secs(60);
+
+/// How long requests are sent after the fault, where there is one.
+pub const AFTER: Duration = Duration::from_secs(40);
+
+/// After the last request: what is held, or waits for its retry, comes to its end.
+const REST: Duration = Duration::from_secs(15);
+
+/// What happened, by the slot that it happened in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Requests that started.
+    pub started: Vec<u32>,
+    /// Those of them that came to a success, however late.
+    pub answered: Vec<u32>,
+    /// Attempts that the server let through.
+    pub served: Vec<u32>,
+    /// Those that it did not.
+    pub refused: Vec<u32>,
+    /// How many clients were blocked, in all slots.
+    pub blocked: u32,
+}
+
+impl Record {
+    fn new(time: Duration) -> Self {
+        let none = vec![0; slot(time)];
+        Self {
+            started: none.clone(),
+            answered: none.clone(),
+            served: none.clone(),
+            refused: none,
+            blocked: 0,
+        }
+    }
+}
+
+/// How long requests are sent.
+pub fn sending(quota: &Quota) -> Duration {
+    match quota.is_own {
+        true => OWN_TIME,
+        false => WARM_UP + FAULT + AFTER,
+    }
+}
+
+/// The same for the same seed.
+pub fn simulate(quota: &Quota, manner: Manner, load: Load, seed: u64) -> Record {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O");
+    runtime.block_on(day(quota, manner, load, Rng::with_seed(seed)))
+}
+
+async fn day(quota: &Quota, manner: Manner, load: Load, mut rng: Rng) -> Record {
+    let record = Record::new(sending(quota) + REST);
+    let server = Server::start(quota, load.clients, record);
+    let mut seeds = rng.fork();
+    // Who is not told what remains looks for no header that says it.
+    let mut layer = || {
+        let layer = twice().rate_limit_headers(quota.says_remaining);
+        layer.jitter_seed(seeds.u64(..))
+    };
+    let ways = (0..load.clients).map(|number| server.called_by(number));
+    match manner {
+        Manner::Earning => {
+            let clients = ways.map(|way| layer().layer(way)).collect();
+            drive(&server, clients, quota, load, rng).await
+        }
+        Manner::Cooldown => {
+            let mut layer = || layer().cooldown(Cooldown::new());
+            let clients = ways.map(|way| layer().layer(way)).collect();
+            drive(&server, clients, quota, load, rng).await
+        }
+        Manner::HoldOnFirst429 => {
+            let clients = ways.map(|way| layer().layer(Hold::new(way))).collect();
+            drive(&server, clients, quota, load, rng).await
+        }
+    }
+}
+
+/// How many requests a second come at this time, from all clients.
+fn rate(quota: &Quota, load: Load, at: Duration) -> f64 {
+    let limit = f64::from(quota.limit) / quota.window.as_secs_f64();
+    match quota.is_own {
+        true => limit * load.share * load.clients as f64,
+        false if in_fault(at) => limit * load.share * SURPLUS,
+        false => limit * load.share,
+    }
+}
+
+/// Sends requests at random times, each from a random client, and waits until all is watched.
+async fn drive<S>(
+    server: &Server,
+    clients: Vec<S>,
+    quota: &Quota,
+    load: Load,
+    mut rng: Rng,
+) -> Record
+where
+    S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+{
+    let start = Instant::now();
+    let end = sending(quota);
+    let mut next = Duration::ZERO;
+    loop {
+        let rate = rate(quota, load, next);
+        next += Duration::from_secs_f64(-(1.0 - rng.f64()).ln() / rate);
+        if next >= end {
+            break;
+        }
+        sleep_until(start + next).await;
+        let client = clients[rng.usize(..clients.len())].clone();
+        tokio::spawn(request(client, server.clone()));
+    }
+    sleep_until(start + end + REST).await;
+    server.record(|record, _| record.clone())
+}
+
+async fn request<S>(client: S, server: Server)
+where
+    S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>>,
+{
+    let start = server.record(|record, now| {
+        add(&mut record.started, now);
+        now
+    });
+    let outcome = client.oneshot(Request::new(Empty::new())).await;
+    if outcome.is_ok_and(|response| response.status().is_success()) {
+        server.record(|record, _| add(&mut record.answered, start));
+    }
+}
