@@ -164,6 +164,15 @@ async fn of_what_remains_and_retry_after_the_later_time_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_retry_after_of_a_success_is_not_read() {
+    let field = r#""default";r=0;t=4"#.to_owned();
+    let headers = vec![("retry-after", "9".to_owned()), ("ratelimit", field)];
+    let client = patient([Headers(200, headers)]);
+    client.send_each(1).await;
+    assert_eq!(client.left(), Some(secs(4)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn rate_limit_headers_hold_nothing_unless_they_are_read() {
     let cooldown = Cooldown::new();
     let unread = layer(&cooldown).rate_limit_headers(false);
@@ -272,6 +281,8 @@ async fn an_answer_that_is_not_retried_counts_as_a_success_and_other_failures_as
         (Status(500), true),
         (Status(503), true),
         (Error(ErrorKind::ConnectionReset), true),
+        // Permanent, and no answer.
+        (Error(ErrorKind::InvalidData), true),
     ] {
         let plan = [times(7, refused(9)), vec![between.clone(), refused(9)]].concat();
         let client = patient(plan);
@@ -377,6 +388,37 @@ async fn what_refusals_ask_for_is_not_believed_for_a_minute_once_it_was_not_true
     client.at(secs(61)).await;
     client.send_each(1).await;
     assert_eq!(client.left(), Some(secs(60)));
+}
+
+/// Whether eight refusals that ask for a minute hold nothing, a while after these answers, which are
+/// sent at these seconds.
+async fn is_doubted(sent: &[(u64, Answer)]) -> bool {
+    let answers = sent.iter().map(|(_, answer)| answer.clone());
+    let client = patient(answers.chain(enough(60)).collect::<Vec<_>>());
+    for (second, _) in sent {
+        client.at(secs(*second)).await;
+        drop(client.spawn_each(1).await);
+    }
+    client.at(secs(30)).await;
+    client.send_each(8).await;
+    client.left().is_none()
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_a_success_between_a_refusal_and_what_it_asks_for_that_disproves_it() {
+    let slow = |seconds, answer| after(secs(seconds), answer);
+    assert!(is_doubted(&[(0, refused(60)), (1, OK)]).await);
+    // As it was the first refusal that says so.
+    assert!(is_doubted(&[(0, refused(60)), (1, slow(2, OK)), (2, refused(60))]).await);
+    assert!(!is_doubted(&[(0, slow(3, OK)), (2, refused(60))]).await);
+    // One that was sent before it does not make it forgotten.
+    assert!(is_doubted(&[(0, slow(3, OK)), (2, refused(60)), (4, OK)]).await);
+    // A time that is over is forgotten for one that is not.
+    assert!(is_doubted(&[(0, refused(3)), (10, refused(60)), (11, OK)]).await);
+    assert!(!is_doubted(&[(0, refused(3)), (3, OK)]).await);
+    // A second is rounding.
+    assert!(!is_doubted(&[(0, refused(2)), (1, OK)]).await);
+    assert!(is_doubted(&[(0, refused(3)), (1, OK)]).await);
 }
 
 #[tokio::test(start_paused = true)]

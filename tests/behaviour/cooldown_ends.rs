@@ -325,12 +325,12 @@ async fn a_clock_that_is_behind_changes_nothing() {
     })
     .join()
     .unwrap();
-    let client = Client::new(cooldown, [vec![OK], enough(4), vec![OK]].concat());
+    let client = Client::new(cooldown, [vec![OK], enough(4), vec![refused(4)]].concat());
     client.send_each(1).await;
-    client.send_each(1).await;
-    pass(millis(200)).await;
-    client.send_each(6).await;
+    pass(millis(199)).await;
+    client.send_each(8).await;
     assert_eq!(client.left(), None);
+    pass(millis(1)).await;
     client.send_each(1).await;
     assert_eq!(client.left(), Some(secs(4)));
 }

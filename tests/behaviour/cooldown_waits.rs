@@ -331,6 +331,20 @@ async fn an_upstream_that_is_no_longer_kept_lets_those_go_that_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn to_keep_an_upstream_no_longer_holds_and_releases_no_other() {
+    let cooldown = Cooldown::per_authority(1);
+    let [first, second] = ["http://a.test/", "http://b.test/"].map(Uri::from_static);
+    for _ in 0..3 {
+        cooldown.hold(&first, secs(4));
+        assert_eq!(cooldown.left(&first), Some(secs(4)));
+        cooldown.release(&first);
+        cooldown.hold(&second, secs(4));
+        assert_eq!(cooldown.left(&second), Some(secs(4)));
+        assert_eq!(cooldown.left(&first), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn clones_hold_together_and_have_their_own_limits() {
     let cooldown = Cooldown::new();
     let patient = cooldown.clone().max_hold(secs(60));

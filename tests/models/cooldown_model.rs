@@ -156,6 +156,21 @@ mod cooldown {
     }
 
     #[test]
+    fn a_gate_that_goes_is_not_counted() {
+        model(|| {
+            for is_held in [true, false] {
+                let (now, shut) = (Instant::now(), Arc::new(AtomicU64::new(5)));
+                let gate = Gate::new(now, shut.clone());
+                if is_held {
+                    gate.with(|state| state.hold_for(now, SECOND));
+                }
+                drop(gate);
+                assert_eq!(shut.load(loom::sync::atomic::Ordering::SeqCst), 5);
+            }
+        });
+    }
+
+    #[test]
     fn the_latest_of_two_successes_is_noted() {
         model(|| {
             let world = World::new();
