@@ -343,6 +343,11 @@ impl Cooldown {
         Some(Box::pin(Turn::new(gate, patience)))
     }
 
+    /// A request was served, and says no more of the quota.
+    pub(crate) fn served(&self, uri: &Uri, sent: Instant) {
+        self.at(uri, |gate| gate.served(Instant::now(), sent));
+    }
+
     /// What an attempt that was `sent` then says of the quota now, and how long nothing is left of it if
     /// it says that, too.
     pub(crate) fn hear(

@@ -7,7 +7,7 @@ use http::header::{
 };
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 
-use crate::contender::Settings;
+use crate::contender::{Contender, Settings};
 use crate::payload::Payload;
 use crate::table::Goal;
 
@@ -15,6 +15,7 @@ use crate::table::Goal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Case {
     Get,
+    GetCooldown,
     GetHeaders,
     Post,
     PostStream,
@@ -29,6 +30,7 @@ impl Case {
     pub fn title(self) -> &'static str {
         match self {
             Self::Get => "GET, no headers",
+            Self::GetCooldown => "GET, no headers, a cooldown that holds nothing",
             Self::GetHeaders => "GET, 12 headers",
             Self::Post => "POST, 12 headers, 1 KiB in memory",
             Self::PostStream => "POST, 12 headers, a stream of 16 chunks",
@@ -48,6 +50,7 @@ impl Case {
             Self::GetHeaders => (Some(0.38), Some(1.0)),
             Self::Post => (Some(0.47), Some(2.0)),
             // No peer can.
+            Self::GetCooldown => return (None, Some(Goal::AtMost(0.0))),
             Self::PostStream => return (Some(Goal::AtMost(6_000.0)), Some(Goal::AtMost(5.0))),
             // Without a wait a peer takes no timer.
             Self::Retries | Self::RetriesHeaders => (None, None),
@@ -64,7 +67,7 @@ impl Case {
     /// How many attempts the upstream fails of each request.
     pub fn failures(self) -> usize {
         match self {
-            Self::Get | Self::GetHeaders | Self::Post | Self::PostStream => 0,
+            Self::Get | Self::GetCooldown | Self::GetHeaders | Self::Post | Self::PostStream => 0,
             Self::Retries
             | Self::RetriesHeaders
             | Self::Waits
@@ -83,7 +86,10 @@ impl Case {
 
     pub fn settings(self) -> Settings {
         if self.failures() == 0 {
-            return Settings::default();
+            return Settings {
+                has_cooldown: self == Self::GetCooldown,
+                ..Settings::default()
+            };
         }
         let wait = match self {
             Self::Waits | Self::WaitsHeaders | Self::WaitsPost => Duration::from_millis(1),
@@ -100,7 +106,19 @@ impl Case {
     }
 
     pub fn has_headers(self) -> bool {
-        !matches!(self, Self::Get | Self::Retries | Self::Waits)
+        !matches!(
+            self,
+            Self::Get | Self::GetCooldown | Self::Retries | Self::Waits
+        )
+    }
+
+    /// Whether a contender can do it.
+    pub fn is_for(self, contender: Contender) -> bool {
+        match self {
+            Self::PostStream => contender.can_stream(),
+            Self::GetCooldown => contender.can_hold(),
+            _ => true,
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Settings {
     pub expects_failures: bool,
     /// Says to a contender that has to know beforehand that any method may be repeated.
     pub repeats_any_method: bool,
+    /// Holds requests while a quota is used up.
+    pub has_cooldown: bool,
 }
 
 impl Default for Settings {
@@ -52,6 +54,7 @@ impl Default for Settings {
             wait: Duration::from_secs(1),
             expects_failures: false,
             repeats_any_method: false,
+            has_cooldown: false,
         }
     }
 }
@@ -103,6 +106,11 @@ impl Contender {
 
     /// Whether it takes a request body that is not `Clone`.
     pub fn can_stream(self) -> bool {
+        matches!(self, Self::Bare | Self::ThisCrate)
+    }
+
+    /// Whether it holds requests while a quota is used up.
+    pub fn can_hold(self) -> bool {
         matches!(self, Self::Bare | Self::ThisCrate)
     }
 

@@ -13,7 +13,7 @@ use crate::valgrind;
 /// One row for each figure.
 pub fn rows(bench: &Bench, case: Case) -> io::Result<Vec<Row>> {
     let mut contenders = bench.effort.counted.clone();
-    contenders.retain(|contender| case != Case::PostStream || contender.can_stream());
+    contenders.retain(|contender| case.is_for(*contender));
     let (few, many) = bench.effort.requests;
     let jobs: Vec<_> = contenders
         .iter()
@@ -35,7 +35,7 @@ pub fn rows(bench: &Bench, case: Case) -> io::Result<Vec<Row>> {
         let title = format!("{}: {what}", case.title());
         let mut cells = over_base(|contender| each(contender, figure));
         for (cell, contender) in cells.iter_mut().zip(Contender::COLUMNS) {
-            if case == Case::PostStream && !contender.can_stream() {
+            if !case.is_for(contender) {
                 *cell = Cell::Cannot;
             }
         }

@@ -83,6 +83,7 @@ enum Command {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     Get,
+    GetCooldown,
     GetHeaders,
     Post,
     PostStream,
@@ -103,6 +104,7 @@ impl Part {
     fn rows(self, bench: &Bench) -> io::Result<Vec<Row>> {
         match self {
             Self::Get => instructions::rows(bench, Case::Get),
+            Self::GetCooldown => instructions::rows(bench, Case::GetCooldown),
             Self::GetHeaders => instructions::rows(bench, Case::GetHeaders),
             Self::Post => instructions::rows(bench, Case::Post),
             Self::PostStream => instructions::rows(bench, Case::PostStream),

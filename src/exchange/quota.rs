@@ -33,9 +33,18 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         seen: Seen<'_>,
         hold: Option<&mut Hold<B>>,
     ) {
-        if self.settings.cooldown.is_some() {
-            let passage = hold.and_then(|hold| hold.passage.take());
-            self.hear_of_quota(&progress(), verdict, seen, passage);
+        let Some(cooldown) = &self.settings.cooldown else {
+            return;
+        };
+        let says_more = self.settings.reads_rate_limits || verdict.exhausted;
+        match hold {
+            None if verdict.class == Class::Success && !says_more => {
+                cooldown.served(&self.snapshot.uri, progress().attempt_started);
+            }
+            hold => {
+                let passage = hold.and_then(|hold| hold.passage.take());
+                self.hear_of_quota(cooldown, &progress(), verdict, seen, passage);
+            }
         }
     }
 
@@ -43,14 +52,12 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     #[inline(never)]
     fn hear_of_quota(
         &self,
+        cooldown: &Cooldown,
         progress: &Progress,
         verdict: Verdict,
         seen: Seen<'_>,
         passage: Option<Passage>,
     ) {
-        let Some(cooldown) = &self.settings.cooldown else {
-            return;
-        };
         let heard = match seen {
             // Another upstream's.
             Ok(head) if was_redirected(&self.snapshot.uri, head.extensions) => Heard {
