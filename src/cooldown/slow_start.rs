@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::row::UNASKED;
-use super::state::Said;
+use super::said::Said;
 use crate::timer::later;
 
 /// So long without an outcome, as many requests again may go as are under way.

@@ -1,6 +1,5 @@
 //! What is held, and what may go. Nothing here waits, reads a clock, or draws from a generator.
 
-use std::collections::BTreeMap;
 use std::mem;
 use std::task::Waker;
 use std::time::Duration;
@@ -8,16 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::belief::Belief;
+use super::look::{Look, Patience};
+use super::queue::{LOOKS_EVERY, Queue, Ticket};
 use super::row::Row;
+use super::said::{Change, Spread};
 use super::slow_start::SlowStart;
 use crate::timer::later;
-
-/// Who waits looks again after so long, if nothing is due before. Who does not, by so long after that,
-/// has let go of its task for now, and keeps nobody back.
-const LOOKS_EVERY: Duration = Duration::from_secs(1);
-
-/// The place of a request in the queue; who comes later has a greater one.
-pub(crate) type Ticket = u64;
 
 /// The state of one cooldown.
 pub(crate) struct State {
@@ -26,22 +21,11 @@ pub(crate) struct State {
     held_at: Option<Instant>,
     row: Row,
     belief: Belief,
-    waiting: BTreeMap<Ticket, Waiter>,
-    next_ticket: Ticket,
-    /// Who has to look again, and who does not wait any more: both may run code that comes back here,
-    /// once the lock is let go.
-    woken: Vec<Waker>,
-    gone: Vec<Waker>,
+    queue: Queue,
     /// How many slow starts there were: what went in an earlier one tells nothing of this one.
     round: u32,
     /// Whether it was told that requests are held, so that the end is told, too.
     is_told: bool,
-}
-
-struct Waiter {
-    waker: Waker,
-    /// When it looks again.
-    looks_at: Instant,
 }
 
 #[derive(Debug)]
@@ -56,54 +40,6 @@ enum Phase {
     SlowStart(SlowStart),
 }
 
-/// What a request that asks is told.
-#[derive(Debug)]
-pub(crate) enum Look {
-    /// In slow start, with the round that the outcome is told for.
-    Go(Option<u32>),
-    /// Until it is woken, or until this time.
-    Wait(Instant),
-    /// Nothing goes for so long: too long, or too many wait.
-    Refused { left: Duration },
-}
-
-/// How long, and how many, may wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    pub(crate) max_hold: Duration,
-    pub(crate) max_waiting: usize,
-    /// When the request's window ends.
-    pub(crate) until: Option<Instant>,
-}
-
-/// What an outcome says of the quota.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// The request was served, and this is known to be left of the quota.
-    Served { remaining: Option<u64> },
-    /// The request failed for other reasons than the quota.
-    Answered { remaining: Option<u64> },
-    /// The request was refused, and is asked to come again after this.
-    Throttled { asked: Option<Duration> },
-    /// Nobody waits for its outcome any more.
-    Nothing,
-}
-
-/// A change of what others see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    Started { left: Duration },
-    Ended,
-}
-
-/// What bounds a hold that servers ask for, and spreads its end.
-pub(crate) struct Terms<'a> {
-    pub(crate) longest: Duration,
-    pub(crate) spread: &'a mut Spread<'a>,
-}
-
-type Spread<'a> = dyn FnMut(Duration) -> Duration + 'a;
-
 impl State {
     pub(crate) fn new() -> Self {
         Self {
@@ -111,10 +47,7 @@ impl State {
             held_at: None,
             row: Row::default(),
             belief: Belief::default(),
-            waiting: BTreeMap::new(),
-            next_ticket: 0,
-            woken: Vec::new(),
-            gone: Vec::new(),
+            queue: Queue::default(),
             round: 0,
             is_told: false,
         }
@@ -130,12 +63,12 @@ impl State {
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.queue.len()
     }
 
     /// Who has to look again, and who is gone.
     pub(crate) fn take_aside(&mut self) -> [Vec<Waker>; 2] {
-        [mem::take(&mut self.woken), mem::take(&mut self.gone)]
+        self.queue.take_aside()
     }
 
     /// How long it is until a request goes; none if it goes at once. Zero where it depends on others.
@@ -144,7 +77,7 @@ impl State {
         match &self.phase {
             Phase::Open => None,
             Phase::Holding { opens, .. } => Some(opens.saturating_duration_since(now)),
-            Phase::SlowStart(start) if start.may_go() && self.waiting.is_empty() => None,
+            Phase::SlowStart(start) if start.may_go() && self.queue.is_empty() => None,
             Phase::SlowStart(start) => Some(start.left(now)),
         }
     }
@@ -171,17 +104,17 @@ impl State {
             self.leave(ticket);
             return Look::Refused { left };
         }
-        self.pass_over(*ticket, now);
-        let is_next = self.is_next(*ticket);
+        self.queue.pass_over(*ticket, now);
+        let is_next = self.queue.is_next(*ticket);
         match &mut self.phase {
             Phase::Open => {
-                self.leave(ticket);
+                self.queue.leave(ticket);
                 return Look::Go(None);
             }
             Phase::SlowStart(start) if is_next && start.may_go() => {
                 start.go(now);
                 self.leave(ticket);
-                self.wake_first();
+                self.queue.wake_first();
                 return Look::Go(Some(self.round));
             }
             Phase::SlowStart(_) | Phase::Holding { .. } => {}
@@ -190,41 +123,14 @@ impl State {
         let is_late = patience
             .until
             .is_some_and(|until| later(now, left) >= until);
-        let is_crowded = ticket.is_none() && self.waiting.len() >= patience.max_waiting;
+        let is_crowded = ticket.is_none() && self.queue.len() >= patience.max_waiting;
         if left > patience.max_hold || is_late || is_crowded {
             self.leave(ticket);
             return Look::Refused { left };
         }
-        let ticket = *ticket.get_or_insert_with(|| {
-            self.next_ticket += 1;
-            self.next_ticket
-        });
         let looks_at = self.looks_at(is_next, now, patience.until);
-        let waker = waker.clone();
-        let before = self.waiting.insert(ticket, Waiter { waker, looks_at });
-        self.gone.extend(before.map(|before| before.waker));
+        self.queue.wait(ticket, waker, looks_at);
         Look::Wait(looks_at)
-    }
-
-    /// Whether it is the turn of this one, if one may go.
-    fn is_next(&self, ticket: Option<Ticket>) -> bool {
-        match (self.waiting.first_key_value(), ticket) {
-            (None, _) => true,
-            (Some((first, _)), Some(ticket)) => ticket <= *first,
-            (Some(_), None) => false,
-        }
-    }
-
-    /// Those before this one that have not looked when they had to lose their place, until they look
-    /// again: their tasks are not polled.
-    fn pass_over(&mut self, ticket: Option<Ticket>, now: Instant) {
-        while let Some(first) = self.waiting.first_entry() {
-            let is_late = later(first.get().looks_at, LOOKS_EVERY) <= now;
-            if Some(*first.key()) == ticket || !is_late {
-                return;
-            }
-            self.gone.push(first.remove().waker);
-        }
     }
 
     /// When one that waits looks again.
@@ -240,99 +146,7 @@ impl State {
 
     /// A request does not wait any more.
     pub(crate) fn leave(&mut self, ticket: &mut Option<Ticket>) {
-        let Some(ticket) = ticket.take() else {
-            return;
-        };
-        let was_next = self.is_next(Some(ticket));
-        let left = self.waiting.remove(&ticket);
-        self.gone.extend(left.map(|left| left.waker));
-        if was_next {
-            self.wake_first();
-        }
-    }
-
-    /// A request was refused that was `sent` then. It is evidence that the quota is used up if enough
-    /// others were since the latest success.
-    pub(crate) fn refused(
-        &mut self,
-        now: Instant,
-        sent: Instant,
-        asked: Option<Duration>,
-        success: Option<Instant>,
-        terms: &mut Terms<'_>,
-    ) -> Option<Change> {
-        self.advance(now);
-        let until = asked.map(|asked| later(now, asked.min(terms.longest)));
-        if let Some(until) = until {
-            self.belief.refused(now, until);
-        }
-        let (is_old, is_doubted) = (self.is_old(sent), self.belief.is_doubted(now));
-        if !is_old {
-            self.row.refused(sent, until, success);
-        }
-        if is_doubted {
-            return None;
-        }
-        if is_old {
-            return self.extend(until?);
-        }
-        let until = self.row.is_evidence(now)?;
-        self.hold(now, until.min(later(now, terms.longest)), terms.spread)
-    }
-
-    /// A request was served that was `sent` then.
-    pub(crate) fn served(&mut self, now: Instant, sent: Instant) {
-        self.belief.served(now, sent);
-    }
-
-    /// An answer to what was `sent` then says that nothing is left of the quota for so long.
-    pub(crate) fn exhausted(
-        &mut self,
-        now: Instant,
-        sent: Instant,
-        wait: Duration,
-        terms: &mut Terms<'_>,
-    ) -> Option<Change> {
-        self.advance(now);
-        let until = later(now, wait.min(terms.longest));
-        match self.is_old(sent) {
-            true => self.extend(until),
-            false => self.hold(now, until, terms.spread),
-        }
-    }
-
-    /// What a request of slow start came to.
-    pub(crate) fn came_back(
-        &mut self,
-        round: u32,
-        said: Said,
-        now: Instant,
-        longest: Duration,
-    ) -> Option<Change> {
-        let said = match said {
-            Said::Throttled { asked } if !self.belief.is_doubted(now) => Said::Throttled {
-                asked: asked.map(|asked| asked.min(longest)),
-            },
-            Said::Throttled { .. } => Said::Throttled { asked: None },
-            said => said,
-        };
-        let Phase::SlowStart(start) = &mut self.phase else {
-            return None;
-        };
-        if round != self.round {
-            return None;
-        }
-        start.came_back(said, now);
-        let is_let_through = matches!(said, Said::Served { .. } | Said::Answered { .. });
-        if is_let_through && self.waiting.is_empty() {
-            return self.open();
-        }
-        match start.left(now).is_zero() {
-            true => self.wake_first(),
-            // Nothing goes for a time that may be too long for some.
-            false => self.wake_all(),
-        }
-        None
+        self.queue.leave(ticket);
     }
 
     /// Holds requests from outside; what holds them for longer stays.
@@ -349,11 +163,11 @@ impl State {
         match &mut self.phase {
             Phase::Open => return,
             // Whose start was told ends with a request that can tell the end.
-            _ if self.waiting.is_empty() && !self.is_told => self.phase = Phase::Open,
+            _ if self.queue.is_empty() && !self.is_told => self.phase = Phase::Open,
             Phase::SlowStart(start) => start.release(),
             Phase::Holding { .. } => self.start_slowly(now),
         }
-        self.wake_first();
+        self.queue.wake_first();
     }
 
     fn is_old(&self, sent: Instant) -> bool {
@@ -369,7 +183,7 @@ impl State {
                 *until = asked;
                 // Each refusal of a burst asks for a little more: who is next sees that at its time.
                 if longer >= LOOKS_EVERY {
-                    self.wake_all();
+                    self.queue.wake_all();
                 }
             }
         }
@@ -388,7 +202,7 @@ impl State {
             until: asked,
             opens,
         };
-        self.wake_all();
+        self.queue.wake_all();
         let left = opens.saturating_duration_since(now);
         // It goes on, if it has not ended yet.
         let was_told = mem::replace(&mut self.is_told, true);
@@ -423,17 +237,8 @@ impl State {
             Phase::SlowStart(start) => start.next_change(),
         }
     }
-
-    fn wake_first(&mut self) {
-        let first = self.waiting.values().next();
-        self.woken.extend(first.map(|first| first.waker.clone()));
-    }
-
-    fn wake_all(&mut self) {
-        let wakers = self.waiting.values().map(|waiter| waiter.waker.clone());
-        self.woken.extend(wakers);
-    }
 }
 
+mod outcomes;
 #[cfg(test)]
 mod tests;

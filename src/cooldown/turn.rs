@@ -7,7 +7,9 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::gate::Gate;
-use super::state::{Change, Look, Patience, Said, Ticket};
+use super::look::{Look, Patience};
+use super::queue::Ticket;
+use super::said::{Change, Said};
 
 pin_project! {
     /// A request's place among those that wait. Whoever drops it waits no more.

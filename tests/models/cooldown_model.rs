@@ -16,11 +16,15 @@ mod cooldown {
     use tokio::time::Instant;
 
     use gate::Gate;
-    use state::{Look, Patience, Said, Terms};
+    use look::{Look, Patience};
+    use said::{Said, Terms};
 
     mod belief;
     mod gate;
+    mod look;
+    mod queue;
     mod row;
+    mod said;
     mod slow_start;
     mod state;
 

@@ -7,6 +7,7 @@ use std::task::Wake;
 
 use fastrand::Rng;
 
+use super::super::said::{Said, Terms};
 use super::*;
 
 const fn millis(millis: u64) -> Duration {
