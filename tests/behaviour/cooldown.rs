@@ -135,6 +135,15 @@ async fn without_a_wait_it_is_one_second_and_twice_as_long_each_time_up_to_sixty
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_that_is_over_is_none() {
+    let client = patient([vec![refused(2)], times(7, Status(429))].concat());
+    client.send_each(7).await;
+    client.at(secs(2)).await;
+    client.send_each(1).await;
+    assert_eq!(client.left(), Some(secs(1)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_response_that_says_that_nothing_remains_holds_requests_at_once() {
     for code in [200, 404, 500, 429] {
         let client = patient([vec![told(code, 0, 7)], vec![OK]].concat());
