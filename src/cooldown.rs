@@ -288,8 +288,9 @@ impl Cooldown {
         self.at(uri, |gate| gate.with(|state| state.hold_for(now, wait)));
     }
 
-    /// Ends a hold of requests to this URI's upstream now. Waiting requests are sent in a slow start. No
-    /// event is emitted by this call.
+    /// Ends a hold of requests to this URI's upstream now. Waiting requests are sent in a slow start. A
+    /// retry that was scheduled during the hold still waits until its time. No event is emitted by this
+    /// call.
     pub fn release(&self, uri: &Uri) {
         let now = Instant::now();
         self.at(uri, |gate| gate.with(|state| state.release(now)));

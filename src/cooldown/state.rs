@@ -14,6 +14,8 @@ use super::said::{Change, Spread};
 use super::slow_start::SlowStart;
 use crate::timer::later;
 
+mod outcomes;
+
 /// The state of one cooldown.
 pub(crate) struct State {
     phase: Phase,
@@ -239,6 +241,5 @@ impl State {
     }
 }
 
-mod outcomes;
 #[cfg(test)]
 mod tests;
