@@ -191,6 +191,22 @@ async fn rate_limit_headers_hold_nothing_unless_they_are_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn refusals_and_successes_count_where_rate_limit_headers_are_not_read() {
+    for (quiet, expected) in [(millis(199), None), (millis(200), Some(secs(9)))] {
+        let cooldown = Cooldown::new().max_hold(Duration::MAX);
+        let unread = layer(&cooldown).rate_limit_headers(false);
+        let client = Client::with(unread, cooldown, [vec![OK], enough(9), vec![OK]].concat());
+        client.send_each(1).await;
+        pass(quiet).await;
+        client.send_each(8).await;
+        assert_eq!(client.left(), expected);
+        // One that was held is a success, too.
+        client.send_each(1).await;
+        assert_eq!(client.left(), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_classifier_can_say_that_a_quota_is_used_up() {
     let cooldown = Cooldown::new();
     let classify = |outcome: &Outcome<'_>| -> Verdict {
