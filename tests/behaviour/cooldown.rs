@@ -183,11 +183,13 @@ async fn the_retry_after_of_a_success_is_not_read() {
 
 #[tokio::test(start_paused = true)]
 async fn rate_limit_headers_hold_nothing_unless_they_are_read() {
-    let cooldown = Cooldown::new();
-    let unread = layer(&cooldown).rate_limit_headers(false);
-    let client = Client::with(unread, cooldown, [told(200, 0, 7)]);
-    client.send_each(1).await;
-    assert_eq!(client.left(), None);
+    for code in [200, 404, 429, 500] {
+        let cooldown = Cooldown::new();
+        let unread = layer(&cooldown).rate_limit_headers(false);
+        let client = Client::with(unread, cooldown, [told(code, 0, 7)]);
+        client.send_each(1).await;
+        assert_eq!(client.left(), None, "{code}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
