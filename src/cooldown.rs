@@ -92,7 +92,9 @@ pub(crate) use turn::{Passage, Refused, Turn};
 ///
 /// Use a cooldown where the quota is the client's own, for example a number of requests per minute for
 /// each API key. Where many clients share a limit, it is of no use. It does no harm there if the server
-/// does not ask for longer waits than necessary. If it does, clients can lose throughput: see [the figures](#figures).
+/// does not ask for longer waits than necessary. If it does, clients can lose throughput: see
+/// [the figures](#figures). Do not read the rate-limit headers of such a limit: they are in whole seconds,
+/// so that part of a limit for each second is not used.
 ///
 /// Requests that are in flight when the quota is used up are refused all the same. To send a large burst
 /// of requests, call [`hold`](Self::hold) with a duration of zero before: the burst begins with a slow
