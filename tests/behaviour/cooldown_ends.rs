@@ -124,6 +124,17 @@ async fn one_that_cannot_wait_so_long_fails_then() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn others_wait_for_one_under_way_however_long_another_is_to_wait() {
+    let plan = [vec![OK], vec![refused(60), after(secs(1), OK)], vec![OK]].concat();
+    let client = Client::new(Cooldown::new(), plan);
+    client.cooldown.hold(&upstream_uri(), secs(1));
+    let waiting = client.spawn_each(4).await;
+    client.at(millis(1_500)).await;
+    assert_eq!(client.left(), Some(Duration::ZERO));
+    assert_eq!(all(waiting).await, [200, 429, 200, 200]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_new_evidence_holds_all_again() {
     let plan = [vec![OK], times(9, refused(2)), vec![OK]].concat();
     let (client, waiting) = held(20, plan).await;
