@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{Extensions, Request, Response, Version};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 use crate::classify::Classify;
 use crate::cooldown::{Passage, Turn};
@@ -20,7 +20,7 @@ use crate::hold::Hold;
 use crate::progress::Progress;
 use crate::reason::StopReason;
 use crate::settings::Settings;
-use crate::timer::{later, poll_timer, sleep_since};
+use crate::timer::{poll_timer, sleep_since};
 
 /// So many retries without a wait need no timer; then one is used, as it yields to other tasks.
 const UNTIMED_RETRIES: u32 = 32;
@@ -207,9 +207,10 @@ impl<T, B> Waits<'_, T, B> {
     /// Its turn has come.
     pub(crate) fn go(&mut self, passage: Passage) {
         if !self.is_unsent() {
-            let decided = later(self.progress.waiting_since, *self.wait);
-            let longer = Instant::now().saturating_duration_since(decided);
-            self.progress.waited = self.progress.waited.saturating_add(longer);
+            // It may have come before, to nothing: only what is new is added.
+            let wait = self.progress.waiting_since.elapsed().max(*self.wait);
+            self.progress.waited = self.progress.waited.saturating_add(wait - *self.wait);
+            *self.wait = wait;
         }
         let hold = self.hold.get_or_insert_with(Box::default);
         (hold.turn, hold.passage) = (None, Some(passage));

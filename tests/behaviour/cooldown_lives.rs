@@ -353,6 +353,31 @@ async fn what_a_retry_was_held_for_is_a_part_of_what_it_waited() {
     assert_eq!(*seen.lock().unwrap(), [secs(0), secs(4), secs(4)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_held_twice_has_waited_once() {
+    let cooldown = Cooldown::per_authority(9);
+    let upstream = Upstream::new([Status(503), after(secs(5), OK), OK]);
+    let limited = layer(&cooldown)
+        .max_retries(1)
+        .layer(ConcurrencyLimit::new(upstream.clone(), 1));
+    let handle = AttemptsHandle::new();
+    let mut request = get();
+    request.extensions_mut().insert(handle.clone());
+    let retried = tokio::spawn(limited.clone().oneshot(request));
+    settle().await;
+    cooldown.hold(&upstream_uri(), secs(3));
+    // Another upstream's has the permit until 5 s, so that the turn at 3 s comes to nothing.
+    let mut other = get();
+    *other.uri_mut() = Uri::from_static("http://other.test/");
+    let other = tokio::spawn(limited.oneshot(other));
+    sleep(secs(4)).await;
+    cooldown.hold(&upstream_uri(), secs(5));
+    other.await.unwrap().unwrap();
+    retried.await.unwrap().unwrap();
+    assert_eq!(upstream.millis(), [0, 0, 9_000]);
+    assert_eq!(handle.get().waited, secs(9));
+}
+
 #[cfg(feature = "tower-http")]
 #[tokio::test(start_paused = true)]
 async fn what_another_upstream_answered_after_a_redirect_is_not_heard() {
