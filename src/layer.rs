@@ -184,7 +184,6 @@ impl<C> RetryLayer<C> {
     /// let layer = RetryLayer::new().rate_limit_headers(true).cooldown(Cooldown::new());
     /// # let _ = layer;
     /// ```
-    #[doc(alias = "circuit_breaker")]
     pub fn cooldown(self, cooldown: Cooldown) -> Self {
         self.with(|settings| settings.cooldown = Some(cooldown))
     }

@@ -12,7 +12,7 @@
 //! | `tower_http_retry_stops_total` | counter | requests | `method`, `status`, `reason` | requests that ended, and why |
 //! | `tower_http_retry_held_total` | counter | requests | `method` | requests and retries that a [`Cooldown`](crate::Cooldown) held |
 //! | `tower_http_retry_cooldowns_total` | counter | cooldowns | none | cooldowns that started because of responses |
-//! | `tower_http_retry_cooling_down` | gauge | cooldowns | none | those that have not ended; a cooldown ends with a response, so that it does not while no request is sent. The state of an upstream that is no longer kept is counted on |
+//! | `tower_http_retry_cooling_down` | gauge | cooldowns | none | cooldowns that have started and not ended. A cooldown ends with a response, so this does not fall while no request is sent, nor if the state of its upstream is replaced |
 //! | `tower_http_retry_budget_tokens` | gauge | tokens | none | what is left in the budget |
 //!
 //! | label | values |

@@ -103,7 +103,7 @@ impl State {
         self.advance(now);
         if patience.until.is_some_and(|until| until <= now) {
             let left = self.left(now).unwrap_or_default();
-            self.leave(ticket);
+            self.queue.leave(ticket);
             return Look::Refused { left };
         }
         self.queue.pass_over(*ticket, now);
@@ -115,8 +115,7 @@ impl State {
             }
             Phase::SlowStart(start) if is_next && start.may_go() => {
                 start.go(now);
-                self.leave(ticket);
-                self.queue.wake_first();
+                self.queue.leave(ticket);
                 return Look::Go(Some(self.round));
             }
             Phase::SlowStart(_) | Phase::Holding { .. } => {}
@@ -127,7 +126,7 @@ impl State {
             .is_some_and(|until| later(now, left) >= until);
         let is_crowded = ticket.is_none() && self.queue.len() >= patience.max_waiting;
         if left > patience.max_hold || is_late || is_crowded {
-            self.leave(ticket);
+            self.queue.leave(ticket);
             return Look::Refused { left };
         }
         let looks_at = self.looks_at(is_next, now, patience.until);
@@ -143,7 +142,7 @@ impl State {
             Phase::Open | Phase::SlowStart(_) => later(now, LOOKS_EVERY),
         };
         let due = change.filter(|_| is_next).into_iter().chain(until);
-        due.chain([rests_until]).min().unwrap_or(rests_until)
+        due.fold(rests_until, Ord::min)
     }
 
     /// A request does not wait any more.

@@ -15,6 +15,7 @@ use crate::head::ResponseHead;
 use crate::limits::{Declared, Limits};
 use crate::progress::Progress;
 use crate::reason::StopReason;
+use crate::retry_after::Hint;
 
 /// What the budget and the rules make of an outcome.
 impl<C: Classify, B: Body> Exchange<C, B> {
@@ -94,11 +95,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         response: Option<ResponseHead<'_>>,
         declared: Declared,
     ) -> Facts {
-        let requested = || self.settings.requested_wait(response?);
-        let hint = verdict.hint(|| self.settings.retry_after.hint(requested));
         Facts {
             verdict,
-            hint,
+            hint: self.hint(verdict, response),
             is_turned_away: matches!(
                 response.map(|head| head.status),
                 Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
@@ -111,6 +110,16 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             elapsed: now.duration_since(self.started),
             held: self.held_for(),
         }
+    }
+
+    /// What is asked of the next attempt, by the classifier or by the response's headers.
+    pub(super) fn hint(
+        &self,
+        verdict: Verdict,
+        response: Option<ResponseHead<'_>>,
+    ) -> Option<Hint> {
+        let requested = || self.settings.requested_wait(response?);
+        verdict.hint(|| self.settings.retry_after.hint(requested))
     }
 
     /// Where nothing is spread, nothing is drawn, and any will do.

@@ -114,12 +114,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// How long the server asks to wait, or the classifier on its behalf.
     fn asked(&self, verdict: Verdict, response: Option<ResponseHead<'_>>) -> Option<Duration> {
-        let requested = || self.settings.requested_wait(response?);
-        let headers = || match verdict.class {
-            Class::Success => None,
-            _ => self.settings.retry_after.hint(requested),
-        };
-        match verdict.hint(headers)? {
+        // The headers of a success ask for nothing.
+        let response = response.filter(|_| verdict.class != Class::Success);
+        match self.hint(verdict, response)? {
             Hint::AtLeast(wait) | Hint::Exactly(wait) => Some(wait),
             Hint::Never => None,
         }

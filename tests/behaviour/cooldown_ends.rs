@@ -3,21 +3,17 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use http::Uri;
 use tokio::task::JoinHandle;
 use tower::Layer;
 use tower_http_retry::Cooldown;
 
 use crate::support::cooling::{
     Client, OK, Outcome, enough, layer, millis, pass, refused, secs, settle, status, times, told,
+    upstream_uri,
 };
 use crate::support::step::Step;
 use crate::support::upstream::Answer::{self, Error, Never, Status};
 use crate::support::upstream::{Upstream, after, get};
-
-fn upstream_uri() -> Uri {
-    get().uri().clone()
-}
 
 /// So many requests wait, and go when a second is over.
 async fn held(count: usize, plan: impl Into<Vec<Answer>>) -> (Client, Vec<JoinHandle<Outcome>>) {

@@ -13,14 +13,11 @@ use tower_http_retry::{AttemptsHandle, BoxError, Cooldown, ReplayBody};
 
 use crate::support::cooling::{
     Client, OK, cooling_down, layer, millis, pass, refused, secs, settle, status, told,
+    upstream_uri,
 };
 use crate::support::step::Step;
 use crate::support::upstream::Answer::Status;
 use crate::support::upstream::{Body, Upstream, after, get};
-
-fn upstream_uri() -> Uri {
-    get().uri().clone()
-}
 
 /// A request has its turn in one slow start, and waits for a permit that another one has until 11 s;
 /// what happens at 2.5 s and at 4 s is told. When the permit is there, it is sent.

@@ -16,14 +16,11 @@ use tower_http_retry::{
 
 use crate::support::cooling::{
     Client, OK, cooling_down, enough, layer, millis, pass, refused, secs, settle, status, told,
+    upstream_uri,
 };
 use crate::support::step::Step;
 use crate::support::upstream::Answer::{self, Status};
 use crate::support::upstream::{Body, Upstream, after, get, request};
-
-fn upstream_uri() -> Uri {
-    get().uri().clone()
-}
 
 /// A client that is held for so long from now on, and is served then.
 fn held(cooldown: Cooldown, time: Duration) -> Client {

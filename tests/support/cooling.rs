@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::Response;
+use http::{Response, Uri};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, advance, sleep};
 use tower::{Layer, ServiceExt};
@@ -24,6 +24,11 @@ pub const fn secs(seconds: u64) -> Duration {
 
 pub const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
+}
+
+/// Of the upstream that [`get`] asks.
+pub fn upstream_uri() -> Uri {
+    get().uri().clone()
 }
 
 /// Without retries and without jitter, so that a request is one attempt.
@@ -134,11 +139,11 @@ impl Client {
     }
 
     pub fn left(&self) -> Option<Duration> {
-        self.cooldown.left(get().uri())
+        self.cooldown.left(&upstream_uri())
     }
 
     pub fn waiting(&self) -> usize {
-        self.cooldown.waiting(get().uri())
+        self.cooldown.waiting(&upstream_uri())
     }
 
     /// What was told of holds: starts, ends, and who was held.
