@@ -1,5 +1,6 @@
 //! One day of many clients and the service that they call, on the paused clock.
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -107,12 +108,17 @@ pub fn add(slots: &mut [u32], at: Duration) {
 
 /// The same for the same seed.
 pub fn simulate(scenario: &Scenario, variant: Variant, load: Load, seed: u64) -> Record {
+    on_paused_clock(day(scenario.fault, variant, load, Rng::with_seed(seed)))
+}
+
+/// Runs it to its end, on a clock that is paused: waiting takes no time.
+pub fn on_paused_clock<T>(day: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime without I/O");
-    runtime.block_on(day(scenario.fault, variant, load, Rng::with_seed(seed)))
+    runtime.block_on(day)
 }
 
 async fn day(fault: Fault, variant: Variant, load: Load, mut rng: Rng) -> Record {
@@ -167,37 +173,47 @@ pub fn twice() -> RetryLayer {
     RetryLayer::new().max_retries(2).backoff(backoff)
 }
 
-/// Sends requests at random times, each from a random client, and waits until all is watched.
-async fn drive<S>(
-    upstream: Upstream,
-    clients: Vec<S>,
-    load: Load,
-    fault: Fault,
-    mut rng: Rng,
-) -> Record
+/// Sends requests until all is watched.
+async fn drive<S>(upstream: Upstream, clients: Vec<S>, load: Load, fault: Fault, rng: Rng) -> Record
 where
     S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
 {
+    let end = Instant::now() + WARM_UP + FAULT + AFTER;
+    let rate = |at| match fault {
+        Fault::Spike(times) if in_fault(at) => CAPACITY * load.share * times,
+        _ => CAPACITY * load.share,
+    };
+    let send = |client| request(client, upstream.clone());
+    send_at_random(&clients, end, rate, rng, send).await;
+    sleep_until(end).await;
+    upstream.record(|record, _| record.clone())
+}
+
+/// Sends requests at random times until the end, each from a random client: at any time so many a
+/// second as the rate says.
+pub async fn send_at_random<S, F>(
+    clients: &[S],
+    end: Instant,
+    rate: impl Fn(Duration) -> f64,
+    mut rng: Rng,
+    send: impl Fn(S) -> F,
+) where
+    S: Clone,
+    F: Future<Output = ()> + Send + 'static,
+{
     let start = Instant::now();
-    let end = WARM_UP + FAULT + AFTER;
     let mut next = Duration::ZERO;
     loop {
-        let rate = match fault {
-            Fault::Spike(times) if in_fault(next) => CAPACITY * load.share * times,
-            _ => CAPACITY * load.share,
-        };
-        next += Duration::from_secs_f64(-(1.0 - rng.f64()).ln() / rate);
-        if next >= end {
-            break;
+        next += Duration::from_secs_f64(-(1.0 - rng.f64()).ln() / rate(next));
+        if start + next >= end {
+            return;
         }
         sleep_until(start + next).await;
         let client = clients[rng.usize(..clients.len())].clone();
-        tokio::spawn(request(client, upstream.clone()));
+        tokio::spawn(send(client));
     }
-    sleep_until(start + end).await;
-    upstream.record(|record, _| record.clone())
 }
 
 async fn request<S>(client: S, upstream: Upstream)
@@ -208,8 +224,16 @@ where
         add(&mut record.started, now);
         now
     });
-    let outcome = client.oneshot(Request::new(Empty::new())).await;
-    if outcome.is_ok_and(|response| response.status().is_success()) {
+    if succeeds(client).await {
         upstream.record(|record, now| record.settled(start, now));
     }
+}
+
+/// Sends a request, and whether it comes to a success.
+pub async fn succeeds<S>(client: S) -> bool
+where
+    S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>>,
+{
+    let outcome = client.oneshot(Request::new(Empty::new())).await;
+    outcome.is_ok_and(|response| response.status().is_success())
 }

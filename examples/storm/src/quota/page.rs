@@ -33,6 +33,9 @@ fn introduction(grid: &Grid) -> String {
          {SURPLUS} times as much as they have, for {} s.</p>\n\
          <dl>\n{}</dl>\n<p>How the clients meet it:</p>\n<dl>\n{}</dl>\n\
          <p>Seed {}: <code>{}</code></p>\n\
+         <p>A cooldown is worth having where the quota is the client's own: it is used as before, \
+         with few refusals, and nobody is blocked. Where clients share a limit it is of no use, and \
+         does no harm if the server asks for no longer waits than are needed.</p>\n\
          <p>Marked: <span class=\"never\">it never recovers</span>, <span class=\"later\">it \
          recovers later than with earning</span>, by more than a second.</p>\n",
         ONE_WAY.as_millis(),

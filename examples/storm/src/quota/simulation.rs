@@ -7,14 +7,14 @@ use fastrand::Rng;
 use http::{Request, Response};
 use http_body_util::Empty;
 use tokio::time::{Instant, sleep_until};
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service};
 use tower_http_retry::{BoxError, Cooldown};
 
 use super::hold::Hold;
 use super::server::Server;
 use super::{Manner, Quota};
 use crate::scenario::{FAULT, WARM_UP, in_fault};
-use crate::simulation::{Load, add, slot, twice};
+use crate::simulation::{Load, add, on_paused_clock, send_at_random, slot, succeeds, twice};
 
 /// How many times the usual requests come in the fault; and how much of a quota of its own a client
 /// asks for.
@@ -67,12 +67,7 @@ pub fn sending(quota: &Quota) -> Duration {
 
 /// The same for the same seed.
 pub fn simulate(quota: &Quota, manner: Manner, load: Load, seed: u64) -> Record {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime without I/O");
-    runtime.block_on(day(quota, manner, load, Rng::with_seed(seed)))
+    on_paused_clock(day(quota, manner, load, Rng::with_seed(seed)))
 }
 
 async fn day(quota: &Quota, manner: Manner, load: Load, mut rng: Rng) -> Record {
@@ -112,33 +107,17 @@ fn rate(quota: &Quota, load: Load, at: Duration) -> f64 {
     }
 }
 
-/// Sends requests at random times, each from a random client, and waits until all is watched.
-async fn drive<S>(
-    server: &Server,
-    clients: Vec<S>,
-    quota: &Quota,
-    load: Load,
-    mut rng: Rng,
-) -> Record
+/// Sends requests, and waits until all is watched.
+async fn drive<S>(server: &Server, clients: Vec<S>, quota: &Quota, load: Load, rng: Rng) -> Record
 where
     S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
 {
-    let start = Instant::now();
-    let end = sending(quota);
-    let mut next = Duration::ZERO;
-    loop {
-        let rate = rate(quota, load, next);
-        next += Duration::from_secs_f64(-(1.0 - rng.f64()).ln() / rate);
-        if next >= end {
-            break;
-        }
-        sleep_until(start + next).await;
-        let client = clients[rng.usize(..clients.len())].clone();
-        tokio::spawn(request(client, server.clone()));
-    }
-    sleep_until(start + end + REST).await;
+    let end = Instant::now() + sending(quota);
+    let send = |client| request(client, server.clone());
+    send_at_random(&clients, end, |at| rate(quota, load, at), rng, send).await;
+    sleep_until(end + REST).await;
     server.record(|record, _| record.clone())
 }
 
@@ -150,8 +129,7 @@ where
         add(&mut record.started, now);
         now
     });
-    let outcome = client.oneshot(Request::new(Empty::new())).await;
-    if outcome.is_ok_and(|response| response.status().is_success()) {
+    if succeeds(client).await {
         server.record(|record, _| add(&mut record.answered, start));
     }
 }
