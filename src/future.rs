@@ -215,7 +215,7 @@ where
         let Poll::Ready(passage) = turn.as_mut().poll(cx) else {
             if !was_waiting {
                 let left = turn.left();
-                exchange.is_held(waits.progress, left);
+                exchange.tell_held(waits.progress, left);
             }
             return Poll::Pending;
         };

@@ -15,7 +15,7 @@ pub(crate) struct Gate {
     /// How many gates of its cooldown are shut.
     shut: Arc<AtomicU64>,
     /// Whether the state has to be told of what is served.
-    is_curious: AtomicU64,
+    needs_successes: AtomicU64,
     /// When the latest success was, in nanoseconds; 0 if there was none.
     success: AtomicU64,
     /// The time that is [`ORIGIN`] there.
@@ -31,7 +31,7 @@ impl Gate {
         Self {
             is_shut: AtomicU64::new(0),
             shut,
-            is_curious: AtomicU64::new(0),
+            needs_successes: AtomicU64::new(0),
             success: AtomicU64::new(0),
             epoch,
             state: Mutex::new(State::new()),
@@ -52,7 +52,7 @@ impl Gate {
         if stamp.saturating_sub(noted) >= NOTED_EVERY.as_nanos() as u64 {
             self.success.fetch_max(stamp, Ordering::Relaxed);
         }
-        if self.is_curious.load(Ordering::Relaxed) != 0 {
+        if self.needs_successes.load(Ordering::Relaxed) != 0 {
             self.with(|state| state.served(now, sent));
         }
     }
@@ -80,9 +80,10 @@ impl Gate {
                 false => self.shut.fetch_sub(1, Ordering::Relaxed),
             };
         }
-        let is_curious = u64::from(state.is_curious());
-        if self.is_curious.load(Ordering::Relaxed) != is_curious {
-            self.is_curious.store(is_curious, Ordering::Relaxed);
+        let needs_successes = u64::from(state.needs_successes());
+        if self.needs_successes.load(Ordering::Relaxed) != needs_successes {
+            self.needs_successes
+                .store(needs_successes, Ordering::Relaxed);
         }
         let [woken, _gone] = state.take_aside();
         drop(state);

@@ -53,7 +53,7 @@ impl Row {
     }
 
     /// Until when requests are to be held, if there were enough.
-    pub(super) fn is_evidence(&mut self, now: Instant) -> Option<Instant> {
+    pub(super) fn held_until(&mut self, now: Instant) -> Option<Instant> {
         let asked = self.asked.filter(|until| *until > now);
         // Seconds are rounded up: one may be next to nothing.
         let is_long = asked.is_some_and(|until| until - now > UNASKED);

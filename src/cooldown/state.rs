@@ -60,7 +60,7 @@ impl State {
     }
 
     /// Whether it has to be told of what is served.
-    pub(crate) fn is_curious(&self) -> bool {
+    pub(crate) fn needs_successes(&self) -> bool {
         self.belief.is_at_stake()
     }
 

@@ -180,8 +180,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
     }
 
-    /// The attempt waits until requests go.
-    pub(crate) fn is_held(&self, progress: &Progress, left: Duration) {
+    /// Tells that the attempt waits until requests go.
+    pub(crate) fn tell_held(&self, progress: &Progress, left: Duration) {
         self.tell(|| *progress, EventKind::Held { left }, None, None);
     }
 }

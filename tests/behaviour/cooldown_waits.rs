@@ -462,23 +462,14 @@ async fn retries_wait_for_the_end_of_the_hold_and_take_no_second_token() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_of_another_request_waits_for_what_holds_when_it_fails() {
     let cooldown = Cooldown::new();
-    let layer = layer(&cooldown).max_retries(1);
-    let plan = [vec![told(200, 0, 7), Status(503)], vec![OK]].concat();
-    let client = Client::with(layer, cooldown, plan);
-    let slow = [after(secs(1), Status(503))];
-    let failing = Client::with(
-        client_layer(&client.cooldown),
-        client.cooldown.clone(),
-        [slow.to_vec(), vec![OK]].concat(),
-    );
-    let failed = failing.spawn_each(1).await;
-    client.send_each(1).await;
-    for request in failed {
-        assert_eq!(request.await.unwrap().0, secs(7));
-    }
-    let after = secs(6);
+    let slow = after(secs(1), Status(503));
+    let failing = Client::with(client_layer(&cooldown), cooldown.clone(), [slow, OK]);
+    let failed = failing.spawn_each(1).await.remove(0);
+    let telling = Client::new(cooldown, [told(200, 0, 7)]);
+    telling.send_each(1).await;
+    assert_eq!(failed.await.unwrap().0, secs(7));
     let retry = Step::Retry {
-        after,
+        after: secs(6),
         reason: WaitReason::Cooldown,
     };
     assert_eq!(failing.told()[0], retry);

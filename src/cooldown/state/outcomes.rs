@@ -33,7 +33,7 @@ impl State {
         if is_old {
             return self.extend(until?);
         }
-        let until = self.row.is_evidence(now)?;
+        let until = self.row.held_until(now)?;
         self.hold(now, until.min(later(now, terms.longest)), terms.spread)
     }
 
