@@ -106,12 +106,14 @@ pub(crate) use turn::{Passage, Refused, Turn};
 ///
 /// # Figures
 ///
-/// `cargo run --release -p storm -- --quotas` simulates clients with two retries and the default budget:
-/// without a cooldown (`earning`), with one, and with a hold on each first 429 that is written by hand.
+/// `cargo run --release -p storm -- --quotas` simulates clients with two retries and the default budget.
+/// The columns are clients without a cooldown (`earning`), with one, and with a hand-written hold that
+/// begins at the first 429.
 ///
-/// Clients that have a quota of their own each, 100 requests in 10 s, and ask for 150: what they use of
-/// it, the 429s for each success, and how many of the clients are blocked. Responses say only when to come
-/// back; or what remains, too; or 50 refusals in 10 s block a client for 60 s.
+/// In the first table, each client has its own quota of 100 requests in 10 s, and asks for 150. The cells
+/// are the part of the quota that is used, the 429s for each success, and the number of clients that are
+/// blocked. In `own-quota-told`, responses say what remains; in `own-quota-blocking`, a client is blocked
+/// for 60 s after 50 refusals in 10 s.
 ///
 /// | scenario           | clients | earning                    | earning+cooldown          | hold-on-first-429          |
 /// | ------------------ | ------- | -------------------------- | ------------------------- | -------------------------- |
@@ -119,9 +121,10 @@ pub(crate) use turn::{Passage, Refused, Turn};
 /// | own-quota-told     | 100     | 100.0 %, 0.552             | 100.0 %, 0.003            | 100.0 %, 0.315             |
 /// | own-quota-blocking | 100     | 27.5 %, 4.543, 100 blocked | 100.0 %, 0.080, 0 blocked | 78.5 %, 0.946, 99 blocked  |
 ///
-/// Clients that share a limit of 1,000 requests in each second, and ask for 1.5 times the load for 20 s:
-/// how long after that until 95 % of the requests succeed, the successes per second in it, and the
-/// successes of all requests. In the second scenario, each 429 has `Retry-After: 5`, which is not true.
+/// In the second table, all clients share a limit of 1,000 requests per second, and ask for 1.5 times the
+/// load for 20 s. The cells are the time after that until 95 % of the requests succeed, the successes per
+/// second in those 20 s, and the share of all requests that succeed. In `shared-limit-constant`, each
+/// 429 has `Retry-After: 5`, although the limit is renewed each second.
 ///
 /// | scenario              | clients | load | earning               | earning+cooldown      | hold-on-first-429     |
 /// | --------------------- | ------- | ---- | --------------------- | --------------------- | --------------------- |
@@ -231,13 +234,13 @@ impl Cooldown {
         }
     }
 
-    /// Sets how long a hold a new request waits for. Defaults to 5 seconds; with [`Duration::MAX`] only
-    /// the request's window limits it.
+    /// Sets the longest hold that a new request waits for. Defaults to 5 seconds. With [`Duration::MAX`],
+    /// only the request's window limits the wait.
     ///
-    /// If more is left of a hold when the request arrives, the request fails immediately with
-    /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown); or later, when the hold is extended or a
-    /// request of the slow start is throttled for longer. The time that it waits for the requests before
-    /// it does not count. Retries have no such limit.
+    /// If more is left of a hold, the request fails with
+    /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown): when it arrives, when the hold is
+    /// extended while it waits, or when a request of the slow start is throttled for longer. The time that
+    /// it waits for requests before it does not count. Retries have no such limit.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
         self
@@ -264,8 +267,9 @@ impl Cooldown {
     /// Holds requests to this URI's upstream for a time, starting now. [`longest`](Self::longest) does not
     /// limit it. If requests are already held for longer, nothing changes.
     ///
-    /// Use it for what the program knows by other means than responses, such as a maintenance. A duration
-    /// of zero starts a slow start: before a burst of requests, for example. No event is emitted.
+    /// Use it for what the program knows by other means than responses, such as a maintenance. With a
+    /// duration of zero, a slow start begins immediately, for example before a burst of requests. No event
+    /// is emitted.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
