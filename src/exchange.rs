@@ -38,13 +38,6 @@ pub(crate) struct Exchange<C, B> {
     handle: Option<AttemptsHandle>,
 }
 
-/// A request of which nothing is sent yet.
-pub(crate) struct Unsent<B> {
-    pub(crate) progress: Progress,
-    pub(crate) first: Request<ReplayBody<B>>,
-    pub(crate) window: Duration,
-}
-
 /// An attempt that was waited for.
 pub(crate) struct Later<'a, B> {
     pub(crate) progress: &'a Progress,

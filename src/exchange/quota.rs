@@ -6,8 +6,8 @@ use http::{Request, StatusCode};
 use http_body::Body;
 use tokio::time::Instant;
 
+use super::Exchange;
 use super::telling::{Seen, sending};
-use super::{Exchange, Unsent};
 use crate::backoff::between;
 use crate::body::ReplayBody;
 use crate::class::Class;
@@ -21,6 +21,13 @@ use crate::rate_limit::{Quota, left};
 use crate::redirected::was_redirected;
 use crate::retry_after::Hint;
 use crate::settings::Settings;
+
+/// A request of which nothing is sent yet.
+pub(crate) struct Unsent<B> {
+    pub(crate) progress: Progress,
+    pub(crate) first: Request<ReplayBody<B>>,
+    pub(crate) window: Duration,
+}
 
 /// What a cooldown learns of an attempt, and says of the next one.
 impl<C: Classify, B: Body> Exchange<C, B> {
