@@ -143,6 +143,7 @@
 #[cfg(feature = "grpc")]
 pub mod grpc;
 pub mod verify;
+pub mod commit;
 
 mod layer;
 mod service;
@@ -169,7 +170,10 @@ mod cooldown;
 mod authorities;
 mod authority;
 mod backoff;
+mod broken_answer;
 mod class;
+mod content;
+mod read_ahead;
 mod drain;
 mod error;
 mod head;
@@ -183,6 +187,7 @@ mod striped;
 mod sync;
 mod timer;
 mod verified;
+mod whole_body;
 
 pub use attempt::{Attempt, Attempts, AttemptsHandle};
 pub use backoff::{Backoff, Jitter};
@@ -192,6 +197,8 @@ pub use body::ReplayBody;
 pub use budget::Budget;
 #[doc(inline)]
 pub use classify::ByStatus;
+#[doc(inline)]
+pub use commit::CommitLayer;
 pub use cooldown::Cooldown;
 pub use error::{BoxError, RetryError};
 pub use future::ResponseFuture;

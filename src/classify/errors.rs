@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 
 use super::outcome::Outcome;
 use super::verdict::Verdict;
+use crate::broken_answer::BrokenAnswer;
 use crate::class::Class;
 use crate::error::{chain, is_attempt_timeout};
 
@@ -33,13 +34,33 @@ const TIMEOUTS: &[fn(&(dyn Error + 'static)) -> bool] = &[
 ];
 
 pub(super) fn of_chain(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Verdict {
-    let known = |error| READERS.iter().find_map(|read| read(error, outcome));
-    let verdict = chain(error).find_map(known);
-    let verdict = verdict.unwrap_or(Class::Permanent.into());
+    let mut known = known(error, outcome);
+    if BrokenAnswer::head_in(error).is_some() {
+        return of_broken(known, chain(error).any(is_timeout));
+    }
+    let verdict = known.next().unwrap_or(Class::Permanent.into());
     match verdict.class {
         // The connect timed out: nobody acted on the request, and it takes longer to pass.
         Class::Refused if chain(error).any(is_timeout) => verdict.timed_out(),
         Class::Success | Class::Permanent | Class::Transient | Class::Refused => verdict,
+    }
+}
+
+/// What is known of the errors in a chain, the outermost first.
+fn known<'a>(
+    error: &'a (dyn Error + 'static),
+    outcome: &'a Outcome<'_>,
+) -> impl Iterator<Item = Verdict> + 'a {
+    chain(error).filter_map(|error| READERS.iter().find_map(|read| read(error, outcome)))
+}
+
+/// The body of a response failed: the server has acted on the request, whatever the error says. A client
+/// may wrap the transport's error in one that it has for bodies of all kinds.
+fn of_broken(mut known: impl Iterator<Item = Verdict>, is_timeout: bool) -> Verdict {
+    match known.any(|verdict| verdict.class != Class::Permanent) {
+        true if is_timeout => Class::Transient.timed_out(),
+        true => Class::Transient.into(),
+        false => Class::Permanent.into(),
     }
 }
 

@@ -2,12 +2,14 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
 use crate::body::BodyProgress;
 use crate::head::{RequestHead, ResponseHead};
 use crate::idempotency::Idempotency;
+use crate::whole_body::WholeBody;
 
 /// What an attempt came to: a response's head or an error, with the head of its request.
 ///
@@ -151,6 +153,27 @@ impl<'a> Outcome<'a> {
     /// The response's status, where there was a response.
     pub fn status(&self) -> Option<StatusCode> {
         self.result.ok().map(|head| head.status)
+    }
+
+    /// The response's body, where a [`CommitLayer::whole`](crate::CommitLayer::whole) below has read
+    /// all of it. None where there is no such layer, and for responses that it does not read.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tower_http_retry::RetryLayer;
+    /// use tower_http_retry::classify::Class;
+    ///
+    /// // This service answers 200, and says in the text that it failed.
+    /// let layer = RetryLayer::new().classify_fn(|outcome| match outcome.body() {
+    ///     Some(body) if body.starts_with(b"InternalError") => Class::Transient.into(),
+    ///     _ => outcome.by_status(),
+    /// });
+    /// # let _ = layer;
+    /// ```
+    pub fn body(&self) -> Option<&'a Bytes> {
+        let WholeBody(body) = self.result.ok()?.extensions.get()?;
+        Some(body)
     }
 
     /// The attempt's number; the first is 1.

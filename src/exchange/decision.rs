@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::Exchange;
 use super::telling::Seen;
+use crate::broken_answer::BrokenAnswer;
 use crate::budget::{Ending, Failure};
 use crate::classify::{Classify, Verdict};
 use crate::decide::{Facts, Wait, decide};
@@ -60,7 +61,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let now = Instant::now();
         let (limits, declared) = self.settings.limits(&self.head());
         let limits = limits.after(held);
-        let facts = self.facts(progress, now, verdict, seen.ok(), declared);
+        let facts = self.facts(progress, now, verdict, head(seen), declared);
         // A failed attempt whose place another one takes at once is none for the budget.
         let charged = (!facts.is_free()).then(|| progress.failure(now, verdict));
         let mut rng = self.generator(progress, &limits);
@@ -175,4 +176,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         self.settings
             .at_budget(uri, |rule| progress.account_failure(rule));
     }
+}
+
+/// The head of a response, also of one whose body failed.
+fn head(seen: Seen<'_>) -> Option<ResponseHead<'_>> {
+    seen.map_or_else(BrokenAnswer::head_in, Some)
 }

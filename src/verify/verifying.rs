@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::time::sleep;
 use tower_service::Service;
 
-use super::body::{Kept, Rest, VerifyBody};
+use super::body::{Kept, VerifyBody};
 use super::finding::{Finding, Operation};
 use super::leftover::ProbeLeftover;
 use super::settings::Settings;
@@ -107,8 +107,8 @@ where
                     let outcome = ready!(probe.poll(cx));
                     self.as_mut().probed(outcome.map_err(Into::into))
                 }
-                StepProj::Comparing { found, .. } => {
-                    ready!(found.body_mut().poll_read(cx));
+                StepProj::Comparing { found, same } => {
+                    ready!(found.body_mut().poll_whole(same.limit, cx));
                     self.as_mut().compare()
                 }
                 StepProj::Readying => ready!(self.as_mut().poll_readying(cx)),
@@ -117,7 +117,8 @@ where
                     self.as_mut().answered(outcome.map_err(Into::into))
                 }
                 StepProj::Keeping { conflict, timer } => {
-                    if conflict.body_mut().poll_read(cx).is_pending() {
+                    let read = conflict.body_mut().poll_whole(LONGEST_CONFLICT, cx);
+                    if read.is_pending() {
                         ready!(poll_timer(timer, || sleep(CONFLICT_READ_FOR), cx));
                     }
                     self.as_mut().kept()
@@ -156,7 +157,7 @@ where
         let finding = settings.finding(*this.operation, this.head, this.probe, &head);
         match (finding, &settings.same_body) {
             (Finding::Created, Some(same)) => {
-                let found = Response::from_parts(head, Kept::new(body, same.limit));
+                let found = Response::from_parts(head, Kept::new(Box::pin(body)));
                 let same = same.clone();
                 this.step.set(Step::Comparing { found, same });
                 None
@@ -176,17 +177,17 @@ where
             return None;
         };
         let (head, mut kept) = found.into_parts();
-        let finding = match kept.rest {
-            Rest::Broken(error) => return Some(self.probe_failed(error.into())),
-            Rest::Unread(_) => Finding::Undecidable(Doubt::Longer { limit: same.limit }),
-            Rest::Nothing => match (same.is_same)(
-                &RequestHead::of_parts(this.head),
-                &ResponseHead::of_parts(&head),
-                &kept.data(),
-            ) {
-                true => Finding::Created,
-                false => Finding::Conflict,
-            },
+        if let Some(error) = kept.take_error() {
+            return Some(self.probe_failed(error.into()));
+        }
+        let is_same = |content| {
+            let request = RequestHead::of_parts(this.head);
+            (same.is_same)(&request, &ResponseHead::of_parts(&head), content)
+        };
+        let finding = match kept.whole() {
+            None => Finding::Undecidable(Doubt::Longer { limit: same.limit }),
+            Some(content) if is_same(&content) => Finding::Created,
+            Some(_) => Finding::Conflict,
         };
         self.found(finding, Response::from_parts(head, VerifyBody::kept(kept)))
     }

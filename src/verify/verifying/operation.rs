@@ -5,10 +5,10 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{LONGEST_CONFLICT, Outcome, Verifying, with_empty_body};
+use super::{Outcome, Verifying, with_empty_body};
 use crate::body::ReplayBody;
 use crate::error::BoxError;
-use crate::verify::body::{Kept, Rest, VerifyBody};
+use crate::verify::body::{Kept, VerifyBody};
 use crate::verify::step::{Step, StepOwned};
 
 /// The operation itself, and its own answer.
@@ -56,7 +56,7 @@ where
         let is_conflict = |status| this.settings.is_conflict(*this.operation, status);
         match outcome {
             Ok(response) if is_conflict(response.status()) => {
-                let conflict = response.map(|body| Kept::new(body, LONGEST_CONFLICT));
+                let conflict = response.map(|body| Kept::new(Box::pin(body)));
                 let timer = None;
                 this.step.set(Step::Keeping { conflict, timer });
                 None
@@ -73,7 +73,7 @@ where
         let StepOwned::Keeping { conflict, .. } = step else {
             return None;
         };
-        let is_read = !matches!(conflict.body().rest, Rest::Unread(_));
+        let is_read = conflict.body().is_read();
         let conflict = conflict.map(VerifyBody::kept);
         match is_read {
             true => {

@@ -1,0 +1,93 @@
+use std::error::Error;
+use std::fmt;
+
+use http::response;
+
+use crate::error::{BoxError, chain};
+use crate::head::ResponseHead;
+
+/// Error of a response whose body failed before a [`CommitLayer`](crate::CommitLayer) had returned it.
+///
+/// The body ended with an error, was shorter than its `Content-Length`, or did not come within
+/// [`CommitLayer::timeout`](crate::CommitLayer::timeout). The error's [source](Error::source) is the
+/// body's own error, or an [`io::Error`](std::io::Error) of the kind `UnexpectedEof` or `TimedOut`.
+///
+/// A retry above takes it for what its source is, with two differences. The server did act on the
+/// request, so a source that would be [refused](crate::classify::Class::Refused) by itself is
+/// transient. And the response's headers count: its `Retry-After` bounds the wait.
+///
+/// # Example
+///
+/// ```
+/// use tower_http_retry::BoxError;
+/// use tower_http_retry::commit::BrokenAnswer;
+///
+/// fn advice(error: &BoxError) -> Option<String> {
+///     let broken = error.downcast_ref::<BrokenAnswer>()?;
+///     let status = broken.response().status();
+///     Some(format!("{status}, and then only {} bytes", broken.delivered()))
+/// }
+/// # assert_eq!(advice(&"other".into()), None);
+/// ```
+pub struct BrokenAnswer {
+    head: Box<response::Parts>,
+    delivered: u64,
+    source: BoxError,
+}
+
+impl BrokenAnswer {
+    /// Without the head's extensions: they can hold what the next attempt needs.
+    pub(crate) fn new(mut head: response::Parts, delivered: u64, source: BoxError) -> Self {
+        head.extensions.clear();
+        Self {
+            head: Box::new(head),
+            delivered,
+            source,
+        }
+    }
+
+    /// The head of the response, without its extensions.
+    pub fn response(&self) -> ResponseHead<'_> {
+        ResponseHead::of_parts(&self.head)
+    }
+
+    /// How many bytes of the body had come. They are lost.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// The head of the response that broke, if an error comes from one.
+    pub(crate) fn head_in<'a>(error: &'a (dyn Error + 'static)) -> Option<ResponseHead<'a>> {
+        chain(error).find_map(|error| Some(error.downcast_ref::<Self>()?.response()))
+    }
+}
+
+/// Without the response's headers: they may contain credentials.
+impl fmt::Debug for BrokenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrokenAnswer")
+            .field("status", &self.head.status)
+            .field("delivered", &self.delivered)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for BrokenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            head, delivered, ..
+        } = self;
+        let status = head.status;
+        write!(
+            f,
+            "the body of the response ({status}) failed after {delivered} bytes"
+        )
+    }
+}
+
+impl Error for BrokenAnswer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+
+use crate::content::{content_length, is_event_stream};
+
+/// What a layer was told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    pub(super) point: Point,
+    pub(super) reads_failures: bool,
+    pub(super) timeout: Duration,
+}
+
+/// From where on a response is the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Point {
+    Head,
+    FirstBytes,
+    Whole { limit: usize },
+}
+
+impl Settings {
+    /// Where the answers to a request are committed, by what the request says.
+    pub(super) fn for_request<B>(mut self, request: &Request<B>) -> Self {
+        if [Method::HEAD, Method::CONNECT].contains(request.method()) {
+            self.point = Point::Head;
+        }
+        self
+    }
+
+    /// Where this one is.
+    pub(super) fn point_of<R: Body>(&self, response: &Response<R>) -> Point {
+        let status = response.status();
+        if has_no_body(status) || (is_failure(status) && !self.reads_failures) {
+            return Point::Head;
+        }
+        match self.point {
+            Point::Whole { limit } if is_too_long(response, limit) => Point::Head,
+            point @ (Point::Head | Point::FirstBytes | Point::Whole { .. }) => point,
+        }
+    }
+}
+
+fn has_no_body(status: StatusCode) -> bool {
+    let without = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+    status.is_informational() || without.contains(&status)
+}
+
+/// A retry reads the bodies of these itself, when it discards them.
+pub(super) fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+/// Whether a response is known to be longer than this by its head.
+fn is_too_long<R: Body>(response: &Response<R>, limit: usize) -> bool {
+    let headers = response.headers();
+    let least = content_length(headers).unwrap_or(0);
+    least.max(response.body().size_hint().lower()) > limit as u64 || is_event_stream(headers)
+}

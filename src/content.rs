@@ -1,0 +1,39 @@
+//! What a response's head says of its content.
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+
+/// The length that a `Content-Length` gives, in digits only. Several values have to agree (RFC 9110,
+/// section 8.6).
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter().map(length);
+    let first = lengths.next()??;
+    lengths.all(|other| other == Some(first)).then_some(first)
+}
+
+fn length(value: &HeaderValue) -> Option<u64> {
+    digits(value.to_str().ok()?.trim())
+}
+
+/// Digits only: no sign, no blank.
+pub(crate) fn digits(text: &str) -> Option<u64> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_digits)
+}
+
+/// Whether it is a stream of events, which has no end.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    is_media_type(headers, "text/event-stream")
+}
+
+/// Whether it is of this type, without its parameters.
+pub(crate) fn is_media_type(headers: &HeaderMap, name: &str) -> bool {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let of = |value: &str| {
+        let (media_type, _) = value.split_once(';').unwrap_or((value, ""));
+        media_type.trim().eq_ignore_ascii_case(name)
+    };
+    value.is_some_and(of)
+}

@@ -1,0 +1,265 @@
+use std::collections::VecDeque;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::drain::{length_of, size_with};
+
+mod answering;
+#[cfg(feature = "grpc")]
+mod status;
+
+pub(crate) use answering::Answering;
+
+/// So many frames without data are skipped while the first one with data is read. The next one stands
+/// for data: a server that sends nothing else is not waited for.
+const SKIPPED_FRAMES: usize = 64;
+
+/// A body that is read whole counts as too long after so many frames without data.
+const MOST_EMPTY_FRAMES: usize = 1024;
+
+/// A body that is read, in part or whole, before it is handed over. It gives what was read first, and
+/// then what is left.
+pub(crate) struct ReadAhead<R: Body> {
+    /// All data that was read in a row: many small frames take no more room than their bytes.
+    data: Data,
+    /// What comes after it.
+    frames: VecDeque<Frame<Bytes>>,
+    rest: Rest<R>,
+    read: usize,
+    empty_frames: usize,
+}
+
+enum Data {
+    Nothing,
+    /// One frame's, which is not copied.
+    Single(Bytes),
+    Joined(BytesMut),
+}
+
+/// What follows the frames that were read.
+enum Rest<R: Body> {
+    Unread(R),
+    Broken(R::Error),
+    Nothing,
+}
+
+impl<R: Body + Unpin> ReadAhead<R> {
+    pub(crate) fn new(body: R) -> Self {
+        Self {
+            data: Data::Nothing,
+            frames: VecDeque::new(),
+            rest: Rest::Unread(body),
+            read: 0,
+            empty_frames: 0,
+        }
+    }
+
+    /// Reads the first frame that has data, or trailers. Frames without data are dropped. Ready at an
+    /// error or the end, too.
+    pub(crate) fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.gives_nothing() && ready!(self.poll_next(SKIPPED_FRAMES, 0, cx)) {}
+        Poll::Ready(())
+    }
+
+    /// Reads to the end, or to an error. Ready as well when the body turns out to have more than `limit`
+    /// bytes; no more than one frame beyond them is read.
+    pub(crate) fn poll_whole(&mut self, limit: usize, cx: &mut Context<'_>) -> Poll<()> {
+        while let Rest::Unread(rest) = &self.rest {
+            let least = rest.size_hint().lower();
+            let room = limit.checked_sub(self.read).map(|room| room as u64);
+            if room.is_none_or(|room| least > room) || self.empty_frames > MOST_EMPTY_FRAMES {
+                break;
+            }
+            // No more than the room for it.
+            let least = usize::try_from(least).unwrap_or(usize::MAX);
+            ready!(self.poll_next(usize::MAX, least, cx));
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether there was another frame. Those without data are skipped, up to this number; so many
+    /// bytes will follow at least.
+    fn poll_next(&mut self, skipped: usize, least: usize, cx: &mut Context<'_>) -> Poll<bool> {
+        let Rest::Unread(rest) = &mut self.rest else {
+            return Poll::Ready(false);
+        };
+        if rest.is_end_stream() {
+            self.rest = Rest::Nothing;
+            return Poll::Ready(false);
+        }
+        match ready!(Pin::new(rest).poll_frame(cx)) {
+            Some(Ok(frame)) if self.empty_frames == skipped => {
+                self.read += length_of(&frame);
+                self.frames.push_back(in_bytes(frame));
+            }
+            Some(Ok(frame)) => self.keep(frame, least),
+            Some(Err(error)) => self.rest = Rest::Broken(error),
+            None => self.rest = Rest::Nothing,
+        }
+        Poll::Ready(matches!(self.rest, Rest::Unread(_)))
+    }
+
+    fn keep(&mut self, frame: Frame<R::Data>, least: usize) {
+        let length = length_of(&frame);
+        self.read += length;
+        if length == 0 {
+            self.empty_frames += 1;
+        }
+        match frame.into_data() {
+            Ok(data) if self.frames.is_empty() => self.data.join(data, least),
+            Ok(data) => self.frames.push_back(in_bytes(Frame::data(data))),
+            Err(frame) => self.frames.push_back(in_bytes(frame)),
+        }
+    }
+}
+
+impl<R: Body> ReadAhead<R> {
+    /// How many bytes of data were read.
+    pub(crate) fn read(&self) -> usize {
+        self.read
+    }
+
+    /// All data in one piece, which stays part of the body; none if more of it is to be read.
+    pub(crate) fn whole(&mut self) -> Option<Bytes> {
+        let Rest::Nothing = self.rest else {
+            return None;
+        };
+        let data = self.data.take().unwrap_or_default();
+        if !data.is_empty() {
+            self.data = Data::Single(data.clone());
+        }
+        Some(data)
+    }
+
+    /// The error that came, which is no part of the body any more.
+    pub(crate) fn take_error(&mut self) -> Option<R::Error> {
+        match mem::replace(&mut self.rest, Rest::Nothing) {
+            Rest::Broken(error) => Some(error),
+            rest @ (Rest::Unread(_) | Rest::Nothing) => {
+                self.rest = rest;
+                None
+            }
+        }
+    }
+
+    /// Whether there is nothing left to read, because of an error or the end.
+    pub(crate) fn is_read(&self) -> bool {
+        !matches!(self.rest, Rest::Unread(_))
+    }
+
+    fn gives_nothing(&self) -> bool {
+        matches!(self.data, Data::Nothing) && self.frames.is_empty()
+    }
+
+    fn pop(&mut self) -> Option<Frame<Bytes>> {
+        let data = self.data.take().map(Frame::data);
+        data.or_else(|| self.frames.pop_front())
+    }
+}
+
+impl Data {
+    fn join(&mut self, mut data: impl Buf, least: usize) {
+        if !data.has_remaining() {
+            return;
+        }
+        *self = match mem::replace(self, Self::Nothing) {
+            Self::Nothing => Self::Single(data.copy_to_bytes(data.remaining())),
+            Self::Single(first) => {
+                let length = first.len() + data.remaining().max(least);
+                let mut joined = BytesMut::with_capacity(length);
+                joined.put(first);
+                joined.put(data);
+                Self::Joined(joined)
+            }
+            Self::Joined(mut joined) => {
+                joined.put(data);
+                Self::Joined(joined)
+            }
+        };
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        match mem::replace(self, Self::Nothing) {
+            Self::Nothing => None,
+            Self::Single(data) => Some(data),
+            Self::Joined(data) => Some(data.freeze()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Single(data) => data.len(),
+            Self::Joined(data) => data.len(),
+        }
+    }
+}
+
+// Nothing in it is pinned but by its own `Unpin`.
+impl<R: Body + Unpin> Unpin for ReadAhead<R> {}
+
+impl<R: Body> Rest<R> {
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Unread(rest) => rest.is_end_stream(),
+            Self::Broken(_) => false,
+            Self::Nothing => true,
+        }
+    }
+}
+
+impl<R: Body + Unpin> Rest<R> {
+    /// Whoever has seen the end is not asked again.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
+        match self {
+            Self::Unread(rest) => {
+                let frame = ready!(Pin::new(rest).poll_frame(cx));
+                if frame.is_none() {
+                    *self = Self::Nothing;
+                }
+                Poll::Ready(frame.map(|frame| frame.map(in_bytes)))
+            }
+            Self::Broken(_) | Self::Nothing => match mem::replace(self, Self::Nothing) {
+                Self::Broken(error) => Poll::Ready(Some(Err(error))),
+                Self::Unread(_) | Self::Nothing => Poll::Ready(None),
+            },
+        }
+    }
+}
+
+impl<R: Body + Unpin> Body for ReadAhead<R> {
+    type Data = Bytes;
+    type Error = R::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
+        match self.pop() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None => self.rest.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.gives_nothing() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let frames: usize = self.frames.iter().map(length_of).sum();
+        let rest = match &self.rest {
+            Rest::Unread(rest) => rest.size_hint(),
+            Rest::Broken(_) | Rest::Nothing => SizeHint::with_exact(0),
+        };
+        size_with(self.data.len() + frames, &rest)
+    }
+}
+
+/// Whole [`Bytes`] are given away, not copied.
+pub(crate) fn in_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
+    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
+}
