@@ -257,6 +257,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             may_have_been_acted_on: progress.may_have_been_acted_on(),
             elapsed: Elapsed::Since(self.started),
             body: RequestBody::Of(&body_progress),
+            is_of_body: false,
             idempotency: Some(&self.settings.idempotency),
         };
         self.settings.classify.classify(&Outcome {

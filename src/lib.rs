@@ -142,6 +142,7 @@
 // In the order in which a request travels: each module imports only what stands below it.
 #[cfg(feature = "grpc")]
 pub mod grpc;
+pub mod resume;
 pub mod verify;
 pub mod commit;
 
@@ -205,6 +206,8 @@ pub use future::ResponseFuture;
 pub use idempotency::Idempotency;
 pub use layer::RetryLayer;
 pub use limits::RetryOverride;
+#[doc(inline)]
+pub use resume::ResumeLayer;
 pub use retry_after::RetryAfter;
 pub use service::Retry;
 #[doc(inline)]

@@ -114,7 +114,7 @@ pub(crate) fn sent(headers: &HeaderMap) -> Option<SystemTime> {
 }
 
 /// An HTTP-date; a leap second is the second after the one before it.
-fn date(text: &str) -> Option<SystemTime> {
+pub(crate) fn date(text: &str) -> Option<SystemTime> {
     if let Ok(date) = httpdate::parse_http_date(text) {
         return Some(date);
     }

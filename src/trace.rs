@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use crate::event::{Event, EventKind, StopReason};
 
-const TARGET: &str = "tower_http_retry";
+pub(crate) const TARGET: &str = "tower_http_retry";
 
 pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
     match event.kind {
@@ -87,13 +87,17 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
 }
 
 /// A host name, or an address without the brackets that it has in a URI.
-fn address(host: &str) -> Option<&str> {
+pub(crate) fn address(host: &str) -> Option<&str> {
     let bare = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'));
     Some(bare.unwrap_or(host)).filter(|host| !host.is_empty())
 }
 
-fn milliseconds(duration: Duration) -> i64 {
+pub(crate) fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -35,7 +35,7 @@ const TIMEOUTS: &[fn(&(dyn Error + 'static)) -> bool] = &[
 
 pub(super) fn of_chain(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Verdict {
     let mut known = known(error, outcome);
-    if BrokenAnswer::head_in(error).is_some() {
+    if outcome.attempted.is_of_body || BrokenAnswer::head_in(error).is_some() {
         return of_broken(known, chain(error).any(is_timeout));
     }
     let verdict = known.next().unwrap_or(Class::Permanent.into());

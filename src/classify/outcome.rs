@@ -44,6 +44,8 @@ pub(crate) struct Attempted<'a> {
     pub(crate) may_have_been_acted_on: bool,
     pub(crate) elapsed: Elapsed,
     pub(crate) body: RequestBody<'a>,
+    /// Whether the error is that of a response's body, whose head had come.
+    pub(crate) is_of_body: bool,
     /// Which headers are idempotency keys; none for the usual ones.
     pub(crate) idempotency: Option<&'a Idempotency>,
 }
@@ -65,16 +67,23 @@ pub(crate) enum RequestBody<'a> {
 impl<'a> Outcome<'a> {
     /// An attempt that was answered: the first one, at once.
     pub fn response<B, R>(request: &'a Request<B>, response: &'a Response<R>) -> Self {
-        Self::new(request, Ok(ResponseHead::of(response)))
+        Self::new(RequestHead::of(request), Ok(ResponseHead::of(response)))
     }
 
     /// An attempt that failed: the first one, at once.
     pub fn error<B>(request: &'a Request<B>, error: &'a (dyn Error + 'static)) -> Self {
-        Self::new(request, Err(error))
+        Self::new(RequestHead::of(request), Err(error))
     }
 
-    fn new<B>(
-        request: &'a Request<B>,
+    /// A response whose body failed with this error, after its head had come.
+    pub(crate) fn of_body(request: RequestHead<'a>, error: &'a (dyn Error + 'static)) -> Self {
+        let mut outcome = Self::new(request, Err(error));
+        outcome.attempted.is_of_body = true;
+        outcome
+    }
+
+    fn new(
+        request: RequestHead<'a>,
         result: Result<ResponseHead<'a>, &'a (dyn Error + 'static)>,
     ) -> Self {
         let attempted = Attempted {
@@ -82,10 +91,11 @@ impl<'a> Outcome<'a> {
             may_have_been_acted_on: false,
             elapsed: Elapsed::Told(Duration::ZERO),
             body: RequestBody::Told(BodyProgress::Empty),
+            is_of_body: false,
             idempotency: None,
         };
         Self {
-            request: RequestHead::of(request),
+            request,
             result,
             attempted,
         }

@@ -1,0 +1,55 @@
+use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, UPGRADE};
+use http::{Extensions, Method, Request, Uri, Version};
+
+use super::download::Ask;
+use crate::head::RequestHead;
+use crate::headers::{Headers, KeptHeaders, KnownNames};
+
+/// What is kept of a request, to ask for the rest of its answer.
+pub(super) struct Asked {
+    uri: Uri,
+    version: Version,
+    headers: KeptHeaders,
+    extensions: Extensions,
+}
+
+impl Asked {
+    /// None if no answer to it can be resumed.
+    pub(super) fn of<B>(request: &Request<B>, known: &KnownNames) -> Option<Self> {
+        let can_be = *request.method() == Method::GET && !request.headers().contains_key(UPGRADE);
+        can_be.then(|| Self {
+            uri: request.uri().clone(),
+            version: request.version(),
+            headers: KeptHeaders::of(request.headers(), known),
+            extensions: request.extensions().clone(),
+        })
+    }
+
+    pub(super) fn head<'a>(&'a self, known: &'a KnownNames) -> RequestHead<'a> {
+        RequestHead {
+            method: &Method::GET,
+            uri: &self.uri,
+            headers: Headers::Kept(&self.headers, known),
+            extensions: &self.extensions,
+        }
+    }
+
+    /// Asks once more, without the caller's conditions: those of what it has already.
+    pub(super) fn request<B: Default>(&self, ask: Ask, known: &KnownNames) -> Request<B> {
+        let mut request = Request::new(B::default());
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = self.version;
+        *request.extensions_mut() = self.extensions.clone();
+        let mut headers = self.headers.unpack(known);
+        for condition in [IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_RANGE] {
+            headers.remove(condition);
+        }
+        if let Ask::Rest { range, condition } = ask {
+            let (name, value) = condition;
+            headers.insert(RANGE, range);
+            headers.insert(name, value);
+        }
+        *request.headers_mut() = headers;
+        request
+    }
+}

@@ -1,0 +1,202 @@
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::error::ResumeError;
+use super::resuming::Resuming;
+use crate::classify::Classify;
+use crate::error::BoxError;
+use crate::read_ahead::in_bytes;
+
+pin_project! {
+    /// The response body of [`Resume`](crate::resume::Resume): the inner service's, and what is left of
+    /// it from further responses, if it breaks off.
+    ///
+    /// Its data is [`Bytes`], without a copy where the inner service's is. Of a response that can be
+    /// resumed, [`size_hint`](Body::size_hint) is exact at each moment: what is left of the length that
+    /// the head of the first response promised. Trailers are those of the response that has the last
+    /// byte. Dropping the body stops everything.
+    ///
+    /// # Errors
+    ///
+    /// [`ResumeError`], if the body ends before all of it was delivered; it gives nothing after that. A
+    /// response that is not resumed gives the inner service's own error.
+    ///
+    /// # Panics
+    ///
+    /// Panics when polled outside a tokio runtime with time enabled, if it has to wait.
+    pub struct ResumeBody<S, C, B, R>
+    where
+        S: Service<Request<B>>,
+    {
+        // The present attempt's. None between two attempts, and after the end.
+        #[pin]
+        body: Option<R>,
+        // None if the body passes as it is, and after the end.
+        resuming: Option<Pin<Box<Resuming<S, C, B>>>>,
+    }
+}
+
+impl<S, C, B, R> ResumeBody<S, C, B, R>
+where
+    S: Service<Request<B>>,
+{
+    pub(super) fn new(body: R, resuming: Option<Pin<Box<Resuming<S, C, B>>>>) -> Self {
+        let body = Some(body);
+        Self { body, resuming }
+    }
+
+    /// There is nothing after this: of the attempt that is under way nothing is read any more.
+    fn end(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        this.body.set(None);
+        *this.resuming = None;
+    }
+}
+
+type Given = Option<Result<Frame<Bytes>, BoxError>>;
+
+impl<S, C, B, R> ResumeBody<S, C, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    C: Classify,
+    B: Default,
+    R: Body,
+    R::Error: Into<BoxError>,
+{
+    /// The next frame of the present attempt, which comes from the next one if need be.
+    fn poll_attempt(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Given, ResumeError>> {
+        let mut this = self.project();
+        let Some(resuming) = this.resuming else {
+            let body = this.body.as_pin_mut();
+            return body.map_or(Poll::Ready(Ok(None)), |body| poll_frame(body, cx).map(Ok));
+        };
+        if this.body.is_none() {
+            let body = ready!(resuming.as_mut().poll_resumed(cx))?;
+            this.body.set(Some(body));
+        }
+        let body = this.body.as_pin_mut().expect("just set");
+        Poll::Ready(Ok(match poll_frame(body, cx) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                ready!(resuming.as_mut().poll_idle(cx));
+                let idle = io::Error::new(ErrorKind::TimedOut, "no data came for too long");
+                Some(Err(idle.into()))
+            }
+        }))
+    }
+
+    /// What a frame of an attempt is to the caller: none if it is nothing, or the end.
+    fn take(mut self: Pin<&mut Self>, given: Given) -> Result<Option<Given>, ResumeError> {
+        let mut this = self.as_mut().project();
+        let Some(resuming) = this.resuming else {
+            return Ok(Some(given));
+        };
+        let frame = match given {
+            Some(Ok(frame)) => frame,
+            ended => {
+                if resuming.download().is_done() {
+                    self.end();
+                    return Ok(Some(None));
+                }
+                this.body.set(None);
+                let error = match ended {
+                    Some(Err(error)) => error,
+                    _ => io::Error::new(ErrorKind::UnexpectedEof, "the body ended early").into(),
+                };
+                resuming.as_mut().broke(error)?;
+                return Ok(None);
+            }
+        };
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            // Those of an attempt that ends before the last byte are not the caller's.
+            Err(trailers) if resuming.download().is_done() => return Ok(Some(Some(Ok(trailers)))),
+            Err(_) => return Ok(None),
+        };
+        let was_empty = data.is_empty();
+        let data = resuming.as_mut().receive(data)?;
+        if resuming.download().is_cut() {
+            self.end();
+        }
+        Ok((was_empty || !data.is_empty()).then(|| Some(Ok(Frame::data(data)))))
+    }
+}
+
+fn poll_frame<R>(body: Pin<&mut R>, cx: &mut Context<'_>) -> Poll<Given>
+where
+    R: Body,
+    R::Error: Into<BoxError>,
+{
+    let frame = ready!(body.poll_frame(cx));
+    Poll::Ready(frame.map(|frame| frame.map(in_bytes).map_err(Into::into)))
+}
+
+impl<S, C, B, R> Body for ResumeBody<S, C, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    C: Classify,
+    B: Default,
+    R: Body,
+    R::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Given> {
+        loop {
+            let given = match ready!(self.as_mut().poll_attempt(cx)) {
+                Ok(given) => self.as_mut().take(given),
+                Err(error) => Err(error),
+            };
+            match given {
+                Ok(Some(given)) => return Poll::Ready(given),
+                Ok(None) => {}
+                Err(error) => {
+                    self.end();
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let body_ends = self.body.as_ref().is_none_or(Body::is_end_stream);
+        match &self.resuming {
+            Some(resuming) => resuming.download().is_done() && body_ends,
+            None => body_ends,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.resuming, &self.body) {
+            (Some(resuming), _) => {
+                let download = resuming.download();
+                SizeHint::with_exact(download.expected() - download.delivered())
+            }
+            (None, Some(body)) => body.size_hint(),
+            (None, None) => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl<S, C, B, R> fmt::Debug for ResumeBody<S, C, B, R>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResumeBody").finish_non_exhaustive()
+    }
+}

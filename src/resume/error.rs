@@ -1,0 +1,78 @@
+use std::error::Error;
+use std::fmt;
+
+use super::unresumable::Unresumable;
+use crate::error::BoxError;
+
+/// Error of a [`ResumeBody`](crate::resume::ResumeBody) that ends before all of it was delivered.
+///
+/// What was delivered is the beginning of one version of the representation; the rest is missing. The
+/// [source](Error::source) says why it could not be resumed:
+///
+/// - [`Unresumable`](crate::resume::Unresumable), if the server's answer does not continue the body;
+/// - the body's own error, if it will not pass, or if there were too many resumptions; in its place an
+///   [`io::Error`](std::io::Error) of the kind `UnexpectedEof` for a body that ended early, or `TimedOut`
+///   after [`idle_timeout`](crate::ResumeLayer::idle_timeout);
+/// - the inner service's error, if a resumption failed with one.
+///
+/// # Example
+///
+/// ```
+/// use tower_http_retry::BoxError;
+/// use tower_http_retry::resume::{ResumeError, Unresumable};
+///
+/// /// Whether to start the download again from its beginning.
+/// fn has_changed(error: &BoxError) -> bool {
+///     let error = error.downcast_ref::<ResumeError>();
+///     error.and_then(ResumeError::unresumable) == Some(Unresumable::Changed)
+/// }
+/// # assert!(!has_changed(&"other".into()));
+/// ```
+#[derive(Debug)]
+pub struct ResumeError {
+    delivered: u64,
+    expected: u64,
+    source: BoxError,
+}
+
+impl ResumeError {
+    pub(super) fn new(delivered: u64, expected: u64, source: BoxError) -> Self {
+        Self {
+            delivered,
+            expected,
+            source,
+        }
+    }
+
+    /// How many bytes of the body were delivered.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// How many bytes the head of the first response promised.
+    pub fn expected(&self) -> u64 {
+        self.expected
+    }
+
+    /// Why the server's answer does not continue the body, if that is what failed.
+    pub fn unresumable(&self) -> Option<Unresumable> {
+        self.source.downcast_ref().copied()
+    }
+}
+
+impl fmt::Display for ResumeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            delivered,
+            expected,
+            ..
+        } = self;
+        write!(f, "the body ended after {delivered} of {expected} bytes")
+    }
+}
+
+impl Error for ResumeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -1,0 +1,50 @@
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
+
+/// A hash of the bytes that were delivered, under a key that no server knows.
+pub(super) struct Prefix {
+    key: RandomState,
+    hash: DefaultHasher,
+    /// How many bytes can be added.
+    left: u64,
+    is_cut: bool,
+}
+
+impl Prefix {
+    /// Of so many bytes at most.
+    pub(super) fn new(limit: u64) -> Self {
+        let key = RandomState::new();
+        Self {
+            hash: key.build_hasher(),
+            key,
+            left: limit,
+            is_cut: false,
+        }
+    }
+
+    pub(super) fn add(&mut self, data: &[u8]) {
+        match self.left.checked_sub(data.len() as u64) {
+            Some(left) if !self.is_cut => {
+                self.left = left;
+                self.hash.write(data);
+            }
+            _ => self.is_cut = true,
+        }
+    }
+
+    /// Whether it is of all bytes that were added.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.is_cut
+    }
+
+    /// A hash of no bytes yet, under the same key.
+    pub(super) fn begin(&self) -> DefaultHasher {
+        self.key.build_hasher()
+    }
+
+    pub(super) fn is(&self, read: &DefaultHasher) -> bool {
+        self.is_whole() && self.hash.finish() == read.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+use tower_service::Service;
+
+use super::asked::Asked;
+use super::download::Download;
+use super::error::ResumeError;
+use super::future::Start;
+use super::resumption::Resumption;
+use super::settings::Settings;
+use super::tries::Tries;
+use crate::class::Class;
+use crate::classify::{Classify, Outcome};
+use crate::error::BoxError;
+use crate::timer::poll_timer;
+
+pin_project! {
+    /// What a body that can be resumed needs beside the present attempt's body.
+    pub(super) struct Resuming<S, C, B>
+    where
+        S: Service<Request<B>>,
+    {
+        service: S,
+        settings: Arc<Settings<C>>,
+        asked: Asked,
+        download: Download,
+        tries: Tries,
+        // Runs while no frame comes.
+        #[pin]
+        idle: Option<Sleep>,
+        #[pin]
+        step: Step<S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StepProj]
+    /// What comes before the next attempt's body.
+    enum Step<F> {
+        Waiting {
+            #[pin]
+            timer: Sleep,
+        },
+        Readying,
+        Calling {
+            #[pin]
+            call: F,
+        },
+        // The body is there.
+        Reading,
+    }
+}
+
+impl<S, C, B> Resuming<S, C, B>
+where
+    S: Service<Request<B>>,
+{
+    pub(super) fn new(start: Start<S, C>, download: Download) -> Self {
+        let Start {
+            service,
+            settings,
+            asked,
+        } = start;
+        Self {
+            service,
+            settings,
+            asked,
+            download,
+            tries: Tries::start(),
+            idle: None,
+            step: Step::Reading,
+        }
+    }
+
+    pub(super) fn download(&self) -> &Download {
+        &self.download
+    }
+
+    /// What of an attempt's data is new to the caller.
+    pub(super) fn receive(self: Pin<&mut Self>, data: Bytes) -> Result<Bytes, ResumeError> {
+        let mut this = self.project();
+        this.idle.set(None);
+        match this.download.take(data) {
+            Ok(data) => {
+                if !data.is_empty() {
+                    this.tries.received(data.len() as u64);
+                }
+                Ok(data)
+            }
+            Err(unresumable) => Err(this.download.failed(unresumable.into())),
+        }
+    }
+
+    /// Ready when no frame has come for too long.
+    pub(super) fn poll_idle(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let timeout = this.settings.limits.idle_timeout;
+        if timeout == Duration::MAX {
+            return Poll::Pending;
+        }
+        poll_timer(this.idle.as_mut(), || sleep(timeout), cx)
+    }
+}
+
+impl<S, C, B, R> Resuming<S, C, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    C: Classify,
+    B: Default,
+    R: Body,
+{
+    /// The attempt's body has ended before its time. Begins the next one, if there is to be one.
+    pub(super) fn broke(self: Pin<&mut Self>, error: BoxError) -> Result<(), ResumeError> {
+        let mut this = self.project();
+        this.idle.set(None);
+        let (settings, download) = (&**this.settings, this.download);
+        let request = this.asked.head(&settings.known_names);
+        let outcome = Outcome::of_body(request, &*error)
+            .on_attempt(this.tries.total().saturating_add(1))
+            .after(this.tries.started().elapsed());
+        let class = settings.classify.classify(&outcome).class();
+        let passes = matches!(class, Class::Transient | Class::Refused);
+        if !passes || download.ask().is_none() {
+            return Err(download.failed(error));
+        }
+        let generator = || settings.jitter.generator();
+        let Some(after) = this.tries.next(&settings.limits, generator) else {
+            return Err(download.failed(error));
+        };
+        settings.tell(&Resumption {
+            request,
+            number: this.tries.total(),
+            delivered: download.delivered(),
+            expected: download.expected(),
+            after,
+            error: &*error,
+        });
+        this.step.set(match after {
+            Duration::ZERO => Step::Readying,
+            after => Step::Waiting {
+                timer: sleep(after),
+            },
+        });
+        Ok(())
+    }
+
+    /// The next attempt's body, once it is there and goes on where the last one ended.
+    pub(super) fn poll_resumed(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<R, ResumeError>> {
+        let mut this = self.project();
+        let download = this.download;
+        loop {
+            match this.step.as_mut().project() {
+                StepProj::Waiting { timer } => {
+                    ready!(timer.poll(cx));
+                    this.step.set(Step::Readying);
+                }
+                StepProj::Readying => {
+                    let ready = ready!(this.service.poll_ready(cx));
+                    ready.map_err(|error| download.failed(error.into()))?;
+                    let ask = download.ask().expect("asked for before the wait");
+                    let request = this.asked.request(ask, &this.settings.known_names);
+                    let call = this.service.call(request);
+                    this.step.set(Step::Calling { call });
+                }
+                StepProj::Calling { call } => {
+                    let outcome = ready!(call.poll(cx));
+                    this.step.set(Step::Reading);
+                    let response = outcome.map_err(|error| download.failed(error.into()))?;
+                    let resumed = download.resume(&response);
+                    resumed.map_err(|unresumable| download.failed(unresumable.into()))?;
+                    return Poll::Ready(Ok(response.into_body()));
+                }
+                StepProj::Reading => unreachable!("the body is there"),
+            }
+        }
+    }
+}

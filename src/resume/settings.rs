@@ -1,0 +1,102 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::resumption::Resumption;
+use crate::backoff::Backoff;
+use crate::headers::KnownNames;
+use crate::settings::JitterSource;
+
+type Listener = Arc<dyn Fn(&Resumption<'_>) + Send + Sync>;
+
+/// What passes a resumption on to where a feature has it from.
+const FEATURES: &[fn(&Resumption<'_>)] = &[
+    #[cfg(feature = "tracing")]
+    super::trace::retell,
+];
+
+/// All that a layer was told.
+pub(super) struct Settings<C> {
+    pub(super) classify: Arc<C>,
+    pub(super) limits: Limits,
+    pub(super) jitter: JitterSource,
+    pub(super) listener: Option<Listener>,
+    pub(super) known_names: Arc<KnownNames>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) max_resumes: u32,
+    pub(super) window: Duration,
+    pub(super) backoff: Backoff,
+    pub(super) idle_timeout: Duration,
+    pub(super) skip_limit: u64,
+    pub(super) verify_prefix: Option<u64>,
+}
+
+impl<C> Settings<C> {
+    pub(super) fn with_classifier<D>(self, classify: D) -> Settings<D> {
+        Settings {
+            classify: Arc::new(classify),
+            limits: self.limits,
+            jitter: self.jitter,
+            listener: self.listener,
+            known_names: self.known_names,
+        }
+    }
+
+    /// Adds a listener, which is told after those that were added before.
+    pub(super) fn listen(&mut self, listener: impl Fn(&Resumption<'_>) + Send + Sync + 'static) {
+        self.listener = Some(match self.listener.take() {
+            Some(earlier) => Arc::new(move |resumption: &Resumption<'_>| {
+                earlier(resumption);
+                listener(resumption);
+            }),
+            None => Arc::new(listener),
+        });
+    }
+
+    pub(super) fn tell(&self, resumption: &Resumption<'_>) {
+        if let Some(listener) = &self.listener {
+            listener(resumption);
+        }
+        for retell in FEATURES {
+            retell(resumption);
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_resumes: 5,
+            window: Duration::MAX,
+            backoff: Backoff::default(),
+            idle_timeout: Duration::MAX,
+            skip_limit: 1024 * 1024,
+            verify_prefix: None,
+        }
+    }
+}
+
+impl<C> Clone for Settings<C> {
+    fn clone(&self) -> Self {
+        Self {
+            classify: self.classify.clone(),
+            limits: self.limits,
+            jitter: self.jitter.clone(),
+            listener: self.listener.clone(),
+            known_names: self.known_names.clone(),
+        }
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for Settings<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("classify", &self.classify)
+            .field("limits", &self.limits)
+            .field("jitter", &self.jitter)
+            .finish_non_exhaustive()
+    }
+}

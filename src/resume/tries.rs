@@ -1,0 +1,98 @@
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::time::Instant;
+
+use super::settings::Limits;
+use crate::backoff::Series;
+
+/// So many new bytes are progress, and so is new data over so long a time.
+const PROGRESS_BYTES: u64 = 64 * 1024;
+const PROGRESS_TIME: Duration = Duration::from_secs(1);
+
+/// How often a download was resumed, and whether that helps.
+pub(super) struct Tries {
+    started: Instant,
+    total: u32,
+    /// Since the last progress.
+    vain: u32,
+    series: Series,
+    received: Received,
+}
+
+/// What of the present attempt's data was new.
+#[derive(Default)]
+struct Received {
+    bytes: u64,
+    /// When the first and the last of it came.
+    between: Option<(Instant, Instant)>,
+}
+
+impl Tries {
+    pub(super) fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            total: 0,
+            vain: 0,
+            series: Series::default(),
+            received: Received::default(),
+        }
+    }
+
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(super) fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// So much new data has come.
+    pub(super) fn received(&mut self, bytes: u64) {
+        let received = &mut self.received;
+        // The clock is read only until there is progress by size.
+        if received.bytes < PROGRESS_BYTES {
+            let now = Instant::now();
+            let (first, _) = received.between.unwrap_or((now, now));
+            received.between = Some((first, now));
+        }
+        received.bytes += bytes;
+    }
+
+    /// The wait before the next resumption; none if there is to be no other one.
+    pub(super) fn next(&mut self, limits: &Limits, rng: impl FnOnce() -> Rng) -> Option<Duration> {
+        if std::mem::take(&mut self.received).is_progress() {
+            self.vain = 0;
+            self.series = Series::default();
+        }
+        if self.vain >= limits.max_resumes {
+            return None;
+        }
+        let wait = match self.vain {
+            0 => Duration::ZERO,
+            _ => {
+                let Series { step, previous } = self.series;
+                limits.backoff.wait(step, 0, previous, &mut rng())
+            }
+        };
+        if self.started.elapsed().saturating_add(wait) >= limits.window {
+            return None;
+        }
+        if self.vain > 0 {
+            self.series = Series {
+                step: self.series.step.saturating_add(1),
+                previous: wait,
+            };
+        }
+        self.vain += 1;
+        self.total = self.total.saturating_add(1);
+        Some(wait)
+    }
+}
+
+impl Received {
+    fn is_progress(&self) -> bool {
+        let lasted = |(first, last): (Instant, Instant)| last.duration_since(first);
+        self.bytes >= PROGRESS_BYTES || self.between.map(lasted) >= Some(PROGRESS_TIME)
+    }
+}

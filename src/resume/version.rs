@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use http::header::{CONTENT_ENCODING, DATE, ETAG, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::retry_after::{date, text};
+
+/// What a response says of the version of the representation that it has.
+#[derive(Clone, Debug)]
+pub(super) struct Version {
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+    /// Whether no two versions can have this `Last-Modified`.
+    is_dated: bool,
+    encodings: Vec<HeaderValue>,
+    /// The length of all of it, where it is known.
+    complete: Option<u64>,
+}
+
+impl Version {
+    pub(super) fn of(headers: &HeaderMap, complete: Option<u64>) -> Self {
+        Self {
+            etag: only(headers, &ETAG).cloned(),
+            last_modified: only(headers, &LAST_MODIFIED).cloned(),
+            is_dated: is_dated(headers),
+            encodings: headers.get_all(CONTENT_ENCODING).iter().cloned().collect(),
+            complete,
+        }
+    }
+
+    /// The condition that only this version meets; none without a strong validator.
+    pub(super) fn condition(&self) -> Option<(HeaderName, HeaderValue)> {
+        match (self.strong_etag(), &self.last_modified) {
+            (Some(etag), _) => Some((IF_MATCH, etag.clone())),
+            (None, Some(date)) if self.is_dated => Some((IF_UNMODIFIED_SINCE, date.clone())),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether nothing that this version and another one say of themselves differs.
+    pub(super) fn agrees(&self, other: &Self) -> bool {
+        let validators = match (&self.etag, &other.etag) {
+            (Some(one), Some(other)) if one != other => false,
+            // What a strong ETag says goes before the date.
+            (Some(etag), Some(_)) if is_strong(etag) => true,
+            _ => is_same(self.last_modified.as_ref(), other.last_modified.as_ref()),
+        };
+        validators && self.has_same_form(other)
+    }
+
+    /// Whether another version is this one by its strong ETag.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let etag = self.strong_etag();
+        etag.is_some() && etag == other.strong_etag()
+    }
+
+    /// Whether both have the same length, as far as it is known, and encodings.
+    pub(super) fn has_same_form(&self, other: &Self) -> bool {
+        is_same(self.complete, other.complete) && self.encodings == other.encodings
+    }
+
+    fn strong_etag(&self) -> Option<&HeaderValue> {
+        self.etag.as_ref().filter(|etag| is_strong(etag))
+    }
+}
+
+/// Whether two are the same, as far as both are there.
+fn is_same<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one == other,
+        (Some(_) | None, _) => true,
+    }
+}
+
+/// The value of a header that is there once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// RFC 9110, section 8.8.3: a quoted string without the prefix for weak ones.
+fn is_strong(etag: &HeaderValue) -> bool {
+    let inside = etag.as_bytes().strip_prefix(b"\"");
+    let inside = inside.and_then(|rest| rest.strip_suffix(b"\""));
+    let is_part = |byte: &u8| *byte == b'!' || (0x23..=0x7e).contains(byte) || *byte >= 0x80;
+    inside.is_some_and(|inside| inside.iter().all(is_part))
+}
+
+/// RFC 9110, section 8.8.2.2: the response was sent at least a second after its `Last-Modified`, so that
+/// a later change has a later date.
+fn is_dated(headers: &HeaderMap) -> bool {
+    let time = |name| date(text(only(headers, name)?)?);
+    let (Some(modified), Some(sent)) = (time(&LAST_MODIFIED), time(&DATE)) else {
+        return false;
+    };
+    let age = sent.duration_since(modified);
+    age.is_ok_and(|age| age >= Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests;
