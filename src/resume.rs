@@ -9,7 +9,7 @@
 //!
 //! A response can be resumed if all of this holds; any other response passes through unchanged.
 //!
-//! - The request is a GET without `Upgrade`.
+//! - The request is a GET without a body and without `Upgrade`.
 //! - The status is 200 with a `Content-Length`, or 206 with a `Content-Range` of one range.
 //! - The response has a strong validator: an `ETag` that is not weak, or a `Last-Modified` that is at
 //!   least a second older than its `Date` (RFC 9110, section 8.8.2.2). Without one, it can be resumed

@@ -1,5 +1,6 @@
 use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, UPGRADE};
 use http::{Extensions, Method, Request, Uri, Version};
+use http_body::Body;
 
 use super::download::Ask;
 use crate::head::RequestHead;
@@ -15,8 +16,10 @@ pub(super) struct Asked {
 
 impl Asked {
     /// None if no answer to it can be resumed.
-    pub(super) fn of<B>(request: &Request<B>, known: &KnownNames) -> Option<Self> {
-        let can_be = *request.method() == Method::GET && !request.headers().contains_key(UPGRADE);
+    pub(super) fn of<B: Body>(request: &Request<B>, known: &KnownNames) -> Option<Self> {
+        let can_be = *request.method() == Method::GET
+            && request.body().is_end_stream()
+            && !request.headers().contains_key(UPGRADE);
         can_be.then(|| Self {
             uri: request.uri().clone(),
             version: request.version(),

@@ -261,6 +261,3 @@ fn part_of<R: Body>(response: &Response<R>) -> Option<(Range<u64>, Option<u64>)>
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
@@ -9,11 +8,9 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::asked::Asked;
 use super::body::ResumeBody;
 use super::download::Download;
-use super::resuming::Resuming;
-use super::settings::Settings;
+use super::resuming::{Resuming, Start};
 use crate::error::BoxError;
 
 pin_project! {
@@ -30,13 +27,6 @@ pin_project! {
         call: S::Future,
         start: Option<Start<S, C>>,
     }
-}
-
-/// What a download is begun with.
-pub(super) struct Start<S, C> {
-    pub(super) service: S,
-    pub(super) settings: Arc<Settings<C>>,
-    pub(super) asked: Asked,
 }
 
 impl<S, C, B> ResumeFuture<S, C, B>

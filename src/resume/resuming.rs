@@ -14,7 +14,6 @@ use tower_service::Service;
 use super::asked::Asked;
 use super::download::Download;
 use super::error::ResumeError;
-use super::future::Start;
 use super::resumption::Resumption;
 use super::settings::Settings;
 use super::tries::Tries;
@@ -22,6 +21,13 @@ use crate::class::Class;
 use crate::classify::{Classify, Outcome};
 use crate::error::BoxError;
 use crate::timer::poll_timer;
+
+/// What a download is begun with.
+pub(super) struct Start<S, C> {
+    pub(super) service: S,
+    pub(super) settings: Arc<Settings<C>>,
+    pub(super) asked: Asked,
+}
 
 pin_project! {
     /// What a body that can be resumed needs beside the present attempt's body.

@@ -9,7 +9,8 @@ use tower_service::Service;
 
 use super::asked::Asked;
 use super::body::ResumeBody;
-use super::future::{ResumeFuture, Start};
+use super::future::ResumeFuture;
+use super::resuming::Start;
 use super::settings::Settings;
 use crate::classify::{ByStatus, Classify};
 use crate::error::BoxError;
@@ -53,7 +54,7 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     C: Classify,
-    B: Default,
+    B: Body + Default,
     R: Body,
     R::Error: Into<BoxError>,
 {
