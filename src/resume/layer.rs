@@ -9,7 +9,7 @@ use super::resumption::Resumption;
 use super::service::Resume;
 use super::settings::{Limits, Settings};
 use crate::backoff::Backoff;
-use crate::classify::{ByStatus, Classify};
+use crate::classify::{ByStatus, Classify, ClassifyFn, Outcome, Verdict};
 use crate::settings::JitterSource;
 
 /// Layer that applies [`Resume`], which resumes downloads that break off. See the [module](super).
@@ -141,6 +141,26 @@ impl<C> ResumeLayer<C> {
         ResumeLayer {
             settings: Arc::new(settings.with_classifier(classify)),
         }
+    }
+
+    /// Sets a closure as the classifier: see [`classify`](Self::classify).
+    ///
+    /// ```
+    /// use tower_http_retry::ResumeLayer;
+    /// use tower_http_retry::classify::Class;
+    ///
+    /// // The errors of this client's bodies are of a type of its own.
+    /// let layer = ResumeLayer::new().classify_fn(|outcome| match outcome.result() {
+    ///     Err(error) if error.to_string().contains("connection lost") => Class::Transient.into(),
+    ///     _ => outcome.by_status(),
+    /// });
+    /// # let _ = layer;
+    /// ```
+    pub fn classify_fn<F>(self, classify: F) -> ResumeLayer<ClassifyFn<F>>
+    where
+        F: Fn(&Outcome<'_>) -> Verdict,
+    {
+        self.classify(ClassifyFn { classify })
     }
 
     /// Sets a closure that is called before each resumption: for logs and progress bars. Called again, it

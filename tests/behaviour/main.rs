@@ -23,6 +23,9 @@ mod outcomes;
 mod printed;
 mod rate_limit;
 mod readiness;
+mod resume;
+mod resume_limits;
+mod resume_reports;
 mod stacked;
 mod telling;
 #[cfg(feature = "tower")]
@@ -40,6 +43,7 @@ mod waits;
 mod support {
     pub mod body;
     pub mod cooling;
+    pub mod download;
     pub mod errors;
     pub mod level;
     pub mod management;
