@@ -5,7 +5,11 @@ use super::Version;
 const MODIFIED: &str = "Tue, 15 Nov 1994 12:45:26 GMT";
 const NEXT_SECOND: &str = "Tue, 15 Nov 1994 12:45:27 GMT";
 
-fn version(lines: &[(&'static str, &'static str)], complete: Option<u64>) -> Version {
+type Lines<'a> = &'a [(&'static str, &'static str)];
+/// What a response says of its version, and the length of all of it.
+type Said<'a> = (Lines<'a>, Option<u64>);
+
+fn version(lines: Lines<'_>, complete: Option<u64>) -> Version {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
         headers.append(*name, value.parse().unwrap());
@@ -59,31 +63,31 @@ fn two_versions_agree_unless_something_that_both_say_differs() {
     let gzip = ("content-encoding", "gzip");
     let br = ("content-encoding", "br");
     #[rustfmt::skip]
-    let cases: &[(&[_], Option<u64>, &[_], Option<u64>, bool)] = &[
-        (&[strong], Some(10), &[strong], Some(10), true),
-        (&[strong], Some(10), &[], Some(10), true),
-        (&[strong], Some(10), &[strong], None, true),
-        (&[strong], None, &[strong], Some(10), true),
-        (&[strong], Some(10), &[strong], Some(11), false),
-        (&[strong], Some(10), &[other], Some(10), false),
-        (&[strong], Some(10), &[weak], Some(10), false),
-        (&[weak], Some(10), &[weak], Some(10), true),
-        (&[weak, dated], Some(10), &[weak, dated], Some(10), true),
-        (&[weak, dated], Some(10), &[weak, later], Some(10), false),
-        (&[weak, dated], Some(10), &[("etag", "W/\"v2\""), dated], Some(10), false),
+    let cases: &[(Said<'_>, Said<'_>, bool)] = &[
+        ((&[strong], Some(10)), (&[strong], Some(10)), true),
+        ((&[strong], Some(10)), (&[], Some(10)), true),
+        ((&[strong], Some(10)), (&[strong], None), true),
+        ((&[strong], None), (&[strong], Some(10)), true),
+        ((&[strong], Some(10)), (&[strong], Some(11)), false),
+        ((&[strong], Some(10)), (&[other], Some(10)), false),
+        ((&[strong], Some(10)), (&[weak], Some(10)), false),
+        ((&[weak], Some(10)), (&[weak], Some(10)), true),
+        ((&[weak, dated], Some(10)), (&[weak, dated], Some(10)), true),
+        ((&[weak, dated], Some(10)), (&[weak, later], Some(10)), false),
+        ((&[weak, dated], Some(10)), (&[("etag", "W/\"v2\""), dated], Some(10)), false),
         // A strong ETag goes before the date, which replicas can differ in.
-        (&[strong, dated], Some(10), &[strong, later], Some(10), true),
-        (&[strong, dated], Some(10), &[later], Some(10), false),
-        (&[dated], Some(10), &[later], Some(10), false),
-        (&[dated], Some(10), &[strong, dated], Some(10), true),
-        (&[strong, gzip], Some(10), &[strong, gzip], Some(10), true),
-        (&[strong, gzip], Some(10), &[strong, br], Some(10), false),
-        (&[strong, gzip], Some(10), &[strong], Some(10), false),
-        (&[strong], Some(10), &[strong, gzip], Some(10), false),
+        ((&[strong, dated], Some(10)), (&[strong, later], Some(10)), true),
+        ((&[strong, dated], Some(10)), (&[later], Some(10)), false),
+        ((&[dated], Some(10)), (&[later], Some(10)), false),
+        ((&[dated], Some(10)), (&[strong, dated], Some(10)), true),
+        ((&[strong, gzip], Some(10)), (&[strong, gzip], Some(10)), true),
+        ((&[strong, gzip], Some(10)), (&[strong, br], Some(10)), false),
+        ((&[strong, gzip], Some(10)), (&[strong], Some(10)), false),
+        ((&[strong], Some(10)), (&[strong, gzip], Some(10)), false),
     ];
-    for (one, its, another, others, expected) in cases {
-        let agrees = version(one, *its).agrees(&version(another, *others));
-        assert_eq!(agrees, *expected, "{one:?} {its:?} {another:?} {others:?}");
+    for (one, other, expected) in cases {
+        let agrees = version(one.0, one.1).agrees(&version(other.0, other.1));
+        assert_eq!(agrees, *expected, "{one:?} {other:?}");
     }
 }
 
