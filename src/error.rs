@@ -10,8 +10,9 @@ use crate::reason::StopReason;
 /// Any error: the inner service's own, unwrapped, or one of this crate's.
 ///
 /// `error.is::<TheirError>()` and `error.downcast::<TheirError>()` find the inner service's error
-/// as if there were no retry layer. This crate's own error is [`RetryError`], and that of a verify
-/// layer [`Unverified`](crate::verify::Unverified).
+/// as if there were no retry layer. This crate's own error is [`RetryError`]. Other layers have one each:
+/// [`Unverified`](crate::verify::Unverified), [`BrokenAnswer`](crate::commit::BrokenAnswer), and
+/// [`ResumeError`](crate::resume::ResumeError).
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Error of a [`Retry`](crate::Retry) itself, as opposed to one of its inner service.

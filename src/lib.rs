@@ -53,12 +53,21 @@
 //!    attempt. Dropping it stops everything.
 //! 5. Each step is passed to listeners as an [`event`].
 //!
-//! A [`VerifyLayer`] under the retry checks whether a create or a delete took effect, before it is
-//! sent again.
-//!
 //! Stopping returns the last outcome itself: the last response, whole, or the last error, unwrapped.
 //!
 //! Waiting takes a tokio runtime with time enabled, as hyper-util's client and the like do.
+//!
+//! # Layers around the retry
+//!
+//! Each can be used alone. From the outside in, a whole stack is: a total time-out, what follows
+//! redirects, [`ResumeLayer`], [`RetryLayer`], [`VerifyLayer`], [`CommitLayer`], an attempt's time-out,
+//! what signs requests, what converts their bodies, and the client.
+//!
+//! | layer | what it adds |
+//! |---|---|
+//! | [`ResumeLayer`] | a download that breaks off goes on where it was, or ends with an error: module [`resume`] |
+//! | [`VerifyLayer`] | checks whether a create or a delete took effect before it is sent again: module [`verify`] |
+//! | [`CommitLayer`] | a failure in the body of a response is retried, as long as nothing of it was returned: module [`commit`] |
 //!
 //! # Redirects
 //!

@@ -15,11 +15,14 @@ mod quota;
 mod readme;
 #[cfg(feature = "hyper-util")]
 mod redirects;
+#[cfg(feature = "hyper-util")]
+mod resume;
 mod verify_wire;
 
 #[path = "../support"]
 mod support {
     pub mod body;
+    pub mod cutting;
     pub mod errors;
     pub mod hostile;
     #[cfg(feature = "http2")]
