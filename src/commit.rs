@@ -1,7 +1,7 @@
 //! Retrying failures in the body of a response.
 //!
 //! A retry sees the head of a response, not its body. If the connection breaks while the body is on
-//! its way, the retry has ended, and the error is the caller's. A [`CommitLayer`](crate::CommitLayer)
+//! its way, the retry has ended, and the error is the caller's. A [`CommitLayer`]
 //! under the retry holds a response back until its *commit point*: the first bytes of its body, or the
 //! end of it. A failure before that point is an error of the attempt ([`BrokenAnswer`]), which the retry
 //! above treats as any other. A failure after it is the caller's, as without the layer.
@@ -35,12 +35,12 @@
 //!
 //! # The stack
 //!
-//! The layer goes under the retry, and under a [`VerifyLayer`](crate::VerifyLayer); above time-outs of
-//! attempts that end with the head, above redirects' targets and the client. A
+//! The layer goes under the retry, and under a [`VerifyLayer`](crate::VerifyLayer), and above a layer that
+//! converts the bodies of requests. A
 //! [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) covers the time up to the commit
 //! point. The body of a response that was read whole is one frame of data.
 //!
-//! # Example
+//! # A limit that is told in the body
 //!
 //! GitHub answers requests above its secondary rate limit with 403 (or 429) and says so in the body
 //! only:
@@ -83,6 +83,92 @@
 //! let response = client.oneshot(request).await.unwrap();
 //! assert!(start.elapsed().as_secs() >= 60);
 //! assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "[]");
+//! # }
+//! ```
+//!
+//! # A failure that is answered 200
+//!
+//! Some operations of S3 send the head, 200, while they are still at work, and say in the body that they
+//! failed:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Full};
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_http_retry::classify::Class;
+//! use tower_http_retry::{BoxError, CommitLayer, ReplayBody, RetryLayer};
+//!
+//! type Body = Full<Bytes>;
+//! let requests = AtomicU32::new(0);
+//! let storage = |_: Request<ReplayBody<Body>>| {
+//!     let text = match requests.fetch_add(1, Ordering::Relaxed) {
+//!         0 => "<Error><Code>InternalError</Code></Error>",
+//!         _ => "<CopyObjectResult/>",
+//!     };
+//!     async move { Ok::<_, BoxError>(Response::new(Body::from(text))) }
+//! };
+//!
+//! let failed = |body: &Bytes| body.starts_with(b"<Error><Code>InternalError<");
+//! let client = ServiceBuilder::new()
+//!     .layer(RetryLayer::new().classify_fn(move |outcome| match outcome.body() {
+//!         Some(body) if failed(body) => Class::Transient.into(),
+//!         _ => outcome.by_status(),
+//!     }))
+//!     .layer(CommitLayer::whole(64 * 1024))
+//!     .service_fn(storage);
+//!
+//! let request = Request::put("http://storage.test/copy").body(Body::default()).unwrap();
+//! let response = client.oneshot(request).await.unwrap();
+//! assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "<CopyObjectResult/>");
+//! # }
+//! ```
+//!
+//! # A stream that ends before its first event
+//!
+//! Under [`CommitLayer::first_bytes`](crate::CommitLayer::first_bytes), a stream of events that breaks
+//! before its first event is asked for again. One that breaks after it is not: what the caller has seen of
+//! it would come twice.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! use std::collections::VecDeque;
+//! use std::io::{Error, ErrorKind};
+//! use std::sync::Mutex;
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::channel::Channel;
+//! use http_body_util::{BodyExt, Empty};
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_http_retry::{BoxError, CommitLayer, ReplayBody, RetryLayer};
+//!
+//! type Body = Empty<Bytes>;
+//! let streams = Mutex::new(VecDeque::from([vec![], vec!["data: 1\n\n"]]));
+//! let events = |_: Request<ReplayBody<Body>>| {
+//!     let events = streams.lock().unwrap().pop_front().expect("a stream");
+//!     let (mut sender, body) = Channel::<Bytes, Error>::new(2);
+//!     for event in events {
+//!         sender.try_send(http_body::Frame::data(event.into())).unwrap();
+//!     }
+//!     sender.abort(ErrorKind::ConnectionReset.into());
+//!     let response = Response::builder().header("content-type", "text/event-stream").body(body);
+//!     async move { response.map_err(BoxError::from) }
+//! };
+//!
+//! let client = ServiceBuilder::new()
+//!     .layer(RetryLayer::new())
+//!     .layer(CommitLayer::first_bytes())
+//!     .service_fn(events);
+//!
+//! let request = Request::get("http://events.test/").body(Body::new()).unwrap();
+//! let mut stream = client.oneshot(request).await.unwrap().into_body();
+//! let event = stream.frame().await.unwrap().unwrap();
+//! assert_eq!(event.into_data().unwrap(), "data: 1\n\n");
+//! assert!(stream.frame().await.unwrap().is_err());
 //! # }
 //! ```
 

@@ -1,7 +1,7 @@
 //! Resuming downloads that break off.
 //!
 //! If a connection breaks while a response's body is on its way, the caller has a part of it and an
-//! error. A [`ResumeLayer`](crate::ResumeLayer) above a retry asks for the rest by a range request (RFC
+//! error. A [`ResumeLayer`] above a retry asks for the rest by a range request (RFC
 //! 9110, section 14) and continues the body with it. The caller gets one body that is whole, or that ends
 //! with a [`ResumeError`]: never one that is silently short, and never one made of two versions.
 //!
