@@ -96,7 +96,6 @@ impl<C: fmt::Debug> fmt::Debug for Settings<C> {
         f.debug_struct("Settings")
             .field("classify", &self.classify)
             .field("limits", &self.limits)
-            .field("jitter", &self.jitter)
             .finish_non_exhaustive()
     }
 }

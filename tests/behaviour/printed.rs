@@ -10,7 +10,9 @@ use http::{Request, Response};
 use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::classify::{Class, Outcome, RequestHead};
 use tower_http_retry::event::{StopReason, WaitReason};
-use tower_http_retry::{BoxError, Cooldown, ReplayBody, RetryLayer, VerifyLayer};
+use tower_http_retry::{
+    BoxError, CommitLayer, Cooldown, ReplayBody, ResumeLayer, RetryLayer, VerifyLayer,
+};
 
 use crate::support::stops;
 use crate::support::upstream::{Body, post};
@@ -80,6 +82,44 @@ fn a_verify_layer_and_its_service_print_their_settings() {
             &format!("VerifyLayer {{ {settings} }}"),
             &format!("Verify {{ inner: Silent, {settings} }}"),
             "VerifyFuture { .. }",
+        ],
+    );
+}
+
+#[test]
+fn a_commit_layer_and_its_service_print_their_settings() {
+    let layer = CommitLayer::whole(1_000);
+    let mut service = layer.layer(Silent);
+    let future = service.call(Request::new(ReplayBody::<Body>::default()));
+    let settings = "settings: Settings { point: Whole { limit: 1000 }, reads_failures: false, \
+        timeout: 18446744073709551615.999999999s }";
+    assert_printed(
+        &[&layer, &service, &future],
+        &[
+            &format!("CommitLayer {{ {settings} }}"),
+            &format!("Commit {{ inner: Silent, {settings} }}"),
+            "CommitFuture { .. }",
+        ],
+    );
+}
+
+#[test]
+fn a_resume_layer_and_its_service_print_their_settings() {
+    let layer = ResumeLayer::new()
+        .classify_fn(|_: &Outcome<'_>| Class::Success.into())
+        .on_resume(|_| {});
+    let mut service = layer.layer(Silent);
+    let future = service.call(Request::new(ReplayBody::<Body>::default()));
+    let settings = "settings: Settings { classify: ClassifyFn { .. }, \
+        limits: Limits { max_resumes: 5, window: 18446744073709551615.999999999s, \
+        backoff: Backoff { base: 1s, factor: 2.0, max_wait: 18446744073709551615.999999999s, jitter: Equal }, \
+        idle_timeout: 18446744073709551615.999999999s, skip_limit: 1048576, verify_prefix: None }, .. }";
+    assert_printed(
+        &[&layer, &service, &future],
+        &[
+            &format!("ResumeLayer {{ {settings} }}"),
+            &format!("Resume {{ inner: Silent, {settings} }}"),
+            "ResumeFuture { .. }",
         ],
     );
 }

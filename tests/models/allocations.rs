@@ -13,7 +13,9 @@ use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
-use tower_http_retry::{Backoff, Budget, Cooldown, ReplayBody, Retry, RetryLayer, VerifyLayer};
+use tower_http_retry::{
+    Backoff, Budget, Cooldown, ReplayBody, ResumeLayer, Retry, RetryLayer, VerifyLayer,
+};
 
 type Body = Full<Bytes>;
 
@@ -367,4 +369,15 @@ async fn a_verify_layer_that_has_nothing_to_verify_allocates_nothing() {
     let under = RetryLayer::new().layer(verify.layer(Reading { failures: 0 }));
     assert_eq!(allocated(&under, put(0), 200), 1);
     assert_eq!(allocated(&under, put(12), 200), 2);
+}
+
+#[tokio::test]
+async fn a_resume_layer_allocates_what_it_keeps_of_a_get_and_nothing_else() {
+    warm_up();
+    let resume = ResumeLayer::new().layer(Reading { failures: 0 });
+    let put = fresh(Method::PUT, 12, Body::from("an item"));
+    assert_eq!(allocated(&resume, put, 200), 0);
+    let get = |headers| fresh(Method::GET, headers, Body::default());
+    assert_eq!(allocated(&resume, get(0), 200), 0);
+    assert_eq!(allocated(&resume, get(12), 200), 1);
 }

@@ -11,12 +11,14 @@ use http_body_util::{BodyExt, Full};
 use tower::util::BoxCloneService;
 use tower::{Layer, Service};
 use tower_http_retry::classify::{Class, ClassifyFn, Outcome, Verdict};
+use tower_http_retry::commit::{BrokenAnswer, Commit, CommitFuture, CommittedBody};
 use tower_http_retry::event::StopReason;
+use tower_http_retry::resume::{Resume, ResumeBody, ResumeError, ResumeFuture, Unresumable};
 use tower_http_retry::verify::{Unverified, Verified, Verify, VerifyBody, VerifyFuture};
 use tower_http_retry::{
-    Attempt, Attempts, AttemptsHandle, Backoff, BoxError, Budget, ByStatus, Cooldown, Idempotency,
-    Jitter, ReplayBody, ResponseFuture, Retry, RetryAfter, RetryError, RetryLayer, RetryOverride,
-    VerifyLayer,
+    Attempt, Attempts, AttemptsHandle, Backoff, BoxError, Budget, ByStatus, CommitLayer, Cooldown,
+    Idempotency, Jitter, ReplayBody, ResponseFuture, ResumeLayer, Retry, RetryAfter, RetryError,
+    RetryLayer, RetryOverride, VerifyLayer,
 };
 
 type Inner = BoxCloneService<Request<ReplayBody<Full<Bytes>>>, Response<Full<Bytes>>, BoxError>;
@@ -93,6 +95,49 @@ fn a_verify_is_clone_send_sync_and_debug_where_its_parts_are() {
     is_debug::<VerifyBody<Full<Bytes>>>();
     is_send::<(Verified, Unverified)>();
     is_sync::<(Verified, Unverified)>();
+}
+
+#[test]
+fn a_commit_is_clone_send_sync_and_debug_where_its_parts_are() {
+    is_clone::<(CommitLayer, Commit<Plain>)>();
+    is_send::<(CommitLayer, Commit<Plain>)>();
+    is_sync::<(CommitLayer, Commit<Plain>)>();
+    is_debug::<(CommitLayer, Commit<Plain>)>();
+    is_send::<CommitFuture<Plain, Full<Bytes>>>();
+    is_debug::<CommitFuture<Plain, Full<Bytes>>>();
+    is_send::<CommittedBody<Full<Bytes>>>();
+    is_sync::<CommittedBody<Full<Bytes>>>();
+    is_unpin::<CommittedBody<Full<Bytes>>>();
+    is_debug::<CommittedBody<Full<Bytes>>>();
+    is_send::<BrokenAnswer>();
+    is_sync::<BrokenAnswer>();
+}
+
+#[test]
+fn a_resume_is_clone_send_sync_and_debug_where_its_parts_are() {
+    is_clone::<(ResumeLayer, Resume<Plain>)>();
+    is_send::<(ResumeLayer, Resume<Plain>)>();
+    is_sync::<(ResumeLayer, Resume<Plain>)>();
+    is_debug::<(ResumeLayer, Resume<Plain>)>();
+    is_send::<Resume<NotSync>>();
+    is_clone::<Resume<Plain, ClassifyFn<NotSync>>>();
+    type Inner = BoxCloneService<Request<Full<Bytes>>, Response<Full<Bytes>>, BoxError>;
+    is_send::<ResumeFuture<Inner, ByStatus, Full<Bytes>>>();
+    is_debug::<ResumeFuture<Inner, ByStatus, Full<Bytes>>>();
+    is_send::<ResumeBody<Inner, ByStatus, Full<Bytes>, Full<Bytes>>>();
+    // Whatever the futures of the service are.
+    is_unpin::<ResumeBody<Large, ByStatus, Full<Bytes>, Full<Bytes>>>();
+    is_debug::<ResumeBody<Inner, ByStatus, Full<Bytes>, Full<Bytes>>>();
+    is_send::<(ResumeError, Unresumable)>();
+    is_sync::<(ResumeError, Unresumable)>();
+}
+
+/// What only a download that breaks needs is made when it does.
+#[test]
+fn a_resume_body_is_the_inner_one_and_two_words() {
+    type Body = ResumeBody<Large, ByStatus, Full<Bytes>, Full<Bytes>>;
+    let inner = size_of::<Full<Bytes>>();
+    assert!(size_of::<Body>() <= inner + 2 * size_of::<usize>());
 }
 
 #[cfg(feature = "grpc")]
