@@ -1,0 +1,104 @@
+//! A server, a proxy before it that cuts each connection, and a download through both.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use http::Uri;
+use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
+
+use crate::arguments::{DemoArguments, TransferArguments};
+use crate::download::download;
+use crate::failure::Failure;
+use crate::progress::Progress;
+
+mod content;
+mod cutting_proxy;
+mod listener;
+mod report;
+mod server;
+
+use content::Content;
+use cutting_proxy::CuttingProxy;
+use report::Report;
+use server::Server;
+
+/// Downloads, and says what happened and whether what arrived is what was served.
+pub(crate) async fn run(
+    arguments: &DemoArguments,
+    transfer: &TransferArguments,
+    progress: &Progress,
+) -> Result<ExitCode, Failure> {
+    let seed = arguments.demo_seed;
+    let content = Content::new(seed, arguments.demo_bytes);
+    let server = Server::start(content).await?;
+    let proxy = CuttingProxy::start(server.address(), arguments.demo_cuts.clone(), seed).await?;
+    let directory = Directory::create()?;
+    let file = directory.path.join("demo");
+    let url = format!("http://{}/demo", proxy.address());
+    let url = Uri::try_from(url).map_err(io::Error::other)?;
+
+    let started = Instant::now();
+    download(url, &file, transfer, progress).await?;
+    let took = started.elapsed();
+
+    let digests = spawn_blocking(move || io::Result::Ok([served(content), arrived(file)?]));
+    let [served, arrived] = digests.await.map_err(io::Error::other)??;
+    let report = Report {
+        seed,
+        bytes: content.length(),
+        proxy_cuts: arguments.demo_cuts.clone(),
+        requests: server.requests(),
+        resumptions: progress.resumptions(),
+        cuts: proxy.cuts(),
+        crossed: proxy.crossed(),
+        took,
+        served,
+        arrived,
+    };
+    // A reader that has gone away is no reason to panic.
+    let _ = write!(io::stdout(), "{report}");
+    Ok(ExitCode::from(u8::from(!report.is_equal())))
+}
+
+fn served(content: Content) -> String {
+    let mut digest = Sha256::new();
+    for piece in content.part(0..content.length()) {
+        digest.update(&piece);
+    }
+    format!("{:x}", digest.finalize())
+}
+
+fn arrived(file: PathBuf) -> io::Result<String> {
+    let mut digest = Sha256::new();
+    io::copy(&mut fs::File::open(file)?, &mut digest)?;
+    Ok(format!("{:x}", digest.finalize()))
+}
+
+/// A new one for temporary files. Dropping it removes it with all that is in it.
+struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    fn create() -> io::Result<Self> {
+        let name = format!(
+            "download-demo-{}-{:08x}",
+            std::process::id(),
+            fastrand::u32(..)
+        );
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path)?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // There is nothing to do about a directory that cannot be removed.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}

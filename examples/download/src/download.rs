@@ -1,0 +1,58 @@
+//! One download, from the request to the file that is whole.
+
+use std::path::Path;
+
+use http::header::TRANSFER_ENCODING;
+use http::{Response, StatusCode, Uri};
+use http_body::Body;
+use http_body_util::BodyExt;
+
+use crate::arguments::TransferArguments;
+use crate::client;
+use crate::failure::Failure;
+use crate::partial_file::PartialFile;
+use crate::progress::Progress;
+
+/// Leaves a file that is whole, or none.
+pub(crate) async fn download(
+    url: Uri,
+    file: &Path,
+    transfer: &TransferArguments,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    // Before the request, which is for nothing if there is no place for the file.
+    let mut partial = PartialFile::create(file)?;
+    let response = client::get(url, transfer, progress).await;
+    let response = response.map_err(Failure::of_request)?;
+    if response.status() != StatusCode::OK {
+        return Err(Failure::Status(response.status()));
+    }
+    let note = note(&response);
+    let mut body = response.into_body();
+    progress.begin(body.size_hint().exact());
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(Failure::Incomplete)?.into_data() else {
+            continue; // trailers
+        };
+        partial.write(&data).await?;
+        progress.add(data.len());
+    }
+    partial.keep().await?;
+    progress.finish(note);
+    Ok(())
+}
+
+/// What else is to be said of a response, whose length may be unknown.
+fn note<R: Body>(response: &Response<R>) -> Option<&'static str> {
+    if response.body().size_hint().exact().is_some() {
+        return None;
+    }
+    // RFC 9112, section 6.3: the body ends with the connection, however that came about.
+    Some(match response.headers().contains_key(TRANSFER_ENCODING) {
+        true => "it could not have been resumed: its length was not known",
+        false => {
+            "it could not have been resumed, and may not be whole: only the end of the connection \
+             says where it ends"
+        }
+    })
+}
