@@ -89,16 +89,17 @@ pub(crate) struct DemoArguments {
 
     /// How much to download
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse_size)]
-    #[arg(requires = "demo")]
+    #[arg(conflicts_with_all = ["url", "file"])]
     pub(crate) demo_bytes: u64,
 
     /// After how much to cut connections
     #[arg(long, value_name = "SIZE..SIZE", default_value = "1MiB..8MiB", value_parser = parse_cuts)]
-    #[arg(requires = "demo")]
+    #[arg(conflicts_with_all = ["url", "file"])]
     pub(crate) demo_cuts: RangeInclusive<u64>,
 
     /// What the bytes and the cuts are made from
-    #[arg(long, value_name = "N", default_value = "1", requires = "demo")]
+    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(conflicts_with_all = ["url", "file"])]
     pub(crate) demo_seed: u64,
 }
 

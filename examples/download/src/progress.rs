@@ -11,9 +11,11 @@ use tower_http_retry::resume::Resumption;
 
 use crate::failure::with_causes;
 
+// What happened last has a line of its own: it is long.
 const OF_KNOWN_LENGTH: &str =
-    "{bar:30} {binary_bytes}/{binary_total_bytes}, {binary_bytes_per_sec}, {eta} left  {wide_msg}";
-const OF_UNKNOWN_LENGTH: &str = "{spinner} {binary_bytes}, {binary_bytes_per_sec}  {wide_msg}";
+    "{bar:30} {binary_bytes}/{binary_total_bytes}, {binary_bytes_per_sec}, {eta} left\n{wide_msg}";
+const OF_UNKNOWN_LENGTH: &str =
+    "{spinner} {binary_bytes}, {binary_bytes_per_sec}, {elapsed}\n{wide_msg}";
 
 /// Of one download. Clones are of the same one.
 #[derive(Clone)]
@@ -80,11 +82,11 @@ impl Progress {
         let number = resumption.number();
         self.counts.resumptions.store(number, Ordering::Relaxed);
         self.tell(&format!(
-            "resumption {number}, after {} of {} bytes, {}: {}",
-            resumption.delivered(),
-            resumption.expected(),
+            "resumption {number}, {}: {}; {} of {} bytes are there",
             wait(resumption.after()),
             with_causes(resumption.error()),
+            resumption.delivered(),
+            resumption.expected(),
         ));
     }
 

@@ -33,49 +33,50 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (from, to) = self.proxy_cuts.clone().into_inner();
-        let beyond = self.crossed.saturating_sub(self.bytes);
-        let share = beyond as f64 * 100.0 / self.bytes as f64;
-        writeln!(
-            f,
-            "{} of pseudo-random bytes (seed {}), through a proxy that cuts each connection after {} to {}",
-            BinaryBytes(self.bytes),
-            self.seed,
-            BinaryBytes(from),
-            BinaryBytes(to),
-        )?;
+        self.write_setting(f)?;
         writeln!(f, "requests:     {}", self.requests)?;
         writeln!(f, "cuts:         {}", self.cuts)?;
         writeln!(f, "resumptions:  {}", self.resumptions)?;
-        writeln!(
-            f,
-            "crossed:      {} bytes from the proxy to the client",
-            self.crossed
-        )?;
-        writeln!(
-            f,
-            "read twice:   {share:.4} % at most: {beyond} bytes crossed beyond the file's {}, heads included",
-            self.bytes
-        )?;
-        writeln!(
-            f,
-            "time:         {:.1?}, {}",
-            self.took,
-            rate(self.bytes, self.took)
-        )?;
+        self.write_crossed(f)?;
+        let rate = rate(self.bytes, self.took);
+        writeln!(f, "time:         {:.1?}, {rate}", self.took)?;
         if let Some(peak) = peak_memory() {
             writeln!(f, "memory:       {peak} at most, server and proxy included")?;
         }
         writeln!(f, "served:       SHA-256 {}", self.served)?;
         writeln!(f, "arrived:      SHA-256 {}", self.arrived)?;
+        let is = if self.is_equal() { "is" } else { "is NOT" };
+        writeln!(f, "what arrived {is} what was served")
+    }
+}
+
+impl Report {
+    fn write_setting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bytes, seed) = (BinaryBytes(self.bytes), self.seed);
+        let (from, to) = self.proxy_cuts.clone().into_inner();
+        let (from, to) = (BinaryBytes(from), BinaryBytes(to));
         writeln!(
             f,
-            "{}",
-            match self.is_equal() {
-                true => "what arrived is what was served",
-                false => "what arrived is NOT what was served",
-            }
-        )
+            "{bytes} of pseudo-random bytes (seed {seed}), through a proxy"
+        )?;
+        writeln!(f, "that cuts each connection after {from} to {to}")
+    }
+
+    /// What crossed beyond the file was read twice, but for the heads of the responses. What the proxy
+    /// had read when it cut a connection, and dropped, did not cross.
+    fn write_crossed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bytes, crossed) = (self.bytes, self.crossed);
+        let beyond = crossed.saturating_sub(bytes);
+        let share = beyond as f64 * 100.0 / bytes as f64;
+        writeln!(
+            f,
+            "crossed:      {crossed} bytes from the proxy to the client"
+        )?;
+        write!(
+            f,
+            "read twice:   {share:.4} % at most: {beyond} bytes crossed "
+        )?;
+        writeln!(f, "beyond the file's {bytes}, heads included")
     }
 }
 
