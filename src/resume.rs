@@ -37,8 +37,10 @@
 //! | 206 that ends earlier | the body goes on, and then breaks off again |
 //! | 206 that starts later, ends later, or has no `Content-Range` | [`Unresumable::WrongRange`] |
 //! | 206 with another validator, length or content encoding | [`Unresumable::Changed`] |
-//! | 200 with the same strong `ETag` and length | what was delivered is skipped, up to the limit |
-//! | any other 200 | [`Unresumable::Changed`], or what was delivered is [compared](crate::ResumeLayer::verify_prefix) |
+//! | 200 with the same strong validator and length | what was delivered is skipped, up to the limit |
+//! | 200 with another validator, length or content encoding | [`Unresumable::Changed`] |
+//! | any other 200 | [`Unresumable::RangeIgnored`] |
+//! | any 200 of the same length and content encoding, with [`verify_prefix`](crate::ResumeLayer::verify_prefix) | what was delivered is compared, and skipped |
 //! | 412; 416 that says that there is less than was promised | [`Unresumable::Changed`] |
 //! | any other status | [`Unresumable::Status`] |
 //! | an error | [`ResumeError`] with that error as its source |
@@ -50,7 +52,13 @@
 //!
 //! The layer goes above the retry, and under what follows redirects. Without a retry below, a resumption
 //! that is answered 503 is the end. Where the retry has a [`CommitLayer`](crate::CommitLayer) below it,
-//! a body that breaks before its first byte is retried before this layer sees it.
+//! a body that breaks before its first byte is retried before this layer sees it: that counts as a retry,
+//! not as a resumption.
+//!
+//! [`idle_timeout`](crate::ResumeLayer::idle_timeout) bounds the time between two frames. The time to the
+//! head of a response is bounded by the retry's
+//! [`attempt_timeout`](crate::RetryLayer::attempt_timeout): a download from a server that falls silent
+//! needs both.
 //!
 //! The request's body must implement [`Default`], for an empty body. The response's body is a
 //! [`ResumeBody`].

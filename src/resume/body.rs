@@ -22,7 +22,8 @@ pin_project! {
     /// Its data is [`Bytes`], without a copy where the inner service's is. Of a response that can be
     /// resumed, [`size_hint`](Body::size_hint) is exact at each moment: what is left of the length that
     /// the head of the first response promised. Trailers are those of the response that has the last
-    /// byte. Dropping the body stops everything.
+    /// byte. Dropping the body stops everything. The body is `Unpin` where the inner service's is; its type
+    /// names the whole stack below, so that most users box it, or name it `impl Body`.
     ///
     /// # Errors
     ///
@@ -51,6 +52,12 @@ where
     pub(super) fn new(body: R, resuming: Option<Pin<Box<Resuming<S, C, B>>>>) -> Self {
         let body = Some(body);
         Self { body, resuming }
+    }
+
+    /// Whether the body is resumed if it breaks off: its response [can be](crate::resume#what-is-resumed),
+    /// and it has not ended yet.
+    pub fn is_resumable(&self) -> bool {
+        self.resuming.is_some()
     }
 
     /// There is nothing after this: of the attempt that is under way nothing is read any more.

@@ -13,6 +13,7 @@ use super::unresumable::Unresumable;
 use super::version::Version;
 use crate::content::{content_length, is_event_stream, is_media_type};
 use crate::error::BoxError;
+use crate::reason::StopReason;
 
 /// A body on its way to the caller, over all attempts. It says what to ask for next, whether an answer
 /// goes on where the last one ended, and which of its bytes are new.
@@ -102,8 +103,8 @@ impl Download {
         self.is_done() && self.part.end > self.span.end
     }
 
-    pub(super) fn failed(&self, source: BoxError) -> ResumeError {
-        ResumeError::new(self.delivered(), self.expected(), source)
+    pub(super) fn failed(&self, reason: StopReason, source: BoxError) -> ResumeError {
+        ResumeError::new(self.delivered(), self.expected(), reason, source)
     }
 
     /// What to ask for next; none if nothing could show that the answer is of the same version.
@@ -144,14 +145,13 @@ impl Download {
         if !self.version.has_same_form(&version) || part.end < self.span.end {
             return Err(Unresumable::Changed);
         }
-        let is_same = self.version.is(&version);
-        if is_same && self.next <= self.skip_limit {
+        if self.version.is(&version) && self.next <= self.skip_limit {
             self.part = Part::of(part, None);
             return Ok(());
         }
         match self.can_compare() {
             true => self.compare(part, version),
-            false if is_same => Err(Unresumable::RangeIgnored),
+            false if self.version.agrees(&version) => Err(Unresumable::RangeIgnored),
             false => Err(Unresumable::Changed),
         }
     }

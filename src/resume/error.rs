@@ -3,6 +3,7 @@ use std::fmt;
 
 use super::unresumable::Unresumable;
 use crate::error::BoxError;
+use crate::reason::StopReason;
 
 /// Error of a [`ResumeBody`](crate::resume::ResumeBody) that ends before all of it was delivered.
 ///
@@ -32,14 +33,16 @@ use crate::error::BoxError;
 pub struct ResumeError {
     delivered: u64,
     expected: u64,
+    reason: StopReason,
     source: BoxError,
 }
 
 impl ResumeError {
-    pub(super) fn new(delivered: u64, expected: u64, source: BoxError) -> Self {
+    pub(super) fn new(delivered: u64, expected: u64, reason: StopReason, source: BoxError) -> Self {
         Self {
             delivered,
             expected,
+            reason,
             source,
         }
     }
@@ -52,6 +55,19 @@ impl ResumeError {
     /// How many bytes the head of the first response promised.
     pub fn expected(&self) -> u64 {
         self.expected
+    }
+
+    /// Why the body was not resumed, or not once more:
+    ///
+    /// - [`Attempts`](StopReason::Attempts):
+    ///   [`max_resumes`](crate::ResumeLayer::max_resumes) resumptions have brought no progress;
+    /// - [`Window`](StopReason::Window): the [window](crate::ResumeLayer::window) has ended;
+    /// - [`NotReplayable`](StopReason::NotReplayable): without a validator, more was delivered than
+    ///   [`verify_prefix`](crate::ResumeLayer::verify_prefix) allows to compare;
+    /// - [`Permanent`](StopReason::Permanent): the body's error will not pass, a resumption failed with an
+    ///   error, or the server's answer does not continue the body.
+    pub fn reason(&self) -> StopReason {
+        self.reason
     }
 
     /// Why the server's answer does not continue the body, if that is what failed.
@@ -67,7 +83,13 @@ impl fmt::Display for ResumeError {
             expected,
             ..
         } = self;
-        write!(f, "the body ended after {delivered} of {expected} bytes")
+        write!(f, "the body ended after {delivered} of {expected} bytes")?;
+        match self.reason {
+            StopReason::Attempts => f.write_str(", and its resumptions are used up"),
+            StopReason::Window => f.write_str(", and the window for resumptions has ended"),
+            StopReason::NotReplayable => f.write_str(", too many to be compared"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -117,7 +117,7 @@ impl<C> ResumeLayer<C> {
     /// if not, the body ends with [`Unresumable::Changed`](super::Unresumable::Changed). What the caller
     /// gets is then the newer version, whole, since both begin alike and are of the same length.
     ///
-    /// So is the answer of a server that ignores the range, and has another validator or none.
+    /// So is the answer of a server that ignores the range and sends everything, whatever its validator.
     ///
     /// The hash is SipHash under a random key: other bytes pass for the same by chance once in 2^64.
     ///

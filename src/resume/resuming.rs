@@ -20,6 +20,7 @@ use super::tries::Tries;
 use crate::class::Class;
 use crate::classify::{Classify, Outcome};
 use crate::error::BoxError;
+use crate::reason::StopReason;
 use crate::timer::poll_timer;
 
 /// What a download is begun with.
@@ -102,7 +103,10 @@ where
                 }
                 Ok(data)
             }
-            Err(unresumable) => Err(this.download.failed(unresumable.into())),
+            Err(unresumable) => {
+                let reason = StopReason::Permanent;
+                Err(this.download.failed(reason, unresumable.into()))
+            }
         }
     }
 
@@ -135,13 +139,15 @@ where
             .on_attempt(this.tries.total().saturating_add(1))
             .after(this.tries.started().elapsed());
         let class = settings.classify.classify(&outcome).class();
-        let passes = matches!(class, Class::Transient | Class::Refused);
-        if !passes || download.ask().is_none() {
-            return Err(download.failed(error));
-        }
         let generator = || settings.jitter.generator();
-        let Some(after) = this.tries.next(&settings.limits, generator) else {
-            return Err(download.failed(error));
+        let next = match class {
+            Class::Success | Class::Permanent => Err(StopReason::Permanent),
+            _ if download.ask().is_none() => Err(StopReason::NotReplayable),
+            Class::Transient | Class::Refused => this.tries.next(&settings.limits, generator),
+        };
+        let after = match next {
+            Ok(after) => after,
+            Err(reason) => return Err(download.failed(reason, error)),
         };
         settings.tell(&Resumption {
             request,
@@ -167,6 +173,7 @@ where
     ) -> Poll<Result<R, ResumeError>> {
         let mut this = self.project();
         let download = this.download;
+        let failed = |download: &Download, error| download.failed(StopReason::Permanent, error);
         loop {
             match this.step.as_mut().project() {
                 StepProj::Waiting { timer } => {
@@ -175,7 +182,7 @@ where
                 }
                 StepProj::Readying => {
                     let ready = ready!(this.service.poll_ready(cx));
-                    ready.map_err(|error| download.failed(error.into()))?;
+                    ready.map_err(|error| failed(download, error.into()))?;
                     let ask = download.ask().expect("asked for before the wait");
                     let request = this.asked.request(ask, &this.settings.known_names);
                     let call = this.service.call(request);
@@ -184,9 +191,9 @@ where
                 StepProj::Calling { call } => {
                     let outcome = ready!(call.poll(cx));
                     this.step.set(Step::Reading);
-                    let response = outcome.map_err(|error| download.failed(error.into()))?;
+                    let response = outcome.map_err(|error| failed(download, error.into()))?;
                     let resumed = download.resume(&response);
-                    resumed.map_err(|unresumable| download.failed(unresumable.into()))?;
+                    resumed.map_err(|unresumable| failed(download, unresumable.into()))?;
                     return Poll::Ready(Ok(response.into_body()));
                 }
                 StepProj::Reading => unreachable!("the body is there"),

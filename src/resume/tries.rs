@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::settings::Limits;
 use crate::backoff::Series;
+use crate::reason::StopReason;
 
 /// So many new bytes are progress, and so is new data over so long a time.
 const PROGRESS_BYTES: u64 = 64 * 1024;
@@ -59,14 +60,18 @@ impl Tries {
         received.bytes += bytes;
     }
 
-    /// The wait before the next resumption; none if there is to be no other one.
-    pub(super) fn next(&mut self, limits: &Limits, rng: impl FnOnce() -> Rng) -> Option<Duration> {
+    /// The wait before the next resumption; or why there is none.
+    pub(super) fn next(
+        &mut self,
+        limits: &Limits,
+        rng: impl FnOnce() -> Rng,
+    ) -> Result<Duration, StopReason> {
         if std::mem::take(&mut self.received).is_progress() {
             self.vain = 0;
             self.series = Series::default();
         }
         if self.vain >= limits.max_resumes {
-            return None;
+            return Err(StopReason::Attempts);
         }
         let wait = match self.vain {
             0 => Duration::ZERO,
@@ -76,7 +81,7 @@ impl Tries {
             }
         };
         if self.started.elapsed().saturating_add(wait) >= limits.window {
-            return None;
+            return Err(StopReason::Window);
         }
         if self.vain > 0 {
             self.series = Series {
@@ -86,7 +91,7 @@ impl Tries {
         }
         self.vain += 1;
         self.total = self.total.saturating_add(1);
-        Some(wait)
+        Ok(wait)
     }
 }
 

@@ -13,7 +13,7 @@ pub enum Unresumable {
     /// [compared](crate::ResumeLayer::verify_prefix), other bytes.
     Changed,
     /// The server sent the whole representation, or much of it again: more than
-    /// [`skip_limit`](crate::ResumeLayer::skip_limit), or without saying how long it is.
+    /// [`skip_limit`](crate::ResumeLayer::skip_limit), or without a sign that it is the same version.
     RangeIgnored,
     /// A 206 without a `Content-Range` that continues the body, or with one that is malformed.
     WrongRange,

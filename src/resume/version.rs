@@ -48,10 +48,10 @@ impl Version {
         validators && self.has_same_form(other)
     }
 
-    /// Whether another version is this one by its strong ETag.
+    /// Whether another version is this one by its strong validator.
     pub(super) fn is(&self, other: &Self) -> bool {
-        let etag = self.strong_etag();
-        etag.is_some() && etag == other.strong_etag()
+        let condition = self.condition();
+        condition.is_some() && condition == other.condition() && self.agrees(other)
     }
 
     /// Whether both have the same length, as far as it is known, and encodings.

@@ -244,7 +244,7 @@ async fn after(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_200_goes_on_only_with_the_same_strong_etag_and_length() {
+async fn a_200_goes_on_only_with_the_same_strong_validator_and_length() {
     let whole = ("0123456789".to_owned(), None);
     let changed = ("012".to_owned(), Some(Unresumable::Changed));
     let ignored = ("012".to_owned(), Some(Unresumable::RangeIgnored));
@@ -256,7 +256,7 @@ async fn a_200_goes_on_only_with_the_same_strong_etag_and_length() {
         (&[etag], &ignored),
         (&[("content-length", "11"), etag], &changed),
         (&[("content-length", "9"), etag], &changed),
-        (&[length], &changed),
+        (&[length], &ignored),
         (&[length, ("etag", "\"v2\"")], &changed),
         (&[length, ("etag", "W/\"v1\"")], &changed),
         (&[length, etag, ("content-encoding", "gzip")], &changed),
@@ -268,18 +268,47 @@ async fn a_200_goes_on_only_with_the_same_strong_etag_and_length() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_date_does_not_say_that_a_200_is_the_same() {
-    let lines = [
-        ("content-length", "10"),
-        ("last-modified", MODIFIED),
-        ("date", LATER),
+async fn a_date_that_is_strong_says_that_a_200_is_the_same() {
+    let dated = |modified, sent| {
+        [
+            ("content-length", "10"),
+            ("last-modified", modified),
+            ("date", sent),
+        ]
+    };
+    let later = "Tue, 15 Nov 1994 12:45:28 GMT";
+    #[rustfmt::skip]
+    let cases = [
+        (dated(MODIFIED, LATER), None),
+        (dated(MODIFIED, later), None),
+        // Nothing says that it is the same, nor that it is not.
+        (dated(MODIFIED, MODIFIED), Some(Unresumable::RangeIgnored)),
+        (dated("", later), Some(Unresumable::RangeIgnored)),
+        (dated(LATER, later), Some(Unresumable::Changed)),
     ];
-    let server = Server::new([
-        answer(200, &lines, [data("012"), reset()]),
-        answer(200, &lines, [data("0123456789")]),
-    ]);
-    let got = download(exact(), &server).await;
-    assert_eq!(got.unresumable(), ("012", Some(Unresumable::Changed)));
+    for (lines, expected) in cases {
+        let server = Server::new([
+            answer(200, &dated(MODIFIED, LATER), [data("012"), reset()]),
+            answer(200, &lines, [data("0123456789")]),
+        ]);
+        let got = download(exact(), &server).await;
+        match expected {
+            None => assert_eq!(got.whole(), "0123456789"),
+            Some(_) => assert_eq!(got.unresumable(), ("012", expected), "{lines:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_says_whether_it_is_resumed() {
+    for (response, is_resumable) in [(all([data("0")]), true), (answer(200, &[], []), false)] {
+        let server = Server::new([response]);
+        let response = exact().max_resumes(0).layer(server).oneshot(get()).await;
+        let mut body = response.unwrap().into_body();
+        assert_eq!(body.is_resumable(), is_resumable);
+        while let Some(Ok(_)) = body.frame().await {}
+        assert!(!body.is_resumable());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use tokio::time::Instant;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower_http_retry::event::StopReason;
 use tower_http_retry::resume::Unresumable;
 use tower_http_retry::{Backoff, Jitter, ResumeLayer, RetryError, RetryLayer};
 
@@ -39,6 +40,10 @@ async fn five_resumptions_without_progress_are_made_and_no_more() {
     let server = Server::new(one_by_one(6));
     let got = download(exact(), &server).await;
     assert_eq!(got.broken(), ("012345", ErrorKind::ConnectionReset));
+    let error = got.resume_error();
+    assert_eq!(error.reason(), StopReason::Attempts);
+    let used_up = "the body ended after 6 of 10 bytes, and its resumptions are used up";
+    assert_eq!(error.to_string(), used_up);
     // The first one at once, and then by the back-off.
     assert_eq!(server.millis(), [0, 0, 1_000, 3_000, 7_000, 15_000]);
 }
@@ -198,6 +203,7 @@ async fn no_resumption_starts_at_the_windows_end_or_later() {
         let start = Instant::now();
         let got = download(layer, &server).await;
         assert_eq!(got.broken().0.len(), resumptions + 1);
+        assert_eq!(got.resume_error().reason(), StopReason::Window);
         // At once: the wait is not slept out.
         assert_eq!(
             start.elapsed().as_millis(),
@@ -308,7 +314,10 @@ async fn more_than_the_limit_of_a_prefix_is_not_read_again() {
         let got = download(exact().verify_prefix(limit), &server).await;
         match is_whole {
             true => assert_eq!(got.whole(), "0123456789"),
-            false => assert_eq!(got.broken(), ("012", ErrorKind::ConnectionReset)),
+            false => {
+                assert_eq!(got.broken(), ("012", ErrorKind::ConnectionReset));
+                assert_eq!(got.resume_error().reason(), StopReason::NotReplayable);
+            }
         }
     }
 }

@@ -256,7 +256,7 @@ impl Got {
         self.data
     }
 
-    fn resume_error(&self) -> &ResumeError {
+    pub fn resume_error(&self) -> &ResumeError {
         let error = self.error.as_ref().expect("an error");
         error.downcast_ref().expect("a `ResumeError`")
     }

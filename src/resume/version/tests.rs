@@ -92,12 +92,22 @@ fn two_versions_agree_unless_something_that_both_say_differs() {
 }
 
 #[test]
-fn only_a_strong_etag_says_that_two_versions_are_one() {
+fn only_a_strong_validator_says_that_two_versions_are_one() {
     let strong = ("etag", "\"v1\"");
+    let weak = ("etag", "W/\"v1\"");
     let dated = [("last-modified", MODIFIED), ("date", NEXT_SECOND)];
-    assert!(version(&[strong], None).is(&version(&[strong], None)));
-    assert!(!version(&[strong], None).is(&version(&[("etag", "W/\"v1\"")], None)));
-    assert!(!version(&[("etag", "W/\"v1\"")], None).is(&version(&[("etag", "W/\"v1\"")], None)));
-    assert!(!version(&[strong], None).is(&version(&[], None)));
-    assert!(!version(&dated, None).is(&version(&dated, None)));
+    let is = |one: Lines<'_>, other: Lines<'_>| version(one, None).is(&version(other, None));
+    assert!(is(&[strong], &[strong]));
+    assert!(is(&dated, &dated));
+    assert!(!is(&[strong], &[weak]));
+    assert!(!is(&[weak], &[weak]));
+    assert!(!is(&[strong], &[]));
+    assert!(!is(&dated, &[dated[0]]));
+    assert!(!is(&dated, &[("last-modified", NEXT_SECOND), dated[1]]));
+    // The date is not asked where there is an ETag.
+    assert!(!is(&[strong, dated[0], dated[1]], &dated));
+    assert!(!is(
+        &[weak, dated[0], dated[1]],
+        &[("etag", "W/\"v2\""), dated[0], dated[1]]
+    ));
 }
