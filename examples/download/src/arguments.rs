@@ -20,10 +20,10 @@ exists is replaced then, and is left as it is if the download fails; it must be 
 
 A response can be resumed if it says how long it is and has a strong ETag, or a Last-Modified that is
 older than its Date; without these only with --verify-prefix. Any other response is downloaded, too, but
-what breaks it off is the end.
+what breaks it off is the end. One whose end is only that of its connection is not: it may not be whole.
 
 Exit status: 0 if FILE is whole, 22 for a status that is not 200, 7 if no response came, 18 for a body
-that could not be completed, 23 for a file that cannot be written, 2 for wrong arguments, 130 after
+that could not be completed, or may not be whole, 23 for a file that cannot be written, 2 for wrong arguments, 130 after
 Ctrl-C; with --demo, 1 if what arrived is not what was served.";
 
 /// Downloads a file, and resumes it where the connection breaks off.

@@ -12,12 +12,19 @@ use tower_http_retry::{BoxError, CommitLayer, ReplayBody};
 use crate::arguments::TransferArguments;
 use crate::progress::Progress;
 
-/// Asks for a file. The body of the response is whole, or ends with an error.
+/// Asks for a file. The body of the response is whole, or ends with an error. The other value says whether
+/// it is resumed if it breaks off.
 pub(crate) async fn get(
     url: Uri,
     transfer: &TransferArguments,
     progress: &Progress,
-) -> Result<Response<impl Body<Data = Bytes, Error = BoxError> + Unpin>, BoxError> {
+) -> Result<
+    (
+        Response<impl Body<Data = Bytes, Error = BoxError> + Unpin>,
+        bool,
+    ),
+    BoxError,
+> {
     let (resumptions, retries) = (progress.clone(), progress.clone());
     let client = ServiceBuilder::new()
         // Above the retry: each resumption is a request, which is retried if need be.
@@ -36,5 +43,7 @@ pub(crate) async fn get(
         .service(Client::builder(TokioExecutor::new()).build_http::<ReplayBody<Empty<Bytes>>>());
     let mut request = Request::new(Empty::new());
     *request.uri_mut() = url;
-    client.oneshot(request).await
+    let response = client.oneshot(request).await?;
+    let is_resumable = response.body().is_resumable();
+    Ok((response, is_resumable))
 }

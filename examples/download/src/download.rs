@@ -23,11 +23,14 @@ pub(crate) async fn download(
     // Before the request, which is for nothing if there is no place for the file.
     let mut partial = PartialFile::create(file)?;
     let response = client::get(url, transfer, progress).await;
-    let response = response.map_err(Failure::of_request)?;
+    let (response, is_resumable) = response.map_err(Failure::of_request)?;
     if response.status() != StatusCode::OK {
         return Err(Failure::Status(response.status()));
     }
-    let note = note(&response);
+    if is_unframed(&response) {
+        return Err(Failure::Unframed);
+    }
+    let note = (!is_resumable).then(|| note(&response)).flatten();
     let mut body = response.into_body();
     progress.begin(body.size_hint().exact());
     while let Some(frame) = body.frame().await {
@@ -42,17 +45,20 @@ pub(crate) async fn download(
     Ok(())
 }
 
-/// What else is to be said of a response, whose length may be unknown.
+/// Whether the body ends with the connection, however that came about (RFC 9112, section 6.3): nothing says
+/// whether it is whole then.
+fn is_unframed<R: Body>(response: &Response<R>) -> bool {
+    let is_of_known_length = response.body().size_hint().exact().is_some();
+    !is_of_known_length && !response.headers().contains_key(TRANSFER_ENCODING)
+}
+
+/// What is to be said of a response that could not have been resumed.
 fn note<R: Body>(response: &Response<R>) -> Option<&'static str> {
-    if response.body().size_hint().exact().is_some() {
-        return None;
-    }
-    // RFC 9112, section 6.3: the body ends with the connection, however that came about.
-    Some(match response.headers().contains_key(TRANSFER_ENCODING) {
-        true => "it could not have been resumed: its length was not known",
-        false => {
-            "it could not have been resumed, and may not be whole: only the end of the connection \
-             says where it ends"
+    match response.body().size_hint().exact() {
+        Some(0) => None,
+        Some(_) => {
+            Some("it could not have been resumed: it has no validator (see --verify-prefix)")
         }
-    })
+        None => Some("it could not have been resumed: its length was not known"),
+    }
 }

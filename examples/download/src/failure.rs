@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     NoResponse(BoxError),
     /// The status is not 200.
     Status(StatusCode),
+    /// Nothing says where the body ends.
+    Unframed,
     /// The body ended with an error.
     Incomplete(BoxError),
     Write(WriteError),
@@ -46,7 +48,7 @@ impl Failure {
         match self {
             Self::Demo(_) => 1,
             Self::NoResponse(_) => 7,
-            Self::Incomplete(_) => 18,
+            Self::Incomplete(_) | Self::Unframed => 18,
             Self::Status(_) => 22,
             Self::Write(_) => 23,
         }
@@ -58,6 +60,9 @@ impl fmt::Display for Failure {
         match self {
             Self::NoResponse(error) => write!(f, "no response: {}", with_causes(&**error)),
             Self::Status(status) => write!(f, "the server answered {status}"),
+            Self::Unframed => f.write_str(
+                "only the end of the connection says where the body ends, and so not whether it is whole",
+            ),
             Self::Incomplete(error) => {
                 let error = &**error;
                 write!(f, "not whole: {}", with_causes(error))?;

@@ -57,8 +57,24 @@ async fn what_is_too_long_to_be_compared_is_not_resumed() {
     let run = download(&server.url, &directory, &["--verify-prefix=3"]).await;
     run.ends(
         18,
-        "download: not whole: the body ended after 4 of 10 bytes: ",
+        "download: not whole: the body ended after 4 of 10 bytes, too many to be compared: ",
     );
     assert!(directory.is_empty());
     assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_ranges_has_not_changed() {
+    let dated = |body: &str| {
+        let headers = [
+            "content-length: 10",
+            "last-modified: Mon, 30 Nov 2026 13:41:11 GMT",
+            "date: Mon, 30 Nov 2026 14:41:23 GMT",
+        ];
+        answer("200 OK", &headers, body)
+    };
+    let directory = Directory::new("has_not_changed");
+    let server = ScriptedServer::start([dated("0123"), dated("0123456789")]).await;
+    download(&server.url, &directory, &[]).await.ends(0, "");
+    directory.has_only(b"0123456789");
 }

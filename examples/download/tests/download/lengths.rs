@@ -19,15 +19,15 @@ async fn a_chunked_body_is_downloaded_and_could_not_have_been_resumed() {
 }
 
 #[tokio::test]
-async fn of_a_body_that_ends_with_its_connection_it_is_said_that_it_may_not_be_whole() {
+async fn a_body_that_ends_with_its_connection_is_not_known_to_be_whole() {
     let directory = Directory::new("ends_with_its_connection");
     let server = ScriptedServer::start([answer("200 OK", &[], "0123456789")]).await;
     let run = download(&server.url, &directory, &[]).await;
     run.ends(
-        0,
-        "; it could not have been resumed, and may not be whole: ",
+        18,
+        "only the end of the connection says where the body ends",
     );
-    directory.has_only(b"0123456789");
+    assert!(directory.is_empty());
 }
 
 #[tokio::test]
@@ -39,4 +39,17 @@ async fn an_empty_body_is_an_empty_file() {
         .await
         .ends(0, "retries: 0\n");
     directory.has_only(b"");
+}
+
+#[tokio::test]
+async fn of_a_body_without_a_validator_it_is_said_that_it_could_not_have_been_resumed() {
+    let directory = Directory::new("without_a_validator");
+    let ten = ["content-length: 10"];
+    let server = ScriptedServer::start([answer("200 OK", &ten, "0123456789")]).await;
+    let run = download(&server.url, &directory, &[]).await;
+    run.ends(
+        0,
+        "; it could not have been resumed: it has no validator (see --verify-prefix)\n",
+    );
+    directory.has_only(b"0123456789");
 }
