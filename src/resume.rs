@@ -28,7 +28,8 @@
 //! Each resumption is a request of its own to the inner service: the caller's, with `Range` set to what is
 //! left and `If-Match` (or `If-Unmodified-Since`) to the validator. `If-None-Match`,
 //! `If-Modified-Since` and `If-Range` are left out. The retry below retries it, and counts it for its
-//! budget and its cooldown, as any request. Its body is empty: `B::default()`.
+//! budget and its cooldown, as any request. Its body is empty: `B::default()`. An
+//! [`AttemptsHandle`](crate::AttemptsHandle) of the caller reports the last of them.
 //!
 //! | answer | what happens |
 //! |---|---|

@@ -104,33 +104,21 @@ where
         }))
     }
 
-    /// What a frame of an attempt is to the caller: none if it is nothing, or the end.
+    /// What a frame of an attempt, or its end, is to the caller: none if it is nothing.
     fn take(mut self: Pin<&mut Self>, given: Given) -> Result<Option<Given>, ResumeError> {
-        let mut this = self.as_mut().project();
-        let Some(resuming) = this.resuming else {
+        let Some(resuming) = self.as_mut().project().resuming else {
             return Ok(Some(given));
         };
         let frame = match given {
             Some(Ok(frame)) => frame,
-            ended => {
-                if resuming.download().is_done() {
-                    self.end();
-                    return Ok(Some(None));
-                }
-                this.body.set(None);
-                let error = match ended {
-                    Some(Err(error)) => error,
-                    _ => io::Error::new(ErrorKind::UnexpectedEof, "the body ended early").into(),
-                };
-                resuming.as_mut().broke(error)?;
-                return Ok(None);
-            }
+            Some(Err(error)) => return self.ended(Some(error)),
+            None => return self.ended(None),
         };
         let data = match frame.into_data() {
             Ok(data) => data,
-            // Those of an attempt that ends before the last byte are not the caller's.
             Err(trailers) if resuming.download().is_done() => return Ok(Some(Some(Ok(trailers)))),
-            Err(_) => return Ok(None),
+            // Trailers are the end of an attempt; before the last byte they are not the caller's.
+            Err(_) => return self.ended(None),
         };
         let was_empty = data.is_empty();
         let data = resuming.as_mut().receive(data)?;
@@ -138,6 +126,27 @@ where
             self.end();
         }
         Ok((was_empty || !data.is_empty()).then(|| Some(Ok(Frame::data(data)))))
+    }
+
+    /// An attempt has ended: so has the body, if that was all of it.
+    fn ended(
+        mut self: Pin<&mut Self>,
+        error: Option<BoxError>,
+    ) -> Result<Option<Given>, ResumeError> {
+        let mut this = self.as_mut().project();
+        match this.resuming {
+            Some(resuming) if !resuming.download().is_done() => {
+                this.body.set(None);
+                let early =
+                    || io::Error::new(ErrorKind::UnexpectedEof, "the body ended early").into();
+                resuming.as_mut().broke(error.unwrap_or_else(early))?;
+                Ok(None)
+            }
+            _ => {
+                self.end();
+                Ok(Some(None))
+            }
+        }
     }
 }
 

@@ -17,7 +17,6 @@ pub(super) fn retell(resumption: &Resumption<'_>) {
         delivered_bytes = signed(resumption.delivered),
         expected_bytes = signed(resumption.expected),
         wait_ms = milliseconds(resumption.after),
-        error = resumption.error,
         },
         "resuming",
     );

@@ -11,6 +11,7 @@ mod tracing;
 mod support {
     pub mod body;
     pub mod cooling;
+    pub mod download;
     pub mod errors;
     pub mod log;
     pub mod step;

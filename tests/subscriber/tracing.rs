@@ -15,6 +15,7 @@ use tracing::{Event, Instrument, Subscriber, info_span};
 use tracing_subscriber::layer::{Context, Layer as Layered, SubscriberExt};
 
 use crate::support::cooling::cool_down;
+use crate::support::download::{Nothing, Server, all, data, exact, fetch, part, reset};
 use crate::support::log::told;
 use crate::support::stops;
 use crate::support::upstream::Answer::{Error, Status};
@@ -106,6 +107,26 @@ async fn a_cooldown_is_warn_when_it_starts_and_info_when_it_ends() {
         format!("INFO {of} requests are no longer held server.address=\"upstream.test\""),
     ];
     assert_eq!(told, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_resumption_is_debug_and_has_no_secret() {
+    let server = Server::new([
+        all([data("012"), reset()]),
+        part("bytes 3-9/10", [data("34")]),
+        part("bytes 5-9/10", [data("56789")]),
+    ]);
+    let request = Request::get("http://user:secret@files.test:8080/file?secret=1")
+        .header("authorization", "secret")
+        .body(Nothing::new());
+    let told = told(fetch(exact(), &server, request.unwrap())).await;
+    let resuming = |count, delivered, wait| {
+        format!(
+            "DEBUG tower_http_retry: resuming http.request.method=\"GET\" server.address=\"files.test\" \
+             server.port=8080 resume_count={count} delivered_bytes={delivered} expected_bytes=10 wait_ms={wait}"
+        )
+    };
+    assert_eq!(told, [resuming(1, 3, 0), resuming(2, 5, 1_000)]);
 }
 
 #[tokio::test(start_paused = true)]
