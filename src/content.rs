@@ -1,11 +1,14 @@
 //! What a response's head says of its content.
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 
 /// The length that a `Content-Length` gives, in digits only. Several values have to agree (RFC 9110,
-/// section 8.6).
+/// section 8.6). None beside a `Transfer-Encoding`, which overrides it (RFC 9112, section 6.3).
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter().map(length);
     let first = lengths.next()??;
     lengths.all(|other| other == Some(first)).then_some(first)
