@@ -36,7 +36,7 @@ const TIMEOUTS: &[fn(&(dyn Error + 'static)) -> bool] = &[
 pub(super) fn of_chain(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Verdict {
     let mut known = known(error, outcome);
     if outcome.attempted.is_of_body || BrokenAnswer::head_in(error).is_some() {
-        return of_broken(known, chain(error).any(is_timeout));
+        return of_broken(known);
     }
     let verdict = known.next().unwrap_or(Class::Permanent.into());
     match verdict.class {
@@ -56,11 +56,13 @@ fn known<'a>(
 
 /// The body of a response failed: the server has acted on the request, whatever the error says. A client
 /// may wrap the transport's error in one that it has for bodies of all kinds.
-fn of_broken(mut known: impl Iterator<Item = Verdict>, is_timeout: bool) -> Verdict {
-    match known.any(|verdict| verdict.class != Class::Permanent) {
-        true if is_timeout => Class::Transient.timed_out(),
-        true => Class::Transient.into(),
-        false => Class::Permanent.into(),
+fn of_broken(known: impl Iterator<Item = Verdict>) -> Verdict {
+    let passing = known.filter(|verdict| verdict.class != Class::Permanent);
+    let timed_out = passing.map(|verdict| verdict.timed_out);
+    match timed_out.reduce(|one, other| one || other) {
+        Some(true) => Class::Transient.timed_out(),
+        Some(false) => Class::Transient.into(),
+        None => Class::Permanent.into(),
     }
 }
 
