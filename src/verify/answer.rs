@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode, request, respon
 
 use super::probe;
 use crate::verified::Verified;
+use crate::whole_body::WholeBody;
 
 /// What says how content is sent: an answer to HEAD has none.
 const OF_CONTENT: [HeaderName; 5] = [
@@ -42,6 +43,8 @@ impl Verified {
             Self::Deleted => {
                 answer.status = StatusCode::NO_CONTENT;
                 answer.headers.clear();
+                // The probe's body is not handed up.
+                answer.extensions.remove::<WholeBody>();
             }
             Self::Conflict if operation.headers.contains_key(IF_NONE_MATCH) => {
                 answer.status = StatusCode::PRECONDITION_FAILED;
