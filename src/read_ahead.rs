@@ -21,6 +21,9 @@ const SKIPPED_FRAMES: usize = 64;
 /// A body that is read whole counts as too long after so many frames without data.
 const MOST_EMPTY_FRAMES: usize = 1024;
 
+/// No more memory than this is reserved for bytes that are announced and have not come.
+const MOST_RESERVED: usize = 2 * 1024 * 1024;
+
 /// A body that is read, in part or whole, before it is handed over. It gives what was read first, and
 /// then what is left.
 pub(crate) struct ReadAhead<R: Body> {
@@ -74,7 +77,6 @@ impl<R: Body + Unpin> ReadAhead<R> {
             if room.is_none_or(|room| least > room) || self.empty_frames > MOST_EMPTY_FRAMES {
                 break;
             }
-            // No more than the room for it.
             let least = usize::try_from(least).unwrap_or(usize::MAX);
             ready!(self.poll_next(usize::MAX, least, cx));
         }
@@ -169,7 +171,7 @@ impl Data {
         *self = match mem::replace(self, Self::Nothing) {
             Self::Nothing => Self::Single(data.copy_to_bytes(data.remaining())),
             Self::Single(first) => {
-                let length = first.len() + data.remaining().max(least);
+                let length = first.len() + data.remaining().max(least.min(MOST_RESERVED));
                 let mut joined = BytesMut::with_capacity(length);
                 joined.put(first);
                 joined.put(data);
