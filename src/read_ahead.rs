@@ -46,7 +46,11 @@ enum Data {
 /// What follows the frames that were read.
 enum Rest<R: Body> {
     Unread(R),
-    Broken(R::Error),
+    Broken {
+        error: R::Error,
+        /// What the body says that it has not given.
+        size: SizeHint,
+    },
     Nothing,
 }
 
@@ -93,13 +97,16 @@ impl<R: Body + Unpin> ReadAhead<R> {
             self.rest = Rest::Nothing;
             return Poll::Ready(false);
         }
-        match ready!(Pin::new(rest).poll_frame(cx)) {
+        match ready!(Pin::new(&mut *rest).poll_frame(cx)) {
             Some(Ok(frame)) if self.empty_frames == skipped => {
                 self.read += length_of(&frame);
                 self.frames.push_back(in_bytes(frame));
             }
             Some(Ok(frame)) => self.keep(frame, least),
-            Some(Err(error)) => self.rest = Rest::Broken(error),
+            Some(Err(error)) => {
+                let size = rest.size_hint();
+                self.rest = Rest::Broken { error, size };
+            }
             None => self.rest = Rest::Nothing,
         }
         Poll::Ready(matches!(self.rest, Rest::Unread(_)))
@@ -140,7 +147,7 @@ impl<R: Body> ReadAhead<R> {
     /// The error that came, which is no part of the body any more.
     pub(crate) fn take_error(&mut self) -> Option<R::Error> {
         match mem::replace(&mut self.rest, Rest::Nothing) {
-            Rest::Broken(error) => Some(error),
+            Rest::Broken { error, .. } => Some(error),
             rest @ (Rest::Unread(_) | Rest::Nothing) => {
                 self.rest = rest;
                 None
@@ -208,7 +215,7 @@ impl<R: Body> Rest<R> {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Unread(rest) => rest.is_end_stream(),
-            Self::Broken(_) => false,
+            Self::Broken { .. } => false,
             Self::Nothing => true,
         }
     }
@@ -225,8 +232,8 @@ impl<R: Body + Unpin> Rest<R> {
                 }
                 Poll::Ready(frame.map(|frame| frame.map(in_bytes)))
             }
-            Self::Broken(_) | Self::Nothing => match mem::replace(self, Self::Nothing) {
-                Self::Broken(error) => Poll::Ready(Some(Err(error))),
+            Self::Broken { .. } | Self::Nothing => match mem::replace(self, Self::Nothing) {
+                Self::Broken { error, .. } => Poll::Ready(Some(Err(error))),
                 Self::Unread(_) | Self::Nothing => Poll::Ready(None),
             },
         }
@@ -253,11 +260,12 @@ impl<R: Body + Unpin> Body for ReadAhead<R> {
 
     fn size_hint(&self) -> SizeHint {
         let frames: usize = self.frames.iter().map(length_of).sum();
-        let rest = match &self.rest {
-            Rest::Unread(rest) => rest.size_hint(),
-            Rest::Broken(_) | Rest::Nothing => SizeHint::with_exact(0),
-        };
-        size_with(self.data.len() + frames, &rest)
+        let read = self.data.len() + frames;
+        match &self.rest {
+            Rest::Unread(rest) => size_with(read, &rest.size_hint()),
+            Rest::Broken { size, .. } => size_with(read, size),
+            Rest::Nothing => SizeHint::with_exact(read as u64),
+        }
     }
 }
 

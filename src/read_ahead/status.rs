@@ -15,7 +15,7 @@ impl<R: Body> ReadAhead<R> {
     }
 
     pub(crate) fn is_broken(&self) -> bool {
-        matches!(self.rest, Rest::Broken(_))
+        matches!(self.rest, Rest::Broken { .. })
     }
 
     /// Whether the end is in sight, beyond what was read.
