@@ -7,6 +7,14 @@ mod budget;
 mod budget_per_authority;
 mod budget_small_clients;
 mod cancellation;
+mod commit;
+mod commit_broken;
+mod commit_classified;
+mod commit_length;
+mod commit_reads;
+mod commit_stack;
+mod commit_time;
+mod commit_whole;
 mod cooldown;
 mod cooldown_ends;
 mod cooldown_lives;
@@ -42,6 +50,8 @@ mod waits;
 #[path = "../support"]
 mod support {
     pub mod body;
+    pub mod commit;
+    pub mod content;
     pub mod cooling;
     pub mod download;
     pub mod errors;
