@@ -4,8 +4,10 @@
 // Each binary of tests uses what it needs.
 #![allow(dead_code)]
 
+use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use h2::{Reason, RecvStream};
 use http::{Request, Response};
@@ -31,6 +33,8 @@ pub enum Connection {
 #[derive(Clone, Copy, Debug)]
 pub enum Turn {
     Answer,
+    /// Answers with these bytes of the eight that it announces, and resets the stream; or ends it.
+    Item(&'static str, Option<Reason>),
     Reset(Reason),
     /// Closes the connection.
     Close,
@@ -113,6 +117,19 @@ async fn serve_streams(stream: TcpStream, turns: Vec<Turn>, received: &Received)
         received.hear(request);
         match turns.next() {
             Some(Turn::Answer) => drop(respond.send_response(Response::new(()), true)),
+            Some(Turn::Item(item, end)) => {
+                let head = Response::builder().header("content-length", 8);
+                let head = head.body(()).unwrap();
+                let mut stream = respond.send_response(head, false).unwrap();
+                stream.send_data(item.into(), end.is_none()).unwrap();
+                if let Some(reason) = end {
+                    // A reset takes back what is not written yet.
+                    let written =
+                        poll_fn(|cx| Poll::Ready(connection.poll_accept(cx).is_pending()));
+                    assert!(written.await, "the client sends one request at a time");
+                    stream.send_reset(reason);
+                }
+            }
             Some(Turn::Reset(reason)) => respond.send_reset(reason),
             Some(Turn::Close) | None => return,
         }

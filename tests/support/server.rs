@@ -19,6 +19,8 @@ pub const UNAVAILABLE: &str =
 pub enum Turn {
     /// Reads the request, and writes this.
     Answer(&'static str),
+    /// Reads the request, writes this, and waits for the client to leave.
+    AnswerAndHold(&'static str),
     /// Reads the request, and closes the connection.
     Close,
     /// Reads the request, and resets the connection.
@@ -122,6 +124,12 @@ async fn take(turn: Turn, mut stream: TcpStream, received: &Received) {
         Turn::Answer(response) => {
             received.read(&mut stream, usize::MAX).await;
             stream.write_all(response.as_bytes()).await.unwrap();
+        }
+        Turn::AnswerAndHold(response) => {
+            received.read(&mut stream, usize::MAX).await;
+            stream.write_all(response.as_bytes()).await.unwrap();
+            // However the client leaves.
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
         }
         Turn::Close => received.read(&mut stream, usize::MAX).await,
         Turn::Reset => {

@@ -1,6 +1,12 @@
 //! Real clients and servers, over loopback.
 
 mod body_wire;
+#[cfg(feature = "hyper-util")]
+mod commit;
+#[cfg(all(feature = "http2", feature = "hyper-util"))]
+mod commit_http2;
+#[cfg(feature = "reqwest")]
+mod commit_reqwest;
 mod connections;
 #[cfg(feature = "hyper-util")]
 mod errors_http1;
