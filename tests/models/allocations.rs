@@ -14,8 +14,10 @@ use http_body::{Body as _, Frame};
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_http_retry::{
-    Backoff, Budget, Cooldown, ReplayBody, ResumeLayer, Retry, RetryLayer, VerifyLayer,
+    Backoff, Budget, CommitLayer, Cooldown, ReplayBody, ResumeLayer, Retry, RetryLayer, VerifyLayer,
 };
+
+use crate::support::content::{Content, Knows, data};
 
 type Body = Full<Bytes>;
 
@@ -380,4 +382,66 @@ async fn a_resume_layer_allocates_what_it_keeps_of_a_get_and_nothing_else() {
     let get = |headers| fresh(Method::GET, headers, Body::default());
     assert_eq!(allocated(&resume, get(0), 200), 0);
     assert_eq!(allocated(&resume, get(12), 200), 1);
+}
+
+/// Answers with so many chunks.
+fn chunked(
+    chunks: usize,
+) -> impl Service<Request<Body>, Response = Response<Chunks>, Error = Infallible> + Clone {
+    let answer = move |_: Request<Body>| {
+        let response = Response::new(Chunks { left: chunks });
+        ready(Ok::<_, Infallible>(response))
+    };
+    tower::service_fn(answer)
+}
+
+#[tokio::test]
+async fn a_response_that_is_returned_with_its_first_bytes_allocates_nothing() {
+    let get = || fresh(Method::GET, 0, Body::default());
+    for chunks in [0, 1, 3] {
+        let bare = chunked(chunks);
+        assert_eq!(allocated(&bare, get(), 200), 0);
+        let layer = CommitLayer::first_bytes().timeout(Duration::from_secs(1));
+        assert_eq!(allocated(&layer.layer(bare), get(), 200), 0, "{chunks}");
+    }
+}
+
+/// Three for the extension that classifiers look at; two to join frames and to share what was joined,
+/// and one more each time that this doubles.
+#[tokio::test]
+async fn a_response_that_is_read_whole_is_what_an_extension_allocates() {
+    let get = || fresh(Method::GET, 0, Body::default());
+    let layer = CommitLayer::whole(64 * 1024);
+    for (chunks, expected) in [
+        (0, 3),
+        (1, 3),
+        (2, 5),
+        (3, 6),
+        (4, 6),
+        (5, 7),
+        (8, 7),
+        (9, 8),
+    ] {
+        let service = layer.layer(chunked(chunks));
+        assert_eq!(allocated(&service, get(), 200), expected, "{chunks}");
+    }
+    // One that is not read, and one that turns out longer.
+    let head = fresh(Method::HEAD, 0, Body::default());
+    assert_eq!(allocated(&layer.layer(chunked(3)), head, 200), 0);
+    let longer = CommitLayer::whole(1023).layer(chunked(3));
+    assert_eq!(allocated(&longer, get(), 200), 0);
+}
+
+#[tokio::test]
+async fn to_join_frames_whose_size_is_known_is_two_allocations_however_many_there_are() {
+    let get = || fresh(Method::GET, 0, Body::default());
+    for frames in [2, 3, 100] {
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let content = Content::new(Knows::All, vec![data("frame"); frames]);
+            ready(Ok::<_, Infallible>(Response::new(content)))
+        });
+        let bare = allocated(&service, get(), 200);
+        let whole = CommitLayer::whole(64 * 1024).layer(service);
+        assert_eq!(allocated(&whole, get(), 200), bare + 3 + 2, "{frames}");
+    }
 }

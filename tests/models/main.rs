@@ -5,6 +5,7 @@ mod allocations;
 mod body_property;
 mod bounds;
 mod budget_model;
+mod commit_property;
 mod cooldown_model;
 #[cfg(feature = "serde")]
 #[path = "../fuzz/mod.rs"]
@@ -22,6 +23,7 @@ mod timer;
 #[path = "../support"]
 mod support {
     pub mod body;
+    pub mod content;
     pub mod management;
     pub mod step;
 }
