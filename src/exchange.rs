@@ -5,8 +5,8 @@ use http::{Extensions, HeaderValue, Request, Response};
 use http_body::Body;
 use tokio::time::Instant;
 
-use crate::attempt::{Attempt, Attempts, AttemptsHandle};
-use crate::body::{ReplayBody, Replays};
+use crate::attempt::{Attempts, AttemptsHandle};
+use crate::body::ReplayBody;
 use crate::class::Class;
 use crate::classify::{Attempted, Classify, Elapsed, Outcome, RequestBody, Verdict};
 use crate::decide::{Wait, is_final};
@@ -20,6 +20,7 @@ use crate::redirected::may_be_redirected;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 
+mod beginning;
 mod decision;
 mod quota;
 mod telling;
@@ -45,57 +46,6 @@ pub(crate) struct Later<'a, B> {
 }
 
 impl<C: Classify, B: Body> Exchange<C, B> {
-    /// Keeps a snapshot of a request, and sends the first attempt; or makes it, if it is sent later.
-    #[inline]
-    pub(crate) fn begin<F>(
-        settings: Arc<Settings<C>>,
-        request: Request<B>,
-        is_sent: bool,
-        send: impl FnOnce(Request<ReplayBody<B>>) -> F,
-    ) -> (Self, F) {
-        let (mut head, body) = request.into_parts();
-        if let Some(name) = &settings.retry_count_header {
-            head.headers.remove(name);
-        }
-        // What a retry above this one left; it may know of attempts before the first one here.
-        let (above, handle) = match &mut head.extensions {
-            extensions if extensions.is_empty() => (None, None),
-            extensions => (extensions.remove::<Attempt>(), extensions.remove()),
-        };
-        let (limits, _) = settings.limits(&RequestHead::of_parts(&head));
-        let acted_on_above = above.is_some_and(|above| above.may_have_been_acted_on());
-        let started = Instant::now();
-        let is_last = limits.max_retries == 0;
-        let progress = || Progress::start(started, acted_on_above, is_last);
-        let (replays, first) = Replays::of(body, limits.max_replay_bytes, progress().mark());
-        // As a retry above this one does.
-        let marks = settings.marks_attempts || above.is_some();
-        let snapshot = Snapshot::of(&head, replays, marks, &settings.known_names);
-        if marks {
-            head.extensions.insert(progress().attempt(limits.window));
-        }
-        if is_sent {
-            sending(
-                &settings,
-                snapshot.head(&settings.known_names),
-                progress,
-                handle.as_ref(),
-            );
-        }
-        let attempt = send(Request::from_parts(head, first));
-        // Put together when nothing more can panic, it is built in its place: 75 instructions less
-        // than to build it first and move it there.
-        let exchange = Self {
-            settings,
-            snapshot,
-            started,
-            acted_on_above,
-            attempt_timeout: limits.attempt_timeout,
-            handle,
-        };
-        (exchange, attempt)
-    }
-
     /// When its first attempt started; while it is held, when it came.
     pub(crate) fn started(&self) -> Instant {
         self.started

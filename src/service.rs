@@ -174,9 +174,12 @@ where
             let (exchange, waiting) = Waiting::held(settings, request);
             return ResponseFuture::held(self.inner.clone(), exchange, waiting);
         }
-        let send = |request| inner.call(request);
-        let (exchange, attempt) = Exchange::begin(settings, request, true, send);
-        ResponseFuture::new(inner, exchange, attempt)
+        let send = |request| {
+            let attempt = inner.call(request);
+            (inner, attempt)
+        };
+        let finish = |exchange, (inner, attempt)| ResponseFuture::new(inner, exchange, attempt);
+        Exchange::begin(settings, request, true, send, finish)
     }
 }
 

@@ -1,5 +1,4 @@
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -14,20 +13,12 @@ use crate::class::Class;
 use crate::classify::{Classify, Verdict};
 use crate::cooldown::{Change, Cooldown, Heard, Passage, Said, Turn};
 use crate::event::EventKind;
-use crate::head::{RequestHead, ResponseHead};
+use crate::head::ResponseHead;
 use crate::hold::Hold;
 use crate::progress::Progress;
 use crate::rate_limit::{Quota, left};
 use crate::redirected::was_redirected;
 use crate::retry_after::Hint;
-use crate::settings::Settings;
-
-/// A request of which nothing is sent yet.
-pub(crate) struct Unsent<B> {
-    pub(crate) progress: Progress,
-    pub(crate) first: Request<ReplayBody<B>>,
-    pub(crate) window: Duration,
-}
 
 /// What a cooldown learns of an attempt, and says of the next one.
 impl<C: Classify, B: Body> Exchange<C, B> {
@@ -140,18 +131,6 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     /// Whether requests may be held.
     pub(crate) fn has_cooldown(&self) -> bool {
         self.settings.cooldown.is_some()
-    }
-
-    /// Keeps a snapshot of a request that is sent later.
-    pub(crate) fn hold(settings: Arc<Settings<C>>, request: Request<B>) -> (Self, Unsent<B>) {
-        let (limits, _) = settings.limits(&RequestHead::of(&request));
-        let (exchange, first) = Self::begin(settings, request, false, |first| first);
-        let unsent = Unsent {
-            progress: Progress::held(exchange.started, exchange.acted_on_above),
-            first,
-            window: limits.window,
-        };
-        (exchange, unsent)
     }
 
     /// The first attempt, which was held.
