@@ -166,15 +166,10 @@ impl Limits {
         (limits, declared)
     }
 
-    /// Those of a request that was held so long before its first attempt: that is a part of its window.
-    #[inline]
-    pub(crate) fn after(self, held: Duration) -> Self {
-        match self.window {
-            Duration::MAX => self,
-            window => Self {
-                window: window.saturating_sub(held),
-                ..self
-            },
+    /// The request was held so long before its first attempt: that is a part of its window.
+    pub(crate) fn shorten(&mut self, held: Duration) {
+        if self.window != Duration::MAX {
+            self.window = self.window.saturating_sub(held);
         }
     }
 

@@ -59,8 +59,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         seen: Seen<'_>,
     ) -> Result<Wait, StopReason> {
         let now = Instant::now();
-        let (limits, declared) = self.settings.limits(&self.head());
-        let limits = limits.after(held);
+        let (mut limits, declared) = self.settings.limits(&self.head());
+        limits.shorten(held);
         let facts = self.facts(progress, now, verdict, head(seen), declared);
         // A failed attempt whose place another one takes at once is none for the budget.
         let charged = (!facts.is_free()).then(|| progress.failure(now, verdict));
