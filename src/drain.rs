@@ -30,12 +30,13 @@ pin_project! {
 }
 
 impl<T: Body> Leftover<T> {
-    /// Reads so many bytes at most. None if there is nothing to read, or more than that for certain.
-    pub(crate) fn of(response: T, limit: usize) -> Option<Self> {
+    /// Reads so many bytes of this body at most, in what it is `put` into. None if there is nothing to
+    /// read, or more than that for certain.
+    pub(crate) fn of<R: Body>(body: R, limit: usize, put: impl FnOnce(R) -> T) -> Option<Self> {
         let is_worthwhile =
-            limit > 0 && !response.is_end_stream() && response.size_hint().lower() <= limit as u64;
-        is_worthwhile.then_some(Self {
-            response,
+            limit > 0 && !body.is_end_stream() && body.size_hint().lower() <= limit as u64;
+        is_worthwhile.then(|| Self {
+            response: put(body),
             room: limit,
         })
     }

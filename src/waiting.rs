@@ -244,7 +244,7 @@ impl<T, B> Waits<'_, T, B> {
 impl<R: Body> Draining<Response<R>> {
     /// None if there is nothing to read.
     fn of(body: R, version: Version, max_bytes: usize) -> Option<Pin<Box<Self>>> {
-        let leftover = Leftover::of(Response::new(body), max_bytes)?;
+        let leftover = Leftover::of(body, max_bytes, Response::new)?;
         Some(Box::pin(Self {
             leftover,
             drains_on: version <= Version::HTTP_11,

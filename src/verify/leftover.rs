@@ -32,7 +32,8 @@ impl<T: Body> ProbeLeftover<T> {
     /// Holds this one, and no longer than so.
     pub(super) fn hold(self: Pin<&mut Self>, body: T, limit: Duration) {
         let mut this = self.project();
-        this.leftover.set(Leftover::of(body, DRAINED_BYTES));
+        this.leftover
+            .set(Leftover::of(body, DRAINED_BYTES, |body| body));
         this.timer.set(None);
         *this.limit = limit;
     }
