@@ -95,11 +95,12 @@ impl KeptHeaders {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// A map whose values are slices of the one allocation. Names that are not known are made anew.
     pub(crate) fn unpack(&self, known: &KnownNames) -> HeaderMap {
-        if self.lines.is_empty() {
-            return HeaderMap::new();
-        }
         let mut lines = Lines::of(&self.lines);
         match self.names {
             Names::Known(place) => {

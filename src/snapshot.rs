@@ -64,7 +64,9 @@ impl<B: Body> Snapshot<B> {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = self.version;
-        *request.headers_mut() = self.headers.unpack(known);
+        if !self.headers.is_empty() {
+            *request.headers_mut() = self.headers.unpack(known);
+        }
         *request.extensions_mut() = self.extensions.clone();
         if self.marks {
             let attempt = progress.attempt(window);
