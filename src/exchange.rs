@@ -51,19 +51,19 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         self.started
     }
 
-    /// The request of the next attempt; or why it cannot be made after all, now that its wait is
-    /// over.
-    pub(crate) fn next_attempt(
+    /// Sends the next attempt; or why it cannot be made after all, now that its wait is over.
+    pub(crate) fn next_attempt<F>(
         &mut self,
         progress: &mut Progress,
         hold: Option<&mut Hold<B>>,
         window: Duration,
-    ) -> Result<Request<ReplayBody<B>>, StopReason> {
+        send: impl FnOnce(Request<ReplayBody<B>>) -> F,
+    ) -> Result<F, StopReason> {
         let now = Instant::now();
         let mut held = Duration::ZERO;
         if let Some(hold) = hold {
             if let Some(first) = hold.first.take() {
-                return Ok(self.first_attempt(progress, hold, first, now));
+                return Ok(send(self.first_attempt(progress, hold, first, now)));
             }
             held = hold.held;
         }
@@ -75,20 +75,19 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             return Err(StopReason::NotReplayable);
         }
         progress.next_attempt(now);
-        let mut request = self
-            .snapshot
-            .replay(progress, window, &self.settings.known_names);
-        let headers = request.headers_mut();
+        let known_names = &self.settings.known_names;
+        let mut head = self.snapshot.parts(progress, window, known_names);
         let counted = progress.counted_retries();
         if let (Some(name), 1..) = (&self.settings.retry_count_header, counted) {
             // A map that is full goes without it.
-            let _ = headers.try_insert(name, HeaderValue::from(counted));
+            let _ = head.headers.try_insert(name, HeaderValue::from(counted));
         }
         let since_arrival = elapsed.saturating_add(held);
-        self.settings.classify.renew(headers, since_arrival);
-        let head = self.head();
-        sending(&self.settings, head, || *progress, self.handle.as_ref());
-        Ok(request)
+        let settings = &self.settings;
+        settings.classify.renew(&mut head.headers, since_arrival);
+        sending(settings, self.head(), || *progress, self.handle.as_ref());
+        let body = self.snapshot.body.next(progress.mark());
+        Ok(send(Request::from_parts(head, body)))
     }
 
     /// What an attempt's outcome means for the request: the wait, and the progress of the attempt

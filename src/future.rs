@@ -250,7 +250,10 @@ where
                 return Poll::Ready(Ok(None));
             }
             Poll::Ready(Ok(())) => {
-                exchange.next_attempt(waits.progress, waits.hold.as_deref_mut(), *waits.window)
+                let hold = waits.hold.as_deref_mut();
+                exchange.next_attempt(waits.progress, hold, *waits.window, |request| {
+                    inner.call(request)
+                })
             }
             Poll::Ready(Err(error)) => {
                 let stop = (StopReason::NotReady, error.into());
@@ -268,7 +271,7 @@ where
         };
         waits.timer.set(None);
         Poll::Ready(match next {
-            Ok(request) => Ok(Some(inner.call(request))),
+            Ok(attempt) => Ok(Some(attempt)),
             Err(reason) => {
                 let error = waits.error(reason, Duration::ZERO);
                 Err(exchange.gave_up(waits.progress, error))

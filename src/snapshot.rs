@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use http::{Extensions, Method, Request, Uri, Version};
+use http::{Extensions, Method, Request, Uri, Version, request};
 use http_body::Body;
 
-use crate::body::{BodyProgress, ReplayBody, Replays};
+use crate::body::{BodyProgress, Replays};
 use crate::head::RequestHead;
 use crate::headers::{Headers, KeptHeaders, KnownNames};
 use crate::progress::Progress;
@@ -53,25 +53,24 @@ impl<B: Body> Snapshot<B> {
         self.body.is_replayable()
     }
 
-    /// The request once more.
-    pub(crate) fn replay(
-        &mut self,
+    /// The request once more, without its body.
+    pub(crate) fn parts(
+        &self,
         progress: &Progress,
         window: Duration,
         known: &KnownNames,
-    ) -> Request<ReplayBody<B>> {
-        let mut request = Request::new(self.body.next(progress.mark()));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.version_mut() = self.version;
+    ) -> request::Parts {
+        let (mut head, ()) = Request::new(()).into_parts();
+        head.method = self.method.clone();
+        head.uri = self.uri.clone();
+        head.version = self.version;
         if !self.headers.is_empty() {
-            *request.headers_mut() = self.headers.unpack(known);
+            head.headers = self.headers.unpack(known);
         }
-        *request.extensions_mut() = self.extensions.clone();
+        head.extensions = self.extensions.clone();
         if self.marks {
-            let attempt = progress.attempt(window);
-            request.extensions_mut().insert(attempt);
+            head.extensions.insert(progress.attempt(window));
         }
-        request
+        head
     }
 }
