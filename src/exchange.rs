@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,7 +86,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let since_arrival = elapsed.saturating_add(held);
         let settings = &self.settings;
         settings.classify.renew(&mut head.headers, since_arrival);
-        sending(settings, self.head(), || *progress, self.handle.as_ref());
+        sending(settings, self.head(), || &*progress, self.handle.as_ref());
         let body = self.snapshot.body.next(progress.mark());
         Ok(send(Request::from_parts(head, body)))
     }
@@ -176,9 +177,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         progress: &Progress,
         (stop, error): (StopReason, BoxError),
     ) -> BoxError {
-        self.end(|| *progress, stop);
+        self.end(|| &*progress, stop);
         let kind = EventKind::Stopped(stop);
-        self.tell(|| *progress, kind, None, Some(Err(&*error)));
+        self.tell(|| &*progress, kind, None, Some(Err(&*error)));
         error
     }
 
@@ -218,17 +219,17 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// There is no further attempt.
     #[inline]
-    fn end(&mut self, progress: impl Fn() -> Progress, stop: StopReason) {
+    fn end<P: Borrow<Progress>>(&mut self, progress: impl Fn() -> P, stop: StopReason) {
         self.snapshot.commit_body();
         if let Some(handle) = &self.handle {
-            handle.set(progress().attempts(Some(stop)));
+            handle.set(progress().borrow().attempts(Some(stop)));
         }
     }
 
     #[inline]
-    fn tell(
+    fn tell<P: Borrow<Progress>>(
         &self,
-        progress: impl Fn() -> Progress,
+        progress: impl Fn() -> P,
         kind: EventKind,
         verdict: Option<Verdict>,
         seen: Option<Seen<'_>>,

@@ -80,7 +80,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
                 }
                 let Wait { after, reason, .. } = *wait;
                 let kind = EventKind::RetryScheduled { after, reason };
-                self.tell(|| *progress, kind, Some(verdict), Some(seen));
+                self.tell(|| &*progress, kind, Some(verdict), Some(seen));
             }
             Err(_) if is_told => {}
             Err(_) => self.fail(progress),

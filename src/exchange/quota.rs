@@ -81,7 +81,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             Some(Change::Ended) => EventKind::CooldownEnded,
             None => return,
         };
-        self.tell(|| *progress, kind, Some(verdict), Some(seen));
+        self.tell(|| &*progress, kind, Some(verdict), Some(seen));
     }
 
     fn heard(
@@ -146,7 +146,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         hold.held = progress.waited;
         self.settings.classify.renew(first.headers_mut(), hold.held);
         let head = self.head();
-        sending(&self.settings, head, || *progress, self.handle.as_ref());
+        sending(&self.settings, head, || &*progress, self.handle.as_ref());
         first
     }
 
@@ -168,7 +168,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// Tells that the attempt waits until requests go.
     pub(crate) fn tell_held(&self, progress: &Progress, left: Duration) {
-        self.tell(|| *progress, EventKind::Held { left }, None, None);
+        self.tell(|| &*progress, EventKind::Held { left }, None, None);
     }
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::error::Error;
 
 use crate::attempt::AttemptsHandle;
@@ -12,14 +13,14 @@ pub(super) type Seen<'a> = Result<ResponseHead<'a>, &'a (dyn Error + 'static)>;
 
 /// An attempt is about to be passed to the inner service.
 #[inline]
-pub(super) fn sending<C>(
+pub(super) fn sending<C, P: Borrow<Progress>>(
     settings: &Settings<C>,
     request: RequestHead<'_>,
-    progress: impl Fn() -> Progress,
+    progress: impl Fn() -> P,
     handle: Option<&AttemptsHandle>,
 ) {
     if let Some(handle) = handle {
-        handle.set(progress().attempts(None));
+        handle.set(progress().borrow().attempts(None));
     }
     let kind = EventKind::AttemptStarted;
     tell(settings, request, progress, kind, None, None);
@@ -27,16 +28,23 @@ pub(super) fn sending<C>(
 
 /// Without a listener the event is not made, and the progress need not be in memory.
 #[inline]
-pub(super) fn tell<C>(
+pub(super) fn tell<C, P: Borrow<Progress>>(
     settings: &Settings<C>,
     request: RequestHead<'_>,
-    progress: impl Fn() -> Progress,
+    progress: impl Fn() -> P,
     kind: EventKind,
     verdict: Option<Verdict>,
     outcome: Option<Seen<'_>>,
 ) {
     if settings.listeners.hear(kind) {
-        emit(settings, request, &progress(), kind, verdict, outcome);
+        emit(
+            settings,
+            request,
+            progress().borrow(),
+            kind,
+            verdict,
+            outcome,
+        );
     }
 }
 
