@@ -1,13 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, request};
+use http::Request;
 use http_body::Body;
 use tokio::time::Instant;
 
 use super::Exchange;
 use super::telling::sending;
-use crate::attempt::{Attempt, AttemptsHandle};
+use crate::attempt::Attempt;
 use crate::body::{ReplayBody, Replays};
 use crate::classify::Classify;
 use crate::head::RequestHead;
@@ -37,7 +37,14 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         finish: impl FnOnce(Self, F) -> T,
     ) -> T {
         let (mut head, body) = request.into_parts();
-        let (above, handle) = take_out(&mut head, &settings);
+        if let Some(name) = &settings.retry_count_header {
+            head.headers.remove(name);
+        }
+        // What a retry above this one left; it may know of attempts before the first one here.
+        let (above, handle) = match &mut head.extensions {
+            extensions if extensions.is_empty() => (None, None),
+            extensions => (extensions.remove::<Attempt>(), extensions.remove()),
+        };
         let (limits, _) = settings.limits(&RequestHead::of_parts(&head));
         let acted_on_above = above.is_some_and(|above| above.may_have_been_acted_on());
         let started = Instant::now();
@@ -96,21 +103,5 @@ impl<C: Classify, B: Body> Exchange<C, B> {
                 (exchange, unsent)
             },
         )
-    }
-}
-
-/// Takes out of a request what is not passed on: what a retry above this one left, which may know of
-/// attempts before the first one here, and the header that is this one's.
-#[inline]
-fn take_out<C>(
-    head: &mut request::Parts,
-    settings: &Settings<C>,
-) -> (Option<Attempt>, Option<AttemptsHandle>) {
-    if let Some(name) = &settings.retry_count_header {
-        head.headers.remove(name);
-    }
-    match &mut head.extensions {
-        extensions if extensions.is_empty() => (None, None),
-        extensions => (extensions.remove(), extensions.remove()),
     }
 }
