@@ -122,7 +122,10 @@ impl KeptHeaders {
     }
 
     fn value(&self, line: Line<'_>) -> HeaderValue {
-        let value = HeaderValue::from_maybe_shared(self.lines.slice_ref(line.value));
+        // By its place: `slice_ref`, which works it out, takes 20 instructions more.
+        let end = self.lines.len() - line.rest;
+        let value = self.lines.slice(end - line.value.len()..end);
+        let value = HeaderValue::from_maybe_shared(value);
         let mut value = value.expect("packed from a value");
         value.set_sensitive(line.is_sensitive);
         value

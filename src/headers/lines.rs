@@ -7,6 +7,8 @@ pub(super) struct Lines<'a>(&'a [u8]);
 pub(super) struct Line<'a> {
     pub(super) is_sensitive: bool,
     pub(super) value: &'a [u8],
+    /// So many bytes come after it.
+    pub(super) rest: usize,
 }
 
 /// What comes before each: a flag, and a length; a value of 4 GiB does not occur.
@@ -53,6 +55,7 @@ impl<'a> Lines<'a> {
         let line = Line {
             is_sensitive,
             value,
+            rest: self.0.len(),
         };
         Some((name, line))
     }
@@ -83,6 +86,7 @@ impl<'a> Iterator for Lines<'a> {
         Some(Line {
             is_sensitive,
             value,
+            rest: self.0.len(),
         })
     }
 }
