@@ -178,3 +178,31 @@ async fn a_connection_whose_answer_was_read_whole_is_used_again_before_the_calle
     let (first, second) = (answer().await, answer().await);
     assert_eq!(read(first).await, read(second).await);
 }
+
+#[tokio::test]
+async fn a_failure_whose_body_broke_is_not_forwarded_as_a_whole_one() {
+    let broken = Turn::Answer(
+        "HTTP/1.1 500 Internal Server Error\r\ntransfer-encoding: chunked\r\n\r\n4\r\nthe \r\n",
+    );
+    let upstream = Server::start([broken]).await;
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let layer = CommitLayer::whole(1024).read_failures(true);
+    let service = layer.layer(client.clone());
+    let uri = upstream.uri();
+    let proxy = Router::new().fallback(async move || {
+        let request = Request::get(uri).body(Full::<Bytes>::default()).unwrap();
+        let mut response = service.oneshot(request).await.unwrap();
+        response.headers_mut().remove("transfer-encoding");
+        response.map(axum::body::Body::new)
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/item", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, proxy).await });
+
+    let request = Request::get(uri).body(Full::<Bytes>::default()).unwrap();
+    let whole = async {
+        let response = client.request(request).await?;
+        Ok::<_, BoxError>(response.into_body().collect().await?.to_bytes())
+    };
+    whole.await.unwrap_err();
+}
