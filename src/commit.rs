@@ -22,7 +22,8 @@
 //!   above the limit.
 //!
 //! A body that turns out to be longer than the limit is returned with what was read. Nothing of it is
-//! lost.
+//! lost. Frames without data do not count as first bytes; but 64 of them in a row (1,024 for `whole`) are
+//! the commit point, so that a server that sends nothing else is not waited for.
 //!
 //! # What is an error
 //!
@@ -32,6 +33,10 @@
 //! body's own error. It is transient if that error, or one that it was made of, is transient or a
 //! refusal; else it is permanent. The server has acted on the request, so it is never a refusal: a POST
 //! is repeated only if it is declared repeatable.
+//!
+//! The caller then gets the error and not the response, whatever its status: a 404 or a 201 whose body
+//! breaks is a `BrokenAnswer`, whose head still says so. Only 5xx and 429 that are
+//! [read](crate::CommitLayer::read_failures) are returned all the same.
 //!
 //! # The stack
 //!
@@ -130,8 +135,8 @@
 //! # A stream that ends before its first event
 //!
 //! Under [`CommitLayer::first_bytes`](crate::CommitLayer::first_bytes), a stream of events that breaks
-//! before its first event is asked for again. One that breaks after it is not: what the caller has seen of
-//! it would come twice.
+//! before its first bytes is asked for again; a comment that the server sends to keep the stream open
+//! counts as such. One that breaks after them is not: what the caller has seen of it would come twice.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]

@@ -34,11 +34,11 @@ const TIMEOUTS: &[fn(&(dyn Error + 'static)) -> bool] = &[
 ];
 
 pub(super) fn of_chain(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Verdict {
-    let mut known = known(error, outcome);
     if outcome.attempted.is_of_body || BrokenAnswer::head_in(error).is_some() {
-        return of_broken(known);
+        return of_body(error, &outcome.in_body());
     }
-    let verdict = known.next().unwrap_or(Class::Permanent.into());
+    let verdict = known(error, outcome).next();
+    let verdict = verdict.unwrap_or(Class::Permanent.into());
     match verdict.class {
         // The connect timed out: nobody acted on the request, and it takes longer to pass.
         Class::Refused if chain(error).any(is_timeout) => verdict.timed_out(),
@@ -56,8 +56,8 @@ fn known<'a>(
 
 /// The body of a response failed: the server has acted on the request, whatever the error says. A client
 /// may wrap the transport's error in one that it has for bodies of all kinds.
-fn of_broken(known: impl Iterator<Item = Verdict>) -> Verdict {
-    let passing = known.filter(|verdict| verdict.class != Class::Permanent);
+fn of_body(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Verdict {
+    let passing = known(error, outcome).filter(|verdict| verdict.class != Class::Permanent);
     let timed_out = passing.map(|verdict| verdict.timed_out);
     match timed_out.reduce(|one, other| one || other) {
         Some(true) => Class::Transient.timed_out(),

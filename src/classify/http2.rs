@@ -11,7 +11,12 @@ use crate::class::Class;
 pub(super) fn read(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Option<Verdict> {
     let error = error.downcast_ref::<h2::Error>()?;
     if !error.is_remote() {
-        return error.get_io().and_then(io::of_io);
+        // h2 itself finds a body shorter than its `content-length`.
+        let is_short = error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR);
+        return match outcome.attempted.is_of_body && is_short {
+            true => Some(Class::Transient.into()),
+            false => error.get_io().and_then(io::of_io),
+        };
     }
     Some(if error.is_go_away() {
         left_out(outcome).at_once()

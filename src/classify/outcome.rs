@@ -77,9 +77,14 @@ impl<'a> Outcome<'a> {
 
     /// A response whose body failed with this error, after its head had come.
     pub(crate) fn of_body(request: RequestHead<'a>, error: &'a (dyn Error + 'static)) -> Self {
-        let mut outcome = Self::new(request, Err(error));
-        outcome.attempted.is_of_body = true;
-        outcome
+        Self::new(request, Err(error)).in_body()
+    }
+
+    /// The same outcome, whose error is that of a response's body.
+    pub(crate) fn in_body(&self) -> Self {
+        let mut attempted = self.attempted;
+        attempted.is_of_body = true;
+        Self { attempted, ..*self }
     }
 
     fn new(
@@ -166,7 +171,9 @@ impl<'a> Outcome<'a> {
     }
 
     /// The response's body, where a [`CommitLayer::whole`](crate::CommitLayer::whole) below has read
-    /// all of it. None where there is no such layer, and for responses that it does not read.
+    /// all of it. None where there is no such layer, and for a response that it does not read, that is
+    /// longer than its limit, or that broke. The bytes are those of the service below: compressed
+    /// content has to be decompressed by a layer under that one.
     ///
     /// # Example
     ///

@@ -81,8 +81,7 @@ where
             read
         });
         let mut answer = ready!(answer).map_err(Into::into)?;
-        let is_read = *point != Some(Point::Head);
-        if is_read && !is_failure(answer.status()) {
+        if !is_failure(answer.status()) {
             if let Some(source) = broken(&mut answer, timed_out) {
                 let delivered = answer.body().read() as u64;
                 let (head, _) = answer.into_parts();

@@ -39,11 +39,12 @@ impl CommitLayer {
     ///
     /// A longer body is returned as soon as it is known to be longer: with the head, if its
     /// `Content-Length` says so, else with what was read so far, followed by the rest as it comes. So is
-    /// a stream of events (`text/event-stream`), which does not end. At most `limit` bytes and one
-    /// frame are kept in memory for each response; 2 MiB suits most services.
+    /// a stream of events (`text/event-stream`), which does not end. Of a response no more than `limit`
+    /// bytes and one frame are read ahead; 2 MiB suits most services.
     ///
     /// Classifiers above can look at a body that was read: see
-    /// [`Outcome::body`](crate::classify::Outcome::body).
+    /// [`Outcome::body`](crate::classify::Outcome::body). For that it stays in memory for as long as the
+    /// response's extensions.
     ///
     /// ```
     /// use tower::ServiceBuilder;
@@ -90,7 +91,7 @@ impl CommitLayer {
     /// [`Duration::MAX`], no limit.
     ///
     /// If it takes longer, the error is [`BrokenAnswer`](crate::commit::BrokenAnswer), which a retry takes
-    /// for a time-out. The time-out of an [attempt](crate::RetryLayer::attempt_timeout) covers the
+    /// for a time-out; a 5xx or 429 that is [read](Self::read_failures) is returned. The time-out of an [attempt](crate::RetryLayer::attempt_timeout) covers the
     /// head and the time up to the commit point together.
     ///
     /// ```

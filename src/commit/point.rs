@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
-use http_body::Body;
 
 use crate::content::{content_length, is_event_stream};
 
@@ -31,7 +30,7 @@ impl Settings {
     }
 
     /// Where this one is.
-    pub(super) fn point_of<R: Body>(&self, response: &Response<R>) -> Point {
+    pub(super) fn point_of<R>(&self, response: &Response<R>) -> Point {
         let status = response.status();
         if has_no_body(status) || (is_failure(status) && !self.reads_failures) {
             return Point::Head;
@@ -53,9 +52,9 @@ pub(super) fn is_failure(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
-/// Whether a response is known to be longer than this by its head.
-fn is_too_long<R: Body>(response: &Response<R>, limit: usize) -> bool {
+/// Whether a response is known to be longer than this by its head, or has no end.
+fn is_too_long<R>(response: &Response<R>, limit: usize) -> bool {
     let headers = response.headers();
-    let least = content_length(headers).unwrap_or(0);
-    least.max(response.body().size_hint().lower()) > limit as u64 || is_event_stream(headers)
+    let is_longer = |length| length > limit as u64;
+    content_length(headers).is_some_and(is_longer) || is_event_stream(headers)
 }
