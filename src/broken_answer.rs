@@ -14,7 +14,7 @@ use crate::head::ResponseHead;
 ///
 /// A retry above takes it for what its source is, with two differences. The server did act on the
 /// request, so a source that would be [refused](crate::classify::Class::Refused) by itself is
-/// transient. And the response's headers count: its `Retry-After` bounds the wait.
+/// transient. And the response's headers count: its `Retry-After` is the least wait.
 ///
 /// # Example
 ///
@@ -54,6 +54,11 @@ impl BrokenAnswer {
     /// How many bytes of the body had come. They are lost.
     pub fn delivered(&self) -> u64 {
         self.delivered
+    }
+
+    /// Returns the source.
+    pub fn into_source(self) -> BoxError {
+        self.source
     }
 
     /// The head of the response that broke, if an error comes from one.

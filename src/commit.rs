@@ -13,8 +13,8 @@
 //!
 //! # What is read
 //!
-//! Every response is read up to the commit point, except for these, which are returned with their
-//! heads:
+//! Every response is read up to the commit point, except for these, which are returned as soon as their
+//! heads arrive:
 //!
 //! - responses to HEAD and CONNECT, 1xx, 204 and 304, which have no body;
 //! - 5xx and 429, unless [`read_failures`](crate::CommitLayer::read_failures) is set;

@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
@@ -138,10 +139,13 @@ pub(crate) fn chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> + 'a {
     std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref::<io::Error>() {
-            // The source of an io::Error skips the error that it wraps.
-            Some(io) => io.get_ref().map(|inner| inner as _),
-            None => error.source(),
+        // The source of one that wraps an error skips that.
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            io.get_ref().map(|inner| inner as _)
+        } else if let Some(shared) = error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
+            Some(&**shared as _)
+        } else {
+            error.source()
         }
     })
 }

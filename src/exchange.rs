@@ -207,6 +207,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             may_have_been_acted_on: progress.may_have_been_acted_on(),
             elapsed: Elapsed::Since(self.started),
             body: RequestBody::Of(&body_progress),
+            response_body: None,
             is_of_body: false,
             idempotency: Some(&self.settings.idempotency),
         };

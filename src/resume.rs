@@ -2,15 +2,17 @@
 //!
 //! If a connection breaks while a response's body is on its way, the caller has a part of it and an
 //! error. A [`ResumeLayer`] above a retry asks for the rest by a range request (RFC
-//! 9110, section 14) and continues the body with it. The caller gets one body that is whole, or that ends
-//! with a [`ResumeError`]: never one that is silently short, and never one made of two versions.
+//! 9110, section 14) and continues the body with it. The body of a response that can be resumed is whole,
+//! or ends with a [`ResumeError`]: it is never silently short, and never made of two versions. Any other
+//! response passes through unchanged, with its own error.
 //!
 //! # What is resumed
 //!
-//! A response can be resumed if all of this holds; any other response passes through unchanged.
+//! A response can be resumed if all of this holds:
 //!
 //! - The request is a GET without a body and without `Upgrade`.
-//! - The status is 200 with a `Content-Length`, or 206 with a `Content-Range` of one range.
+//! - The status is 200 with a `Content-Length`, or 206 with a `Content-Range` of one range and a
+//!   `Content-Length`.
 //! - The response has a strong validator: an `ETag` that is not weak, or a `Last-Modified` that is at
 //!   least a second older than its `Date` (RFC 9110, section 8.8.2.2). Without one, it can be resumed
 //!   only with [`verify_prefix`](crate::ResumeLayer::verify_prefix).
@@ -19,15 +21,17 @@
 //! A layer below that decompresses bodies removes their `Content-Length`, so that such responses pass
 //! through. Put decompression above this layer.
 //!
+//! [`ResumeBody::is_resumable`] says whether a response can be resumed.
+//!
 //! # When it is resumed
 //!
 //! A body breaks off if it ends with an error that [may pass](crate::ResumeLayer::classify), if it ends
-//! before its length, or if it gives nothing for [too long](crate::ResumeLayer::idle_timeout). If all
-//! bytes were delivered, it has ended, whatever comes after them.
+//! before its length, or if it gives nothing for [too long](crate::ResumeLayer::idle_timeout). If the
+//! connection breaks after the last byte, the body has ended.
 //!
 //! Each resumption is a request of its own to the inner service: the caller's, with `Range` set to what is
-//! left and `If-Match` (or `If-Unmodified-Since`) to the validator. `If-None-Match`,
-//! `If-Modified-Since` and `If-Range` are left out. The retry below retries it, and counts it for its
+//! left and `If-Match` (or `If-Unmodified-Since`) to the validator. The caller's other conditions are left
+//! out. The retry below retries it, and counts it for its
 //! budget and its cooldown, as any request. Its body is empty: `B::default()`. An
 //! [`AttemptsHandle`](crate::AttemptsHandle) of the caller reports the last of them.
 //!
@@ -46,8 +50,9 @@
 //! | any other status | [`Unresumable::Status`] |
 //! | an error | [`ResumeError`] with that error as its source |
 //!
-//! A 206 without any validator is taken for the same version: the server was asked to answer only if it
-//! is (RFC 9110, section 13.1.1).
+//! A 206 without any `ETag` is taken for the version of the `If-Match`: the server was asked to answer only
+//! if it is (RFC 9110, section 13.1.1). A `Last-Modified` has to be repeated, since an older version meets
+//! the condition as well.
 //!
 //! # The stack
 //!
@@ -55,6 +60,9 @@
 //! that is answered 503 is the end. Where the retry has a [`CommitLayer`](crate::CommitLayer) below it,
 //! a body that breaks before its first byte is retried before this layer sees it: that counts as a retry,
 //! not as a resumption.
+//!
+//! Layers that add credentials which expire go below this layer. It can also stand under a retry; its
+//! resumptions are then neither retried nor budgeted.
 //!
 //! [`idle_timeout`](crate::ResumeLayer::idle_timeout) bounds the time between two frames. The time to the
 //! head of a response is bounded by the retry's

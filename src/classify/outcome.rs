@@ -44,6 +44,8 @@ pub(crate) struct Attempted<'a> {
     pub(crate) may_have_been_acted_on: bool,
     pub(crate) elapsed: Elapsed,
     pub(crate) body: RequestBody<'a>,
+    /// The response's body, if a classifier is shown it by itself.
+    pub(crate) response_body: Option<&'a Bytes>,
     /// Whether the error is that of a response's body, whose head had come.
     pub(crate) is_of_body: bool,
     /// Which headers are idempotency keys; none for the usual ones.
@@ -96,6 +98,7 @@ impl<'a> Outcome<'a> {
             may_have_been_acted_on: false,
             elapsed: Elapsed::Told(Duration::ZERO),
             body: RequestBody::Told(BodyProgress::Empty),
+            response_body: None,
             is_of_body: false,
             idempotency: None,
         };
@@ -122,6 +125,12 @@ impl<'a> Outcome<'a> {
     /// set.
     pub fn with_request_body(mut self, progress: BodyProgress) -> Self {
         self.attempted.body = RequestBody::Told(progress);
+        self
+    }
+
+    /// The same outcome, of a response with this body, which was read whole.
+    pub fn with_body(mut self, body: &'a Bytes) -> Self {
+        self.attempted.response_body = Some(body);
         self
     }
 
@@ -173,24 +182,37 @@ impl<'a> Outcome<'a> {
     /// The response's body, where a [`CommitLayer::whole`](crate::CommitLayer::whole) below has read
     /// all of it. None where there is no such layer, and for a response that it does not read, that is
     /// longer than its limit, or that broke. The bytes are those of the service below: compressed
-    /// content has to be decompressed by a layer under that one.
+    /// content has to be decompressed by a layer under that one, and a layer above it may have changed the body.
     ///
     /// # Example
     ///
     /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
     /// use tower_http_retry::RetryLayer;
-    /// use tower_http_retry::classify::Class;
+    /// use tower_http_retry::classify::{Class, Outcome, Verdict};
     ///
     /// // This service answers 200, and says in the text that it failed.
-    /// let layer = RetryLayer::new().classify_fn(|outcome| match outcome.body() {
-    ///     Some(body) if body.starts_with(b"InternalError") => Class::Transient.into(),
-    ///     _ => outcome.by_status(),
-    /// });
+    /// fn failed(outcome: &Outcome<'_>) -> Verdict {
+    ///     match outcome.body() {
+    ///         Some(body) if body.starts_with(b"InternalError") => Class::Transient.into(),
+    ///         _ => outcome.by_status(),
+    ///     }
+    /// }
+    /// let layer = RetryLayer::new().classify_fn(failed);
     /// # let _ = layer;
+    ///
+    /// let (request, response) = (Request::new(()), Response::new(()));
+    /// let body = Bytes::from("InternalError: try again");
+    /// let outcome = Outcome::response(&request, &response).with_body(&body);
+    /// assert_eq!(failed(&outcome).class(), Class::Transient);
     /// ```
     pub fn body(&self) -> Option<&'a Bytes> {
-        let WholeBody(body) = self.result.ok()?.extensions.get()?;
-        Some(body)
+        let read = || {
+            let WholeBody(body) = self.result.ok()?.extensions.get()?;
+            Some(body)
+        };
+        self.attempted.response_body.or_else(read)
     }
 
     /// The attempt's number; the first is 1.

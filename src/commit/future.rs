@@ -72,8 +72,9 @@ where
                 Point::FirstBytes => response.body_mut().poll_first(cx),
                 Point::Whole { limit } => response.body_mut().poll_whole(limit, cx),
             };
-            if read.is_pending() && settings.timeout != Duration::MAX {
-                let timer = timer.get_or_insert_with(|| Box::pin(sleep(settings.timeout)));
+            let timeout = settings.timeout_of(response.status());
+            if read.is_pending() && timeout != Duration::MAX {
+                let timer = timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
                 ready!(timer.as_mut().poll(cx));
                 timed_out = true;
                 return Poll::Ready(());
@@ -88,10 +89,9 @@ where
                 return Poll::Ready(Err(BrokenAnswer::new(head, delivered, source).into()));
             }
         }
-        if let Some(Point::Whole { .. }) = point {
-            if let Some(body) = answer.body_mut().whole() {
-                answer.extensions_mut().insert(WholeBody(body));
-            }
+        let is_whole = matches!(point, Some(Point::Whole { .. })) && missed(&answer).is_none();
+        if let (true, Some(body)) = (is_whole, answer.body_mut().whole()) {
+            answer.extensions_mut().insert(WholeBody(body));
         }
         Poll::Ready(Ok(answer.map(CommittedBody::new)))
     }
@@ -110,13 +110,18 @@ where
     if let Some(error) = answer.body_mut().take_error() {
         return Some(error.into());
     }
-    let expected = content_length(answer.headers())?;
-    let body = answer.body();
-    (body.is_read() && (body.read() as u64) < expected).then(|| {
+    missed(answer).map(|announced| {
         let short =
-            format!("the body of the response is shorter than the {expected} bytes announced");
+            format!("the body of the response is shorter than the {announced} bytes announced");
         io::Error::new(ErrorKind::UnexpectedEof, short).into()
     })
+}
+
+/// The length that was announced, of a body that has ended before it.
+fn missed<R: Body + Unpin>(answer: &Response<ReadAhead<R>>) -> Option<u64> {
+    let body = answer.body();
+    let announced = content_length(answer.headers())?;
+    (body.is_read() && (body.read() as u64) < announced).then_some(announced)
 }
 
 impl<F, R: Body> fmt::Debug for CommitFuture<F, R> {

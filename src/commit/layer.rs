@@ -37,10 +37,12 @@ impl CommitLayer {
     /// Creates a layer that returns a response when all of its body has arrived, if that is not longer
     /// than `limit` bytes.
     ///
-    /// A longer body is returned as soon as it is known to be longer: with the head, if its
-    /// `Content-Length` says so, else with what was read so far, followed by the rest as it comes. So is
-    /// a stream of events (`text/event-stream`), which does not end. Of a response no more than `limit`
-    /// bytes and one frame are read ahead; 2 MiB suits most services.
+    /// A longer body is returned as soon as it is known to be longer: when the head arrives, if its
+    /// `Content-Length` says so, else with what was read so far, followed by the rest as it comes. A stream
+    /// of events (`text/event-stream`), which does not end, is returned when its head arrives; for other
+    /// endless responses use [`first_bytes`](Self::first_bytes). Of a response no more than `limit` bytes
+    /// and one frame are read ahead, which take up to twice their size if the length is not known. 2 MiB
+    /// suits most services.
     ///
     /// Classifiers above can look at a body that was read: see
     /// [`Outcome::body`](crate::classify::Outcome::body). For that it stays in memory for as long as the
@@ -73,8 +75,9 @@ impl CommitLayer {
     /// to false: a retry discards most of them, and reads what is left to free their connections.
     ///
     /// Set it for services that explain a 429 or a 5xx in its body, and a classifier that
-    /// [looks at it](crate::classify::Outcome::body). If such a body fails, the response is returned all
-    /// the same, with what was read and the body's error: its status still counts.
+    /// [looks at it](crate::classify::Outcome::body). If such a body fails, or takes longer than a second
+    /// (or the [`timeout`](Self::timeout)), the response is returned all the same, with what was read and
+    /// the rest: its status still counts. An attempt's time-out has to be longer than that.
     ///
     /// ```
     /// use tower_http_retry::CommitLayer;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use http::{Method, Request, Response, StatusCode};
 
 use crate::content::{content_length, is_event_stream};
+use crate::drain::DRAINED_FOR;
 
 /// What a layer was told.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,14 @@ impl Settings {
             self.point = Point::Head;
         }
         self
+    }
+
+    /// How long the body may take. A failure's is not worth much time, as for a retry that discards it.
+    pub(super) fn timeout_of(&self, status: StatusCode) -> Duration {
+        match self.timeout {
+            Duration::MAX if is_failure(status) => DRAINED_FOR,
+            timeout => timeout,
+        }
     }
 
     /// Where this one is.

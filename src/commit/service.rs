@@ -35,7 +35,7 @@ impl<S> Commit<S> {
         &mut self.inner
     }
 
-    /// The inner service, whose responses are returned with their heads.
+    /// Returns the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }

@@ -179,6 +179,6 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 }
 
 /// The head of a response, also of one whose body failed.
-fn head(seen: Seen<'_>) -> Option<ResponseHead<'_>> {
+pub(super) fn head(seen: Seen<'_>) -> Option<ResponseHead<'_>> {
     seen.map_or_else(BrokenAnswer::head_in, Some)
 }

@@ -6,6 +6,7 @@ use http_body::Body;
 use tokio::time::Instant;
 
 use super::Exchange;
+use super::decision::head;
 use super::telling::{Seen, sending};
 use crate::backoff::between;
 use crate::body::ReplayBody;
@@ -64,7 +65,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
                 said: Said::Answered { remaining: None },
                 exhausted: None,
             },
-            _ => self.heard(progress, verdict, seen.ok()),
+            _ => self.heard(progress, verdict, head(seen)),
         };
         let is_jittered = self.settings.limits.is_jittered();
         let mut spread = |wait: Duration| match is_jittered {

@@ -9,6 +9,7 @@ use super::code::Code;
 use super::deadline;
 use super::peek::PeekedTrailers;
 use super::pushback::{Pushback, pushback};
+use crate::broken_answer::BrokenAnswer;
 use crate::budget::AwaitedCodes;
 use crate::class::Class;
 use crate::classify::{ByStatus, Classify, Outcome, RequestHead, ResponseHead, Verdict};
@@ -156,6 +157,10 @@ impl ByGrpcStatus {
 
     fn of_error(&self, outcome: &Outcome<'_>, error: &(dyn Error + 'static)) -> Verdict {
         let verdict = ByStatus::new().classify(outcome);
+        // A call is committed when its head has come (gRFC A6).
+        if BrokenAnswer::head_in(error).is_some() {
+            return verdict;
+        }
         // Who asks for it means it to be retried; gRPC's own time-out of an attempt is.
         if chain(error).any(is_attempt_timeout) {
             return verdict.repeatable();

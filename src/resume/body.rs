@@ -57,7 +57,8 @@ where
     /// Whether the body is resumed if it breaks off: its response [can be](crate::resume#what-is-resumed),
     /// and it has not ended yet.
     pub fn is_resumable(&self) -> bool {
-        self.resuming.is_some()
+        let resuming = self.resuming.as_ref();
+        resuming.is_some_and(|resuming| resuming.download().can_resume())
     }
 
     /// There is nothing after this: of the attempt that is under way nothing is read any more.
@@ -104,10 +105,10 @@ where
         }))
     }
 
-    /// What a frame of an attempt, or its end, is to the caller: none if it is nothing.
-    fn take(mut self: Pin<&mut Self>, given: Given) -> Result<Option<Given>, ResumeError> {
+    /// What a frame of an attempt, or its end, is to the caller.
+    fn take(mut self: Pin<&mut Self>, given: Given) -> Result<Taken, ResumeError> {
         let Some(resuming) = self.as_mut().project().resuming else {
-            return Ok(Some(given));
+            return Ok(Taken::Given(given));
         };
         let frame = match given {
             Some(Ok(frame)) => frame,
@@ -116,38 +117,48 @@ where
         };
         let data = match frame.into_data() {
             Ok(data) => data,
-            Err(trailers) if resuming.download().is_done() => return Ok(Some(Some(Ok(trailers)))),
+            Err(trailers) if resuming.download().is_done() => {
+                return Ok(Taken::Given(Some(Ok(trailers))));
+            }
             // Trailers are the end of an attempt; before the last byte they are not the caller's.
             Err(_) => return self.ended(None),
         };
         let was_empty = data.is_empty();
         let data = resuming.as_mut().receive(data)?;
-        if resuming.download().is_cut() {
+        if resuming.download().goes_on() {
             self.end();
         }
-        Ok((was_empty || !data.is_empty()).then(|| Some(Ok(Frame::data(data)))))
+        Ok(match data.is_empty() && !was_empty {
+            true => Taken::Nothing,
+            false => Taken::Given(Some(Ok(Frame::data(data)))),
+        })
     }
 
     /// An attempt has ended: so has the body, if that was all of it.
-    fn ended(
-        mut self: Pin<&mut Self>,
-        error: Option<BoxError>,
-    ) -> Result<Option<Given>, ResumeError> {
+    fn ended(mut self: Pin<&mut Self>, error: Option<BoxError>) -> Result<Taken, ResumeError> {
         let mut this = self.as_mut().project();
-        match this.resuming {
-            Some(resuming) if !resuming.download().is_done() => {
+        if let Some(resuming) = this.resuming {
+            let is_done = resuming.download().is_done();
+            let early = || io::Error::new(ErrorKind::UnexpectedEof, "the body ended early").into();
+            let error = error.or_else(|| (!is_done).then(early));
+            // After the last byte, what breaks the connection is no loss. Any other error is one of what
+            // came: of a layer that compares a digest, for example.
+            if let Some(error) = error.filter(|error| !(is_done && resuming.passes(error))) {
                 this.body.set(None);
-                let early =
-                    || io::Error::new(ErrorKind::UnexpectedEof, "the body ended early").into();
-                resuming.as_mut().broke(error.unwrap_or_else(early))?;
-                Ok(None)
-            }
-            _ => {
-                self.end();
-                Ok(Some(None))
+                resuming.as_mut().broke(error)?;
+                return Ok(Taken::Nothing);
             }
         }
+        self.end();
+        Ok(Taken::Given(None))
     }
+}
+
+/// What is made of a frame of an attempt.
+enum Taken {
+    Given(Given),
+    /// It was delivered before, or the attempt has ended.
+    Nothing,
 }
 
 fn poll_frame<R>(body: Pin<&mut R>, cx: &mut Context<'_>) -> Poll<Given>
@@ -178,8 +189,8 @@ where
                 Err(error) => Err(error),
             };
             match given {
-                Ok(Some(given)) => return Poll::Ready(given),
-                Ok(None) => {}
+                Ok(Taken::Given(given)) => return Poll::Ready(given),
+                Ok(Taken::Nothing) => {}
                 Err(error) => {
                     self.end();
                     return Poll::Ready(Some(Err(error.into())));

@@ -66,7 +66,10 @@ impl Download {
         }
         let (span, complete) = part_of(response)?;
         let bytes = span.end - span.start;
-        if bytes == 0 || response.body().size_hint().lower() > bytes {
+        let size = response.body().size_hint();
+        // What decompresses a part takes its length away, and leaves the range.
+        let is_of_length = content_length(headers).is_some() || size.upper().is_some();
+        if bytes == 0 || size.lower() > bytes || !is_of_length {
             return None;
         }
         let version = Version::of(headers, complete);
@@ -99,7 +102,7 @@ impl Download {
     }
 
     /// Whether all is delivered, and the present attempt goes on beyond that.
-    pub(super) fn is_cut(&self) -> bool {
+    pub(super) fn goes_on(&self) -> bool {
         self.is_done() && self.part.end > self.span.end
     }
 
@@ -115,6 +118,11 @@ impl Download {
             return Some(Ask::Rest { range, condition });
         }
         self.can_compare().then_some(Ask::All)
+    }
+
+    /// Whether there is anything to ask for.
+    pub(super) fn can_resume(&self) -> bool {
+        self.version.condition().is_some() || self.can_compare()
     }
 
     fn can_compare(&self) -> bool {
@@ -142,16 +150,16 @@ impl Download {
             return Err(Unresumable::RangeIgnored);
         };
         let version = Version::of(response.headers(), complete);
-        if !self.version.has_same_form(&version) || part.end < self.span.end {
+        if !self.version.has_same_length_and_encodings(&version) || part.end < self.span.end {
             return Err(Unresumable::Changed);
         }
-        if self.version.is(&version) && self.next <= self.skip_limit {
+        if self.version.is_proven_to_be(&version) && self.next <= self.skip_limit {
             self.part = Part::of(part, None);
             return Ok(());
         }
         match self.can_compare() {
             true => self.compare(part, version),
-            false if self.version.agrees(&version) => Err(Unresumable::RangeIgnored),
+            false if self.version.does_not_contradict(&version) => Err(Unresumable::RangeIgnored),
             false => Err(Unresumable::Changed),
         }
     }
@@ -161,13 +169,18 @@ impl Download {
             return Err(Unresumable::WrongRange);
         };
         let version = Version::of(response.headers(), complete);
-        if !self.version.agrees(&version) {
+        let has_condition = self.version.condition().is_some();
+        let can_be_same = match has_condition {
+            true => self.version.is_met_by(&version),
+            false => self.version.does_not_contradict(&version),
+        };
+        if !can_be_same {
             return Err(Unresumable::Changed);
         }
         if part.start > self.next || part.end > self.span.end {
             return Err(Unresumable::WrongRange);
         }
-        if self.version.condition().is_none() {
+        if !has_condition {
             return match part.start <= self.span.start {
                 true => self.compare(part, version),
                 false => Err(Unresumable::WrongRange),
@@ -181,9 +194,12 @@ impl Download {
     }
 
     fn compare(&mut self, part: Range<u64>, version: Version) -> Result<(), Unresumable> {
-        let Some(prefix) = self.prefix.as_ref().filter(|prefix| prefix.is_whole()) else {
+        let Some(prefix) = &self.prefix else {
             return Err(Unresumable::Changed);
         };
+        if self.span.start.saturating_sub(part.start) > self.skip_limit {
+            return Err(Unresumable::RangeIgnored);
+        }
         let read = prefix.begin();
         self.part = Part::of(part, Some(Check { read, version }));
         Ok(())

@@ -11,7 +11,8 @@ use crate::reason::StopReason;
 /// [source](Error::source) says why it could not be resumed:
 ///
 /// - [`Unresumable`](crate::resume::Unresumable), if the server's answer does not continue the body;
-/// - the body's own error, if it will not pass, or if there were too many resumptions; in its place an
+/// - the body's own error, if the [classifier](crate::ResumeLayer::classify) calls it neither transient
+///   nor refused, or if there was no other resumption; in its place an
 ///   [`io::Error`](std::io::Error) of the kind `UnexpectedEof` for a body that ended early, or `TimedOut`
 ///   after [`idle_timeout`](crate::ResumeLayer::idle_timeout);
 /// - the inner service's error, if a resumption failed with one.
@@ -68,6 +69,11 @@ impl ResumeError {
     ///   error, or the server's answer does not continue the body.
     pub fn reason(&self) -> StopReason {
         self.reason
+    }
+
+    /// Returns the source.
+    pub fn into_source(self) -> BoxError {
+        self.source
     }
 
     /// Why the server's answer does not continue the body, if that is what failed.

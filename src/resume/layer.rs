@@ -67,7 +67,7 @@ impl<C> ResumeLayer<C> {
     /// Sets how long after the first response's head a resumption may start. Defaults to
     /// [`Duration::MAX`], no limit.
     ///
-    /// A resumption whose wait would end later is not made. One that has begun is not cancelled.
+    /// If the wait for it would end later, the body ends at once. One that has started is not cancelled.
     pub fn window(self, window: Duration) -> Self {
         self.with(|settings| settings.limits.window = window)
     }
@@ -84,7 +84,7 @@ impl<C> ResumeLayer<C> {
     /// Sets how long the body may give nothing before it counts as broken. Defaults to
     /// [`Duration::MAX`], no limit.
     ///
-    /// The time runs while the caller waits for the next frame, and only then. It does not cover the
+    /// The time runs from the first poll that finds no frame until a frame comes. It does not cover the
     /// heads of responses; see [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) for
     /// those.
     ///
@@ -117,9 +117,9 @@ impl<C> ResumeLayer<C> {
     /// if not, the body ends with [`Unresumable::Changed`](super::Unresumable::Changed). What the caller
     /// gets is then the newer version, whole, since both begin alike and are of the same length.
     ///
-    /// So is the answer of a server that ignores the range and sends everything, whatever its validator.
+    /// A 200 in answer to a range request is compared in the same way, whatever its validator.
     ///
-    /// The hash is SipHash under a random key: other bytes pass for the same by chance once in 2^64.
+    /// The hash has 64 bits and a random key.
     ///
     /// ```
     /// use tower_http_retry::ResumeLayer;

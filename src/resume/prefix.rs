@@ -6,7 +6,7 @@ pub(super) struct Prefix {
     hash: DefaultHasher,
     /// How many bytes can be added.
     left: u64,
-    is_cut: bool,
+    is_over_limit: bool,
 }
 
 impl Prefix {
@@ -17,23 +17,23 @@ impl Prefix {
             hash: key.build_hasher(),
             key,
             left: limit,
-            is_cut: false,
+            is_over_limit: false,
         }
     }
 
     pub(super) fn add(&mut self, data: &[u8]) {
         match self.left.checked_sub(data.len() as u64) {
-            Some(left) if !self.is_cut => {
+            Some(left) if !self.is_over_limit => {
                 self.left = left;
                 self.hash.write(data);
             }
-            _ => self.is_cut = true,
+            _ => self.is_over_limit = true,
         }
     }
 
     /// Whether it is of all bytes that were added.
     pub(super) fn is_whole(&self) -> bool {
-        !self.is_cut
+        !self.is_over_limit
     }
 
     /// A hash of no bytes yet, under the same key.

@@ -41,6 +41,8 @@ pin_project! {
         asked: Asked,
         download: Download,
         tries: Tries,
+        // What the last attempt's body ended with, until the next one's is there.
+        broken: Option<BoxError>,
         // Runs while no frame comes.
         #[pin]
         idle: Option<Sleep>,
@@ -83,6 +85,7 @@ where
             asked,
             download,
             tries: Tries::start(),
+            broken: None,
             idle: None,
             step: Step::Reading,
         }
@@ -129,37 +132,52 @@ where
     B: Default,
     R: Body,
 {
+    /// Whether an error of an attempt's body may pass: the connection broke, and not what it brought.
+    pub(super) fn passes(&self, error: &BoxError) -> bool {
+        let request = self.asked.head(&self.settings.known_names);
+        let outcome = Outcome::of_body(request, &**error)
+            .on_attempt(self.tries.total().saturating_add(1))
+            .after(self.tries.elapsed());
+        match self.settings.classify.classify(&outcome).class() {
+            Class::Transient | Class::Refused => true,
+            Class::Success | Class::Permanent => false,
+        }
+    }
+
     /// The attempt's body has ended before its time. Begins the next one, if there is to be one.
     pub(super) fn broke(self: Pin<&mut Self>, error: BoxError) -> Result<(), ResumeError> {
+        // That of another layer below, which has done what can be done.
+        let error = match error.downcast() {
+            Ok(resume_error) => return Err(*resume_error),
+            Err(error) => error,
+        };
+        let passes = self.passes(&error);
         let mut this = self.project();
         this.idle.set(None);
         let (settings, download) = (&**this.settings, this.download);
-        let request = this.asked.head(&settings.known_names);
-        let outcome = Outcome::of_body(request, &*error)
-            .on_attempt(this.tries.total().saturating_add(1))
-            .after(this.tries.started().elapsed());
-        let class = settings.classify.classify(&outcome).class();
         let generator = || settings.jitter.generator();
-        let next = match class {
-            Class::Success | Class::Permanent => Err(StopReason::Permanent),
-            _ if download.ask().is_none() => Err(StopReason::NotReplayable),
-            Class::Transient | Class::Refused => this.tries.next(&settings.limits, generator),
+        let next = match passes {
+            false => Err(StopReason::Permanent),
+            true if !download.can_resume() => Err(StopReason::NotReplayable),
+            true => this.tries.next(&settings.limits, generator),
         };
         let after = match next {
             Ok(after) => after,
             Err(reason) => return Err(download.failed(reason, error)),
         };
         settings.tell(&Resumption {
-            request,
+            request: this.asked.head(&settings.known_names),
             number: this.tries.total(),
             delivered: download.delivered(),
             expected: download.expected(),
             after,
             error: &*error,
         });
-        this.step.set(match after {
-            Duration::ZERO => Step::Readying,
-            after => Step::Waiting {
+        *this.broken = Some(error);
+        // A timer gives way to other tasks even if it is for no time.
+        this.step.set(match this.tries.is_first() {
+            true => Step::Readying,
+            false => Step::Waiting {
                 timer: sleep(after),
             },
         });
@@ -183,7 +201,11 @@ where
                 StepProj::Readying => {
                     let ready = ready!(this.service.poll_ready(cx));
                     ready.map_err(|error| failed(download, error.into()))?;
-                    let ask = download.ask().expect("asked for before the wait");
+                    if this.tries.elapsed() >= this.settings.limits.window {
+                        let error = this.broken.take().expect("a body broke");
+                        return Poll::Ready(Err(download.failed(StopReason::Window, error)));
+                    }
+                    let ask = download.ask().expect("there is something to ask for");
                     let request = this.asked.request(ask, &this.settings.known_names);
                     let call = this.service.call(request);
                     this.step.set(Step::Calling { call });
@@ -191,6 +213,7 @@ where
                 StepProj::Calling { call } => {
                     let outcome = ready!(call.poll(cx));
                     this.step.set(Step::Reading);
+                    *this.broken = None;
                     let response = outcome.map_err(|error| failed(download, error.into()))?;
                     let resumed = download.resume(&response);
                     resumed.map_err(|unresumable| failed(download, unresumable.into()))?;

@@ -43,7 +43,7 @@ impl<S, C> Resume<S, C> {
         &mut self.inner
     }
 
-    /// The inner service, whose responses are not resumed.
+    /// Returns the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }

@@ -40,8 +40,13 @@ impl Tries {
         }
     }
 
-    pub(super) fn started(&self) -> Instant {
-        self.started
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Whether the next resumption is the first one since the last progress.
+    pub(super) fn is_first(&self) -> bool {
+        self.vain == 1
     }
 
     pub(super) fn total(&self) -> u32 {
@@ -80,7 +85,7 @@ impl Tries {
                 limits.backoff.wait(step, 0, previous, &mut rng())
             }
         };
-        if self.started.elapsed().saturating_add(wait) >= limits.window {
+        if self.elapsed().saturating_add(wait) >= limits.window {
             return Err(StopReason::Window);
         }
         if self.vain > 0 {

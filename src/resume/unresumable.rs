@@ -12,8 +12,9 @@ pub enum Unresumable {
     /// another validator, length, content encoding or, where that is
     /// [compared](crate::ResumeLayer::verify_prefix), other bytes.
     Changed,
-    /// The server sent the whole representation, or much of it again: more than
-    /// [`skip_limit`](crate::ResumeLayer::skip_limit), or without a sign that it is the same version.
+    /// The server ignored the range, and its answer cannot be used: more than
+    /// [`skip_limit`](crate::ResumeLayer::skip_limit) bytes would have to be skipped, or nothing shows that
+    /// it is the same version.
     RangeIgnored,
     /// A 206 without a `Content-Range` that continues the body, or with one that is malformed.
     WrongRange,

@@ -9,6 +9,8 @@ use crate::retry_after::{date, text};
 #[derive(Clone, Debug)]
 pub(super) struct Version {
     etag: Option<HeaderValue>,
+    /// Two of them are none that could be compared.
+    has_two_etags: bool,
     last_modified: Option<HeaderValue>,
     /// Whether no two versions can have this `Last-Modified`.
     is_dated: bool,
@@ -20,7 +22,8 @@ pub(super) struct Version {
 impl Version {
     pub(super) fn of(headers: &HeaderMap, complete: Option<u64>) -> Self {
         Self {
-            etag: only(headers, &ETAG).cloned(),
+            etag: headers.get(ETAG).cloned(),
+            has_two_etags: headers.get_all(ETAG).iter().nth(1).is_some(),
             last_modified: only(headers, &LAST_MODIFIED).cloned(),
             is_dated: is_dated(headers),
             encodings: headers.get_all(CONTENT_ENCODING).iter().cloned().collect(),
@@ -38,29 +41,37 @@ impl Version {
     }
 
     /// Whether nothing that this version and another one say of themselves differs.
-    pub(super) fn agrees(&self, other: &Self) -> bool {
+    pub(super) fn does_not_contradict(&self, other: &Self) -> bool {
         let validators = match (&self.etag, &other.etag) {
-            (Some(one), Some(other)) if one != other => false,
+            (Some(one), Some(etag)) if one != etag || other.has_two_etags => false,
             // What a strong ETag says goes before the date.
-            (Some(etag), Some(_)) if is_strong(etag) => true,
+            (Some(_), Some(_)) if self.strong_etag().is_some() => true,
             _ => is_same(self.last_modified.as_ref(), other.last_modified.as_ref()),
         };
-        validators && self.has_same_form(other)
+        validators && self.has_same_length_and_encodings(other)
+    }
+
+    /// Whether an answer on condition that it is of this version can be. An older version, too, meets the
+    /// condition of a date, which therefore has to be repeated.
+    pub(super) fn is_met_by(&self, other: &Self) -> bool {
+        let is_told = self.strong_etag().is_some() || other.last_modified.is_some();
+        is_told && self.does_not_contradict(other)
     }
 
     /// Whether another version is this one by its strong validator.
-    pub(super) fn is(&self, other: &Self) -> bool {
+    pub(super) fn is_proven_to_be(&self, other: &Self) -> bool {
         let condition = self.condition();
-        condition.is_some() && condition == other.condition() && self.agrees(other)
+        condition.is_some() && condition == other.condition() && self.does_not_contradict(other)
     }
 
     /// Whether both have the same length, as far as it is known, and encodings.
-    pub(super) fn has_same_form(&self, other: &Self) -> bool {
+    pub(super) fn has_same_length_and_encodings(&self, other: &Self) -> bool {
         is_same(self.complete, other.complete) && self.encodings == other.encodings
     }
 
     fn strong_etag(&self) -> Option<&HeaderValue> {
-        self.etag.as_ref().filter(|etag| is_strong(etag))
+        let etag = self.etag.as_ref().filter(|etag| is_strong(etag));
+        etag.filter(|_| !self.has_two_etags)
     }
 }
 

@@ -2,6 +2,7 @@
 //! heads.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use http::Method;
 use http_body::Body as _;
@@ -78,7 +79,18 @@ async fn failures_are_waited_for_only_by_a_layer_that_reads_them() {
                 "{status}"
             );
             let reading = layer.read_failures(true);
-            assert_eq!(polled(reading, Method::GET, status).await, None, "{status}");
+            // For a second, or as long as is said.
+            assert_eq!(
+                polled(reading, Method::GET, status).await,
+                Some(2),
+                "{status}"
+            );
+            let for_long = reading.timeout(Duration::from_secs(u64::MAX));
+            assert_eq!(
+                polled(for_long, Method::GET, status).await,
+                None,
+                "{status}"
+            );
             let not_reading = reading.read_failures(false);
             assert_eq!(
                 polled(not_reading, Method::GET, status).await,

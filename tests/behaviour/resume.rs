@@ -92,6 +92,8 @@ async fn only_a_200_or_one_range_whose_length_is_known_is_resumed() {
         (404, &[etag, length]),
         (503, &[etag, length]),
         (206, &[etag, length]),
+        // As what decompresses leaves it.
+        (206, &[etag, range]),
         (206, &[etag, length, ("content-range", "bytes */10")]),
         (206, &[etag, length, range, range]),
         (206, &[etag, range, ("content-length", "9")]),
@@ -121,8 +123,7 @@ async fn only_a_200_or_one_range_whose_length_is_known_is_resumed() {
         (200, &[etag, length, ("content-type", "text/plain")]),
         (200, &[etag, length, ("content-encoding", "gzip")]),
         (206, &[etag, length, range]),
-        (206, &[etag, range]),
-        (206, &[etag, ("content-range", "bytes 0-9/*")]),
+        (206, &[etag, length, ("content-range", "bytes 0-9/*")]),
         (200, &[length, ("last-modified", MODIFIED), ("date", LATER)]),
         (200, &[length, ("etag", "W/\"v1\""), ("last-modified", MODIFIED), ("date", LATER)]),
     ];
@@ -357,9 +358,8 @@ async fn an_overlap_is_skipped_and_a_gap_or_an_excess_is_an_error() {
     let got = after(part("bytes 4-9/10", [data("456789")])).await;
     assert_eq!(got, error(Unresumable::WrongRange));
     // A part of more than was promised.
-    let lines = [("content-range", "bytes 2-6/10"), ("etag", "\"v1\"")];
     let server = Server::new([
-        answer(206, &lines, [data("23"), reset()]),
+        part("bytes 2-6/10", [data("23"), reset()]),
         part("bytes 4-7/10", [data("4567")]),
     ]);
     let got = download(exact(), &server).await;

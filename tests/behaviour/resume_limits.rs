@@ -353,6 +353,7 @@ async fn a_validator_counts_only_once_the_prefix_is_compared() {
 #[tokio::test(start_paused = true)]
 async fn a_part_without_a_validator_is_asked_for_again_and_compared() {
     let range = ("content-range", "bytes 2-7/10");
+    let length = ("content-length", "6");
     for second in [
         answer(206, &[range], [data("2345"), data("67")]),
         answer(
@@ -366,14 +367,17 @@ async fn a_part_without_a_validator_is_asked_for_again_and_compared() {
         request
             .headers_mut()
             .insert("range", "bytes=2-7".parse().unwrap());
-        let server = Server::new([answer(206, &[range], [data("234"), reset()]), second]);
+        let server = Server::new([
+            answer(206, &[range, length], [data("234"), reset()]),
+            second,
+        ]);
         let got = fetch(exact().verify_prefix(10), &server, request).await;
         assert_eq!(got.whole(), "234567");
         assert_eq!(server.ranges(), ["bytes=2-7", "bytes=2-7"]);
     }
     // A later start leaves nothing to compare.
     let server = Server::new([
-        answer(206, &[range], [data("234"), reset()]),
+        answer(206, &[range, length], [data("234"), reset()]),
         answer(206, &[("content-range", "bytes 3-7/10")], [data("34567")]),
     ]);
     let got = download(exact().verify_prefix(10), &server).await;

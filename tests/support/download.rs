@@ -114,9 +114,22 @@ pub fn all(pieces: impl IntoIterator<Item = Piece>) -> Response<Pieces> {
     answer(200, &[("content-length", "10"), ("etag", "\"v1\"")], pieces)
 }
 
-/// A part of them.
+/// A part of them, as long as its range says.
 pub fn part(range: &str, pieces: impl IntoIterator<Item = Piece>) -> Response<Pieces> {
-    answer(206, &[("content-range", range), ("etag", "\"v1\"")], pieces)
+    let (bytes, _) = range
+        .strip_prefix("bytes ")
+        .unwrap()
+        .split_once('/')
+        .unwrap();
+    let (first, last) = bytes.split_once('-').unwrap();
+    let length = last.parse::<u64>().unwrap() - first.parse::<u64>().unwrap() + 1;
+    let length = length.to_string();
+    let lines = [
+        ("content-range", range),
+        ("content-length", &length),
+        ("etag", "\"v1\""),
+    ];
+    answer(206, &lines, pieces)
 }
 
 /// Answers by the plan, and panics when that is through, or when called before it was ready.

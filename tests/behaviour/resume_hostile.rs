@@ -33,19 +33,6 @@ fn with(lines: &[(&'static str, &'static str)]) -> Request<Nothing> {
     request
 }
 
-/// RFC 9110, section 15.3.7.3: parts are one representation only if all of them have the same strong
-/// validator. This server knows no `If-Match`, as many do not, and leaves the `ETag` out of its parts.
-#[tokio::test(start_paused = true)]
-async fn a_part_that_does_not_repeat_the_validator_is_not_appended() {
-    let server = Server::new([
-        all([data("01234"), reset()]),
-        answer(206, &[("content-range", "bytes 5-9/10")], [data("fghij")]),
-    ]);
-    let got = download(exact(), &server).await;
-    assert_eq!(got.data, "01234", "two versions in one body");
-    got.resume_error();
-}
-
 /// RFC 9110, section 13.1.4: beside an `If-Match`, `If-Unmodified-Since` is ignored.
 #[tokio::test(start_paused = true)]
 async fn the_callers_if_match_does_not_disable_the_date() {
@@ -142,27 +129,6 @@ async fn with_verify_prefix_what_comes_before_the_part_is_skipped_up_to_the_limi
     );
 }
 
-/// "If all bytes were delivered, it has ended, whatever comes after them."
-#[tokio::test(start_paused = true)]
-#[ignore = "open: the docs say so, and `TooLong` says otherwise"]
-async fn what_comes_after_the_last_byte_is_not_looked_at() {
-    let server = Server::new([all([data("0123456789"), data("x")])]);
-    assert_eq!(download(exact(), &server).await.whole(), "0123456789");
-    let server = Server::new([
-        all([data("01234"), reset()]),
-        part("bytes 5-9/10", [data("56789"), data("x")]),
-    ]);
-    assert_eq!(download(exact(), &server).await.whole(), "0123456789");
-}
-
-#[tokio::test(start_paused = true)]
-#[ignore = "open: the docs say so, and `TooLong` says otherwise"]
-async fn the_bytes_before_an_excess_are_delivered() {
-    let server = Server::new([all([data("01234"), data("56789x")])]);
-    let got = download(exact(), &server).await;
-    assert_eq!(got.data, "0123456789");
-}
-
 /// "How long after the first response's head a resumption may start."
 #[tokio::test(start_paused = true)]
 async fn a_resumption_does_not_start_after_the_window_if_the_caller_reads_slowly() {
@@ -231,25 +197,6 @@ async fn resumptions_without_waits_or_data_yield() {
     .await;
     let sent = server.asked().len();
     assert!(sent < 1_000, "{sent} requests in one poll");
-}
-
-/// The caller says that this request is sent once only.
-#[tokio::test(start_paused = true)]
-#[ignore = "open: whether `RetryOverride::once` is said of resumptions, too"]
-async fn a_request_that_is_sent_once_is_not_resumed() {
-    let server = Server::new([
-        all([data("01234"), reset()]),
-        part("bytes 5-9/10", [data("56789")]),
-    ]);
-    let service = ServiceBuilder::new()
-        .layer(exact())
-        .layer(RetryLayer::new())
-        .service(server.clone());
-    let mut request = get();
-    request.extensions_mut().insert(RetryOverride::once());
-    let response = service.oneshot(request).await.unwrap();
-    let _ = read(response.into_body()).await;
-    assert_eq!(server.asked().len(), 1);
 }
 
 /// The inner one has given up.
@@ -338,36 +285,6 @@ async fn the_largest_lengths_do_not_overflow() {
     assert_eq!(got.resume_error().expected(), u64::MAX);
 }
 
-/// A body that waits for its turn takes none that it does not use.
-#[tokio::test(start_paused = true)]
-#[ignore = "open: no body can help it; the docs could say so"]
-async fn a_body_that_nobody_reads_holds_no_place() {
-    let server = Server::new([
-        all([data("0"), reset()]),
-        all([data("0123456789")]),
-        all([data("0123456789")]),
-    ]);
-    let service = tower::limit::ConcurrencyLimit::new(server.clone(), 1);
-    let response = exact().layer(service.clone()).oneshot(get()).await.unwrap();
-    let mut first = service.clone();
-    ServiceExt::<Request<Nothing>>::ready(&mut first)
-        .await
-        .unwrap();
-    let mut body = Box::pin(response.into_body());
-    body.frame().await.unwrap().unwrap();
-    // It waits for the place that the other one has, and then nobody reads it.
-    assert!(timeout(secs(1), body.frame()).await.is_err());
-    let call = Service::<Request<Nothing>>::call(&mut first, get());
-    call.await.unwrap();
-    drop(first);
-    let mut second = service.clone();
-    let ready = timeout(secs(60), ServiceExt::<Request<Nothing>>::ready(&mut second)).await;
-    assert!(
-        ready.is_ok(),
-        "the place is held by a body that nobody reads"
-    );
-}
-
 /// The retry below gives each resumption its commit point.
 #[tokio::test(start_paused = true)]
 async fn a_resumption_that_breaks_before_its_first_byte_is_the_retrys() {
@@ -428,35 +345,6 @@ async fn a_body_that_cannot_be_resumed_any_more_does_not_say_that_it_can() {
     assert!(body.is_resumable());
     body.frame().await.unwrap().unwrap();
     assert!(!body.is_resumable());
-}
-
-/// RFC 9110, section 14.2: a server may answer with a part of the range. Each of these is whole.
-#[tokio::test(start_paused = true)]
-#[ignore = "open: whether a part that is whole is progress"]
-async fn a_server_that_gives_small_parts_gives_all_of_them() {
-    let starts = 1..10;
-    let parts = starts.map(|start| {
-        let digit = Bytes::from(start.to_string());
-        part(&format!("bytes {start}-{start}/10"), [Piece::Data(digit)])
-    });
-    let server = Server::new(std::iter::once(all([data("0"), reset()])).chain(parts));
-    assert_eq!(download(exact(), &server).await.whole(), "0123456789");
-}
-
-/// RFC 9110, section 14.3. More than may be skipped was delivered, so that a 200 is of no use.
-#[tokio::test(start_paused = true)]
-#[ignore = "open: whether `Accept-Ranges: none` is looked at"]
-async fn a_server_that_knows_no_ranges_is_not_asked_for_one_in_vain() {
-    let lines = [
-        ("content-length", "10"),
-        ("etag", "\"v1\""),
-        ("accept-ranges", "none"),
-    ];
-    let whole = || answer(200, &lines, [data("01234"), data("56789")]);
-    let server = Server::new([answer(200, &lines, [data("01234"), reset()]), whole()]);
-    let got = download(exact().skip_limit(4), &server).await;
-    assert_eq!(got.data, "01234");
-    assert_eq!(server.asked().len(), 1);
 }
 
 /// Each poll is by another task, and only the last one is woken.
@@ -588,51 +476,4 @@ async fn an_older_version_that_meets_the_date_is_another_version() {
     ]);
     let got = download(exact(), &server).await;
     assert_eq!(got.data, "01234", "two versions in one body");
-}
-
-/// RFC 9110, section 8.8.1: a weak validator says that the bytes may differ. Two servers that compress
-/// the same file, one after the other, send the same date.
-#[tokio::test(start_paused = true)]
-#[ignore = "open: whether a date counts beside a weak `ETag`"]
-async fn a_date_beside_a_weak_etag_does_not_say_that_the_bytes_are_the_same() {
-    let lines = |other: (&'static str, &'static str)| {
-        [
-            ("etag", "W/\"v1\""),
-            ("last-modified", MODIFIED),
-            ("date", SENT),
-            ("content-encoding", "gzip"),
-            other,
-        ]
-    };
-    let server = Server::new([
-        answer(
-            200,
-            &lines(("content-length", "10")),
-            [data("01234"), reset()],
-        ),
-        answer(
-            206,
-            &lines(("content-range", "bytes 5-9/10")),
-            [data("fghij")],
-        ),
-    ]);
-    let got = download(exact(), &server).await;
-    assert_eq!(got.data, "01234", "two versions in one body");
-}
-
-/// The caller has the head of the first version: its validator, and what else is said of its bytes.
-#[tokio::test(start_paused = true)]
-#[ignore = "open: whether bytes that begin alike are enough where both validators say that they differ"]
-async fn a_version_that_is_known_to_be_another_one_does_not_get_the_first_ones_head() {
-    let second = [("content-length", "10"), ("etag", "\"v2\"")];
-    let server = Server::new([
-        all([data("01234"), reset()]),
-        answer(200, &second, [data("01234fghij")]),
-    ]);
-    let got = download(exact().verify_prefix(10), &server).await;
-    assert_eq!(
-        got.unresumable(),
-        ("01234", Some(Unresumable::Changed)),
-        "the head says v1"
-    );
 }
