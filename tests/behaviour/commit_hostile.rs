@@ -6,11 +6,10 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Full};
-use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
-use tower_http_retry::{BoxError, CommitLayer, Cooldown, ReplayBody, RetryLayer};
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use tower::{Layer, ServiceBuilder, ServiceExt};
+use tower_http_retry::{BoxError, CommitLayer, Cooldown, RetryLayer};
 
 use crate::support::download::{Nothing, Piece, Server, answer, data, get, reset};
 
@@ -95,14 +94,6 @@ async fn a_classifier_is_not_shown_half_of_a_failures_body() {
         .service(server);
     service.oneshot(get()).await.unwrap();
     assert_eq!(*seen.lock().unwrap(), [None]);
-}
-
-struct Tracked(Vec<u8>, #[allow(dead_code)] Arc<()>);
-
-impl AsRef<[u8]> for Tracked {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use tokio::time::{advance, timeout};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_http_retry::resume::Unresumable;
-use tower_http_retry::{Backoff, CommitLayer, ResumeLayer, RetryLayer, RetryOverride};
+use tower_http_retry::{Backoff, CommitLayer, ResumeLayer, RetryLayer};
 
 use crate::support::download::{
     Got, Nothing, Piece, Server, all, answer, data, download, exact, fetch, get, part, read, reset,
