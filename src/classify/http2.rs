@@ -11,9 +11,10 @@ use crate::class::Class;
 pub(super) fn read(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Option<Verdict> {
     let error = error.downcast_ref::<h2::Error>()?;
     if !error.is_remote() {
-        // h2 itself finds a body shorter than its `content-length`.
-        let is_short = error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR);
-        return match outcome.attempted.is_of_body && is_short {
+        // h2 itself resets a stream for what came on it: in a body, an end before its `content-length`, or
+        // data beyond it.
+        let is_cut_short = error.is_library() && error.is_reset();
+        return match outcome.attempted.is_of_body && is_cut_short {
             true => Some(Class::Transient.into()),
             false => error.get_io().and_then(io::of_io),
         };

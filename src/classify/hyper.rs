@@ -10,7 +10,11 @@ use crate::class::Class;
 /// method of hyper's error tells it.
 const DISPATCH_GONE: &str = "dispatch task is gone";
 
-pub(super) fn read(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Verdict> {
+/// What hyper says in a response's body in place of the error with which its HTTP/1 connection failed: as a
+/// rule, one of writing the rest of the request.
+const CONNECTION_FAILED: &str = "connection error";
+
+pub(super) fn read(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Option<Verdict> {
     let error = error.downcast_ref::<hyper::Error>()?;
     if error.is_canceled() {
         Some(Class::Refused.at_once())
@@ -25,9 +29,18 @@ pub(super) fn read(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Ver
         Some(Class::Transient.at_once())
     } else if error.is_user() || error.is_parse() {
         Some(Class::Permanent.into())
-    } else if error.is_incomplete_message() || error.is_closed() {
+    } else if error.is_incomplete_message()
+        || error.is_closed()
+        || (outcome.attempted.is_of_body && is_of_connection(error))
+    {
         Some(Class::Transient.into())
     } else {
         None
     }
+}
+
+/// Whether the connection failed that a response's body came on. That is all that is known.
+fn is_of_connection(error: &hyper::Error) -> bool {
+    let cause = error.source();
+    cause.is_some_and(|cause| cause.to_string() == CONNECTION_FAILED)
 }

@@ -9,23 +9,35 @@ use crate::retry_after::{date, text};
 #[derive(Clone, Debug)]
 pub(super) struct Version {
     etag: Option<HeaderValue>,
-    /// Two of them are none that could be compared.
-    has_two_etags: bool,
     last_modified: Option<HeaderValue>,
-    /// Whether no two versions can have this `Last-Modified`.
-    is_dated: bool,
+    dated: Dated,
+    /// Whether it has one of the two more than once, which says nothing that counts.
+    is_doubled: bool,
     encodings: Vec<HeaderValue>,
     /// The length of all of it, where it is known.
     complete: Option<u64>,
 }
 
+/// What a response's `Date` makes of its `Last-Modified`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dated {
+    /// No two versions can have it.
+    Strong,
+    /// A later version can have it, too.
+    Weak,
+    /// One of the two is missing, or is no date.
+    Unknown,
+}
+
 impl Version {
     pub(super) fn of(headers: &HeaderMap, complete: Option<u64>) -> Self {
         Self {
-            etag: headers.get(ETAG).cloned(),
-            has_two_etags: headers.get_all(ETAG).iter().nth(1).is_some(),
+            etag: only(headers, &ETAG).cloned(),
             last_modified: only(headers, &LAST_MODIFIED).cloned(),
-            is_dated: is_dated(headers),
+            dated: dated(headers),
+            is_doubled: [ETAG, LAST_MODIFIED]
+                .iter()
+                .any(|name| headers.get_all(name).iter().nth(1).is_some()),
             encodings: headers.get_all(CONTENT_ENCODING).iter().cloned().collect(),
             complete,
         }
@@ -35,26 +47,33 @@ impl Version {
     pub(super) fn condition(&self) -> Option<(HeaderName, HeaderValue)> {
         match (self.strong_etag(), &self.last_modified) {
             (Some(etag), _) => Some((IF_MATCH, etag.clone())),
-            (None, Some(date)) if self.is_dated => Some((IF_UNMODIFIED_SINCE, date.clone())),
+            (None, Some(date)) if self.dated == Dated::Strong => {
+                Some((IF_UNMODIFIED_SINCE, date.clone()))
+            }
             (None, _) => None,
         }
     }
 
-    /// Whether nothing that this version and another one say of themselves differs.
+    /// Whether nothing that this version and another one say of themselves differs. One that says two
+    /// things of itself does not say that it is the same.
     pub(super) fn does_not_contradict(&self, other: &Self) -> bool {
         let validators = match (&self.etag, &other.etag) {
-            (Some(one), Some(etag)) if one != etag || other.has_two_etags => false,
+            (Some(one), Some(etag)) if one != etag => false,
             // What a strong ETag says goes before the date.
             (Some(_), Some(_)) if self.strong_etag().is_some() => true,
             _ => is_same(self.last_modified.as_ref(), other.last_modified.as_ref()),
         };
-        validators && self.has_same_length_and_encodings(other)
+        validators && !other.is_doubled && self.has_same_length_and_encodings(other)
     }
 
-    /// Whether an answer on condition that it is of this version can be. An older version, too, meets the
-    /// condition of a date, which therefore has to be repeated.
+    /// Whether an answer on condition that it is of this version can be.
     pub(super) fn is_met_by(&self, other: &Self) -> bool {
-        let is_told = self.strong_etag().is_some() || other.last_modified.is_some();
+        let is_told = match (self.strong_etag(), &other.etag) {
+            (Some(_), Some(_)) => true,
+            (Some(_), None) => other.dated != Dated::Weak,
+            // An older version, too, meets the condition of a date, which therefore has to be repeated.
+            (None, _) => other.last_modified.is_some() && other.dated != Dated::Weak,
+        };
         is_told && self.does_not_contradict(other)
     }
 
@@ -64,14 +83,19 @@ impl Version {
         condition.is_some() && condition == other.condition() && self.does_not_contradict(other)
     }
 
+    /// This one, with a length that is known of another one, if its own is not.
+    pub(super) fn as_long_as(mut self, other: &Self) -> Self {
+        self.complete = self.complete.or(other.complete);
+        self
+    }
+
     /// Whether both have the same length, as far as it is known, and encodings.
     pub(super) fn has_same_length_and_encodings(&self, other: &Self) -> bool {
         is_same(self.complete, other.complete) && self.encodings == other.encodings
     }
 
     fn strong_etag(&self) -> Option<&HeaderValue> {
-        let etag = self.etag.as_ref().filter(|etag| is_strong(etag));
-        etag.filter(|_| !self.has_two_etags)
+        self.etag.as_ref().filter(|etag| is_strong(etag))
     }
 }
 
@@ -97,15 +121,17 @@ fn is_strong(etag: &HeaderValue) -> bool {
     inside.is_some_and(|inside| inside.iter().all(is_part))
 }
 
-/// RFC 9110, section 8.8.2.2: the response was sent at least a second after its `Last-Modified`, so that
-/// a later change has a later date.
-fn is_dated(headers: &HeaderMap) -> bool {
+/// RFC 9110, section 8.8.2.2: strong if the response was sent at least a second after its
+/// `Last-Modified`, so that a later change has a later date.
+fn dated(headers: &HeaderMap) -> Dated {
     let time = |name| date(text(only(headers, name)?)?);
     let (Some(modified), Some(sent)) = (time(&LAST_MODIFIED), time(&DATE)) else {
-        return false;
+        return Dated::Unknown;
     };
-    let age = sent.duration_since(modified);
-    age.is_ok_and(|age| age >= Duration::from_secs(1))
+    match sent.duration_since(modified) {
+        Ok(age) if age >= Duration::from_secs(1) => Dated::Strong,
+        Ok(_) | Err(_) => Dated::Weak,
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,9 @@ mod cooldown;
 mod cooldown_ends;
 mod cooldown_lives;
 mod cooldown_waits;
+mod cut_short;
+#[cfg(feature = "http2")]
+mod cut_short_http2;
 mod draining;
 mod errors;
 mod hints;

@@ -507,3 +507,44 @@ async fn frames_of_all_sizes_are_put_together() {
     assert_eq!(download(exact(), &server).await.whole(), "0123456789");
     assert_eq!(server.ranges(), ["-", "bytes=4-9", "bytes=5-9"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_206_that_has_its_validator_twice_does_not_say_that_it_is_the_same() {
+    let changed = ("012".to_owned(), Some(Unresumable::Changed));
+    let range = ("content-range", "bytes 3-9/10");
+    for etag in ["\"v2\"", "\"v1\""] {
+        let lines = [range, ("etag", etag), ("etag", etag)];
+        let got = after(answer(206, &lines, [data("3456789")])).await;
+        assert_eq!(got, changed, "{etag}");
+    }
+    let modified = ("last-modified", MODIFIED);
+    let first = [("content-length", "10"), modified, ("date", LATER)];
+    for second in [LATER, MODIFIED] {
+        let second = ("last-modified", second);
+        let server = Server::new([
+            answer(200, &first, [data("012"), reset()]),
+            answer(206, &[range, second, second], [data("3456789")]),
+        ]);
+        let got = download(exact(), &server).await;
+        assert_eq!(got.unresumable(), ("012", Some(Unresumable::Changed)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_206_from_the_second_of_its_change_does_not_say_that_it_is_the_same() {
+    let modified = ("last-modified", MODIFIED);
+    let range = ("content-range", "bytes 3-9/10");
+    let first = [("content-length", "10"), modified, ("date", LATER)];
+    // A cache has what was there when that second began, and knows no conditions.
+    for (date, is_whole) in [(LATER, true), ("", true), (MODIFIED, false)] {
+        let server = Server::new([
+            answer(200, &first, [data("012"), reset()]),
+            answer(206, &[range, modified, ("date", date)], [data("3456789")]),
+        ]);
+        let got = download(exact(), &server).await;
+        match is_whole {
+            true => assert_eq!(got.whole(), "0123456789"),
+            false => assert_eq!(got.unresumable(), ("012", Some(Unresumable::Changed))),
+        }
+    }
+}

@@ -588,3 +588,18 @@ async fn the_promised_length_is_exact_from_the_head_on() {
     assert_eq!(response.headers()["content-length"], "10");
     read(response.into_body()).await.whole();
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_length_counts_after_a_part_that_did_not_say_it() {
+    let server = Server::new([
+        answer(200, &[("content-length", "10")], [data("012"), reset()]),
+        answer(
+            206,
+            &[("content-range", "bytes 0-9/*")],
+            [data("0123"), reset()],
+        ),
+        answer(200, &[("content-length", "12")], [data("0123456789ab")]),
+    ]);
+    let got = download(exact().verify_prefix(10), &server).await;
+    assert_eq!(got.unresumable(), ("0123", Some(Unresumable::Changed)));
+}
