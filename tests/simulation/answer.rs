@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use h2::Reason;
 use http::response::Builder;
 
 use super::payload::Shape;
@@ -17,6 +18,42 @@ pub struct Answer {
     pub does: Does,
     pub hint: Option<(Form, Duration)>,
     pub body: Shape,
+    /// Where a download ends that does not have all it promises.
+    pub cut: Option<Cut>,
+    pub pace: Pace,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// So many thousandths of it are sent.
+    pub after: u64,
+    pub how: How,
+}
+
+/// How a body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// As if that were all.
+    Short,
+    /// Its source breaks: so does the connection, or the stream.
+    Breaks,
+    /// Its stream is reset for this reason.
+    Reset(Reason),
+}
+
+impl How {
+    /// Whether hyper takes it for the end, where no length says otherwise.
+    pub fn is_silent(self) -> bool {
+        matches!(self, Self::Short | Self::Reset(Reason::NO_ERROR))
+    }
+}
+
+/// How fast a download is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pieces: u64,
+    /// The pause before each piece.
+    pub pause: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +77,7 @@ pub enum Does {
 }
 
 /// In which header the hint stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Milliseconds,
     AzureMilliseconds,
@@ -57,15 +94,29 @@ impl Answer {
             _ => Reads::All,
         };
         let thinks = if random.u8(..6) == 0 { 0..=600 } else { 0..=20 };
-        let is_failure = matches!(does, Does::Answer(429 | 500..));
-        let hint = (is_failure && random.u8(..3) == 0).then(|| Form::draw(random));
+        let hint = match does {
+            Does::Answer(429 | 500..) => random.u8(..3) == 0,
+            // It counts if the answer breaks.
+            Does::Answer(200) => random.u8(..6) == 0,
+            _ => false,
+        };
+        let hint = hint.then(|| Form::draw(random));
         Self {
             reads,
             thinks: millis(random, thinks),
             does,
             hint,
             body: Shape::draw(random),
+            cut: Cut::draw(random, protocol),
+            pace: Pace {
+                pieces: random.u64(1..=8),
+                pause: millis(random, 0..=50),
+            },
         }
+    }
+
+    pub fn is_status(&self) -> bool {
+        matches!(self.does, Does::Answer(_))
     }
 
     /// Whether the request has its effect.
@@ -85,6 +136,36 @@ impl Does {
             10 => Self::Answer(400),
             _ => Self::Answer(200),
         }
+    }
+}
+
+impl Cut {
+    fn draw(random: &mut Rng, protocol: Protocol) -> Option<Self> {
+        let reasons = [
+            Reason::NO_ERROR,
+            Reason::CANCEL,
+            Reason::REFUSED_STREAM,
+            Reason::ENHANCE_YOUR_CALM,
+        ];
+        let reason = reasons[random.usize(..reasons.len())];
+        let after = match random.u8(..8) {
+            0 => 0,
+            1 => 1_000,
+            _ => random.u64(..1_000),
+        };
+        let how = match random.u8(..4) {
+            0 => How::Short,
+            1 | 2 if protocol == Protocol::Http2 => How::Reset(reason),
+            _ => How::Breaks,
+        };
+        (random.u8(..3) > 0).then_some(Self { after, how })
+    }
+}
+
+impl Pace {
+    /// How many bytes each piece has of so many.
+    pub fn piece(self, bytes: u64) -> u64 {
+        bytes.div_ceil(self.pieces)
     }
 }
 

@@ -1,35 +1,29 @@
-//! The caller: a stack of layers over hyper-util's client, over the simulated network.
+//! The caller: makes the plan's requests through its stack, and reads the responses.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, Request, Response};
+use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH, RANGE};
+use http::{Request, Response};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tower::limit::ConcurrencyLimitLayer;
-use tower::util::BoxCloneService;
-use tower::{Service, ServiceBuilder, ServiceExt};
-use tower_http::follow_redirect::policy::Limited;
-use tower_http::follow_redirect::{FollowRedirectLayer, RequestUri};
-use tower_http_retry::event::Event;
-use tower_http_retry::{
-    Attempts, AttemptsHandle, Backoff, BoxError, Idempotency, RetryAfter, RetryLayer,
-};
+use tower::{Service, ServiceExt};
+use tower_http_retry::AttemptsHandle;
+use tower_http_retry::commit::BrokenAnswer;
 
+use super::ask::Ask;
+use super::download::{Reader, begun};
+use super::file::File;
 use super::journal::{ALL, Journal, Left, What};
-use super::network::Connector;
+use super::parts::Download;
 use super::payload::Payload;
-use super::plan::{Ask, Plan, Protocol};
-use super::sabotage::{Judge, Sabotage};
-use super::upstream::{ATTEMPT, RETRIES, mark, name};
-use super::watch::{Id, Watch};
-
-type Stack = BoxCloneService<Request<Payload>, Response<Incoming>, BoxError>;
+use super::plan::Plan;
+use super::sabotage::Sabotage;
+use super::stack::{Answered, Builder, Stack};
+use super::upstream::{attempt_of, count_of, mark, name};
+use super::watch::Id;
 
 #[derive(Clone)]
 pub struct Caller {
@@ -51,7 +45,12 @@ impl Caller {
 
     /// Makes all requests of the plan, drops everything, and looks at what is left.
     pub async fn call(self) -> turmoil::Result {
-        let stack = self.stack();
+        let stack = Builder {
+            plan: &self.plan,
+            journal: &self.journal,
+            connections: &self.connections,
+        };
+        let stack = stack.build();
         let mut requests = JoinSet::new();
         for ask in &self.plan.requests {
             requests.spawn_local(self.clone().ask(ask.clone(), stack.clone()));
@@ -94,76 +93,11 @@ impl Caller {
         }
     }
 
-    fn stack(&self) -> Stack {
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .http2_only(self.plan.protocol == Protocol::Http2)
-            .http2_keep_alive_interval(Duration::from_millis(300))
-            .http2_keep_alive_timeout(Duration::from_millis(300))
-            .http2_keep_alive_while_idle(true)
-            .build(Connector {
-                alive: self.connections.clone(),
-            });
-        let watch = Watch {
-            client,
-            plan: self.plan.clone(),
-            journal: self.journal.clone(),
-        };
-        let concurrency = self.plan.policy.concurrency.map(ConcurrencyLimitLayer::new);
-        // The standard policy would drop the request's number.
-        let redirects = FollowRedirectLayer::with_policy(Limited::default());
-        let hides_redirects = self.plan.sabotage == Some(Sabotage::HidesRedirects);
-        ServiceBuilder::new()
-            .layer(self.layer())
-            .option_layer(concurrency)
-            .map_response(move |mut response: Response<Incoming>| {
-                if hides_redirects {
-                    response.extensions_mut().remove::<RequestUri>();
-                }
-                response
-            })
-            .option_layer(self.plan.redirects.then_some(redirects))
-            .service(watch)
-            .boxed_clone()
-    }
-
-    fn layer(&self) -> RetryLayer<Judge> {
-        let policy = &self.plan.policy;
-        let journal = self.journal.clone();
-        let layer = RetryLayer::new()
-            .mark_attempts()
-            .mark_responses()
-            .classify(Judge(self.plan.sabotage))
-            .max_retries(policy.max_retries)
-            .window(policy.window)
-            .attempt_timeout(policy.attempt_timeout)
-            .backoff(Backoff::exponential(policy.base).jitter(policy.jitter))
-            .jitter_seed(self.plan.seed)
-            .max_replay_bytes(policy.max_replay_bytes)
-            .max_retry_after(policy.max_retry_after)
-            .retry_after(policy.hints)
-            .retry_count_header(HeaderName::from_static(RETRIES))
-            .on_event(move |event| tell(&journal, event));
-        let layer = if policy.has_budget {
-            layer
-        } else {
-            layer.without_budget()
-        };
-        match self.plan.sabotage {
-            Some(Sabotage::RepeatsAll) => layer.idempotency(Idempotency::any()),
-            Some(Sabotage::OneMoreRetry) => layer.max_retries(policy.max_retries + 1),
-            Some(Sabotage::LongWindow) => layer.window(policy.window * 3),
-            Some(Sabotage::LongTimeout) => layer.attempt_timeout(policy.attempt_timeout * 5),
-            Some(Sabotage::IgnoresHints) => layer.retry_after(RetryAfter::Ignore),
-            Some(Sabotage::WaitsTooLong) => layer.max_retry_after(Duration::MAX),
-            _ => layer,
-        }
-    }
-
     async fn ask(self, ask: Ask, mut stack: Stack) {
         sleep(ask.at).await;
         let handle = AttemptsHandle::new();
-        let request = self.request(&ask, &handle);
+        let download = Download::default();
+        let request = self.request(&ask, &handle, &download);
         // What is not ready is not the layer's affair, before the first attempt.
         let Ok(stack) = stack.ready().await else {
             panic!("the client is always ready");
@@ -172,31 +106,45 @@ impl Caller {
         let patience = ask.gives_up.unwrap_or(Duration::MAX);
         match timeout(patience, stack.call(request)).await {
             Err(_) => self.journal.write(ask.id, What::GaveUp),
-            Ok(Err(_)) => self.journal.write(ask.id, What::Error),
-            Ok(Ok(response)) if self.is_lost(&response) => self.journal.write(ask.id, What::Error),
-            Ok(Ok(response)) => self.read(ask.id, response).await,
+            Ok(Err(error)) => self.fail(ask.id, error.is::<BrokenAnswer>()),
+            Ok(Ok(response)) if self.is_lost(&response) => self.fail(ask.id, false),
+            Ok(Ok(response)) => self.read(&ask, response, &download).await,
         }
         let attempts = handle.get().count;
         self.journal.write(ask.id, What::Counted { attempts });
     }
 
-    fn is_lost(&self, response: &Response<Incoming>) -> bool {
+    fn fail(&self, id: u32, is_broken: bool) {
+        self.journal.write(id, What::Error { is_broken });
+    }
+
+    fn is_lost(&self, response: &Response<Answered>) -> bool {
         let loses = self.plan.sabotage == Some(Sabotage::LosesTheLast);
         loses && response.status().is_server_error()
     }
 
-    fn request(&self, ask: &Ask, handle: &AttemptsHandle) -> Request<Payload> {
+    fn request(&self, ask: &Ask, handle: &AttemptsHandle, download: &Download) -> Request<Payload> {
         let mut request = Request::builder()
             .method(ask.method.clone())
             .uri(format!("http://{}/{}", name(ask.server), ask.id))
             .header("te", "trailers")
             .extension(Id(ask.id))
-            .extension(handle.clone());
+            .extension(handle.clone())
+            .extension(download.clone());
         if ask.has_key {
             request = request.header("idempotency-key", ask.id);
         }
         if ask.body.has_trailers {
             request = request.header("trailer", "x-mark");
+        }
+        if let Some(file) = &ask.file {
+            // It has a version that never was.
+            request = request
+                .header(IF_NONE_MATCH, "\"none\"")
+                .header(ACCEPT_ENCODING, "identity");
+            if let Some((first, last)) = file.asked {
+                request = request.header(RANGE, format!("bytes={first}-{last}"));
+            }
         }
         if let Some(own) = ask.own.over() {
             request = request.extension(own);
@@ -205,21 +153,18 @@ impl Caller {
         request.body(body).expect("a request")
     }
 
-    async fn read(&self, id: u32, response: Response<Incoming>) {
-        let attempt = attempt_of(&response);
-        let count = response
-            .extensions()
-            .get()
-            .map_or(1, |attempts: &Attempts| attempts.count);
+    async fn read(&self, ask: &Ask, response: Response<Answered>, download: &Download) {
+        let (id, attempt) = (ask.id, attempt_of(&response));
         let status = response.status().as_u16();
-        self.journal.write(
-            id,
-            What::Response {
-                attempt,
-                status,
-                count,
-            },
-        );
+        let answered = What::Response {
+            attempt,
+            status,
+            count: count_of(&response),
+        };
+        self.journal.write(id, answered);
+        if let Some(file) = ask.file.as_ref().filter(|_| [200, 206].contains(&status)) {
+            return self.download(ask, file, response, download).await;
+        }
         let body = response.into_body().collect();
         match timeout(Duration::from_secs(5), body).await {
             Ok(Ok(whole)) => {
@@ -230,19 +175,23 @@ impl Caller {
             _ => self.journal.write(id, What::BrokeOff { attempt }),
         }
     }
-}
 
-fn tell(journal: &Journal, event: &Event<'_>) {
-    let Id(id) = *event.request().extensions().get().expect("an id");
-    let told = What::Told {
-        step: event.kind(),
-        class: event.class(),
-        timed_out: event.is_timed_out(),
-    };
-    journal.write(id, told);
-}
-
-fn attempt_of(response: &Response<Incoming>) -> u32 {
-    let attempt = &response.headers()[ATTEMPT];
-    attempt.to_str().expect("text").parse().expect("a number")
+    async fn download(
+        &self,
+        ask: &Ask,
+        file: &File,
+        response: Response<Answered>,
+        download: &Download,
+    ) {
+        let begun = begun(&response);
+        self.journal.write(ask.id, What::Begun(begun));
+        let reader = Reader {
+            file,
+            enough: ask.has_enough,
+            download,
+            sabotage: self.plan.sabotage,
+        };
+        let downloaded = reader.read(response.into_body(), begun).await;
+        self.journal.write(ask.id, What::Downloaded(downloaded));
+    }
 }

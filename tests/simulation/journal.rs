@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tower_http_retry::classify::Class;
 use tower_http_retry::event::EventKind;
+use tower_http_retry::resume::Unresumable;
 
 use super::failure::Failure;
 
@@ -29,10 +30,17 @@ pub enum What {
     Asked,
     /// The layer handed an attempt to the client below it.
     Sent { attempt: u32 },
-    /// The attempt's response head came, asking for this wait.
+    /// The layer was handed the attempt's response, asking for this wait.
     Answered {
         attempt: u32,
         status: u16,
+        hint: Option<Duration>,
+    },
+    /// So far the body of the attempt's response came, under the layers.
+    Body { attempt: u32, is: Progress },
+    /// The layer was handed an error of the attempt: its response, which asked for this wait, broke.
+    Broken {
+        attempt: u32,
         hint: Option<Duration>,
     },
     /// The attempt was answered by a redirect, which is followed under the layer.
@@ -49,6 +57,8 @@ pub enum What {
     Came { attempt: u32 },
     /// The server read all of the attempt's body; these were, or were not, the bytes that were sent.
     Took { attempt: u32, is_right: bool },
+    /// The server answered with this version of a file, or a part of it.
+    Served { version: u32 },
     /// The attempt had its effect.
     Acted,
     /// The caller was handed the response to this attempt, after so many as the response says.
@@ -61,8 +71,14 @@ pub enum What {
     Read { is_right: bool },
     /// That body ended early, or took too long.
     BrokeOff { attempt: u32 },
-    /// The caller was handed an error.
-    Error,
+    /// That body is a download, which a layer is to resume or not.
+    Begun(Begun),
+    /// A layer asks for the rest of a download.
+    Resumed(Resumed),
+    /// The caller reads no more of a download.
+    Downloaded(Downloaded),
+    /// The caller was handed an error, which says that its response broke or something else.
+    Error { is_broken: bool },
     /// The caller dropped the future.
     GaveUp,
     /// As a handle of the caller's says in the end.
@@ -71,6 +87,77 @@ pub enum What {
     Over,
     /// What was left some time later.
     Left(Left),
+}
+
+/// How far a body has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Its first bytes are there, or its trailers.
+    First,
+    /// It is known to have more bytes than are held back, or to be a stream of events.
+    Beyond,
+    /// All of it is there.
+    Whole,
+    /// It ended with an error, or had fewer bytes than its head said.
+    Broke,
+}
+
+/// What the head of a download's first response says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub version: u32,
+    /// The place of its first byte in the file.
+    pub first: u64,
+    /// How many bytes it promises, if it says so.
+    pub promised: Option<u64>,
+    /// Whether there is a `Content-Length`.
+    pub has_length: bool,
+}
+
+/// What a resumption asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// So many bytes the caller had by then.
+    pub had: u64,
+    /// The first and the last byte that are asked for.
+    pub range: Option<(u64, u64)>,
+    pub condition: Condition,
+    /// Whether it is the caller's request otherwise, without its conditions.
+    pub is_same: bool,
+}
+
+/// Of which version a resumption wants the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    None,
+    Version(u32),
+    /// Of what was never a version.
+    Unknown,
+}
+
+/// What came of a download.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Downloaded {
+    pub bytes: u64,
+    /// A bit for each version that has these bytes.
+    pub versions: u32,
+    pub end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As if all were there.
+    Ended,
+    /// The caller wanted no more, or waited too long.
+    Left,
+    /// With the error of a body that is not resumed.
+    Error,
+    /// With a `ResumeError`.
+    Unresumed {
+        delivered: u64,
+        expected: u64,
+        why: Option<Unresumable>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,8 @@
 //! What must hold in every run.
 
+mod commit;
+pub mod download;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -7,8 +10,9 @@ use tower_http_retry::RetryAfter;
 use tower_http_retry::event::{EventKind, StopReason};
 
 use super::answer::Reads;
+use super::ask::Ask;
 use super::journal::{ALL, Entry, Left, What};
-use super::plan::{Ask, Plan};
+use super::plan::{Plan, RESUMPTION, TARGETS};
 use super::world::Run;
 
 /// Timers end at the next whole millisecond, each on its own.
@@ -20,8 +24,8 @@ const TRAILERS: usize = 20;
 /// Or how a law was broken.
 pub type Held = Result<(), String>;
 
-/// What must hold for each request.
-struct Law {
+/// What must hold for each request, and each resumption.
+pub struct Law {
     says: &'static str,
     holds: fn(&Plan, &Ask, &[Entry]) -> Held,
 }
@@ -71,12 +75,13 @@ pub fn check(plan: &Plan, run: &Run) -> Held {
     run.ended.clone()?;
     let entries = &run.entries;
     for ask in &plan.requests {
-        let of_this = |entry: &&Entry| entry.id == ask.id;
-        let entries: Vec<Entry> = entries.iter().filter(of_this).copied().collect();
-        for law in LAWS {
-            let at = |broken| format!("{}: request {}: {broken}", law.says, ask.id);
-            (law.holds)(plan, ask, &entries).map_err(at)?;
+        let entries = entries_of(ask, entries);
+        for part in parts(ask, &entries) {
+            let of_this = |entry: &&Entry| entry.id == part.id;
+            let entries: Vec<Entry> = entries.iter().filter(of_this).copied().collect();
+            hold(commit::LAWS.iter().chain(&LAWS), plan, &part, &entries)?;
         }
+        hold(download::LAWS.iter(), plan, ask, &entries)?;
     }
     let left = entries
         .iter()
@@ -87,10 +92,43 @@ pub fn check(plan: &Plan, run: &Run) -> Held {
     }
 }
 
+fn hold<'a>(
+    laws: impl Iterator<Item = &'a Law>,
+    plan: &Plan,
+    ask: &Ask,
+    entries: &[Entry],
+) -> Held {
+    for law in laws {
+        let at = |broken| format!("{}: request {}: {broken}", law.says, ask.id);
+        (law.holds)(plan, ask, entries).map_err(at)?;
+    }
+    Ok(())
+}
+
+/// Those of the caller's request and of its resumptions.
+pub fn entries_of(ask: &Ask, entries: &[Entry]) -> Vec<Entry> {
+    let of_this = |entry: &&Entry| entry.id < TARGETS && entry.id % RESUMPTION == ask.id;
+    entries.iter().filter(of_this).copied().collect()
+}
+
+/// The caller's request, and its resumptions.
+pub fn parts(ask: &Ask, entries: &[Entry]) -> impl Iterator<Item = Ask> {
+    let last = entries.iter().map(|entry| entry.id / RESUMPTION).max();
+    (0..=last.unwrap_or_default()).map(|part| Ask {
+        id: ask.id + part * RESUMPTION,
+        ..ask.clone()
+    })
+}
+
 fn ends_in_time(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     let limits = plan.limits(ask.id);
     let asked = find(entries, |what| matches!(what, What::Asked));
-    let is_end = |what: &What| matches!(what, What::Response { .. } | What::Error | What::GaveUp);
+    let is_end = |what: &What| {
+        matches!(
+            what,
+            What::Response { .. } | What::Error { .. } | What::GaveUp
+        )
+    };
     let (Some(asked), Some(ended)) = (asked, find(entries, is_end)) else {
         return Err("it did not end".into());
     };
@@ -162,7 +200,9 @@ fn obeys_hints(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
         return Ok(());
     }
     let hinted = entries.iter().filter_map(|entry| match entry.what {
-        What::Answered { attempt, hint, .. } => Some((attempt, entry.at, hint?)),
+        What::Answered { attempt, hint, .. } | What::Broken { attempt, hint } => {
+            Some((attempt, entry.at, hint?))
+        }
         _ => None,
     });
     for (attempt, at, hint) in hinted {
@@ -196,7 +236,7 @@ fn handed_the_last(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
                 verdict(is_right, || format!("{:?} of {sent}", entry.what))?;
             }
             // An answer that was let go for a retry that could not start is in the error.
-            What::Error if retries < sent => {
+            What::Error { .. } if retries < sent => {
                 let is_right = find(entries, is_answered).is_none();
                 verdict(is_right, || "an error instead of the answer".into())?;
             }

@@ -1,18 +1,28 @@
-//! The layer over hyper-util's client, hyper's connections and a simulated network that cuts servers
+//! The layers over hyper-util's client, hyper's connections and a simulated network that cuts servers
 //! off, crashes them, shuts them down, and loses, delays and keeps messages.
 //!
 //! A seed stands for all that a run does. `SIMULATION_SEEDS` says how many are run, `SIMULATION_SEED`
 //! which one alone; then its plan and all that happened are printed.
 
 mod answer;
+mod ask;
 mod caller;
+mod cheat;
+mod download;
 mod failure;
+mod file;
+mod heard;
+mod hearing;
 mod journal;
 mod laws;
 mod network;
+mod parts;
 mod payload;
 mod plan;
+mod policy;
 mod sabotage;
+mod serving;
+mod stack;
 mod tally;
 mod trouble;
 mod upstream;

@@ -14,16 +14,21 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Collected;
 use tokio::time::{Sleep, sleep};
+use tower_http_retry::BoxError;
 
+use super::answer::How;
 use super::plan::{millis, one_in};
 
 /// Random bytes, so that no two places of them are alike.
-static BYTES: LazyLock<Bytes> = LazyLock::new(|| {
+pub static BYTES: LazyLock<Bytes> = LazyLock::new(|| {
     let mut random = Rng::with_seed(1);
     (0..(1 << 20) + OFFSETS).map(|_| random.u8(..)).collect()
 });
 /// A body's bytes start at one of so many places.
 const OFFSETS: usize = 1 << 16;
+
+/// What is before so long a pause is sent before what is after it.
+const FLUSHED: Duration = Duration::from_millis(10);
 
 /// What a body is like.
 #[derive(Clone, Debug)]
@@ -84,6 +89,18 @@ impl Shape {
         }
     }
 
+    /// The same without its end, or without anything but that it breaks.
+    pub fn broken(mut self, random: &mut Rng) -> Self {
+        if random.bool() {
+            self.pieces.clear();
+        }
+        Self {
+            is_sized: false,
+            breaks: true,
+            ..self
+        }
+    }
+
     /// Whether there is nothing of it, and this is known beforehand.
     pub fn is_none(&self) -> bool {
         self.is_sized && self.pieces.is_empty()
@@ -113,7 +130,8 @@ pub struct Payload {
     pause: Option<Pin<Box<Sleep>>>,
     trailers: Option<HeaderMap>,
     is_sized: bool,
-    breaks: bool,
+    /// Comes instead of the end.
+    error: Option<BoxError>,
     /// Held by each body that has not been dropped.
     _alive: Arc<()>,
 }
@@ -130,28 +148,65 @@ impl Payload {
             pause: None,
             trailers: shape.has_trailers.then(|| trailers_of(mark)),
             is_sized: shape.is_sized,
-            breaks: shape.breaks,
+            error: shape
+                .breaks
+                .then(|| io::Error::other("the source broke").into()),
             _alive: alive.clone(),
         }
     }
 
-    fn last(&mut self) -> Option<io::Result<Frame<Bytes>>> {
-        if std::mem::take(&mut self.breaks) {
+    /// Of these pieces and the pauses before them. Its size is not known.
+    pub fn of(pieces: Vec<(Duration, Bytes)>) -> Self {
+        Self {
+            pieces: pieces.into(),
+            is_sized: false,
+            ..Self::default()
+        }
+    }
+
+    /// Ends in this way.
+    pub fn ending(mut self, how: How) -> Self {
+        self.error = match how {
+            How::Short => None,
+            How::Breaks => Some("the source broke".into()),
+            How::Reset(reason) => {
+                // By then the head has been sent: a reset that overtakes it is one of the request.
+                self.pieces.push_back((FLUSHED, Bytes::new()));
+                Some(h2::Error::from(reason).into())
+            }
+        };
+        self
+    }
+
+    /// Whether it breaks instead of ending.
+    pub fn breaks(&self) -> bool {
+        self.error.is_some()
+    }
+
+    fn last(&mut self) -> Option<Result<Frame<Bytes>, BoxError>> {
+        if let Some(error) = self.error.take() {
             self.trailers = None;
-            return Some(Err(io::Error::other("the source broke")));
+            return Some(Err(error));
         }
         self.trailers.take().map(Frame::trailers).map(Ok)
     }
 }
 
+/// Nothing.
+impl Default for Payload {
+    fn default() -> Self {
+        Self::new(&Shape::empty(), 0, &Arc::default())
+    }
+}
+
 impl Body for Payload {
     type Data = Bytes;
-    type Error = io::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Some(&(pause, _)) = self.pieces.front() else {
             return Poll::Ready(self.last());
         };

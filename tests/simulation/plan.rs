@@ -1,21 +1,22 @@
-//! What a seed stands for: the caller's layer and requests, what each attempt meets at its server, and
+//! What a seed stands for: the caller's layers and requests, what each attempt meets at its server, and
 //! what befalls the network. The same seed is the same plan.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fastrand::Rng;
-use http::Method;
-use tower_http_retry::{Jitter, RetryAfter, RetryOverride};
 
-use super::answer::{Answer, Does};
+use super::answer::{Answer, Does, Form};
+use super::ask::{Ask, Limits};
 use super::failure::Overtaken;
-use super::payload::Shape;
+use super::policy::Policy;
 use super::sabotage::Sabotage;
 use super::trouble::Trouble;
 
 /// How many servers there are.
 pub const SERVERS: u64 = 2;
+/// A resumption has this much more for its number than the request, or the resumption, before it.
+pub const RESUMPTION: u32 = 1 << 8;
 /// What a redirect leads to has this much more for its number than the request that was redirected.
 pub const TARGETS: u32 = 1 << 16;
 
@@ -45,56 +46,6 @@ pub enum Protocol {
     Http2,
 }
 
-/// The layer's settings.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    pub max_retries: u32,
-    pub window: Duration,
-    pub attempt_timeout: Duration,
-    pub base: Duration,
-    pub jitter: Jitter,
-    pub max_replay_bytes: usize,
-    pub max_retry_after: Duration,
-    pub hints: RetryAfter,
-    pub has_budget: bool,
-    /// How many attempts may be under way at once.
-    pub concurrency: Option<usize>,
-}
-
-/// A request of the caller's.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    pub id: u32,
-    pub at: Duration,
-    pub server: u64,
-    pub method: Method,
-    pub has_key: bool,
-    pub body: Shape,
-    pub own: Own,
-    /// After so long the caller drops the future.
-    pub gives_up: Option<Duration>,
-}
-
-/// What a request wants otherwise than its layer.
-#[derive(Clone, Copy, Debug)]
-pub enum Own {
-    Nothing,
-    Once,
-    Repeatable(bool),
-    Retries(u32),
-    Within(Duration),
-    AttemptTimeout(Duration),
-}
-
-/// What holds for one request, by its layer and by itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub max_retries: u32,
-    pub window: Duration,
-    pub attempt_timeout: Duration,
-    pub may_be_repeated: bool,
-}
-
 impl Plan {
     pub fn of(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
@@ -102,7 +53,7 @@ impl Plan {
         let protocol = either(random, Protocol::Http1, Protocol::Http2);
         let policy = Policy::draw(random);
         let requests = (0..random.u32(1..=8))
-            .map(|id| Ask::draw(random, id))
+            .map(|id| Ask::draw(random, id, &policy))
             .collect();
         let troubles = (0..SERVERS)
             .flat_map(|server| Trouble::draw(random, server))
@@ -134,8 +85,9 @@ impl Plan {
         !self.troubles.is_empty() || self.connections_end
     }
 
+    /// The caller's request of this number, or the one that is resumed by it.
     pub fn ask(&self, id: u32) -> &Ask {
-        &self.requests[id as usize]
+        &self.requests[(id % RESUMPTION) as usize]
     }
 
     pub fn limits(&self, id: u32) -> Limits {
@@ -146,7 +98,17 @@ impl Plan {
     pub fn answer(&self, id: u32, attempt: u32) -> Answer {
         let mut random = self.of_one(id, attempt);
         let mut answer = Answer::draw(&mut random, self.protocol);
-        let is_other = matches!(answer.does, Does::Answer(_)) && random.u8(..3) == 0;
+        if self.ask(id).file.is_some() {
+            if answer.is_status() && random.bool() {
+                answer.does = Does::Answer(200);
+            }
+            // An answer with a file has the file's `Date`.
+            answer.hint = answer.hint.filter(|(form, _)| *form != Form::Date);
+        }
+        if self.policy.commit.is_some() && random.u8(..5) == 0 {
+            answer.body = answer.body.broken(&mut random);
+        }
+        let is_other = answer.is_status() && random.u8(..3) == 0;
         match (is_other, id) {
             (true, TARGETS..) => answer.does = Does::Answer(429),
             (true, _) if self.redirects => (answer.does, answer.hint) = (Does::Redirect, None),
@@ -194,110 +156,6 @@ impl Plan {
         let one = u64::from(one) << 32 | u64::from(other);
         let mut random = Rng::with_seed(self.seed ^ one.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         random.fork()
-    }
-}
-
-impl Policy {
-    fn draw(random: &mut Rng) -> Self {
-        let concurrency = random.usize(1..=3);
-        let jitters = [
-            Jitter::None,
-            Jitter::Full,
-            Jitter::Equal,
-            Jitter::Decorrelated,
-        ];
-        Self {
-            max_retries: random.u32(0..=6),
-            window: millis(random, 300..=2_500),
-            attempt_timeout: millis(random, 60..=500),
-            base: millis(random, 5..=100),
-            jitter: jitters[random.usize(..jitters.len())],
-            max_replay_bytes: one_in(random, 6, 2_000).unwrap_or(1 << 20),
-            max_retry_after: one_in(random, 3, Duration::from_millis(300))
-                .unwrap_or(Duration::from_secs(300)),
-            hints: match random.u8(..8) {
-                0 => RetryAfter::Ignore,
-                1 | 2 => RetryAfter::Exact,
-                _ => RetryAfter::Minimum,
-            },
-            has_budget: random.bool(),
-            concurrency: one_in(random, 4, concurrency),
-        }
-    }
-}
-
-impl Ask {
-    fn draw(random: &mut Rng, id: u32) -> Self {
-        let methods = [
-            Method::GET,
-            Method::PUT,
-            Method::DELETE,
-            Method::PATCH,
-            Method::POST,
-            Method::POST,
-        ];
-        let method = methods[random.usize(..methods.len())].clone();
-        let has_none = [Method::GET, Method::DELETE].contains(&method) || random.u8(..6) == 0;
-        let body = if has_none {
-            Shape::empty()
-        } else {
-            Shape::draw(random)
-        };
-        let gives_up = millis(random, 1..=900);
-        Self {
-            id,
-            at: millis(random, 0..=800),
-            server: random.u64(..SERVERS),
-            method,
-            has_key: random.u8(..4) == 0,
-            body,
-            own: Own::draw(random),
-            gives_up: one_in(random, 8, gives_up),
-        }
-    }
-
-    fn limits(&self, policy: &Policy) -> Limits {
-        let repeatable = [Method::GET, Method::PUT, Method::DELETE].contains(&self.method);
-        let mut limits = Limits {
-            max_retries: policy.max_retries,
-            window: policy.window,
-            attempt_timeout: policy.attempt_timeout,
-            may_be_repeated: repeatable || self.has_key,
-        };
-        match self.own {
-            Own::Nothing => {}
-            Own::Once => limits.max_retries = 0,
-            Own::Repeatable(repeatable) => limits.may_be_repeated = repeatable,
-            Own::Retries(retries) => limits.max_retries = retries,
-            Own::Within(window) => limits.window = window,
-            Own::AttemptTimeout(timeout) => limits.attempt_timeout = timeout,
-        }
-        limits
-    }
-}
-
-impl Own {
-    fn draw(random: &mut Rng) -> Self {
-        match random.u8(..24) {
-            0 => Self::Once,
-            1 | 2 => Self::Repeatable(random.bool()),
-            3 => Self::Retries(random.u32(0..=8)),
-            4 => Self::Within(millis(random, 0..=3_000)),
-            5 => Self::AttemptTimeout(millis(random, 1..=800)),
-            _ => Self::Nothing,
-        }
-    }
-
-    pub fn over(self) -> Option<RetryOverride> {
-        let own = RetryOverride::new();
-        match self {
-            Self::Nothing => None,
-            Self::Once => Some(RetryOverride::once()),
-            Self::Repeatable(repeatable) => Some(own.repeatable(repeatable)),
-            Self::Retries(retries) => Some(own.max_retries(retries)),
-            Self::Within(window) => Some(own.window(window)),
-            Self::AttemptTimeout(timeout) => Some(own.attempt_timeout(timeout)),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use tower_http_retry::ByStatus;
 use tower_http_retry::classify::{Class, Classify, Outcome, Verdict};
+use tower_http_retry::commit::BrokenAnswer;
 
 use super::failure;
 
@@ -42,11 +43,39 @@ pub enum Sabotage {
     NotConnectedIsRefused,
     /// It is not known that a redirect was followed.
     HidesRedirects,
+    /// A response is handed up with its head.
+    CommitsTheHead,
+    /// A response that is to be handed up whole is handed up with its first bytes.
+    CommitsTheFirst,
+    /// The error of a response's body is taken for its end.
+    SwallowsBreaks,
+    /// It is not known that a response broke.
+    HidesBrokenAnswers,
+    /// A response that broke is taken for a refusal.
+    BrokenAnswerIsRefused,
+    /// The rest of any version is taken for that of the first one.
+    Splices,
+    /// All of a file is taken for the rest of it.
+    AppendsAll,
+    /// The error of a download is taken for its end.
+    EndsSilently,
+    /// The last frame before an error is lost.
+    LosesAFrame,
+    /// The rest of any version is asked for.
+    ForgetsTheCondition,
+    /// All of a file is asked for, instead of the rest.
+    AsksForAll,
+    /// A weak validator is taken for a strong one.
+    ResumesTheWeak,
+    /// One resumption more than the limit.
+    OneMoreResumption,
+    /// No download is resumed.
+    NeverResumes,
 }
 
 impl Sabotage {
     /// Each mistake, and how the law begins that finds it.
-    pub const ALL: [(Self, &str); 17] = [
+    pub const ALL: [(Self, &str); 31] = [
         (Self::RepeatsAll, "a request that may not be repeated"),
         (Self::OneMoreRetry, "attempts never exceed"),
         (Self::LongWindow, "no attempt starts after the window"),
@@ -73,6 +102,23 @@ impl Sabotage {
             "a request that may not be repeated",
         ),
         (Self::HidesRedirects, "a request that may not be repeated"),
+        (Self::CommitsTheHead, "no response is handed up before"),
+        (Self::CommitsTheFirst, "no response is handed up before"),
+        (Self::SwallowsBreaks, "a response that breaks"),
+        (Self::HidesBrokenAnswers, "a broken answer"),
+        (
+            Self::BrokenAnswerIsRefused,
+            "a request that may not be repeated",
+        ),
+        (Self::Splices, "a download's bytes"),
+        (Self::AppendsAll, "a download's bytes"),
+        (Self::EndsSilently, "a download that ends without an error"),
+        (Self::LosesAFrame, "the error of a download"),
+        (Self::ForgetsTheCondition, "a resumption asks for"),
+        (Self::AsksForAll, "a resumption asks for"),
+        (Self::ResumesTheWeak, "nothing is resumed but"),
+        (Self::OneMoreResumption, "resumptions never exceed"),
+        (Self::NeverResumes, "a download goes on"),
     ];
 
     /// Whether it takes this for a refusal.
@@ -84,6 +130,7 @@ impl Sabotage {
             Self::GoAwayIsRefused => failure::is_go_away(error),
             Self::TaskEndedIsRefused => failure::is_task_ended(error),
             Self::NotConnectedIsRefused => failure::is_not_connected(error),
+            Self::BrokenAnswerIsRefused => error.is::<BrokenAnswer>(),
             _ => false,
         }
     }

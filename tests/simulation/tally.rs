@@ -1,5 +1,7 @@
 //! How often what happened, in all runs: a law that nothing puts to the test says nothing.
 
+mod layers;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,9 +9,11 @@ use tower_http_retry::RetryAfter;
 use tower_http_retry::classify::Class;
 use tower_http_retry::event::{EventKind, StopReason};
 
+use super::ask::Ask;
 use super::failure::{Failure, Overtaken};
 use super::journal::{Entry, What};
-use super::plan::{Ask, Plan, Protocol};
+use super::laws;
+use super::plan::{Plan, Protocol};
 use super::trouble::Trouble;
 
 #[derive(Default)]
@@ -18,7 +22,7 @@ pub struct Tally {
 }
 
 /// What a run of many seeds has to have met.
-const TO_BE_MET: [&str; 51] = [
+const TO_BE_MET: [&str; 68] = [
     "attempt failed: a redirect's target",
     "attempt failed: as QUIC's connections are lost",
     "attempt failed: its task ended",
@@ -31,10 +35,26 @@ const TO_BE_MET: [&str; 51] = [
     "body of 1 MiB taken whole",
     "body taken whole by a later attempt",
     "body taken whole by a later attempt, streamed",
+    "broken answer",
+    "broken answer retried",
+    "broken answer retried, with a hint",
+    "broken answer of a request that is never to be repeated",
     "class Permanent",
     "class Refused",
     "class Success",
     "class Transient",
+    "download",
+    "download ended: changed",
+    "download ended: range ignored",
+    "download ended: with the error of its last response",
+    "download ended: wrong range",
+    "download of a file that changed meanwhile",
+    "download resumed",
+    "download resumed by a date",
+    "download resumed by its bytes",
+    "download resumed, its range ignored",
+    "download resumed, twice",
+    "download resumed, whole in the end",
     "fault: crash",
     "fault: delay",
     "fault: hold",
@@ -58,6 +78,7 @@ const TO_BE_MET: [&str; 51] = [
     "retry: server",
     "retry: timed_out",
     "run",
+    "stream of events, handed up at its commit point",
     "stop: attempts",
     "stop: budget",
     "stop: not_idempotent",
@@ -81,9 +102,17 @@ impl Tally {
             self.count(&format!("fault: {}", trouble.kind.name()));
         }
         for ask in &plan.requests {
-            let of_this = |entry: &&Entry| entry.id == ask.id;
-            let whats = entries.iter().filter(of_this).map(|entry| entry.what);
-            self.add_request(plan, ask, &whats.collect::<Vec<_>>());
+            let entries = laws::entries_of(ask, entries);
+            for part in laws::parts(ask, &entries) {
+                let of_this = |entry: &&Entry| entry.id == part.id;
+                let whats = entries.iter().filter(of_this).map(|entry| entry.what);
+                let whats: Vec<_> = whats.collect();
+                if part.id == ask.id {
+                    self.add_request(plan, ask, &whats);
+                }
+                self.add_commit(plan, &part, &whats);
+            }
+            self.add_download(plan, ask, &entries);
         }
     }
 
@@ -147,13 +176,19 @@ impl Tally {
                 Failure::OfTarget => "attempt failed: a redirect's target",
             }),
             What::Response { .. } => self.count("request ended: response"),
-            What::Error => self.count("request ended: error"),
+            What::Error { .. } => self.count("request ended: error"),
             What::GaveUp => self.count("request ended: given up"),
             What::Read { .. } => self.count("response read whole"),
             What::BrokeOff { .. } => self.count("response broke off"),
             What::Asked
             | What::Answered { .. }
             | What::Redirected { .. }
+            | What::Body { .. }
+            | What::Broken { .. }
+            | What::Served { .. }
+            | What::Begun(_)
+            | What::Resumed(_)
+            | What::Downloaded(_)
             | What::Came { .. }
             | What::Acted
             | What::Counted { .. }
@@ -249,8 +284,12 @@ impl Tally {
         let Some(acted) = acted else {
             return;
         };
-        let is_failure =
-            |what: &What| matches!(what, What::Error | What::Response { status: 500.., .. });
+        let is_failure = |what: &What| {
+            matches!(
+                what,
+                What::Error { .. } | What::Response { status: 500.., .. }
+            )
+        };
         if whats.iter().any(is_failure) {
             self.count("request, never to be repeated, acted on and failed");
         }

@@ -3,21 +3,23 @@
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Buf;
 use http::header::LOCATION;
-use http::{HeaderMap, Request, Response, Uri};
+use http::response::Builder;
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::conn::auto;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
-use tower_http_retry::BoxError;
+use tower_http_retry::{Attempts, BoxError};
 use turmoil::net::{TcpListener, TcpStream};
 
 use super::answer::{Answer, Does, Reads};
@@ -25,11 +27,14 @@ use super::journal::{Journal, What};
 use super::network::PORT;
 use super::payload::{Payload, Shape};
 use super::plan::{Plan, Protocol, SERVERS, TARGETS};
+use super::serving::serve;
 
 /// Where the layer writes the number of retries.
 pub const RETRIES: &str = "x-retries";
 /// Where the server says which attempt it answers.
 pub const ATTEMPT: &str = "x-attempt";
+/// The number of a resumption.
+pub const PART: &str = "x-part";
 
 #[derive(Clone)]
 pub struct Upstream {
@@ -38,6 +43,8 @@ pub struct Upstream {
     pub server: u64,
     /// Tells its connections to shut down.
     pub shut_down: Arc<Notify>,
+    /// How often the server has started.
+    pub starts: Arc<AtomicU32>,
 }
 
 /// When a host crashes, what was spawned here is dropped in the order in which it was spawned; a
@@ -63,6 +70,7 @@ pub fn mark(id: u32, attempt: u32) -> usize {
 
 impl Upstream {
     pub async fn serve(self) -> turmoil::Result {
+        self.starts.fetch_add(1, Ordering::Relaxed);
         let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
         for connection in 0.. {
             let (stream, _) = listener.accept().await?;
@@ -74,7 +82,7 @@ impl Upstream {
 
     async fn converse(self, stream: TcpStream, lifetime: Option<(Duration, bool)>) {
         let shut_down = self.shut_down.notified();
-        let mut server = Builder::new(Local);
+        let mut server = auto::Builder::new(Local);
         server.http2().max_concurrent_streams(self.plan.streams);
         server = match self.plan.protocol {
             Protocol::Http1 => server.http1_only(),
@@ -97,16 +105,19 @@ impl Upstream {
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Payload>, BoxError> {
-        let (id, attempt) = identify(request.uri(), request.headers());
+        let (head, body) = request.into_parts();
+        let (id, attempt) = identify(&head.uri, &head.headers);
         self.journal.write(id, What::Came { attempt });
         let answer = self.plan.answer(id, attempt);
-        self.take(id, attempt, answer.reads, request.into_body())
-            .await?;
+        self.take(id, attempt, answer.reads, body).await?;
         if answer.acts() {
             self.journal.write(id, What::Acted);
         }
         sleep(answer.thinks).await;
         match answer.does {
+            Does::Answer(200) if self.plan.ask(id).file.is_some() => {
+                Ok(self.send(&answer, id, attempt, &head.headers))
+            }
             Does::Answer(status) => Ok(respond(&answer, id, attempt, status)),
             Does::Hang => pending().await,
             Does::Abort => Err("the server gives up".into()),
@@ -119,6 +130,26 @@ impl Upstream {
             }
             Does::Refuse => Err(h2::Error::from(h2::Reason::REFUSED_STREAM).into()),
         }
+    }
+
+    /// Sends the file that is asked for, in the version that it has now.
+    fn send(
+        &self,
+        answer: &Answer,
+        id: u32,
+        attempt: u32,
+        headers: &HeaderMap,
+    ) -> Response<Payload> {
+        let file = self.plan.ask(id).file.as_ref().expect("a file");
+        let at = turmoil::sim_elapsed().unwrap_or_default();
+        let restarts = self.starts.load(Ordering::Relaxed) - 1;
+        let version = file.version(at, restarts);
+        let builder = hinting(answer, Response::builder().header(ATTEMPT, attempt));
+        let response = serve(file, version, headers, answer, builder);
+        if response.status().is_success() {
+            self.journal.write(id % TARGETS, What::Served { version });
+        }
+        response
     }
 
     async fn take(
@@ -152,12 +183,30 @@ impl Upstream {
     }
 }
 
+/// The number of a request, or of a redirect's target, and of its attempt.
 fn identify(uri: &Uri, headers: &HeaderMap) -> (u32, u32) {
     let id = uri.path().trim_start_matches('/').parse().expect("an id");
-    let retries = headers
-        .get(RETRIES)
-        .map_or("0", |value| value.to_str().expect("text"));
-    (id, 1 + retries.parse::<u32>().expect("a number"))
+    let part = headers.get(PART).filter(|_| id < TARGETS);
+    (
+        part.map_or(id, number),
+        1 + headers.get(RETRIES).map_or(0, number),
+    )
+}
+
+/// The attempt that was answered.
+pub fn attempt_of<R>(response: &Response<R>) -> u32 {
+    number(&response.headers()[ATTEMPT])
+}
+
+/// How many attempts there were, as the response says.
+pub fn count_of<R>(response: &Response<R>) -> u32 {
+    let attempts = response.extensions().get();
+    attempts.map_or(1, |attempts: &Attempts| attempts.count)
+}
+
+fn number(value: &HeaderValue) -> u32 {
+    let value = value.to_str().expect("text");
+    value.parse().expect("a number")
 }
 
 fn respond(answer: &Answer, id: u32, attempt: u32, status: u16) -> Response<Payload> {
@@ -165,9 +214,17 @@ fn respond(answer: &Answer, id: u32, attempt: u32, status: u16) -> Response<Payl
     if answer.body.has_trailers {
         response = response.header("trailer", "x-mark");
     }
-    if let Some((form, hint)) = answer.hint {
-        response = form.write(hint, response);
+    let body = Payload::new(&answer.body, mark(id, attempt), &Arc::default());
+    let body = match answer.cut {
+        Some(cut) if body.breaks() && !cut.how.is_silent() => body.ending(cut.how),
+        _ => body,
+    };
+    hinting(answer, response).body(body).expect("a response")
+}
+
+fn hinting(answer: &Answer, response: Builder) -> Builder {
+    match answer.hint {
+        Some((form, hint)) => form.write(hint, response),
+        None => response,
     }
-    let body = Payload::new(&answer.body, mark(id, attempt), &Arc::new(()));
-    response.body(body).expect("a response")
 }

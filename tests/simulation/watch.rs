@@ -1,4 +1,4 @@
-//! What stands between the layer and the client: sees each attempt, and its response's head.
+//! What stands between the layers and the client: sees each attempt, and how it fails.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error, ResponseFuture};
@@ -16,12 +16,12 @@ use tower::Service;
 use tower_http_retry::{Attempt, BoxError, ReplayBody};
 
 use super::failure::{self, Failure, Overtaken};
+use super::heard::Heard;
 use super::journal::{Journal, What};
 use super::network::Connector;
 use super::payload::Payload;
 use super::plan::{Plan, TARGETS};
 use super::sabotage::Sabotage;
-use super::upstream::ATTEMPT;
 
 /// The request's number, as an extension of it.
 #[derive(Clone, Copy)]
@@ -41,9 +41,9 @@ pub struct Sent {
 }
 
 impl Service<Request<ReplayBody<Payload>>> for Watch {
-    type Response = Response<Incoming>;
+    type Response = Response<Heard>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Heard>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.client.poll_ready(cx).map_err(BoxError::from)
@@ -82,24 +82,18 @@ impl Watch {
         asked: u32,
         attempt: u32,
         result: Result<Response<Incoming>, Error>,
-    ) -> Result<Response<Incoming>, BoxError> {
-        let mut response = result.map_err(|error| self.fail(id, asked, attempt, error))?;
-        let status = response.status().as_u16();
-        if status == 303 {
+    ) -> Result<Response<Heard>, BoxError> {
+        let response = result.map_err(|error| self.fail(id, asked, attempt, error))?;
+        if response.status() == StatusCode::SEE_OTHER {
             self.journal.write(id, What::Redirected { attempt });
-            return Ok(response);
+            return Ok(Heard::unheard(response));
         }
-        let hint = self.plan.answer(asked, attempt).hint.map(|(_, hint)| hint);
-        let answered = What::Answered {
-            attempt,
-            status,
-            hint,
-        };
-        self.journal.write(id, answered);
-        if self.plan.sabotage == Some(Sabotage::KeepsTheFirst) {
-            response.headers_mut().insert(ATTEMPT, 1.into());
-        }
-        Ok(response)
+        Ok(Heard::of(
+            response,
+            &self.plan,
+            &self.journal,
+            (id, attempt),
+        ))
     }
 
     fn fail(&self, id: u32, asked: u32, attempt: u32, error: Error) -> BoxError {

@@ -79,6 +79,7 @@ fn run(plan: &Arc<Plan>, journal: &Journal) -> turmoil::Result {
             journal: journal.clone(),
             server,
             shut_down,
+            starts: Arc::default(),
         };
         sim.host(name(server), move || upstream.clone().serve());
     }

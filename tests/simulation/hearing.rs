@@ -1,0 +1,83 @@
+//! What stands right below the layer that retries: sees each attempt's outcome as that layer does.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use tower::Service;
+use tower::util::BoxCloneService;
+use tower_http_retry::commit::BrokenAnswer;
+use tower_http_retry::{Attempt, BoxError, ReplayBody};
+
+use super::journal::{Journal, What};
+use super::payload::Payload;
+use super::plan::Plan;
+use super::sabotage::Sabotage;
+use super::stack::Answered;
+use super::upstream::ATTEMPT;
+use super::watch::Id;
+
+/// What an attempt goes through.
+pub type Attempts = BoxCloneService<Request<ReplayBody<Payload>>, Response<Answered>, BoxError>;
+
+#[derive(Clone)]
+pub struct Hearing {
+    pub inner: Attempts,
+    pub plan: Arc<Plan>,
+    pub journal: Journal,
+}
+
+impl Service<Request<ReplayBody<Payload>>> for Hearing {
+    type Response = Response<Answered>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Answered>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReplayBody<Payload>>) -> Self::Future {
+        let Id(id) = *request.extensions().get().expect("an id");
+        let attempt = request.extensions().get().map_or(1, Attempt::number);
+        let (plan, journal) = (self.plan.clone(), self.journal.clone());
+        let call = self.inner.call(request);
+        Box::pin(async move { hear(&plan, &journal, (id, attempt), call.await) })
+    }
+}
+
+/// Writes down what an attempt came to.
+fn hear(
+    plan: &Plan,
+    journal: &Journal,
+    (id, attempt): (u32, u32),
+    outcome: Result<Response<Answered>, BoxError>,
+) -> Result<Response<Answered>, BoxError> {
+    let mut response = outcome.map_err(|error| {
+        if !error.is::<BrokenAnswer>() {
+            return error;
+        }
+        let hint = hint(plan, id, attempt);
+        journal.write(id, What::Broken { attempt, hint });
+        match plan.sabotage {
+            Some(Sabotage::HidesBrokenAnswers) => "something is wrong".into(),
+            _ => error,
+        }
+    })?;
+    let answered = What::Answered {
+        attempt,
+        status: response.status().as_u16(),
+        hint: hint(plan, id, attempt),
+    };
+    journal.write(id, answered);
+    if plan.sabotage == Some(Sabotage::KeepsTheFirst) {
+        response.headers_mut().insert(ATTEMPT, 1.into());
+    }
+    Ok(response)
+}
+
+/// The wait that an attempt's answer asks for.
+fn hint(plan: &Plan, id: u32, attempt: u32) -> Option<Duration> {
+    plan.last_answer(id, attempt).hint.map(|(_, hint)| hint)
+}

@@ -1,0 +1,134 @@
+//! What must hold where a response is held back until its commit point.
+
+use tower_http_retry::event::{EventKind, StopReason};
+
+use super::super::ask::Ask;
+use super::super::journal::{Entry, Progress, What};
+use super::super::plan::Plan;
+use super::super::policy::{Commit, Point};
+use super::{Held, Law, count, find, verdict};
+
+pub const LAWS: [Law; 3] = [
+    Law {
+        says: "no response is handed up before its commit point",
+        holds: waits_for_the_point,
+    },
+    Law {
+        says: "a response that breaks before its commit point is none",
+        holds: breaks_before_the_point,
+    },
+    Law {
+        says: "a broken answer is retried, or is the caller's error",
+        holds: broken_is_retried,
+    },
+];
+
+fn waits_for_the_point(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
+    let Some(commit) = plan.policy.commit else {
+        return Ok(());
+    };
+    for (at, entry) in entries.iter().enumerate() {
+        let What::Answered {
+            attempt, status, ..
+        } = entry.what
+        else {
+            continue;
+        };
+        let has_come = |is| has_come(&entries[..at], attempt, is);
+        let is_there = has_come(Progress::Whole)
+            || match commit.point {
+                Point::FirstBytes => has_come(Progress::First),
+                Point::Whole(_) => has_come(Progress::Beyond),
+            };
+        let is_exempt = is_failure(status) && (!commit.reads_failures || commit.timeout.is_some());
+        // What breaks is the next law's.
+        let is_exempt = is_exempt || has_come(Progress::Broke);
+        verdict(is_there || is_exempt, || format!("{:?}", entry.what))?;
+    }
+    Ok(())
+}
+
+fn breaks_before_the_point(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
+    let Some(commit) = plan.policy.commit else {
+        return Ok(());
+    };
+    for (at, entry) in entries.iter().enumerate() {
+        let What::Body {
+            attempt,
+            is: Progress::Broke,
+        } = entry.what
+        else {
+            continue;
+        };
+        if answered(&entries[..at], attempt).is_some() {
+            continue;
+        }
+        let holds = match answered(&entries[at..], attempt) {
+            Some(status) => may_break(commit, status),
+            None => is_broken(entries, attempt),
+        };
+        verdict(holds, || format!("attempt {attempt} is an answer"))?;
+    }
+    Ok(())
+}
+
+/// Whether what broke before its commit point counts by its status all the same.
+fn may_break(commit: Commit, status: u16) -> bool {
+    commit.reads_failures && is_failure(status)
+}
+
+fn broken_is_retried(_: &Plan, _: &Ask, entries: &[Entry]) -> Held {
+    let broken = entries.iter().filter_map(|entry| match entry.what {
+        What::Broken { attempt, .. } => Some(attempt),
+        _ => None,
+    });
+    let sent = count(entries, |what| matches!(what, What::Sent { .. }));
+    let retries = count(entries, What::is_retry);
+    for attempt in broken {
+        // At most once is another law's.
+        let is_acted_on = find(entries, |what| *what == What::Acted).is_some();
+        verdict(is_acted_on, || format!("attempt {attempt}, not acted on"))?;
+        // The next one may have been scheduled without a chance to start.
+        if attempt < sent || retries >= sent {
+            continue;
+        }
+        let is_wrong = |what: &What| match what {
+            What::Told {
+                step: EventKind::Stopped(stop),
+                ..
+            } => matches!(stop, StopReason::Permanent | StopReason::Success),
+            What::Response { .. } | What::Error { is_broken: false } => true,
+            _ => false,
+        };
+        let wrong = entries.iter().find(|entry| is_wrong(&entry.what));
+        verdict(wrong.is_none(), || format!("attempt {attempt}: {wrong:?}"))?;
+    }
+    Ok(())
+}
+
+fn has_come(entries: &[Entry], attempt: u32, is: Progress) -> bool {
+    find(entries, |what| *what == What::Body { attempt, is }).is_some()
+}
+
+/// Whether an attempt's response was an error of the attempt.
+fn is_broken(entries: &[Entry], broken: u32) -> bool {
+    let is = |what: &What| matches!(*what, What::Broken { attempt, .. } if attempt == broken);
+    find(entries, is).is_some()
+}
+
+/// The status with which an attempt was handed up.
+fn answered(entries: &[Entry], attempt: u32) -> Option<u16> {
+    entries.iter().find_map(|entry| match entry.what {
+        What::Answered {
+            attempt: other,
+            status,
+            ..
+        } if other == attempt => Some(status),
+        _ => None,
+    })
+}
+
+/// Whether the layer that retries reads the body of this itself.
+fn is_failure(status: u16) -> bool {
+    status == 429 || status >= 500
+}
