@@ -245,7 +245,7 @@ impl Download {
             return Err(Unresumable::Changed);
         }
         if let Some(check) = self.part.check.take() {
-            self.version = check.version.as_long_as(&self.version);
+            self.version = check.version.with_length_of(&self.version);
         }
         Ok(())
     }

@@ -84,7 +84,7 @@ impl Version {
     }
 
     /// This one, with a length that is known of another one, if its own is not.
-    pub(super) fn as_long_as(mut self, other: &Self) -> Self {
+    pub(super) fn with_length_of(mut self, other: &Self) -> Self {
         self.complete = self.complete.or(other.complete);
         self
     }
