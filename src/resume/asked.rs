@@ -1,20 +1,12 @@
 use http::header::{
     IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, UPGRADE,
 };
-use http::{Extensions, HeaderName, Method, Request, Uri, Version};
+use http::{Extensions, Method, Request, Uri, Version};
 use http_body::Body;
 
 use super::download::Ask;
 use crate::head::RequestHead;
 use crate::headers::{Headers, KeptHeaders, KnownNames};
-
-const CONDITIONS: [HeaderName; 5] = [
-    IF_MATCH,
-    IF_MODIFIED_SINCE,
-    IF_NONE_MATCH,
-    IF_RANGE,
-    IF_UNMODIFIED_SINCE,
-];
 
 /// What is kept of a request, to ask for the rest of its answer.
 pub(super) struct Asked {
@@ -47,16 +39,19 @@ impl Asked {
         }
     }
 
-    /// Asks once more: for the rest without the caller's own conditions, of which some would go before the
-    /// one that is asked for it.
+    /// Asks once more, and not whether the caller has it already. A part is asked for on one condition alone:
+    /// some of the caller's would go before it.
     pub(super) fn request<B: Default>(&self, ask: Ask, known: &KnownNames) -> Request<B> {
         let mut request = Request::new(B::default());
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = self.version;
         *request.extensions_mut() = self.extensions.clone();
         let mut headers = self.headers.unpack(known);
+        for own in [IF_NONE_MATCH, IF_MODIFIED_SINCE] {
+            headers.remove(own);
+        }
         if let Ask::Rest { range, condition } = ask {
-            for own in CONDITIONS {
+            for own in [IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE] {
                 headers.remove(own);
             }
             let (name, value) = condition;

@@ -77,10 +77,16 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// The layer's settings, if there is one and it may resume this.
+    /// The layer's settings, if there is one and it has to resume this.
     fn resume(&self) -> Option<Resume> {
+        // A part without a length can be what was made of it below, unless it is seen to be empty.
+        self.may_resume().filter(|_| self.begun.has_length)
+    }
+
+    /// The layer's settings, if there is one and it may resume this.
+    fn may_resume(&self) -> Option<Resume> {
         let resume = self.plan.policy.resume?;
-        let is_known = self.begun.promised.is_some_and(|promised| promised > 0);
+        let is_known = self.begun.promised > Some(0);
         let is_sure = self.file.validator.is_strong() || resume.verify_prefix.is_some();
         (is_known && is_sure && !self.file.is_event_stream).then_some(resume)
     }
@@ -191,7 +197,7 @@ fn asks_for_the_rest(course: &Course<'_>) -> Held {
 }
 
 fn only_what_may_be(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
-    let may_be = Course::of(plan, ask, entries).is_some_and(|course| course.resume().is_some());
+    let may_be = Course::of(plan, ask, entries).is_some_and(|course| course.may_resume().is_some());
     let resumed = entries
         .iter()
         .find(|entry| matches!(entry.what, What::Resumed(_)));
