@@ -43,7 +43,7 @@ use world::Run;
 /// How many seeds are run if nothing else is said.
 const SEEDS: u64 = 2_000;
 /// By so many seeds each sabotage is found.
-const ENOUGH: u64 = 200;
+const ENOUGH: u64 = 400;
 
 #[test]
 fn whatever_befalls_the_network_the_laws_hold() {
