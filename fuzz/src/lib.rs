@@ -2,6 +2,8 @@
 
 #[path = "../../tests/fuzz/call.rs"]
 pub mod call;
+#[path = "../../tests/fuzz/commit.rs"]
+pub mod commit;
 #[path = "../../tests/fuzz/input.rs"]
 pub mod input;
 #[path = "../../tests/fuzz/outcomes.rs"]
@@ -12,15 +14,19 @@ pub mod rate_limit;
 pub mod replay_body;
 #[path = "../../tests/fuzz/response_head.rs"]
 pub mod response_head;
+#[path = "../../tests/fuzz/resume.rs"]
+pub mod resume;
 #[path = "../../tests/fuzz/service_config.rs"]
 pub mod service_config;
 #[path = "../../tests/fuzz/service_policy.rs"]
 pub mod service_policy;
 
-use support::body;
+use support::{body, download, origin};
 
 #[path = "../../tests/support"]
 mod support {
     pub mod body;
+    pub mod download;
+    pub mod origin;
     pub mod step;
 }

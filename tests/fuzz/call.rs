@@ -100,7 +100,7 @@ thread_local! {
         .expect("a runtime");
 }
 
-fn on_the_clock<T>(future: impl Future<Output = T>) -> T {
+pub fn on_the_clock<T>(future: impl Future<Output = T>) -> T {
     CLOCK.with(|clock| clock.block_on(future))
 }
 

@@ -1,18 +1,20 @@
 //! The inputs that fuzzers found worth keeping, once more. `fuzz/` finds more of them.
 
 mod call;
+mod commit;
 mod input;
 mod outcomes;
 mod rate_limit;
 mod replay_body;
 mod response_head;
+mod resume;
 mod service_config;
 mod service_policy;
 
 use std::fs;
 use std::path::Path;
 
-use crate::support::body;
+use crate::support::{body, download, origin};
 
 #[test]
 fn any_response_head_is_a_class_and_a_wait() {
@@ -37,6 +39,16 @@ fn attempts_bodies_may_be_polled_and_dropped_in_any_order() {
 #[test]
 fn any_outcomes_are_decided_on_by_the_rules() {
     each("outcomes", outcomes::fuzz);
+}
+
+#[test]
+fn any_server_lets_a_download_be_whole_or_end_with_an_error() {
+    each("resume", resume::fuzz);
+}
+
+#[test]
+fn any_answer_under_a_commit_layer_is_the_callers_as_it_came_or_broken() {
+    each("commit", commit::fuzz);
 }
 
 /// Runs each input that is kept: a line of hexadecimal digits.

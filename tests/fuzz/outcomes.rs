@@ -55,7 +55,7 @@ enum Comes {
     Nothing,
 }
 
-const ERRORS: [(ErrorKind, Class); 11] = [
+pub const ERRORS: [(ErrorKind, Class); 11] = [
     (ErrorKind::ConnectionRefused, Class::Refused),
     (ErrorKind::NotConnected, Class::Transient),
     (ErrorKind::AddrInUse, Class::Refused),

@@ -24,6 +24,8 @@ mod timer;
 mod support {
     pub mod body;
     pub mod content;
+    pub mod download;
     pub mod management;
+    pub mod origin;
     pub mod step;
 }

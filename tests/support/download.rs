@@ -55,6 +55,21 @@ pub struct Pieces {
     alive: Arc<()>,
 }
 
+impl Pieces {
+    pub fn new(pieces: impl IntoIterator<Item = Piece>) -> Self {
+        Self {
+            left: pieces.into_iter().collect(),
+            timer: None,
+            alive: Arc::default(),
+        }
+    }
+
+    /// Whether there is nothing left.
+    pub fn is_over(&self) -> bool {
+        self.left.is_empty() && self.timer.is_none()
+    }
+}
+
 impl Body for Pieces {
     type Data = Bytes;
     type Error = BoxError;
@@ -101,12 +116,7 @@ pub fn answer(
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         response = response.header(*name, *value);
     }
-    let pieces = Pieces {
-        left: pieces.into_iter().collect(),
-        timer: None,
-        alive: Arc::default(),
-    };
-    response.body(pieces).unwrap()
+    response.body(Pieces::new(pieces)).unwrap()
 }
 
 /// All of ten bytes, of version 1.
