@@ -11,6 +11,7 @@ mod cooldown_model;
 #[path = "../fuzz/mod.rs"]
 mod fuzz;
 mod imports;
+mod resume_property;
 mod size;
 mod verify_property;
 
