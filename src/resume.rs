@@ -41,7 +41,7 @@
 //! | 206 that starts earlier | the bytes that were delivered are skipped, up to [`skip_limit`](crate::ResumeLayer::skip_limit) |
 //! | 206 that ends earlier | the body goes on, and then breaks off again |
 //! | 206 that starts later, ends later, or has no `Content-Range` | [`Unresumable::WrongRange`] |
-//! | 206 with another validator, length or content encoding | [`Unresumable::Changed`] |
+//! | 206 with another validator or none, another length or content encoding | [`Unresumable::Changed`] |
 //! | 200 with the same strong validator and length | what was delivered is skipped, up to the limit |
 //! | 200 with another validator, length or content encoding | [`Unresumable::Changed`] |
 //! | any other 200 | [`Unresumable::RangeIgnored`] |
@@ -50,9 +50,8 @@
 //! | any other status | [`Unresumable::Status`] |
 //! | an error | [`ResumeError`] with that error as its source |
 //!
-//! A 206 without any `ETag` is taken for the version of the `If-Match`: the server was asked to answer only
-//! if it is (RFC 9110, section 13.1.1). A `Last-Modified` has to be repeated, since an older version meets
-//! the condition as well.
+//! A 206 has to repeat the validator (RFC 9110, sections 15.3.7 and 15.3.7.3). The condition alone does not
+//! show that it is of the same version: a cache does not look at it.
 //!
 //! # The stack
 //!

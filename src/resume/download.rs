@@ -171,7 +171,7 @@ impl Download {
         let version = Version::of(response.headers(), complete);
         let has_condition = self.version.condition().is_some();
         let can_be_same = match has_condition {
-            true => self.version.is_met_by(&version),
+            true => self.version.is_repeated_by(&version),
             false => self.version.does_not_contradict(&version),
         };
         if !can_be_same {

@@ -9,7 +9,7 @@ use http::StatusCode;
 #[non_exhaustive]
 pub enum Unresumable {
     /// The representation has changed since the first response: the server answered 412, or with
-    /// another validator, length, content encoding or, where that is
+    /// another validator (or a part without one), length, content encoding or, where that is
     /// [compared](crate::ResumeLayer::verify_prefix), other bytes.
     Changed,
     /// The server ignored the range, and its answer cannot be used: more than

@@ -66,15 +66,15 @@ impl Version {
         validators && !other.is_doubled && self.has_same_length_and_encodings(other)
     }
 
-    /// Whether an answer on condition that it is of this version can be.
-    pub(super) fn is_met_by(&self, other: &Self) -> bool {
-        let is_told = match (self.strong_etag(), &other.etag) {
-            (Some(_), Some(_)) => true,
-            (Some(_), None) => other.dated != Dated::Weak,
-            // An older version, too, meets the condition of a date, which therefore has to be repeated.
-            (None, _) => other.last_modified.is_some() && other.dated != Dated::Weak,
+    /// Whether a part is shown to be of this version: it repeats the validator (RFC 9110, section 15.3.7.3).
+    /// That it was asked for on condition is not enough: caches do not look at the condition (RFC 9111,
+    /// section 4.3.2), and an older version meets that of a date.
+    pub(super) fn is_repeated_by(&self, other: &Self) -> bool {
+        let is_repeated = match self.strong_etag() {
+            Some(_) => other.etag.is_some(),
+            None => other.last_modified.is_some() && other.dated != Dated::Weak,
         };
-        is_told && self.does_not_contradict(other)
+        is_repeated && self.does_not_contradict(other)
     }
 
     /// Whether another version is this one by its strong validator.

@@ -389,7 +389,10 @@ impl Input {
             match gives {
                 Gives::Wait(millis) => {
                     waited += wait(*millis);
-                    if self.timeout().is_some_and(|timeout| waited > timeout) {
+                    // A failure is given a second.
+                    let second = head.is_failure().then_some(Duration::from_secs(1));
+                    let timeout = self.timeout().or(second);
+                    if timeout.is_some_and(|timeout| waited > timeout) {
                         return broken(read, Some(ErrorKind::TimedOut));
                     }
                 }
@@ -408,7 +411,7 @@ impl Input {
             Ends::Trailers(_) if is_enough(read, empty + 1) => return answer(read),
             Ends::End | Ends::Trailers(_) => {}
         }
-        if head.announced(&attempt).is_some_and(|length| read < length) && !head.is_failure() {
+        if head.announced(&attempt).is_some_and(|length| read < length) {
             return broken(read, Some(ErrorKind::UnexpectedEof));
         }
         Came::Answer {

@@ -30,7 +30,7 @@ use super::call::on_the_clock;
 use super::download::{Piece, trailers};
 use super::input::{millis, with_input};
 use super::origin::{
-    Asked, Claim, End, Origin, Reader, Reply, Version, date, follow, follow_passing,
+    Asked, Claim, End, Origin, Reader, Reply, Version, date, follow, follow_passing, is_of_length,
 };
 
 #[derive(Debug, Arbitrary)]
@@ -166,7 +166,7 @@ fn can_be_resumed(reply: &Reply, may_compare: bool) -> bool {
         .is_some_and(|media| media == STREAM);
     let has_room = reply.known.is_none_or(|known| known <= claim.length());
     let is_named = claim.has_strong_validator || may_compare;
-    !is_stream && claim.length() > 0 && has_room && is_named
+    !is_stream && claim.length() > 0 && has_room && is_named && is_of_length(reply)
 }
 
 impl Input {

@@ -15,14 +15,17 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{DATE, ETAG, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE};
+use http::header::{
+    CONTENT_LENGTH, DATE, ETAG, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, sleep, timeout};
 use tower::Service;
 use tower_http_retry::BoxError;
-use tower_http_retry::resume::{ResumeError, Unresumable};
+use tower_http_retry::event::StopReason;
+use tower_http_retry::resume::ResumeError;
 
 use super::download::{Piece, Pieces};
 
@@ -390,8 +393,9 @@ where
                 assert_eq!(error.delivered(), delivered);
                 assert_eq!(error.expected(), first.length());
                 assert!(error.source().is_some());
-                let is_too_long = error.unresumable() == Some(Unresumable::TooLong);
-                assert!(left > 0 || is_too_long, "{error:?} after the last byte");
+                // Data beyond the last byte, or an error that is no break.
+                let is_final = error.reason() == StopReason::Permanent;
+                assert!(left > 0 || is_final, "{error:?} after the last byte");
                 break End::Failed(error);
             }
             Some(Ok(frame)) => {
@@ -506,4 +510,16 @@ where
         }
     }
     assert!(reader.next(&mut body).await.is_none(), "more than was sent");
+}
+
+/// Whether a head says how long its body is, or the body itself does.
+pub fn is_of_length(reply: &Reply) -> bool {
+    let lengths = reply.headers.get_all(CONTENT_LENGTH).iter();
+    let mut lengths = lengths.map(|length| {
+        let length = length.to_str().ok()?;
+        let is_digits = length.bytes().all(|byte| byte.is_ascii_digit());
+        length.parse::<u64>().ok().filter(|_| is_digits)
+    });
+    let first = lengths.next().flatten();
+    reply.known.is_some() || (first.is_some() && lengths.all(|length| length == first))
 }
