@@ -1,8 +1,8 @@
 //! Resuming downloads that break off.
 //!
 //! If a connection breaks while a response's body is on its way, the caller has a part of it and an
-//! error. A [`ResumeLayer`] above a retry asks for the rest by a range request (RFC
-//! 9110, section 14) and continues the body with it. The body of a response that can be resumed is whole,
+//! error. A [`ResumeLayer`] above a retry asks for the rest by a range request (RFC 9110, section 14) and
+//! continues the body with it. The body of a response that can be resumed is whole,
 //! or ends with a [`ResumeError`]: it is never silently short, and never made of two versions. Any other
 //! response passes through unchanged, with its own error.
 //!
@@ -30,10 +30,10 @@
 //! connection breaks after the last byte, the body has ended.
 //!
 //! Each resumption is a request of its own to the inner service: the caller's, with `Range` set to what is
-//! left and `If-Match` (or `If-Unmodified-Since`) to the validator. The caller's other conditions are left
-//! out. The retry below retries it, and counts it for its
-//! budget and its cooldown, as any request. Its body is empty: `B::default()`. An
-//! [`AttemptsHandle`](crate::AttemptsHandle) of the caller reports the last of them.
+//! left and `If-Match` (or `If-Unmodified-Since`) to the validator. The caller's own conditions are left out.
+//! The retry below retries it, and counts it for its budget and its cooldown, as any request. Its body is
+//! empty: `B::default()`. An [`AttemptsHandle`](crate::AttemptsHandle) of the caller reports the last of
+//! them.
 //!
 //! | answer | what happens |
 //! |---|---|

@@ -38,6 +38,16 @@ pub struct ResumeError {
     source: BoxError,
 }
 
+/// What is said of them beside the source.
+const REASONS: [(StopReason, &str); 3] = [
+    (StopReason::Attempts, ", and its resumptions are used up"),
+    (
+        StopReason::Window,
+        ", and the window for resumptions has ended",
+    ),
+    (StopReason::NotReplayable, ", too many to be compared"),
+];
+
 impl ResumeError {
     pub(super) fn new(delivered: u64, expected: u64, reason: StopReason, source: BoxError) -> Self {
         Self {
@@ -90,12 +100,8 @@ impl fmt::Display for ResumeError {
             ..
         } = self;
         write!(f, "the body ended after {delivered} of {expected} bytes")?;
-        match self.reason {
-            StopReason::Attempts => f.write_str(", and its resumptions are used up"),
-            StopReason::Window => f.write_str(", and the window for resumptions has ended"),
-            StopReason::NotReplayable => f.write_str(", too many to be compared"),
-            _ => Ok(()),
-        }
+        let mut reasons = REASONS.iter().filter(|(reason, _)| *reason == self.reason);
+        reasons.try_for_each(|(_, words)| f.write_str(words))
     }
 }
 
