@@ -11,6 +11,8 @@ pub(crate) struct Directory {
 impl Directory {
     /// An empty one; no two tests use the same name.
     pub(crate) fn new(name: &str) -> Self {
+        // The folder is the whole workspace's.
+        let name = format!("download_{name}");
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => panic!("{error}"),
