@@ -28,6 +28,7 @@ mod verify_wire;
 #[path = "../support"]
 mod support {
     pub mod body;
+    #[cfg(feature = "hyper-util")]
     pub mod cutting;
     pub mod errors;
     pub mod hostile;
