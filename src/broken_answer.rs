@@ -12,9 +12,9 @@ use crate::head::ResponseHead;
 /// [`CommitLayer::timeout`](crate::CommitLayer::timeout). The error's [source](Error::source) is the
 /// body's own error, or an [`io::Error`](std::io::Error) of the kind `UnexpectedEof` or `TimedOut`.
 ///
-/// A retry above takes it for what its source is, with two differences. The server did act on the
-/// request, so a source that would be [refused](crate::classify::Class::Refused) by itself is
-/// transient. And the response's headers count: its `Retry-After` is the least wait.
+/// A retry above classifies it by its source, with two differences. The server did act on the request, so
+/// a source that would be [refused](crate::classify::Class::Refused) by itself is transient. And the
+/// headers of the response are read: the wait is at least its `Retry-After`.
 ///
 /// # Example
 ///
@@ -46,12 +46,12 @@ impl BrokenAnswer {
         }
     }
 
-    /// The head of the response, without its extensions.
+    /// Returns the head of the response, without its extensions.
     pub fn response(&self) -> ResponseHead<'_> {
         ResponseHead::of_parts(&self.head)
     }
 
-    /// How many bytes of the body had come. They are lost.
+    /// Returns how many bytes of the body had arrived. They were discarded.
     pub fn delivered(&self) -> u64 {
         self.delivered
     }

@@ -1,9 +1,9 @@
 //! Retrying failures in the body of a response.
 //!
 //! A retry sees the head of a response, not its body. If the connection breaks while the body is on
-//! its way, the retry has ended, and the error is the caller's. A [`CommitLayer`]
-//! under the retry holds a response back until its *commit point*: the first bytes of its body, or the
-//! end of it. A failure before that point is an error of the attempt ([`BrokenAnswer`]), which the retry
+//! its way, the retry has ended, and the error is the caller's. A [`CommitLayer`] under the
+//! retry holds a response back until its *commit point*: the first bytes of its body, or the end of it. A
+//! failure before that point is an error of the attempt ([`BrokenAnswer`]), which the retry
 //! above treats as any other. A failure after it is the caller's, as without the layer.
 //!
 //! | | commit point | kept in memory | use it for |

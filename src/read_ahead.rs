@@ -208,7 +208,7 @@ impl Data {
     }
 }
 
-// Nothing in it is pinned but by its own `Unpin`.
+// The rest is polled by means of its own `Unpin`; nothing else is ever pinned.
 impl<R: Body + Unpin> Unpin for ReadAhead<R> {}
 
 impl<R: Body> Rest<R> {

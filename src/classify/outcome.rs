@@ -128,7 +128,7 @@ impl<'a> Outcome<'a> {
         self
     }
 
-    /// The same outcome, of a response with this body, which was read whole.
+    /// Sets the body of the response, as a [`CommitLayer::whole`](crate::CommitLayer::whole) would.
     pub fn with_body(mut self, body: &'a Bytes) -> Self {
         self.attempted.response_body = Some(body);
         self
@@ -179,10 +179,12 @@ impl<'a> Outcome<'a> {
         self.result.ok().map(|head| head.status)
     }
 
-    /// The response's body, where a [`CommitLayer::whole`](crate::CommitLayer::whole) below has read
-    /// all of it. None where there is no such layer, and for a response that it does not read, that is
-    /// longer than its limit, or that broke. The bytes are those of the service below: compressed
-    /// content has to be decompressed by a layer under that one, and a layer above it may have changed the body.
+    /// Returns the body of the response, if a [`CommitLayer::whole`](crate::CommitLayer::whole) below has
+    /// read all of it.
+    ///
+    /// Returns none without such a layer, and for a response that it does not read, that is longer than its
+    /// limit, or whose body failed. The bytes are those that the layer read: compressed content has to be
+    /// decompressed below it, and a layer above it may have changed the body.
     ///
     /// # Example
     ///

@@ -58,17 +58,17 @@ impl ResumeError {
         }
     }
 
-    /// How many bytes of the body were delivered.
+    /// Returns how many bytes of the body were delivered.
     pub fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// How many bytes the head of the first response promised.
+    /// Returns how many bytes the head of the first response promised.
     pub fn expected(&self) -> u64 {
         self.expected
     }
 
-    /// Why the body was not resumed, or not once more:
+    /// Returns why the body was not resumed again:
     ///
     /// - [`Attempts`](StopReason::Attempts):
     ///   [`max_resumes`](crate::ResumeLayer::max_resumes) resumptions have brought no progress;
@@ -86,7 +86,7 @@ impl ResumeError {
         self.source
     }
 
-    /// Why the server's answer does not continue the body, if that is what failed.
+    /// Returns why the server's answer does not continue the body, if that is what failed.
     pub fn unresumable(&self) -> Option<Unresumable> {
         self.source.downcast_ref().copied()
     }
