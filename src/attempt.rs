@@ -65,6 +65,7 @@ pub(crate) struct Mark {
     pub(crate) previous: Option<Class>,
     pub(crate) may_have_been_acted_on: bool,
     pub(crate) is_last: bool,
+    pub(crate) is_hedge: bool,
 }
 
 const _: () = assert!(size_of::<Mark>() == 8);
@@ -93,6 +94,11 @@ impl Attempt {
         self.mark.is_last
     }
 
+    /// Whether it is a [hedge](crate::hedge), sent beside the attempt of this number.
+    pub fn is_hedge(&self) -> bool {
+        self.mark.is_hedge
+    }
+
     /// When the window ends in which retries may start. None if it has no end, and for an attempt
     /// that a [`ReplayBody`](crate::ReplayBody::attempt) returned.
     pub fn window_end(&self) -> Option<Instant> {
@@ -108,6 +114,7 @@ impl Default for Mark {
             previous: None,
             may_have_been_acted_on: false,
             is_last: false,
+            is_hedge: false,
         }
     }
 }

@@ -47,6 +47,27 @@ impl Idempotency {
         }
     }
 
+    /// Only requests with a safe method may be sent again ([RFC 9110, section 9.2.1]: GET, HEAD, OPTIONS,
+    /// TRACE, and QUERY). Idempotency keys do not count.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use tower_http_retry::{Idempotency, RetryLayer};
+    ///
+    /// let idempotency = Idempotency::safe().also(Method::PUT);
+    /// let layer = RetryLayer::new().idempotency(idempotency);
+    /// # let _ = layer;
+    /// ```
+    ///
+    /// [RFC 9110, section 9.2.1]: https://www.rfc-editor.org/rfc/rfc9110.html#section-9.2.1
+    pub fn safe() -> Self {
+        Self {
+            except: vec![Method::PUT, Method::DELETE],
+            keys: Vec::new(),
+            ..Self::new()
+        }
+    }
+
     /// Every request may be sent again: for services known to recognize a repeated request.
     ///
     /// ```

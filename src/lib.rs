@@ -154,6 +154,7 @@ pub mod grpc;
 pub mod resume;
 pub mod verify;
 pub mod commit;
+pub mod hedge;
 
 mod layer;
 mod service;
@@ -169,6 +170,7 @@ pub mod metrics;
 #[cfg(feature = "tracing")]
 mod trace;
 pub mod event;
+mod hedge_event;
 mod progress;
 mod decide;
 pub mod classify;
@@ -183,6 +185,7 @@ mod backoff;
 mod broken_answer;
 mod class;
 mod content;
+mod kept_head;
 mod read_ahead;
 mod drain;
 mod error;
@@ -212,6 +215,8 @@ pub use commit::CommitLayer;
 pub use cooldown::Cooldown;
 pub use error::{BoxError, RetryError};
 pub use future::ResponseFuture;
+#[doc(inline)]
+pub use hedge::HedgeLayer;
 pub use idempotency::Idempotency;
 pub use layer::RetryLayer;
 pub use limits::RetryOverride;

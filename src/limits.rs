@@ -118,6 +118,14 @@ impl RetryOverride {
     }
 }
 
+impl RetryOverride {
+    /// Whether the request may be sent a second time while the first attempt is under way, as far as
+    /// it says so.
+    pub(crate) fn may_be_hedged(&self) -> bool {
+        self.max_retries != Some(0) && self.repeatable != Some(false)
+    }
+}
+
 /// The numbers by which a request is retried. The greatest value of each type is no limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {

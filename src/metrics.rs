@@ -14,12 +14,16 @@
 //! | `tower_http_retry_cooldowns_total` | counter | cooldowns | none | cooldowns that started because of responses |
 //! | `tower_http_retry_cooling_down` | gauge | cooldowns | none | cooldowns that have started and not ended. A cooldown ends with a response, so this does not fall while no request is sent, nor if the state of its upstream is replaced |
 //! | `tower_http_retry_budget_tokens` | gauge | tokens | none | what is left in the budget |
+//! | `tower_http_retry_hedges_total` | counter | hedges | `method`, `result` | hedges that were due, and what became of them: those that were sent count twice, when they are sent and when the request ends |
+//! | `tower_http_retry_hedge_delay_seconds` | histogram | seconds | `method` | from the first attempt's start until its hedge was sent |
+//! | `tower_http_retry_hedge_saved_seconds` | gauge | seconds | none | how much a hedge [saves](crate::hedge#what-it-saves) on average, as far as it is known; of the layer which told it last |
 //!
 //! | label | values |
 //! |---|---|
 //! | `method` | a method of RFC 9110, `PATCH` or `QUERY`; else `_OTHER`, as OpenTelemetry has it |
 //! | `status` | the class of the response's status, `1xx` to `5xx`; of an error [`Event::error_type`]: `timeout`, `refused`; else `_OTHER` |
 //! | `reason` | of a retry [`WaitReason::as_str`], of a stop [`StopReason::name`] |
+//! | `result` | [`HedgeEventKind::as_str`](crate::hedge::HedgeEventKind::as_str) |
 //! | `authority` | the host of the request's URI, with its port if that is not the scheme's own: `http` and `https` of a host share one, and requests without a host have an empty one. On all metrics, but only where [`RetryLayer::metrics_by_authority`] asks for it |
 //!
 //! An attempt is counted when it starts, as gRPC's `grpc.client.attempt.started` is ([gRFC A66]), and
@@ -100,9 +104,11 @@ use crate::authority::Authority;
 use crate::event::{Event, EventKind, StopReason};
 
 mod family;
+mod hedges;
 mod label;
 
 use family::{Family, METADATA, authority_label};
+pub(crate) use hedges::retell as retell_hedge;
 use label::{METHOD, Place, RETRY, STATUS, STOP, method, status};
 
 static ATTEMPTS: Family<1> = Family::new("tower_http_retry_attempts_total", [METHOD]);
@@ -159,6 +165,7 @@ pub fn describe() {
         "Cooldowns that have started, and not ended yet."
     );
     describe_gauge!(BUDGET, "Tokens that are left in the retry budget.");
+    hedges::describe();
 }
 
 pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {

@@ -136,6 +136,7 @@ impl Progress {
             previous: self.previous,
             may_have_been_acted_on: self.may_have_been_acted_on(),
             is_last: self.is_last,
+            is_hedge: false,
         }
     }
 

@@ -5,6 +5,7 @@ use super::reader::Reader;
 use super::replay_body::{Playing, ReplayBody};
 use super::tape::{self, SharedTape, lock};
 use crate::attempt::Mark;
+use crate::error::BoxError;
 
 /// What is kept of a body: makes the [`ReplayBody`] of each attempt.
 pub(crate) struct Replays<B> {
@@ -35,6 +36,13 @@ impl<B: Body> Replays<B> {
         (replays, ReplayBody::new(playing, first))
     }
 
+    /// A body of which nothing is kept but what is in memory.
+    pub(crate) fn passing(source: B) -> ReplayBody<B> {
+        let (mut replays, body) = Self::of(source, 0, Mark::default());
+        replays.commit();
+        body
+    }
+
     /// The body of the next attempt.
     pub(crate) fn next(&mut self, attempt: Mark) -> ReplayBody<B> {
         self.latest = attempt.number;
@@ -43,6 +51,27 @@ impl<B: Body> Replays<B> {
             reader: lock(tape).map_or_else(|_| Reader::new(&SizeHint::new()), |tape| tape.reader()),
         });
         ReplayBody::new(playing, attempt)
+    }
+
+    /// The body once more, for an attempt beside the latest one; none unless all of it is there.
+    pub(crate) fn beside(&self) -> Option<ReplayBody<B>>
+    where
+        B::Error: Into<BoxError>,
+    {
+        let attempt = Mark {
+            number: self.latest,
+            ..Mark::default()
+        };
+        let Some(tape) = &self.tape else {
+            return Some(ReplayBody::new(None, attempt));
+        };
+        let mut locked = lock(tape).ok()?;
+        locked.as_mut().read_ahead_of(self.latest);
+        locked.is_whole().then(|| {
+            let reader = locked.reader();
+            let tape = tape.clone();
+            ReplayBody::new(Some(Playing { tape, reader }), attempt)
+        })
     }
 
     /// Makes sure of the body of a next attempt, which this says is possible: those before it may

@@ -120,13 +120,7 @@ impl<B: Body> Tape<B> {
         if number < self.holder {
             return None;
         }
-        // Whoever has polled the source waits for it, and would not be woken after another poll; and
-        // what is reserved for a later attempt is not read by an earlier one.
-        let is_untouched = self.given == 0 && self.begun == 0 && number >= self.reserved_for;
-        if is_untouched && self.as_mut().reserve(number) {
-            self.as_mut().read_ahead();
-            let _nobody_waits = self.as_mut().confirm(true);
-        }
+        self.as_mut().read_ahead_of(number);
         let is_whole = self.given == usize::from(length > 0) && self.source_ended();
         match self.record.get(0) {
             _ if !is_whole => None,
@@ -135,15 +129,28 @@ impl<B: Body> Tape<B> {
         }
     }
 
-    fn read_ahead(mut self: Pin<&mut Self>)
+    /// Reads the first piece, which may be all that there is, before reader `number` does.
+    pub(super) fn read_ahead_of(mut self: Pin<&mut Self>, number: u32)
     where
         B::Error: Into<BoxError>,
     {
+        // Whoever has polled the source waits for it, and would not be woken after another poll; and
+        // what is reserved for a later attempt is not read by an earlier one.
+        let is_untouched = self.given == 0 && self.begun == 0 && number >= self.reserved_for;
+        if !(is_untouched && self.size.exact().is_some() && self.as_mut().reserve(number)) {
+            return;
+        }
         let mut ahead = self.reader();
         let mut cx = Context::from_waker(Waker::noop());
         if let Poll::Ready(Some(Err(failure))) = self.as_mut().poll_source(&mut ahead, &mut cx) {
-            *self.project().failure = Some(failure);
+            *self.as_mut().project().failure = Some(failure);
         }
+        let _nobody_waits = self.confirm(true);
+    }
+
+    /// Whether the record is all that the source gives.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_replayable() && self.source_ended()
     }
 
     fn play(&self, reader: &mut Reader) -> Result<Frame<Bytes>, BoxError> {

@@ -171,6 +171,10 @@ impl Bucket {
         level.max(self.recent.due())
     }
 
+    pub(super) fn is_above_half(&self) -> bool {
+        self.level() > self.capacity() / 2
+    }
+
     /// The level, with all that was earned since the last look.
     pub(super) fn settled(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
@@ -192,7 +196,11 @@ impl Bucket {
         if level <= self.floor {
             return level;
         }
+        level.min(self.capacity())
+    }
+
+    fn capacity(&self) -> u64 {
         let room = self.recent.times(self.terms.room, Instant::now());
-        level.min(room.max(self.floor))
+        room.max(self.floor)
     }
 }

@@ -70,6 +70,15 @@ impl Rule {
         }
     }
 
+    /// Whether more than half of what it can hold is left. One that does not tell has.
+    pub(crate) fn is_above_half(&self) -> bool {
+        match self {
+            Self::Bucket(bucket) => bucket.is_above_half(),
+            Self::Throttle(throttle) => throttle.allows(),
+            Self::Foreign(_) => true,
+        }
+    }
+
     /// A first attempt that `started` then has come to its outcome.
     #[inline]
     pub(crate) fn first_attempt(&self, ending: Ending, started: Instant) {

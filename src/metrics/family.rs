@@ -50,6 +50,13 @@ impl<const LABELS: usize> Family<LABELS> {
         });
     }
 
+    /// Sets a gauge.
+    pub(super) fn set(&self, places: [Place; LABELS], value: f64) {
+        self.with_key(places, None, |key| {
+            with_recorder(|recorder| recorder.register_gauge(key, &METADATA).set(value));
+        });
+    }
+
     /// An authority may be any, so that keys with one are not kept.
     fn with_key(
         &self,

@@ -1,6 +1,7 @@
 use http::Method;
 
 use crate::event::Event;
+use crate::hedge_event::{HedgeEventKind, NotSent};
 use crate::reason::{StopReason, WaitReason};
 
 /// A label whose values are known beforehand.
@@ -50,6 +51,21 @@ pub(super) const STOP: Label = Label {
         StopReason::Budget.as_str(),
         StopReason::NotReady.as_str(),
         StopReason::CoolingDown.as_str(),
+    ],
+};
+
+pub(super) const RESULT: Label = Label {
+    name: "result",
+    values: &[
+        HedgeEventKind::Sent.as_str(),
+        HedgeEventKind::Won.as_str(),
+        HedgeEventKind::Lost.as_str(),
+        HedgeEventKind::Failed.as_str(),
+        HedgeEventKind::Withheld.as_str(),
+        HedgeEventKind::NotSent(NotSent::Budget).as_str(),
+        HedgeEventKind::NotSent(NotSent::NotReady).as_str(),
+        HedgeEventKind::NotSent(NotSent::NotReplayable).as_str(),
+        HedgeEventKind::NotSent(NotSent::CoolingDown).as_str(),
     ],
 };
 

@@ -1,19 +1,17 @@
 use http::header::{
     IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, UPGRADE,
 };
-use http::{Extensions, Method, Request, Uri, Version};
+use http::{Method, Request};
 use http_body::Body;
 
 use super::download::Ask;
 use crate::head::RequestHead;
-use crate::headers::{Headers, KeptHeaders, KnownNames};
+use crate::headers::KnownNames;
+use crate::kept_head::KeptHead;
 
 /// What is kept of a request, to ask for the rest of its answer.
 pub(super) struct Asked {
-    uri: Uri,
-    version: Version,
-    headers: KeptHeaders,
-    extensions: Extensions,
+    kept: KeptHead,
 }
 
 impl Asked {
@@ -23,30 +21,19 @@ impl Asked {
             && request.body().is_end_stream()
             && !request.headers().contains_key(UPGRADE);
         can_be.then(|| Self {
-            uri: request.uri().clone(),
-            version: request.version(),
-            headers: KeptHeaders::of(request.headers(), known),
-            extensions: request.extensions().clone(),
+            kept: KeptHead::of(request, known),
         })
     }
 
     pub(super) fn head<'a>(&'a self, known: &'a KnownNames) -> RequestHead<'a> {
-        RequestHead {
-            method: &Method::GET,
-            uri: &self.uri,
-            headers: Headers::Kept(&self.headers, known),
-            extensions: &self.extensions,
-        }
+        self.kept.head(known)
     }
 
     /// Asks once more, and not whether the caller has it already. A part is asked for on one condition alone:
     /// some of the caller's would go before it.
     pub(super) fn request<B: Default>(&self, ask: Ask, known: &KnownNames) -> Request<B> {
-        let mut request = Request::new(B::default());
-        *request.uri_mut() = self.uri.clone();
-        *request.version_mut() = self.version;
-        *request.extensions_mut() = self.extensions.clone();
-        let mut headers = self.headers.unpack(known);
+        let mut request = self.kept.request(B::default(), known);
+        let headers = request.headers_mut();
         for own in [IF_NONE_MATCH, IF_MODIFIED_SINCE] {
             headers.remove(own);
         }
@@ -58,7 +45,6 @@ impl Asked {
             headers.insert(RANGE, range);
             headers.insert(name, value);
         }
-        *request.headers_mut() = headers;
         request
     }
 }

@@ -25,6 +25,7 @@ mod cut_short;
 mod cut_short_http2;
 mod draining;
 mod errors;
+mod hedge;
 mod hints;
 mod letting_go;
 mod limits;
@@ -60,6 +61,7 @@ mod support {
     pub mod cooling;
     pub mod download;
     pub mod errors;
+    pub mod hedging;
     pub mod level;
     pub mod management;
     pub mod step;

@@ -14,7 +14,7 @@ use http::{Extensions, HeaderMap, Method, Request, Response, Uri};
 use http_body_util::Full;
 use tokio::time::{Instant, sleep};
 use tower::Service;
-use tower_http_retry::{BoxError, ReplayBody};
+use tower_http_retry::BoxError;
 
 pub type Body = Full<Bytes>;
 
@@ -107,7 +107,7 @@ impl Clone for Upstream {
     }
 }
 
-impl<B> Service<Request<ReplayBody<B>>> for Upstream {
+impl<B> Service<Request<B>> for Upstream {
     type Response = Response<Body>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
@@ -117,7 +117,7 @@ impl<B> Service<Request<ReplayBody<B>>> for Upstream {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<ReplayBody<B>>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         assert!(self.is_ready, "called before it was ready");
         self.is_ready = false;
         let head = request.into_parts().0;

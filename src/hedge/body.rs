@@ -1,0 +1,208 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::attempt::Mark;
+use crate::body::{BodyProgress, ReplayBody, Replays};
+use crate::error::BoxError;
+
+pin_project! {
+    /// The request body that the inner service of a [`Hedge`](super::Hedge) gets.
+    ///
+    /// A body that is not sent a second time passes through as it is. One that may be is recorded as it
+    /// passes, up to 1 MiB; a hedge plays the record, if that is whole by then. A body that is in memory
+    /// already, as `Full<Bytes>`, is not limited. Each attempt has the same size hint.
+    ///
+    /// A service that takes another kind of body is stacked below with a line that converts it, as below
+    /// a retry: see [`ReplayBody`](crate::ReplayBody).
+    ///
+    /// # Errors
+    ///
+    /// The caller's own error.
+    pub struct HedgeBody<B> {
+        #[pin]
+        kind: Kind<B>,
+        is_hedge: bool,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<B> {
+        Own {
+            #[pin]
+            body: B,
+        },
+        Shared {
+            body: ReplayBody<B>,
+        },
+    }
+}
+
+impl<B> HedgeBody<B> {
+    /// The caller's own body.
+    pub(super) fn own(body: B) -> Self {
+        let kind = Kind::Own { body };
+        Self {
+            kind,
+            is_hedge: false,
+        }
+    }
+
+    fn shared(body: ReplayBody<B>, is_hedge: bool) -> Self {
+        let kind = Kind::Shared { body };
+        Self { kind, is_hedge }
+    }
+
+    /// Whether it is that of a hedge, which is sent beside another attempt.
+    ///
+    /// It is for layers right below. Others see it by the extension [`Attempt`](crate::Attempt), if a
+    /// retry above [marks its attempts](crate::RetryLayer::mark_attempts).
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower_http_retry::hedge::HedgeBody;
+    ///
+    /// /// Sends hedges to another replica.
+    /// fn host<B>(request: &Request<HedgeBody<B>>) -> &'static str {
+    ///     match request.body().is_hedge() {
+    ///         true => "replica-2.service.test",
+    ///         false => "replica-1.service.test",
+    ///     }
+    /// }
+    /// # assert_eq!(host(&Request::new(HedgeBody::<()>::default())), "replica-1.service.test");
+    /// ```
+    pub fn is_hedge(&self) -> bool {
+        self.is_hedge
+    }
+}
+
+impl<B> HedgeBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    /// Returns the whole body as bytes, if all of it is in memory. See [`ReplayBody::into_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// The body itself, from which nothing is lost, if it is not in memory, has trailers, failed, or was
+    /// read already in part.
+    pub fn into_bytes(self) -> Result<Bytes, Self> {
+        let Self { kind, is_hedge } = self;
+        let body = match kind {
+            Kind::Shared { body } => body,
+            Kind::Own { body } if body.is_end_stream() => return Ok(Bytes::new()),
+            Kind::Own { body } => Replays::passing(body),
+        };
+        body.into_bytes()
+            .map_err(|body| Self::shared(body, is_hedge))
+    }
+}
+
+impl<B> Body for HedgeBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    #[inline]
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project().kind.project() {
+            KindProj::Shared { body } => Pin::new(body).poll_frame(cx),
+            KindProj::Own { body } => {
+                let polled = ready!(body.poll_frame(cx));
+                let to_bytes = |mut data: B::Data| data.copy_to_bytes(data.remaining());
+                Poll::Ready(polled.map(|frame| match frame {
+                    Ok(frame) => Ok(frame.map_data(to_bytes)),
+                    Err(error) => Err(error.into()),
+                }))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Own { body } => body.is_end_stream(),
+            Kind::Shared { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Own { body } => body.size_hint(),
+            Kind::Shared { body } => body.size_hint(),
+        }
+    }
+}
+
+/// An empty body, of a first attempt.
+impl<B> Default for HedgeBody<B> {
+    fn default() -> Self {
+        Self::shared(ReplayBody::default(), false)
+    }
+}
+
+impl<B> fmt::Debug for HedgeBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HedgeBody")
+            .field("is_hedge", &self.is_hedge)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is kept of a body for hedges; none of one that is empty.
+pub(super) struct KeptBody<B> {
+    replays: Option<Replays<B>>,
+}
+
+/// So many bytes of a streamed body are kept, as a retry keeps them.
+const MAX_BYTES: usize = 1024 * 1024;
+
+impl<B: Body> KeptBody<B> {
+    /// Keeps a body, and gives the first attempt's.
+    #[inline]
+    pub(super) fn of(body: B) -> (Self, HedgeBody<B>) {
+        if body.is_end_stream() {
+            return (Self { replays: None }, HedgeBody::own(body));
+        }
+        let (replays, first) = Replays::of(body, MAX_BYTES, Mark::default());
+        let replays = Some(replays);
+        (Self { replays }, HedgeBody::shared(first, false))
+    }
+
+    /// That of a hedge, if all of the body is there.
+    pub(super) fn hedge(&self) -> Option<HedgeBody<B>>
+    where
+        B::Error: Into<BoxError>,
+    {
+        let body = match &self.replays {
+            Some(replays) => replays.beside()?,
+            None => ReplayBody::default(),
+        };
+        Some(HedgeBody::shared(body, true))
+    }
+
+    /// How far the attempts have read it.
+    pub(super) fn progress(&self) -> BodyProgress {
+        self.replays
+            .as_ref()
+            .map_or(BodyProgress::Empty, Replays::progress)
+    }
+
+    /// There is an answer: who reads the body still may read on, and nothing more is kept of it.
+    pub(super) fn commit(&mut self) {
+        if let Some(replays) = &mut self.replays {
+            replays.commit();
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use std::time::Duration;
+
+use fastrand::Rng;
+
+/// So many requests of each kind are compared at least, and not many more: what is older counts less.
+const COMPARED: u32 = 64;
+
+/// While hedges gain nothing, one in so many is sent.
+const SENT_WITHOUT_GAIN: f64 = 1.0 / 8.0;
+
+/// Tells by comparison whether hedges help: some that are due are withheld, by lot.
+pub(super) struct Control {
+    withheld_share: f64,
+    rng: Rng,
+    withheld: Mean,
+    hedged: Mean,
+}
+
+/// Which of the two a request was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    Withheld,
+    Hedged,
+}
+
+impl Control {
+    pub(super) fn new(withheld_share: f64, rng: Rng) -> Self {
+        Self {
+            withheld_share,
+            rng,
+            withheld: Mean::default(),
+            hedged: Mean::default(),
+        }
+    }
+
+    pub(super) fn draw(&mut self) -> Group {
+        let is_of_use = self.saved().is_none_or(|saved| saved > 0.0);
+        let sent = match is_of_use {
+            true => 1.0 - self.withheld_share,
+            false => SENT_WITHOUT_GAIN.min(1.0 - self.withheld_share),
+        };
+        match self.rng.f64() < sent {
+            true => Group::Hedged,
+            false => Group::Withheld,
+        }
+    }
+
+    /// A request took so long, from when its hedge was due.
+    pub(super) fn add(&mut self, group: Group, took: Duration) {
+        match group {
+            Group::Withheld => self.withheld.add(took),
+            Group::Hedged => self.hedged.add(took),
+        }
+    }
+
+    /// How many seconds a hedge saves on average; none while too few can be compared.
+    pub(super) fn saved(&self) -> Option<f64> {
+        Some(self.withheld.of_enough()? - self.hedged.of_enough()?)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Mean {
+    count: u32,
+    seconds: f64,
+}
+
+impl Mean {
+    fn add(&mut self, time: Duration) {
+        if self.count >= 2 * COMPARED {
+            self.count /= 2;
+            self.seconds /= 2.0;
+        }
+        self.count += 1;
+        self.seconds += time.as_secs_f64();
+    }
+
+    fn of_enough(&self) -> Option<f64> {
+        (self.count >= COMPARED).then(|| self.seconds / f64::from(self.count))
+    }
+}
+
+#[cfg(test)]
+mod tests;

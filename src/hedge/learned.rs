@@ -1,0 +1,238 @@
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::time::Instant;
+
+use super::buckets::{BUCKETS, bucket};
+use super::control::{Control, Group};
+use super::purse::Purse;
+use super::survival::Times;
+
+/// What is learned counts for so much a second later.
+const LEFT_AFTER_SECOND: f32 = 0.9;
+
+/// How often the delay is worked out anew.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// A delay is not shorter.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// So many attempts that are slower than the delay have to be known of.
+const SLOW_ATTEMPTS: f32 = 5.0;
+
+/// No delay.
+const NONE: u64 = u64::MAX;
+
+/// What a layer was told of when to hedge, and how often.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) extra_load: f64,
+    pub(super) stragglers: f64,
+    pub(super) fixed: Option<Duration>,
+    pub(super) withheld: f64,
+    pub(super) seed: Option<u64>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            extra_load: 0.05,
+            stragglers: 2.0,
+            fixed: None,
+            withheld: 1.0 / 16.0,
+            seed: None,
+        }
+    }
+}
+
+/// What was learned of one upstream. A request adds to a count; all else is worked out once a second, by
+/// the request that comes first, and where a hedge is due.
+pub(super) struct Learned {
+    terms: Terms,
+    epoch: Instant,
+    /// In nanoseconds.
+    delay: AtomicU64,
+    /// When the delay is worked out next, in milliseconds from the epoch.
+    due: AtomicU64,
+    /// How many first attempts took how long.
+    ended: [AtomicU32; BUCKETS],
+    cut: [AtomicU32; BUCKETS],
+    state: Mutex<State>,
+}
+
+struct State {
+    worked_out: Instant,
+    /// What the counts were then.
+    ended: [u32; BUCKETS],
+    cut: [u32; BUCKETS],
+    times: Times,
+    /// How many successes since then have earned already.
+    paid_in: u64,
+    purse: Purse,
+    control: Control,
+}
+
+/// Whether a hedge that is due may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permit {
+    Granted,
+    Withheld,
+    NoBudget,
+}
+
+impl Learned {
+    pub(super) fn new(terms: Terms) -> Self {
+        let epoch = Instant::now();
+        let rng = terms.seed.map_or_else(Rng::new, Rng::with_seed);
+        let state = State {
+            worked_out: epoch,
+            ended: [0; BUCKETS],
+            cut: [0; BUCKETS],
+            times: Times::new(),
+            paid_in: 0,
+            purse: Purse::new(terms.extra_load),
+            control: Control::new(terms.withheld, rng),
+        };
+        let delay = terms.fixed.map_or(NONE, nanos);
+        Self {
+            terms,
+            epoch,
+            delay: AtomicU64::new(delay),
+            due: AtomicU64::new(PERIOD.as_millis() as u64),
+            ended: [const { AtomicU32::new(0) }; BUCKETS],
+            cut: [const { AtomicU32::new(0) }; BUCKETS],
+            state: Mutex::new(state),
+        }
+    }
+
+    /// After how long a request that starts now is hedged.
+    #[inline]
+    pub(super) fn delay_at(&self, now: Instant) -> Option<Duration> {
+        let millis = now.saturating_duration_since(self.epoch).as_millis() as u64;
+        let due = self.due.load(Ordering::Relaxed);
+        if millis >= due {
+            self.work_out(now, due, millis + PERIOD.as_millis() as u64);
+        }
+        self.delay()
+    }
+
+    #[inline]
+    pub(super) fn delay(&self) -> Option<Duration> {
+        match self.delay.load(Ordering::Relaxed) {
+            NONE => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// A first attempt has succeeded after so long.
+    #[inline]
+    pub(super) fn ended(&self, took: Duration) {
+        self.ended[bucket(took)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A first attempt was cut after so long.
+    pub(super) fn cut(&self, took: Duration) {
+        self.cut[bucket(took)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Asks for a hedge that is due, and pays for it if it is granted.
+    pub(super) fn ask(&self) -> Permit {
+        let mut state = self.lock();
+        state.pay_in(&self.ended);
+        if !state.purse.covers() {
+            return Permit::NoBudget;
+        }
+        match state.control.draw() {
+            Group::Withheld => Permit::Withheld,
+            Group::Hedged => {
+                state.purse.pay();
+                Permit::Granted
+            }
+        }
+    }
+
+    /// A request whose hedge was due took so long from then on. How much hedges save, if that is known.
+    pub(super) fn compare(&self, group: Group, took: Duration) -> Option<f64> {
+        let control = &mut self.lock().control;
+        control.add(group, took);
+        control.saved()
+    }
+
+    /// How many seconds a hedge saves on average, if that is known.
+    pub(super) fn saved(&self) -> Option<f64> {
+        self.lock().control.saved()
+    }
+
+    #[cold]
+    fn work_out(&self, now: Instant, due: u64, next: u64) {
+        let order = Ordering::Relaxed;
+        if self.due.compare_exchange(due, next, order, order).is_err() {
+            return;
+        }
+        let mut state = self.lock();
+        state.take_in(&self.ended, &self.cut, now);
+        if self.terms.fixed.is_none() {
+            let delay = state.delay(&self.terms).map_or(NONE, nanos);
+            self.delay.store(delay, Ordering::Relaxed);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Earns for the successes since the last look.
+    fn pay_in(&mut self, ended: &[AtomicU32; BUCKETS]) {
+        let successes = |(count, before): (&AtomicU32, &u32)| {
+            u64::from(count.load(Ordering::Relaxed).wrapping_sub(*before))
+        };
+        let successes: u64 = ended.iter().zip(&self.ended).map(successes).sum();
+        self.purse.earn(successes.saturating_sub(self.paid_in));
+        self.paid_in = self.paid_in.max(successes);
+    }
+
+    /// Takes in what was counted since the last time, and lets what is older fade.
+    fn take_in(&mut self, ended: &[AtomicU32; BUCKETS], cut: &[AtomicU32; BUCKETS], now: Instant) {
+        let time = now.saturating_duration_since(self.worked_out);
+        self.worked_out = now;
+        self.times.fade(LEFT_AFTER_SECOND.powf(time.as_secs_f32()));
+        let mut successes = 0;
+        for bucket in 0..BUCKETS {
+            let ended = take(&ended[bucket], &mut self.ended[bucket]);
+            let cut = take(&cut[bucket], &mut self.cut[bucket]);
+            self.times.add(bucket, ended, cut);
+            successes += u64::from(ended);
+        }
+        self.purse.earn(successes.saturating_sub(self.paid_in));
+        self.paid_in = 0;
+        self.purse.resize(successes, time);
+    }
+
+    /// None while too little is known.
+    fn delay(&self, terms: &Terms) -> Option<Duration> {
+        let share = terms.extra_load as f32;
+        if self.times.count() * share < SLOW_ATTEMPTS {
+            return None;
+        }
+        let median = self.times.exceeded_by(0.5);
+        // One that is too long to be told is none.
+        let slow = Duration::try_from_secs_f64(median.as_secs_f64() * terms.stragglers).ok()?;
+        Some(self.times.exceeded_by(share).max(slow).max(SHORTEST))
+    }
+}
+
+/// How much a count has grown since it was `before`.
+fn take(count: &AtomicU32, before: &mut u32) -> u32 {
+    let now = count.load(Ordering::Relaxed);
+    let grown = now.wrapping_sub(*before);
+    *before = now;
+    grown
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(NONE)
+}

@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+/// What a hedge costs, in millionths.
+const HEDGE: u64 = 1_000_000;
+
+/// It holds so many hedges at least.
+const FLOOR: u64 = 3 * HEDGE;
+
+/// What successes have earned, and hedges not spent yet.
+pub(super) struct Purse {
+    /// What a success earns.
+    earned: u64,
+    level: u64,
+    capacity: u64,
+}
+
+impl Purse {
+    pub(super) fn new(extra_load: f64) -> Self {
+        let earned = (extra_load * HEDGE as f64).round() as u64;
+        Self {
+            earned,
+            // Without a share there is none.
+            level: if earned == 0 { 0 } else { HEDGE },
+            capacity: FLOOR,
+        }
+    }
+
+    pub(super) fn earn(&mut self, successes: u64) {
+        let level = self
+            .level
+            .saturating_add(self.earned.saturating_mul(successes));
+        self.level = level.min(self.capacity);
+    }
+
+    /// There were so many successes in a time: there is room for what a second of it earns.
+    pub(super) fn resize(&mut self, successes: u64, time: Duration) {
+        let nanos = time.as_nanos().max(1);
+        let earned = u128::from(self.earned) * u128::from(successes) * 1_000_000_000 / nanos;
+        self.capacity = u64::try_from(earned).unwrap_or(u64::MAX).max(FLOOR);
+        self.level = self.level.min(self.capacity);
+    }
+
+    pub(super) fn covers(&self) -> bool {
+        self.level >= HEDGE
+    }
+
+    pub(super) fn pay(&mut self) {
+        self.level = self.level.saturating_sub(HEDGE);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::ACCEPT;
+use http::{Extensions, HeaderName, Request, Uri};
+use tokio::time::Instant;
+
+use super::learned::{Learned, Terms};
+use crate::authorities::Authorities;
+use crate::budget::{Budget, Ending, Rule};
+use crate::class::Class;
+use crate::classify::Verdict;
+use crate::cooldown::Cooldown;
+use crate::head::RequestHead;
+use crate::headers::KnownNames;
+use crate::hedge_event::HedgeEvent;
+use crate::idempotency::Idempotency;
+use crate::limits::RetryOverride;
+
+type Listener = Arc<dyn Fn(&HedgeEvent<'_>) + Send + Sync>;
+type Policies = Arc<dyn Fn(&Uri) -> Option<Policy> + Send + Sync>;
+
+/// What passes an event on to where a feature has it from.
+const FEATURES: &[fn(&HedgeEvent<'_>)] = &[
+    #[cfg(feature = "tracing")]
+    super::trace::retell,
+    #[cfg(feature = "metrics")]
+    crate::metrics::retell_hedge,
+];
+
+/// All that a layer was told.
+pub(super) struct Settings<C> {
+    pub(super) classify: Arc<C>,
+    pub(super) terms: Terms,
+    pub(super) idempotency: Idempotency,
+    pub(super) retry_budget: Option<Budget>,
+    pub(super) cooldown: Option<Cooldown>,
+    pub(super) max_upstreams: Option<usize>,
+    pub(super) marks_responses: bool,
+    pub(super) listener: Option<Listener>,
+    pub(super) policies: Option<Policies>,
+    pub(super) throttle: Option<Budget>,
+    pub(super) count_header: Option<HeaderName>,
+    pub(super) known_names: Arc<KnownNames>,
+}
+
+/// How a request is hedged that goes by rules of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Policy {
+    pub(crate) max_hedges: u32,
+    /// Between any two attempts.
+    pub(crate) delay: Duration,
+}
+
+/// How a request is hedged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    Learned,
+    Given(Policy),
+}
+
+impl<C> Settings<C> {
+    pub(super) fn new(classify: C) -> Self {
+        Self {
+            classify: Arc::new(classify),
+            terms: Terms::default(),
+            idempotency: Idempotency::safe(),
+            retry_budget: None,
+            cooldown: None,
+            max_upstreams: None,
+            marks_responses: false,
+            listener: None,
+            policies: None,
+            throttle: None,
+            count_header: None,
+            known_names: Arc::default(),
+        }
+    }
+
+    pub(super) fn with_classifier<D>(self, classify: D) -> Settings<D> {
+        Settings {
+            classify: Arc::new(classify),
+            terms: self.terms,
+            idempotency: self.idempotency,
+            retry_budget: self.retry_budget,
+            cooldown: self.cooldown,
+            max_upstreams: self.max_upstreams,
+            marks_responses: self.marks_responses,
+            listener: self.listener,
+            policies: self.policies,
+            throttle: self.throttle,
+            count_header: self.count_header,
+            known_names: self.known_names,
+        }
+    }
+
+    /// None if it is sent once only, whatever happens.
+    #[inline]
+    pub(super) fn plan<B>(&self, request: &Request<B>) -> Option<Plan> {
+        let head = RequestHead::of(request);
+        let own = head.extensions.get::<RetryOverride>();
+        if !own.is_none_or(RetryOverride::may_be_hedged) {
+            return None;
+        }
+        if let Some(policies) = &self.policies {
+            return policies(head.uri).map(Plan::Given);
+        }
+        let header = |name: &HeaderName| head.headers.find(name);
+        let may_be = self.idempotency.may_repeat(head.method, header, None)
+            && !header(&ACCEPT).is_some_and(is_event_stream);
+        may_be.then_some(Plan::Learned)
+    }
+
+    /// Adds a listener, which is told after those that were added before.
+    pub(super) fn listen(&mut self, listener: impl Fn(&HedgeEvent<'_>) + Send + Sync + 'static) {
+        self.listener = Some(match self.listener.take() {
+            Some(earlier) => Arc::new(move |event: &HedgeEvent<'_>| {
+                earlier(event);
+                listener(event);
+            }),
+            None => Arc::new(listener),
+        });
+    }
+
+    pub(super) fn tell(&self, event: &HedgeEvent<'_>) {
+        if let Some(listener) = &self.listener {
+            listener(event);
+        }
+        for retell in FEATURES {
+            retell(event);
+        }
+    }
+
+    /// Whether a budget that hedges do not pay from has little left.
+    pub(super) fn is_budget_low(&self, uri: &Uri) -> bool {
+        let mut budgets = self.retry_budget.iter().chain(&self.throttle);
+        budgets.any(|budget| budget.at(uri, |rule| !rule.is_above_half()))
+    }
+
+    /// Tells the throttle what an attempt came to.
+    pub(super) fn throttle(&self, uri: &Uri, verdict: Verdict, response: Option<&Extensions>) {
+        let Some(throttle) = &self.throttle else {
+            return;
+        };
+        let is_counted_later = || {
+            response.is_some_and(|response| throttle.counts_later(uri, verdict.awaited, response))
+        };
+        match verdict.class {
+            Class::Success if is_counted_later() => {}
+            Class::Success => throttle.at(uri, |rule| {
+                rule.first_attempt(Ending::Success, Instant::now());
+            }),
+            Class::Transient | Class::Refused => throttle.at(uri, Rule::failed),
+            Class::Permanent => {}
+        }
+    }
+
+    pub(super) fn is_held(&self, uri: &Uri) -> bool {
+        let cooldown = self.cooldown.as_ref();
+        cooldown.is_some_and(|cooldown| !cooldown.admits(uri))
+    }
+}
+
+/// A stream of events lasts for as long as its client is there: two would be kept open.
+fn is_event_stream(accept: &[u8]) -> bool {
+    const TYPE: &[u8] = b"text/event-stream";
+    let mut parts = accept.windows(TYPE.len());
+    parts.any(|part| part.eq_ignore_ascii_case(TYPE))
+}
+
+impl<C> Clone for Settings<C> {
+    fn clone(&self) -> Self {
+        Self {
+            classify: self.classify.clone(),
+            terms: self.terms.clone(),
+            idempotency: self.idempotency.clone(),
+            retry_budget: self.retry_budget.clone(),
+            cooldown: self.cooldown.clone(),
+            max_upstreams: self.max_upstreams,
+            marks_responses: self.marks_responses,
+            listener: self.listener.clone(),
+            policies: self.policies.clone(),
+            throttle: self.throttle.clone(),
+            count_header: self.count_header.clone(),
+            known_names: self.known_names.clone(),
+        }
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for Settings<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("classify", &self.classify)
+            .field("terms", &self.terms)
+            .field("idempotency", &self.idempotency)
+            .field("retry_budget", &self.retry_budget)
+            .field("cooldown", &self.cooldown)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all services of a layer, and all their requests, share.
+pub(super) struct Shared<C> {
+    pub(super) settings: Settings<C>,
+    scope: Scope,
+}
+
+enum Scope {
+    All(Box<Learned>),
+    Each(Authorities<Box<Learned>>),
+}
+
+impl<C> Shared<C> {
+    pub(super) fn new(settings: Settings<C>) -> Self {
+        let terms = settings.terms.clone();
+        let make = move || Box::new(Learned::new(terms.clone()));
+        let scope = match settings.max_upstreams {
+            None => Scope::All(make()),
+            Some(max) => Scope::Each(Authorities::new(max, make)),
+        };
+        Self { settings, scope }
+    }
+
+    /// What was learned of a URI's upstream.
+    #[inline]
+    pub(super) fn at<T>(&self, uri: &Uri, act: impl FnOnce(&Learned) -> T) -> T {
+        match &self.scope {
+            Scope::All(learned) => act(learned),
+            Scope::Each(upstreams) => upstreams.with(uri, |learned| act(learned)),
+        }
+    }
+
+    /// The same, and nothing is kept for an upstream that is not known.
+    pub(super) fn peek<T>(&self, uri: &Uri, act: impl FnOnce(&Learned) -> T) -> T {
+        match &self.scope {
+            Scope::All(learned) => act(learned),
+            Scope::Each(upstreams) => upstreams.peek(uri, |learned| act(learned)),
+        }
+    }
+}

@@ -1,0 +1,299 @@
+use std::error::Error;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::body::{HedgeBody, KeptBody};
+use super::control::Group;
+use super::learned::{Learned, Permit};
+use super::race::By;
+use super::settings::{Plan, Shared};
+use crate::attempt::Attempt;
+use crate::class::Class;
+use crate::classify::{Attempted, Classify, Elapsed, Outcome, RequestBody, Verdict};
+use crate::error::BoxError;
+use crate::head::{RequestHead, ResponseHead};
+use crate::hedge_event::{HedgeEvent, HedgeEventKind, Hedged, NotSent};
+use crate::kept_head::KeptHead;
+use crate::retry_after::{Hint, requested_wait};
+
+/// One request that may be hedged: what is kept of it, and what is known.
+pub(super) struct Watch<S, C, B> {
+    shared: Arc<Shared<C>>,
+    head: KeptHead,
+    body: KeptBody<B>,
+    plan: Plan,
+    pub(super) started: Instant,
+    next: Option<Next<S>>,
+    sent: u32,
+    /// When its hedge was due, and what became of it.
+    due: Option<(Group, Instant)>,
+}
+
+/// The hedge to come.
+struct Next<S> {
+    /// What it is sent through.
+    spare: S,
+    since: Instant,
+    delay: Duration,
+}
+
+impl<S, C, B: Body> Watch<S, C, B> {
+    /// Keeps a request, and gives the first attempt's.
+    #[inline]
+    pub(super) fn begin(
+        shared: Arc<Shared<C>>,
+        plan: Plan,
+        request: Request<B>,
+        spare: impl FnOnce() -> S,
+    ) -> (Self, Request<HedgeBody<B>>) {
+        let started = Instant::now();
+        let delay = match plan {
+            Plan::Learned => shared.at(request.uri(), |learned| learned.delay_at(started)),
+            Plan::Given(policy) => Some(policy.delay),
+        };
+        let head = KeptHead::of(&request, &shared.settings.known_names);
+        let (parts, body) = request.into_parts();
+        let (body, first) = KeptBody::of(body);
+        let next = delay.map(|delay| Next {
+            spare: spare(),
+            since: started,
+            delay,
+        });
+        let watch = Self {
+            shared,
+            head,
+            body,
+            plan,
+            started,
+            next,
+            sent: 0,
+            due: None,
+        };
+        (watch, Request::from_parts(parts, first))
+    }
+
+    /// When the next hedge is due: so long after that time. None if there is to be no other.
+    pub(super) fn next(&self) -> Option<(Instant, Duration)> {
+        self.next.as_ref().map(|next| (next.since, next.delay))
+    }
+
+    pub(super) fn commit_body(&mut self) {
+        self.body.commit();
+    }
+
+    fn request(&self) -> RequestHead<'_> {
+        self.head.head(&self.shared.settings.known_names)
+    }
+}
+
+impl<S, C: Classify, B: Body> Watch<S, C, B> {
+    #[inline]
+    pub(super) fn classify<R>(&self, outcome: &Result<Response<R>, BoxError>) -> Verdict {
+        let body = || self.body.progress();
+        let attempted = Attempted {
+            number: 1,
+            may_have_been_acted_on: false,
+            elapsed: Elapsed::Since(self.started),
+            body: RequestBody::Of(&body),
+            response_body: None,
+            is_of_body: false,
+            idempotency: Some(&self.shared.settings.idempotency),
+        };
+        let result = match outcome {
+            Ok(response) => Ok(ResponseHead::of(response)),
+            Err(error) => Err(&**error as &(dyn Error + 'static)),
+        };
+        self.shared.settings.classify.classify(&Outcome {
+            request: self.request(),
+            result,
+            attempted,
+        })
+    }
+
+    /// An attempt has come to its outcome.
+    #[inline]
+    pub(super) fn hear<R>(
+        &self,
+        by: By,
+        verdict: Verdict,
+        outcome: &Result<Response<R>, BoxError>,
+    ) {
+        match (self.plan, by) {
+            (Plan::Learned, By::First) => match verdict.class {
+                Class::Success => {
+                    let took = self.started.elapsed();
+                    self.shared
+                        .at(&self.head.uri, |learned| learned.ended(took));
+                }
+                _ if verdict.timed_out => self.cut(),
+                _ => {}
+            },
+            (Plan::Learned, By::Hedge) => {}
+            (Plan::Given(_), _) => {
+                let response = outcome.as_ref().ok().map(Response::extensions);
+                let settings = &self.shared.settings;
+                settings.throttle(&self.head.uri, verdict, response);
+            }
+        }
+    }
+
+    /// An attempt has failed in a way that may pass, and so a hedge that goes by a policy is sent at once,
+    /// or when the server asks for it. Whether there is to be one.
+    pub(super) fn advance<R>(
+        &mut self,
+        verdict: Verdict,
+        outcome: &Result<Response<R>, BoxError>,
+    ) -> bool {
+        let hint = verdict.hint(|| {
+            let response = outcome.as_ref().ok()?;
+            requested_wait(response.headers()).map(Hint::AtLeast)
+        });
+        let given = matches!(self.plan, Plan::Given(_));
+        match (&mut self.next, hint) {
+            (Some(next), None) if given => {
+                (next.since, next.delay) = (Instant::now(), Duration::ZERO);
+            }
+            (Some(next), Some(Hint::AtLeast(wait) | Hint::Exactly(wait))) if given => {
+                (next.since, next.delay) = (Instant::now(), wait);
+            }
+            (next, _) => *next = None,
+        }
+        self.next.is_some()
+    }
+}
+
+/// The hedges.
+impl<S, C: Classify, B> Watch<S, C, B>
+where
+    S: Service<Request<HedgeBody<B>>>,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    /// Sends the hedge that is due, if it may be.
+    pub(super) fn hedge(&mut self, cx: &mut Context<'_>) -> Option<S::Future> {
+        let Next { mut spare, .. } = self.next.take()?;
+        let body = match self.body_if_due(&mut spare, cx) {
+            Ok(body) => body,
+            Err(reason) => {
+                self.tell(HedgeEventKind::NotSent(reason), None);
+                return None;
+            }
+        };
+        let now = Instant::now();
+        if self.plan == Plan::Learned {
+            match self.shared.at(&self.head.uri, Learned::ask) {
+                Permit::Granted => self.due = Some((Group::Hedged, now)),
+                Permit::Withheld => {
+                    self.due = Some((Group::Withheld, now));
+                    self.tell(HedgeEventKind::Withheld, None);
+                    return None;
+                }
+                Permit::NoBudget => {
+                    self.tell(HedgeEventKind::NotSent(NotSent::Budget), None);
+                    return None;
+                }
+            }
+        }
+        self.sent += 1;
+        let hedge = spare.call(self.copy(body, now));
+        self.tell(HedgeEventKind::Sent, None);
+        self.next = match self.plan {
+            Plan::Given(policy) if self.sent < policy.max_hedges => Some(Next {
+                spare,
+                since: now,
+                delay: policy.delay,
+            }),
+            _ => None,
+        };
+        Some(hedge)
+    }
+
+    /// Why a hedge that is due cannot be sent, or its body.
+    fn body_if_due(&self, spare: &mut S, cx: &mut Context<'_>) -> Result<HedgeBody<B>, NotSent> {
+        let settings = &self.shared.settings;
+        let body = self.body.hedge().ok_or(NotSent::NotReplayable)?;
+        if settings.is_held(&self.head.uri) {
+            return Err(NotSent::CoolingDown);
+        }
+        if settings.is_budget_low(&self.head.uri) {
+            return Err(NotSent::Budget);
+        }
+        match spare.poll_ready(cx) {
+            Poll::Ready(Ok(())) => Ok(body),
+            // Whoever needs it next gets its error.
+            Poll::Ready(Err(_)) | Poll::Pending => Err(NotSent::NotReady),
+        }
+    }
+
+    /// The request once more.
+    fn copy(&self, body: HedgeBody<B>, now: Instant) -> Request<HedgeBody<B>> {
+        let settings = &self.shared.settings;
+        let mut request = self.head.request(body, &settings.known_names);
+        if let Some(attempt) = request.extensions_mut().get_mut::<Attempt>() {
+            attempt.mark.is_hedge = true;
+        }
+        let headers = request.headers_mut();
+        if let Some(name) = &settings.count_header {
+            let before = |value: &HeaderValue| value.to_str().ok()?.parse::<u32>().ok();
+            let before = headers.get(name).and_then(before).unwrap_or(0);
+            let count = HeaderValue::from(before.saturating_add(self.sent));
+            // A map that is full goes without it.
+            let _ = headers.try_insert(name, count);
+        }
+        let elapsed = now.saturating_duration_since(self.started);
+        settings.classify.renew(headers, elapsed);
+        request
+    }
+}
+
+/// What is told.
+impl<S, C, B> Watch<S, C, B> {
+    /// The request ends with an outcome, if all attempts have failed with the last of their failures.
+    pub(super) fn end(&mut self, by: By, all_failed: bool) -> Option<Hedged> {
+        let saved = self.compare();
+        if self.sent == 0 {
+            return None;
+        }
+        let kind = match by {
+            _ if all_failed => HedgeEventKind::Failed,
+            By::First => HedgeEventKind::Lost,
+            By::Hedge => HedgeEventKind::Won,
+        };
+        self.tell(kind, saved);
+        let (sent, won) = (self.sent, by == By::Hedge);
+        let marks = self.shared.settings.marks_responses;
+        marks.then_some(Hedged { sent, won })
+    }
+
+    /// The first attempt is cut short.
+    pub(super) fn cut(&self) {
+        if self.plan == Plan::Learned {
+            let so_far = self.started.elapsed();
+            self.shared
+                .at(&self.head.uri, |learned| learned.cut(so_far));
+        }
+    }
+
+    /// Compares how long it took since a hedge was due with how long others did.
+    pub(super) fn compare(&mut self) -> Option<f64> {
+        let (group, due) = self.due.take()?;
+        let took = due.elapsed();
+        self.shared
+            .at(&self.head.uri, |learned| learned.compare(group, took))
+    }
+
+    fn tell(&self, kind: HedgeEventKind, saved: Option<f64>) {
+        self.shared.settings.tell(&HedgeEvent {
+            request: self.head.head(&self.shared.settings.known_names),
+            kind,
+            elapsed: self.started.elapsed(),
+            saved,
+        });
+    }
+}

@@ -1,0 +1,54 @@
+//! Hedges whose every step is known beforehand.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{Request, Response};
+use tokio::time::Instant;
+use tower::{Layer, Service, ServiceExt};
+use tower_http_retry::hedge::{DropLosers, HedgeEventKind, HedgeFuture};
+use tower_http_retry::{BoxError, ByStatus, HedgeLayer};
+
+use super::upstream::{Body, Upstream};
+
+pub const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Hedges after 100 ms, always if the budget covers it.
+pub fn exact() -> HedgeLayer {
+    HedgeLayer::new()
+        .after(millis(100))
+        .control(0.0)
+        .mark_responses()
+}
+
+/// Notes what a layer tells.
+pub fn noting(layer: HedgeLayer) -> (HedgeLayer, Arc<Mutex<Vec<HedgeEventKind>>>) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let notes = told.clone();
+    let layer = layer.on_event(move |event| notes.lock().unwrap().push(event.kind()));
+    (layer, told)
+}
+
+/// What a request came to, and after how many milliseconds.
+pub type Ended = (Result<Response<Body>, BoxError>, u128);
+
+pub async fn send(layer: &HedgeLayer, upstream: &Upstream, request: Request<Body>) -> Ended {
+    let start = Instant::now();
+    let outcome = layer.layer(upstream.clone()).oneshot(request).await;
+    (outcome, start.elapsed().as_millis())
+}
+
+/// A request that has been sent, whose future the test polls.
+pub async fn call(
+    layer: &HedgeLayer,
+    upstream: &Upstream,
+    request: Request<Body>,
+) -> HedgeFuture<Upstream, ByStatus, Body, DropLosers> {
+    let mut service = layer.layer(upstream.clone());
+    std::future::poll_fn(|cx| Service::<Request<Body>>::poll_ready(&mut service, cx))
+        .await
+        .unwrap();
+    service.call(request)
+}
