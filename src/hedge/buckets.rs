@@ -10,7 +10,8 @@ const FIRST: u64 = 8;
 /// The bucket of a time; shorter and longer ones count for the first and the last.
 #[inline]
 pub(super) fn bucket(time: Duration) -> usize {
-    let nanos = time.as_secs().saturating_mul(1_000_000_000) + u64::from(time.subsec_nanos());
+    let seconds = time.as_secs().saturating_mul(1_000_000_000);
+    let nanos = seconds.saturating_add(u64::from(time.subsec_nanos()));
     let units = (nanos / UNIT_NANOS).max(FIRST);
     let shift = units.ilog2() - FIRST.ilog2();
     let bucket = u64::from(shift) * 8 + (units >> shift) - FIRST;

@@ -1,1 +1,91 @@
+use std::time::Duration;
 
+use super::super::buckets::bucket;
+use super::*;
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// So many attempts that ended after so many milliseconds, and that were cut then.
+fn times(ended: &[(u64, u32)], cut: &[(u64, u32)]) -> Times {
+    let mut times = Times::new();
+    for (at, count) in ended {
+        times.add(bucket(millis(*at)), *count, 0);
+    }
+    for (at, count) in cut {
+        times.add(bucket(millis(*at)), 0, *count);
+    }
+    times
+}
+
+#[track_caller]
+fn assert_about(time: Duration, expected: u64) {
+    let (low, high) = (
+        start(bucket(millis(expected))),
+        start(bucket(millis(expected)) + 1),
+    );
+    assert!(
+        low <= time && time <= high,
+        "{time:?} is not about {expected} ms"
+    );
+}
+
+#[test]
+fn without_cuts_it_is_the_share_of_those_that_took_longer() {
+    let times = times(&[(5, 90), (50, 10)], &[]);
+    assert_about(times.exceeded_by(0.5), 5);
+    assert_about(times.exceeded_by(0.11), 5);
+    assert_about(times.exceeded_by(0.09), 50);
+}
+
+#[test]
+fn within_a_bucket_it_is_divided_evenly() {
+    let times = times(&[(5, 100)], &[]);
+    let (from, to) = (start(bucket(millis(5))), start(bucket(millis(5)) + 1));
+    assert_eq!(times.exceeded_by(0.5), from + (to - from) / 2);
+}
+
+/// Ten of a hundred are slow: nine of them are cut when their hedges win.
+#[test]
+fn one_that_was_cut_would_have_taken_longer() {
+    let with_cuts = times(&[(5, 90), (50, 1)], &[(15, 9)]);
+    assert_about(with_cuts.exceeded_by(0.05), 50);
+    let without = times(&[(5, 90), (50, 1)], &[]);
+    assert_about(without.exceeded_by(0.05), 5);
+}
+
+/// Of four that are there at the start, one ends, one is cut, and one of the two that are left ends.
+#[test]
+fn the_estimate_is_that_of_kaplan_and_meier() {
+    // Surviving: 3/4 after 1 ms, 3/8 after 4 ms, 0 after 8 ms.
+    let times = times(&[(1, 1), (4, 1), (8, 1)], &[(2, 1)]);
+    assert_about(times.exceeded_by(0.75), 1);
+    assert_about(times.exceeded_by(0.74), 4);
+    assert_about(times.exceeded_by(0.38), 4);
+    assert_about(times.exceeded_by(0.37), 8);
+}
+
+#[test]
+fn what_is_longer_than_all_that_is_known_is_the_longest_that_is() {
+    assert_about(times(&[(5, 90)], &[(15, 10)]).exceeded_by(0.05), 15);
+    assert_eq!(Times::new().exceeded_by(0.05), Duration::ZERO);
+}
+
+#[test]
+fn what_fades_counts_less_and_is_forgotten_in_the_end() {
+    let mut times = times(&[(5, 100)], &[(1_000, 1)]);
+    times.fade(0.5);
+    assert_eq!(times.count(), 50.5);
+    times.add(bucket(millis(20)), 50, 0);
+    assert_about(times.exceeded_by(0.4), 20);
+    for _ in 0..5 {
+        times.fade(0.25);
+    }
+    // A hundredth of one at most.
+    assert_about(times.exceeded_by(0.0), 20);
+    for _ in 0..20 {
+        times.fade(0.25);
+    }
+    assert_eq!(times.count(), 0.0);
+}
