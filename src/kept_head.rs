@@ -13,7 +13,7 @@ pub(crate) struct KeptHead {
 }
 
 impl KeptHead {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of<B>(request: &Request<B>, known: &KnownNames) -> Self {
         Self {
             method: request.method().clone(),

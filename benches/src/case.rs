@@ -16,6 +16,8 @@ use crate::table::Goal;
 pub enum Case {
     Get,
     GetCooldown,
+    GetHedge,
+    GetHedgeHeaders,
     GetHeaders,
     Post,
     PostStream,
@@ -31,6 +33,8 @@ impl Case {
         match self {
             Self::Get => "GET, no headers",
             Self::GetCooldown => "GET, no headers, a cooldown that holds nothing",
+            Self::GetHedge => "GET, no headers, HedgeLayer alone, not hedged",
+            Self::GetHedgeHeaders => "GET, 12 headers, HedgeLayer alone, not hedged",
             Self::GetHeaders => "GET, 12 headers",
             Self::Post => "POST, 12 headers, 1 KiB in memory",
             Self::PostStream => "POST, 12 headers, a stream of 16 chunks",
@@ -50,7 +54,8 @@ impl Case {
             Self::GetHeaders => (Some(0.38), Some(1.0)),
             Self::Post => (Some(0.47), Some(2.0)),
             // No peer can.
-            Self::GetCooldown => return (None, Some(Goal::AtMost(0.0))),
+            Self::GetCooldown | Self::GetHedge => return (None, Some(Goal::AtMost(0.0))),
+            Self::GetHedgeHeaders => return (None, Some(Goal::AtMost(1.0))),
             Self::PostStream => return (Some(Goal::AtMost(6_000.0)), Some(Goal::AtMost(5.0))),
             // Without a wait a peer takes no timer.
             Self::Retries | Self::RetriesHeaders => (None, None),
@@ -67,7 +72,13 @@ impl Case {
     /// How many attempts the upstream fails of each request.
     pub fn failures(self) -> usize {
         match self {
-            Self::Get | Self::GetCooldown | Self::GetHeaders | Self::Post | Self::PostStream => 0,
+            Self::Get
+            | Self::GetCooldown
+            | Self::GetHedge
+            | Self::GetHedgeHeaders
+            | Self::GetHeaders
+            | Self::Post
+            | Self::PostStream => 0,
             Self::Retries
             | Self::RetriesHeaders
             | Self::Waits
@@ -88,6 +99,7 @@ impl Case {
         if self.failures() == 0 {
             return Settings {
                 has_cooldown: self == Self::GetCooldown,
+                hedges: matches!(self, Self::GetHedge | Self::GetHedgeHeaders),
                 ..Settings::default()
             };
         }
@@ -108,7 +120,7 @@ impl Case {
     pub fn has_headers(self) -> bool {
         !matches!(
             self,
-            Self::Get | Self::GetCooldown | Self::Retries | Self::Waits
+            Self::Get | Self::GetCooldown | Self::GetHedge | Self::Retries | Self::Waits
         )
     }
 
@@ -117,6 +129,7 @@ impl Case {
         match self {
             Self::PostStream => contender.can_stream(),
             Self::GetCooldown => contender.can_hold(),
+            Self::GetHedge | Self::GetHedgeHeaders => contender.can_hedge(),
             _ => true,
         }
     }

@@ -46,6 +46,8 @@ pub struct Settings {
     pub repeats_any_method: bool,
     /// Holds requests while a quota is used up.
     pub has_cooldown: bool,
+    /// Sends a second attempt beside a slow one, instead of retries.
+    pub hedges: bool,
 }
 
 impl Default for Settings {
@@ -55,6 +57,7 @@ impl Default for Settings {
             expects_failures: false,
             repeats_any_method: false,
             has_cooldown: false,
+            hedges: false,
         }
     }
 }
@@ -114,6 +117,11 @@ impl Contender {
         matches!(self, Self::Bare | Self::ThisCrate)
     }
 
+    /// Whether it has a layer that sends a second attempt beside a slow one, and no more.
+    pub fn can_hedge(self) -> bool {
+        matches!(self, Self::Bare | Self::ThisCrate)
+    }
+
     /// Over a service in memory.
     pub fn in_memory<V>(self, upstream: Upstream, settings: &Settings, visit: V) -> V::Output
     where
@@ -121,6 +129,7 @@ impl Contender {
     {
         match self {
             Self::Bare => visit.visit(Tower(upstream)),
+            Self::ThisCrate if settings.hedges => visit.visit(Tower(this_crate::hedge(upstream))),
             Self::ThisCrate => visit.visit(Tower(this_crate::retry(upstream, settings))),
             Self::TowerRetry => visit.visit(Tower(tower_retry::retry(upstream, settings))),
             Self::Resilience => visit.visit(Tower(resilience::retry(upstream, settings))),

@@ -19,6 +19,7 @@ mod case;
 mod client;
 mod contender;
 mod figures;
+mod hedge;
 mod instructions;
 mod loopback;
 mod payload;
@@ -92,6 +93,7 @@ enum Part {
     Waits,
     WaitsHeaders,
     WaitsPost,
+    Hedge,
     Waiting,
     Cpu,
     Waves,
@@ -113,6 +115,7 @@ impl Part {
             Self::Waits => instructions::rows(bench, Case::Waits),
             Self::WaitsHeaders => instructions::rows(bench, Case::WaitsHeaders),
             Self::WaitsPost => instructions::rows(bench, Case::WaitsPost),
+            Self::Hedge => hedge::rows(bench),
             Self::Waiting => waiting::rows(bench),
             Self::Cpu => loopback::cpu_rows(bench),
             Self::Waves => Ok(waves::rows(bench)),

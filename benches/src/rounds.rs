@@ -35,6 +35,16 @@ impl Rounds {
         Contender::COLUMNS.map(cell).to_vec()
     }
 
+    /// For each column, what it is above its base; for a base, what it is.
+    pub fn above_base(&self) -> Vec<Cell> {
+        let cell = |contender: Contender| match contender.is_base() {
+            true => self.cell(|figures| figures[contender as usize]),
+            false => self
+                .cell(|figures| figures[contender as usize] - figures[contender.base() as usize]),
+        };
+        Contender::COLUMNS.map(cell).to_vec()
+    }
+
     /// For each column, what it is.
     pub fn absolute(&self) -> Vec<Cell> {
         let cell = |contender: Contender| self.cell(|figures| figures[contender as usize]);
@@ -71,5 +81,6 @@ mod tests {
         assert_eq!(rounds.over_base()[1..], over_base[1..]);
         assert_eq!(rounds.over_base()[0], Cell::Spread(1.0, 0.5));
         assert_eq!(rounds.absolute()[5], Cell::Spread(6.0, 3.0));
+        assert_eq!(rounds.above_base()[1], Cell::Spread(0.5, 0.25));
     }
 }

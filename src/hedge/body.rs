@@ -170,7 +170,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 
 impl<B: Body> KeptBody<B> {
     /// Keeps a body, and gives the first attempt's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(body: B) -> (Self, HedgeBody<B>) {
         if body.is_end_stream() {
             return (Self { replays: None }, HedgeBody::own(body));

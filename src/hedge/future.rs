@@ -65,7 +65,8 @@ where
     S: Service<Request<HedgeBody<B>>>,
     L: Losers<S::Future>,
 {
-    #[inline]
+    // Inlined always, as what it is made of is: it is put together in its place.
+    #[inline(always)]
     pub(super) fn new(first: S::Future, losers: L, watch: Option<Watch<S, C, B>>) -> Self {
         Self {
             first: Some(losers.start(first)),
@@ -229,7 +230,7 @@ where
         cx: &mut Context<'_>,
     ) -> Result<Response<R>, BoxError> {
         let mut this = self.project();
-        let Some(mut watch) = this.watch.take() else {
+        let Some(watch) = this.watch else {
             return outcome;
         };
         watch.commit_body();
@@ -243,11 +244,13 @@ where
                 this.losers.let_go(hedge.as_mut());
             }
         }
-        this.timer.set(None);
-        let hedged = watch.end(by, all_failed);
-        if let (Some(hedged), Ok(response)) = (hedged, &mut outcome) {
+        if this.timer.is_some() {
+            this.timer.set(None);
+        }
+        if let (Some(hedged), Ok(response)) = (watch.end(by, all_failed), &mut outcome) {
             response.extensions_mut().insert(hedged);
         }
+        *this.watch = None;
         outcome
     }
 }

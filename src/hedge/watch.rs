@@ -45,7 +45,7 @@ struct Next<S> {
 
 impl<S, C, B: Body> Watch<S, C, B> {
     /// Keeps a request, and gives the first attempt's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(
         shared: Arc<Shared<C>>,
         plan: Plan,

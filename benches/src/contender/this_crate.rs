@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use tower::Layer;
-use tower_http_retry::{Backoff, Budget, Cooldown, Jitter, Retry, RetryLayer};
+use tower_http_retry::hedge::Hedge;
+use tower_http_retry::{Backoff, Budget, Cooldown, HedgeLayer, Jitter, Retry, RetryLayer};
 
 use super::{MAX_RETRIES, Settings};
 
@@ -15,4 +18,9 @@ pub fn retry<S>(inner: S, settings: &Settings) -> Retry<S> {
         true => layer.budget(Budget::ratio(10.0)).layer(inner),
         false => layer.layer(inner),
     }
+}
+
+/// All that is needed for a hedge is kept, though none is ever due.
+pub fn hedge<S>(inner: S) -> Hedge<S> {
+    HedgeLayer::new().after(Duration::from_secs(1)).layer(inner)
 }
