@@ -29,6 +29,8 @@ mod hedge;
 mod hedge_control;
 mod hedge_held;
 mod hedge_learned;
+#[cfg(feature = "metrics")]
+mod hedge_metrics;
 mod hints;
 mod letting_go;
 mod limits;
