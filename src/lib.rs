@@ -60,14 +60,15 @@
 //! # Layers around the retry
 //!
 //! Each can be used alone. From the outside in, a whole stack is: a total time-out, what follows
-//! redirects, [`ResumeLayer`], [`RetryLayer`], [`VerifyLayer`], [`CommitLayer`], an attempt's time-out,
-//! what signs requests, what converts their bodies, and the client.
+//! redirects, [`ResumeLayer`], [`RetryLayer`], [`VerifyLayer`], [`CommitLayer`], [`HedgeLayer`], an
+//! attempt's time-out, what signs requests, what converts their bodies, and the client.
 //!
 //! | layer | what it adds |
 //! |---|---|
 //! | [`ResumeLayer`] | a download that breaks off goes on where it was, or ends with an error: module [`resume`] |
 //! | [`VerifyLayer`] | checks whether a create or a delete took effect before it is sent again: module [`verify`] |
 //! | [`CommitLayer`] | a failure in the body of a response is retried, as long as nothing of it was returned: module [`commit`] |
+//! | [`HedgeLayer`] | a request that is slower than nearly all is sent a second time, and the faster attempt counts: module [`hedge`] |
 //!
 //! # Redirects
 //!
