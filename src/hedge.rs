@@ -111,11 +111,13 @@
 //!
 //! # What it saves
 //!
-//! One in 16 hedges that are due is not sent. The layer compares how long these requests take, from when
-//! their hedge was due, with those whose hedge was sent. The difference of the means of the last 64 to 128
-//! of each is what a hedge saves: [`HedgeLayer::saved_seconds`](crate::HedgeLayer::saved_seconds),
-//! [`HedgeEvent::saved_seconds`], and the metric `tower_http_retry_hedge_saved_seconds`. While they save
-//! nothing, only one in eight is sent.
+//! One in 16 hedges that are due is not sent, by lot. The layer compares how long these requests take, from
+//! when their hedge was due, with those whose hedge was sent. The difference of the means of the last 64 to
+//! 128 of each is what a hedge saves: [`HedgeLayer::saved_seconds`](crate::HedgeLayer::saved_seconds),
+//! [`HedgeEvent::saved_seconds`], and the metric `tower_http_retry_hedge_saved_seconds`.
+//!
+//! While it is known that hedges save time, one in 64 is withheld; while it is known that they do not, one in
+//! eight is sent.
 //!
 //! # When it helps
 //!

@@ -8,6 +8,9 @@ const COMPARED: u32 = 64;
 /// While hedges gain nothing, one in so many is sent.
 const SENT_WITHOUT_GAIN: f64 = 1.0 / 8.0;
 
+/// While they do, so many times fewer are withheld: each of these is as slow as it would be without hedges.
+const FEWER_WITH_GAIN: f64 = 4.0;
+
 /// Tells by comparison whether hedges help: some that are due are withheld, by lot.
 pub(super) struct Control {
     withheld_share: f64,
@@ -34,10 +37,10 @@ impl Control {
     }
 
     pub(super) fn draw(&mut self) -> Group {
-        let is_of_use = self.saved().is_none_or(|saved| saved > 0.0);
-        let sent = match is_of_use {
-            true => 1.0 - self.withheld_share,
-            false => SENT_WITHOUT_GAIN.min(1.0 - self.withheld_share),
+        let sent = match self.saved() {
+            None => 1.0 - self.withheld_share,
+            Some(saved) if saved > 0.0 => 1.0 - self.withheld_share / FEWER_WITH_GAIN,
+            Some(_) => SENT_WITHOUT_GAIN.min(1.0 - self.withheld_share),
         };
         match self.rng.f64() < sent {
             true => Group::Hedged,
