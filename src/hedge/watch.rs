@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::body::{HedgeBody, KeptBody};
 use super::control::Group;
-use super::learned::{Learned, Permit};
+use super::learned::Permit;
 use super::race::By;
 use super::settings::{Plan, Shared};
 use crate::attempt::Attempt;
@@ -31,8 +31,15 @@ pub(super) struct Watch<S, C, B> {
     pub(super) started: Instant,
     next: Option<Next<S>>,
     sent: u32,
-    /// When its hedge was due, and what became of it.
-    due: Option<(Group, Instant)>,
+    due: Option<Due>,
+}
+
+/// A hedge that was due.
+struct Due {
+    group: Group,
+    at: Instant,
+    /// The time for which the two groups are compared.
+    within: Duration,
 }
 
 /// The hedge to come.
@@ -171,13 +178,15 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
 /// The hedges.
 impl<S, C: Classify, B> Watch<S, C, B>
 where
-    S: Service<Request<HedgeBody<B>>>,
+    S: Service<Request<HedgeBody<B>>> + Clone,
     B: Body,
     B::Error: Into<BoxError>,
 {
     /// Sends the hedge that is due, if it may be.
     pub(super) fn hedge(&mut self, cx: &mut Context<'_>) -> Option<S::Future> {
-        let Next { mut spare, .. } = self.next.take()?;
+        let Next {
+            mut spare, delay, ..
+        } = self.next.take()?;
         let body = match self.body_if_due(&mut spare, cx) {
             Ok(body) => body,
             Err(reason) => {
@@ -187,17 +196,34 @@ where
         };
         let now = Instant::now();
         if self.plan == Plan::Learned {
-            match self.shared.at(&self.head.uri, Learned::ask) {
-                Permit::Granted => self.due = Some((Group::Hedged, now)),
-                Permit::Withheld => {
-                    self.due = Some((Group::Withheld, now));
-                    self.tell(HedgeEventKind::Withheld, None);
-                    return None;
-                }
+            let is_late = self.due.is_some();
+            let permit = self
+                .shared
+                .at(&self.head.uri, |learned| learned.ask(is_late));
+            let group = match permit {
+                Permit::Granted => Group::Hedged,
+                Permit::Withheld => Group::Withheld,
                 Permit::NoBudget => {
                     self.tell(HedgeEventKind::NotSent(NotSent::Budget), None);
                     return None;
                 }
+            };
+            self.due.get_or_insert(Due {
+                group,
+                at: now,
+                within: delay,
+            });
+            if permit == Permit::Withheld {
+                // It is ready, and may hold a permit for that.
+                let spare = spare.clone();
+                let since = now;
+                self.next = Some(Next {
+                    spare,
+                    since,
+                    delay,
+                });
+                self.tell(HedgeEventKind::Withheld, None);
+                return None;
             }
         }
         self.sent += 1;
@@ -282,8 +308,8 @@ impl<S, C, B> Watch<S, C, B> {
 
     /// Compares how long it took since a hedge was due with how long others did.
     pub(super) fn compare(&mut self) -> Option<f64> {
-        let (group, due) = self.due.take()?;
-        let took = due.elapsed();
+        let Due { group, at, within } = self.due.take()?;
+        let took = at.elapsed().min(within);
         self.shared
             .at(&self.head.uri, |learned| learned.compare(group, took))
     }
