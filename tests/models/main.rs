@@ -10,6 +10,8 @@ mod cooldown_model;
 #[cfg(feature = "serde")]
 #[path = "../fuzz/mod.rs"]
 mod fuzz;
+mod hedge_property;
+mod hedge_reference;
 mod imports;
 mod resume_property;
 mod size;
