@@ -1,5 +1,4 @@
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::array;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -9,6 +8,7 @@ use super::buckets::{BUCKETS, bucket};
 use super::control::{Control, Group};
 use super::purse::Purse;
 use super::survival::Times;
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// What is learned counts for so much a second later.
 const LEFT_AFTER_SECOND: f32 = 0.9;
@@ -62,7 +62,7 @@ pub(super) struct Learned {
     state: Mutex<State>,
 }
 
-struct State {
+pub(super) struct State {
     worked_out: Instant,
     /// What the counts were then.
     ended: [u32; BUCKETS],
@@ -101,8 +101,8 @@ impl Learned {
             epoch,
             delay: AtomicU64::new(delay),
             due: AtomicU64::new(PERIOD.as_millis() as u64),
-            ended: [const { AtomicU32::new(0) }; BUCKETS],
-            cut: [const { AtomicU32::new(0) }; BUCKETS],
+            ended: array::from_fn(|_| AtomicU32::new(0)),
+            cut: array::from_fn(|_| AtomicU32::new(0)),
             state: Mutex::new(state),
         }
     }
@@ -179,7 +179,7 @@ impl Learned {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@
 pub(crate) mod sync {
     pub(crate) use std::sync::PoisonError;
 
-    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
 }
 
