@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::ACCEPT;
-use http::{Extensions, HeaderName, Request, Uri};
+use http::{Extensions, HeaderMap, HeaderName, Request, Uri};
 use tokio::time::Instant;
 
 use super::learned::{Learned, Terms};
@@ -108,7 +108,7 @@ impl<C> Settings<C> {
         }
         let header = |name: &HeaderName| head.headers.find(name);
         let may_be = self.idempotency.may_repeat(head.method, header, None)
-            && !header(&ACCEPT).is_some_and(is_event_stream);
+            && !accepts_event_stream(request.headers());
         may_be.then_some(Plan::Learned)
     }
 
@@ -163,10 +163,12 @@ impl<C> Settings<C> {
 }
 
 /// A stream of events lasts for as long as its client is there: two would be kept open.
-fn is_event_stream(accept: &[u8]) -> bool {
+fn accepts_event_stream(headers: &HeaderMap) -> bool {
     const TYPE: &[u8] = b"text/event-stream";
-    let mut parts = accept.windows(TYPE.len());
-    parts.any(|part| part.eq_ignore_ascii_case(TYPE))
+    headers.get_all(ACCEPT).iter().any(|accepted| {
+        let mut parts = accepted.as_bytes().windows(TYPE.len());
+        parts.any(|part| part.eq_ignore_ascii_case(TYPE))
+    })
 }
 
 impl<C> Clone for Settings<C> {
