@@ -74,6 +74,10 @@ impl Plan {
             sabotage: None,
         };
         plan.policy.hedge = Hedge::draw(&mut plan.of_one(u32::MAX, u32::MAX));
+        if plan.policy.hedge.is_some_and(|hedge| hedge.delay.is_none()) {
+            // Nothing is learned within a second.
+            plan.requests.iter_mut().for_each(|ask| ask.at *= 3);
+        }
         plan
     }
 

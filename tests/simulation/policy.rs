@@ -178,7 +178,7 @@ impl Hedge {
             .control_seed(seed);
         let layer = match self.delay {
             Some(delay) => layer.after(delay),
-            None => layer,
+            None => layer.stragglers(1.0),
         };
         let layer = match self.is_wide {
             true => layer.idempotency(Idempotency::new()),
