@@ -107,6 +107,13 @@ impl Learned {
         }
     }
 
+    /// The same with nothing to spend.
+    pub(super) fn without_start(terms: Terms) -> Self {
+        let learned = Self::new(terms);
+        learned.lock().purse.pay();
+        learned
+    }
+
     /// After how long a request that starts now is hedged.
     #[inline]
     pub(super) fn delay_at(&self, now: Instant) -> Option<Duration> {

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::header::ACCEPT;
@@ -162,6 +163,17 @@ impl<C> Settings<C> {
     }
 }
 
+/// Of an upstream. The first of them start with a hedge. If those that replace others did, too, as many
+/// hedges could be sent as there are upstreams.
+fn one_of_many(terms: &Terms, first: &AtomicUsize) -> Learned {
+    let order = Ordering::Relaxed;
+    let is_first = first.fetch_update(order, order, |left| left.checked_sub(1));
+    match is_first {
+        Ok(_) => Learned::new(terms.clone()),
+        Err(_) => Learned::without_start(terms.clone()),
+    }
+}
+
 /// A stream of events lasts for as long as its client is there: two would be kept open.
 fn accepts_event_stream(headers: &HeaderMap) -> bool {
     const TYPE: &[u8] = b"text/event-stream";
@@ -216,10 +228,13 @@ enum Scope {
 impl<C> Shared<C> {
     pub(super) fn new(settings: Settings<C>) -> Self {
         let terms = settings.terms.clone();
-        let make = move || Box::new(Learned::new(terms.clone()));
         let scope = match settings.max_upstreams {
-            None => Scope::All(make()),
-            Some(max) => Scope::Each(Authorities::new(max, make)),
+            None => Scope::All(Box::new(Learned::new(terms))),
+            Some(max) => {
+                let first = AtomicUsize::new(max.max(1));
+                let make = move || Box::new(one_of_many(&terms, &first));
+                Scope::Each(Authorities::new(max, make))
+            }
         };
         Self { settings, scope }
     }

@@ -14,7 +14,10 @@ mod hedge {
     use learned::{Learned, Permit, Terms};
 
     mod control;
-    #[allow(dead_code, reason = "what hedges save is not in the model")]
+    #[allow(
+        dead_code,
+        reason = "what hedges save, and other upstreams, are not in the model"
+    )]
     mod learned;
     mod purse;
 
