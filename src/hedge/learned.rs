@@ -179,6 +179,10 @@ impl Learned {
             return;
         }
         let mut state = self.lock();
+        // A thread that looked later was faster. What is left to count has come in no time.
+        if now <= state.worked_out {
+            return;
+        }
         state.take_in(&self.ended, &self.cut, now);
         if self.terms.fixed.is_none() {
             let delay = state.delay(&self.terms).map_or(NONE, nanos);

@@ -165,6 +165,27 @@ mod hedge {
     }
 
     #[test]
+    fn who_comes_too_late_to_work_it_out_makes_no_room() {
+        model(|| {
+            let learned = learned(1.0);
+            let now = Instant::now();
+            let look = |after: u64| {
+                spawn(&learned, move |learned| {
+                    learned.delay_at(now + Duration::from_secs(after));
+                })
+            };
+            let (early, late) = (look(2), look(4));
+            learned.ended(QUICK);
+            early.join().unwrap();
+            late.join().unwrap();
+            for _ in 0..5 {
+                learned.ended(QUICK);
+            }
+            assert_eq!(hedges(&learned), 3);
+        });
+    }
+
+    #[test]
     fn a_thread_can_spend_what_its_success_has_earned() {
         model(|| {
             let learned = learned(1.0);
