@@ -19,7 +19,7 @@ use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::hedge::{HedgeBody, HedgeEventKind as Kind, Losers, NotSent};
 use tower_http_retry::{BoxError, HedgeLayer};
 
-use crate::hedge_reference::{Attempt, Entry, Fate, Purse, Way, expected};
+use crate::hedge_reference::{Attempt, Entry, Fate, HORIZON, Purse, Way, expected};
 
 type Body = Full<Bytes>;
 
@@ -66,12 +66,11 @@ fn way() -> impl Strategy<Value = Way> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    // No more is earned than there is room for in any second.
-    let requests = vec(way(), 1..=4);
+    let requests = vec(way(), 1..=8);
     let delay = option::weighted(0.95, 0..8_u64);
     let withholds = prop::bool::weighted(0.1);
     let keeps = option::weighted(0.3, 0..12_u64);
-    (delay, 0..4_u32, withholds, keeps, requests).prop_map(
+    (delay, 0..=4_u32, withholds, keeps, requests).prop_map(
         |(delay, quarters, withholds, keeps, requests)| Case {
             delay,
             quarters,
@@ -230,14 +229,10 @@ where
             log.write(start, returned(outcome));
         }
     }
-    // Longer than a loser goes on.
     sleep(Duration::from_millis(HORIZON)).await;
     let entries = log.0.lock().unwrap();
     entries.clone()
 }
-
-/// Longer than an attempt takes, after the longest delay.
-const HORIZON: u64 = 100;
 
 async fn run(case: &Case) -> (Vec<Vec<(u64, Entry)>>, Vec<Kind>) {
     let told = Arc::new(Mutex::new(Vec::new()));

@@ -4,6 +4,10 @@ use std::io::ErrorKind;
 
 use tower_http_retry::hedge::HedgeEventKind as Kind;
 
+/// When a request is dropped that does not end: longer than an attempt takes, after the longest delay, and
+/// than a loser goes on. So few requests in a second earn no more than there is room for at least.
+pub const HORIZON: u64 = 400;
+
 /// What an attempt comes to, and after how many milliseconds; none if it never ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt {
@@ -90,7 +94,7 @@ impl Purse {
     }
 
     fn earn(&mut self) {
-        // Three, as long as a second earns no more.
+        // There is room for three.
         self.level = (self.level + self.earns).min(12);
     }
 
@@ -122,7 +126,7 @@ pub fn expected(
         return (log, told);
     }
     // It is dropped in the end.
-    let dropped = way.dropped.unwrap_or(100);
+    let dropped = way.dropped.unwrap_or(HORIZON);
     let first_ends = way.first.takes.filter(|ends| *ends <= dropped);
     let due = delay.filter(|due| {
         let is_answered = first_ends.is_some_and(|ends| ends <= *due);
