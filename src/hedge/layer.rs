@@ -95,7 +95,7 @@ impl<C, L> HedgeLayer<C, L> {
     /// URI. By default it does so for all requests of a layer together.
     ///
     /// So many upstreams are kept, and at least one; each takes about 8 KiB. A new one replaces the least
-    /// recently used.
+    /// recently used, and has to earn its first hedge.
     pub fn per_authority(self, max: usize) -> Self {
         self.with(|settings| settings.max_upstreams = Some(max))
     }

@@ -1,5 +1,4 @@
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::array;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -9,6 +8,7 @@ use super::buckets::{BUCKETS, bucket};
 use super::control::{Control, Group};
 use super::purse::Purse;
 use super::survival::Times;
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// What is learned counts for so much a second later; or ten seconds later, as long as there is hardly
 /// enough of it.
@@ -70,7 +70,7 @@ pub(super) struct Learned {
     state: Mutex<State>,
 }
 
-struct State {
+pub(super) struct State {
     worked_out: Instant,
     /// What the counts were then.
     ended: [u32; BUCKETS],
@@ -109,10 +109,17 @@ impl Learned {
             epoch,
             delay: AtomicU64::new(delay),
             due: AtomicU64::new(PERIOD.as_millis() as u64),
-            ended: [const { AtomicU32::new(0) }; BUCKETS],
-            cut: [const { AtomicU32::new(0) }; BUCKETS],
+            ended: array::from_fn(|_| AtomicU32::new(0)),
+            cut: array::from_fn(|_| AtomicU32::new(0)),
             state: Mutex::new(state),
         }
+    }
+
+    /// The same with nothing to spend.
+    pub(super) fn without_start(terms: Terms) -> Self {
+        let learned = Self::new(terms);
+        learned.lock().purse.pay();
+        learned
     }
 
     /// After how long a request that starts now is hedged.
@@ -179,6 +186,10 @@ impl Learned {
             return;
         }
         let mut state = self.lock();
+        // A thread that looked later was faster. What is left to count has come in no time.
+        if now <= state.worked_out {
+            return;
+        }
         state.take_in(&self.ended, &self.cut, now, self.terms.enough());
         if self.terms.fixed.is_none() {
             let delay = state.delay(&self.terms).map_or(NONE, nanos);
@@ -186,7 +197,7 @@ impl Learned {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
