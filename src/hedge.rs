@@ -173,6 +173,7 @@ mod layer;
 mod service;
 mod future;
 mod watch;
+mod next;
 mod race;
 mod losers;
 mod settings;
