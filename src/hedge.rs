@@ -169,6 +169,8 @@
 //! For the retry, an attempt and its hedge are one attempt. A [`VerifyLayer`](crate::VerifyLayer) and a
 //! [`CommitLayer`](crate::CommitLayer) go between the two.
 
+#[cfg(feature = "serde")]
+mod policies;
 mod layer;
 mod service;
 mod future;
@@ -192,3 +194,5 @@ pub use future::HedgeFuture;
 pub use layer::HedgeLayer;
 pub use losers::{DropLosers, KeepLosers, KeptCall, Losers};
 pub use service::Hedge;
+#[cfg(feature = "serde")]
+pub(crate) use settings::Policy;
