@@ -2,6 +2,8 @@
 
 mod grpc;
 mod grpc_deadline;
+#[cfg(feature = "serde")]
+mod grpc_hedging;
 mod grpc_peek;
 mod grpc_peek_wire;
 #[cfg(feature = "serde")]
@@ -19,6 +21,8 @@ mod support {
     pub mod errors;
     pub mod calls;
     pub mod greeter;
+    #[cfg(feature = "serde")]
+    pub mod hedged;
     pub mod http2;
     pub mod level;
     pub mod scripted;
