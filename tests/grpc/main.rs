@@ -4,6 +4,8 @@ mod grpc;
 mod grpc_deadline;
 #[cfg(feature = "serde")]
 mod grpc_hedging;
+#[cfg(feature = "serde")]
+mod grpc_hedging_stack;
 mod grpc_peek;
 mod grpc_peek_wire;
 #[cfg(feature = "serde")]
