@@ -110,7 +110,7 @@ impl<'a> HedgeEvent<'a> {
     /// How many of them took the place of an attempt that the server has not seen, as it refused the
     /// stream: of a call that goes by a gRPC service config, for whose number of attempts it does not
     /// count.
-    pub fn transparent(&self) -> u32 {
+    pub fn transparent_retries(&self) -> u32 {
         self.transparent.min(self.sent)
     }
 

@@ -28,6 +28,8 @@ const FEATURES: &[fn(&HedgeEvent<'_>)] = &[
     super::trace::retell,
     #[cfg(feature = "metrics")]
     crate::metrics::retell_hedge,
+    #[cfg(all(feature = "metrics", feature = "grpc"))]
+    crate::metrics::retell_hedged_call,
 ];
 
 /// All that a layer was told.

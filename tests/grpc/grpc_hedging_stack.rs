@@ -168,7 +168,7 @@ async fn refused(turns: Vec<Stream>, codes: &Value) -> (usize, bool, (u32, u32),
     let tokens = Arc::new(Mutex::new(None));
     let (hedges, left) = (told.clone(), tokens.clone());
     let hedge = HedgeLayer::new().on_event(move |event| {
-        *hedges.lock().unwrap() = (event.sent(), event.transparent());
+        *hedges.lock().unwrap() = (event.sent(), event.transparent_retries());
     });
     let retry = RetryLayer::grpc().on_event(move |event| {
         *left.lock().unwrap() = event.budget_tokens();

@@ -6,6 +6,8 @@ mod grpc_deadline;
 mod grpc_hedging;
 #[cfg(feature = "serde")]
 mod grpc_hedging_stack;
+#[cfg(all(feature = "serde", feature = "metrics"))]
+mod grpc_metrics;
 mod grpc_peek;
 mod grpc_peek_wire;
 #[cfg(feature = "serde")]
