@@ -67,6 +67,9 @@
 //!
 //! Such a request is sent once. All others may be sent twice at most: there is one hedge.
 //!
+//! Calls of gRPC are hedged by their service's config instead, with up to four hedges:
+//! `HedgeLayer::service_config` (feature `serde`).
+//!
 //! # When a hedge is sent
 //!
 //! When there is no response after a delay, which is the longest of

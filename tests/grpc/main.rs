@@ -5,7 +5,13 @@ mod grpc_deadline;
 #[cfg(feature = "serde")]
 mod grpc_hedging;
 #[cfg(feature = "serde")]
+mod grpc_hedging_body;
+#[cfg(feature = "serde")]
+mod grpc_hedging_pushback;
+#[cfg(feature = "serde")]
 mod grpc_hedging_stack;
+#[cfg(feature = "serde")]
+mod grpc_hedging_wire;
 #[cfg(all(feature = "serde", feature = "metrics"))]
 mod grpc_metrics;
 mod grpc_peek;

@@ -58,6 +58,15 @@ pub struct Ended {
     pub dropped: Vec<u128>,
 }
 
+pub fn ended(code: u16, took: u128, sent: &[u128], dropped: &[u128]) -> Ended {
+    Ended {
+        code: Some(code.to_string()),
+        took,
+        sent: sent.to_vec(),
+        dropped: dropped.to_vec(),
+    }
+}
+
 pub async fn send(layer: &Layered, upstream: &Upstream, request: Request<Body>) -> Ended {
     let start = Instant::now();
     let watched = Watched {
