@@ -67,6 +67,9 @@
 //!
 //! Such a request is sent once. All others may be sent twice at most: there is one hedge.
 //!
+//! Calls of gRPC are hedged by their service's config instead, with up to four hedges:
+//! `HedgeLayer::service_config` (feature `serde`).
+//!
 //! # When a hedge is sent
 //!
 //! When there is no response after a delay, which is the longest of
@@ -173,10 +176,13 @@
 //! For the retry, an attempt and its hedge are one attempt. A [`VerifyLayer`](crate::VerifyLayer) and a
 //! [`CommitLayer`](crate::CommitLayer) go between the two.
 
+#[cfg(feature = "serde")]
+mod policies;
 mod layer;
 mod service;
 mod future;
 mod watch;
+mod next;
 mod race;
 mod losers;
 mod settings;
@@ -195,3 +201,5 @@ pub use future::HedgeFuture;
 pub use layer::HedgeLayer;
 pub use losers::{DropLosers, KeepLosers, KeptCall, Losers};
 pub use service::Hedge;
+#[cfg(feature = "serde")]
+pub(crate) use settings::Policy;

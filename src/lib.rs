@@ -138,10 +138,10 @@
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
 //! | `http2` | no | h2's errors are told apart: a refused stream is a refusal, and so is a `GOAWAY` if the attempt's body was begun to be read; without it, any reset is permanent |
 //! | `reqwest` | no | reqwest's errors are told apart; implies `http2` and `hyper-util`. Its client must not follow redirects: see [redirects](self#redirects) |
-//! | `metrics` | no | counters and histograms through the facade `metrics`: see the module of that name |
+//! | `metrics` | no | counters and histograms through the facade `metrics`, with `grpc` also gRPC's own: see the module of that name |
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
 //! | `tower-http` | no | a response that tower-http's `FollowRedirect` got from another URI is known for one: it is no refusal of the request, and no proof for a [`VerifyLayer`] |
-//! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`; implies `grpc` |
+//! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`, for retries and for hedges; implies `grpc` |
 //!
 //! [tower]: https://docs.rs/tower
 

@@ -208,7 +208,7 @@ impl<C, L> HedgeLayer<C, L> {
         self.shared.peek(uri, Learned::saved)
     }
 
-    fn with(self, set: impl FnOnce(&mut Settings<C>)) -> Self {
+    pub(super) fn with(self, set: impl FnOnce(&mut Settings<C>)) -> Self {
         let mut settings = self.shared.settings.clone();
         set(&mut settings);
         Self::of(settings, self.losers)
