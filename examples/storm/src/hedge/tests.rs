@@ -1,0 +1,182 @@
+//! Latency: what hedges are good for, what they add to the load, and that they do no harm on a bad day.
+//!
+//! The simulation is the one of `cargo run --release -p storm -- --hedge`.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::figures::Figures;
+use super::histogram::quantile;
+use super::simulation::simulate;
+use super::{Hedging, SHARE, WORKLOADS, Workload};
+
+const SEEDS: [u64; 2] = [1, 2];
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn workload(name: &str) -> &'static Workload {
+    let workload = WORKLOADS.iter().find(|workload| workload.name == name);
+    workload.expect("a workload of this name")
+}
+
+fn run(name: &str, hedging: Hedging, seed: u64) -> Figures {
+    let workload = workload(name);
+    Figures::of(workload, &simulate(workload, hedging, seed))
+}
+
+/// Whether this is so of the layer.
+fn holds(name: &str, hedging: Hedging, is_good: impl Fn(&Figures) -> bool) {
+    for seed in SEEDS {
+        let figures = run(name, hedging, seed);
+        assert!(is_good(&figures), "{name}, seed {seed}: {figures:?}");
+        // No ten seconds with more than the share, and a hundredth.
+        assert!(
+            figures.worst <= SHARE + 0.01,
+            "{name}, seed {seed}: {figures:?}"
+        );
+    }
+}
+
+#[test]
+fn stragglers_are_hardly_noticed_at_a_load_that_is_a_thirteenth_more() {
+    holds("stragglers", Hedging::LayerWithoutControl, |figures| {
+        figures.p99 <= millis(17) && figures.p999 <= millis(46) && figures.extra <= 0.077
+    });
+}
+
+#[test]
+fn a_hundred_small_clients_learn_as_much_from_few_requests() {
+    holds("small-clients", Hedging::LayerWithoutControl, |figures| {
+        figures.p99 <= millis(17) && figures.p999 <= millis(46) && figures.extra <= 0.077
+    });
+}
+
+#[test]
+fn the_hedges_that_are_withheld_cost_nothing_below_the_p99() {
+    for name in ["stragglers", "small-clients"] {
+        holds(name, Hedging::Layer, |figures| {
+            figures.p99 <= millis(18) && figures.extra <= 0.077
+        });
+    }
+}
+
+#[test]
+fn a_service_without_stragglers_gets_hardly_a_hedge() {
+    holds("steady", Hedging::Layer, |figures| figures.extra <= 0.007);
+}
+
+#[test]
+fn others_hedge_a_service_without_stragglers() {
+    let others = [
+        Hedging::Tower,
+        Hedging::Finagle,
+        Hedging::Failsafe,
+        Hedging::Bhope,
+    ];
+    for hedging in others {
+        let figures = run("steady", hedging, 1);
+        assert!(figures.extra >= 0.03, "{hedging:?}: {figures:?}");
+    }
+}
+
+#[test]
+fn queues_are_shorter_for_it() {
+    holds("queues", Hedging::Layer, |figures| {
+        figures.p99 <= millis(140) && figures.extra <= 0.093
+    });
+}
+
+#[test]
+fn a_service_that_slows_down_gets_no_more_than_the_share() {
+    for name in ["slow-down", "tenfold"] {
+        holds(name, Hedging::Layer, |figures| {
+            figures.extra <= SHARE + 0.005
+        });
+    }
+}
+
+#[test]
+fn requests_that_are_slow_wherever_they_go_get_no_more_than_the_share() {
+    holds("bimodal", Hedging::Layer, |figures| figures.extra <= SHARE);
+}
+
+#[test]
+fn a_slow_replica_is_gone_round() {
+    for name in ["one-slow-random", "one-slow-least-loaded"] {
+        holds(name, Hedging::Layer, |figures| figures.extra <= SHARE);
+    }
+}
+
+#[test]
+fn without_a_budget_a_slow_down_gets_half_as_many_attempts_again() {
+    for hedging in [Hedging::Fixed, Hedging::Tower] {
+        let figures = run("slow-down", hedging, 1);
+        assert!(figures.extra >= 0.5, "{hedging:?}: {figures:?}");
+    }
+}
+
+/// Whether a brown-out is as it is without hedges.
+fn is_no_worse(name: &str, hedging: Hedging) {
+    for seed in SEEDS {
+        let without = run(name, Hedging::Never, seed);
+        let with = run(name, hedging, seed);
+        let latest = without.recovery.expect("it recovers") + millis(1_000);
+        let is_good = with.recovery.is_some_and(|after| after <= latest)
+            && with.success >= without.success - 0.01
+            && with.success_of_all >= without.success_of_all - 0.01
+            && with.extra_of_all <= 0.005;
+        assert!(is_good, "{name}, seed {seed}: {with:?}, {without:?}");
+    }
+}
+
+#[test]
+fn a_brown_out_at_a_load_of_70_percent_is_over_as_soon_as_without_hedges() {
+    is_no_worse("brown-out-70", Hedging::Layer);
+}
+
+#[test]
+fn a_brown_out_at_a_load_of_80_percent_is_over_as_soon_as_without_hedges() {
+    is_no_worse("brown-out-80", Hedging::Layer);
+}
+
+#[test]
+fn with_a_fixed_delay_a_brown_out_never_ends() {
+    for name in ["brown-out-70", "brown-out-80"] {
+        let figures = run(name, Hedging::Fixed, 1);
+        assert_eq!(figures.recovery, None, "{name}: {figures:?}");
+    }
+}
+
+/// What a fixed delay is set to is what a user would see.
+#[test]
+fn the_p95_of_a_usual_day_is_as_the_workload_says() {
+    for workload in &WORKLOADS {
+        let record = simulate(workload, Hedging::Never, 1);
+        let p95 = quantile(&[&record.usually_took], 0.95);
+        let difference = p95.map(|p95| p95.abs_diff(workload.p95));
+        let is_near = difference.is_some_and(|difference| difference <= workload.p95 / 10);
+        assert!(is_near, "{}: {p95:?}", workload.name);
+    }
+}
+
+#[test]
+fn times_have_the_mean_that_is_asked_for() {
+    let mut rng = Rng::with_seed(1);
+    for name in ["stragglers", "steady", "queues"] {
+        let times = workload(name).times;
+        let draws = 100_000;
+        let sum: f64 = (0..draws).map(|_| times.draw(&mut rng)).sum();
+        let part = sum / f64::from(draws) / times.mean_of_all();
+        assert!((0.99..1.01).contains(&part), "{name}: {part}");
+    }
+}
+
+#[test]
+fn a_simulation_repeats_for_its_seed() {
+    let record = |seed| simulate(workload("one-slow-least-loaded"), Hedging::Layer, seed);
+    assert_eq!(record(7), record(7));
+    assert_ne!(record(7), record(8));
+}
