@@ -87,7 +87,7 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
         sections.push(quota::page::section(&grid, &outcomes));
     }
     if let Some(grid) = arguments.hedges() {
-        let outcomes = hedge::runs::Outcomes::of(&grid, arguments.threads());
+        let outcomes = hedge::runs::Outcomes::of(&grid.jobs(), grid.seed(), arguments.threads());
         sections.push(hedge::page::section(&grid, &outcomes));
     }
     write(&out.join("index.html"), &page::page(&sections))?;

@@ -1,7 +1,7 @@
 //! The runs, and what they came to.
 
 use super::figures::Figures;
-use super::grid::{Grid, Job};
+use super::grid::Job;
 use super::log::Record;
 use super::simulation::simulate;
 use super::{Hedging, Workload};
@@ -12,9 +12,9 @@ use crate::runs::Extent;
 pub struct Outcomes(Vec<(Job, Record)>);
 
 impl Outcomes {
-    pub fn of(grid: &Grid, threads: usize) -> Self {
-        let run = |job: &Job| (*job, simulate(job.workload, job.hedging, grid.seed()));
-        Self(parallel::map(&grid.jobs(), threads, run))
+    pub fn of(jobs: &[Job], seed: u64, threads: usize) -> Self {
+        let run = |job: &Job| (*job, simulate(job.workload, job.hedging, seed));
+        Self(parallel::map(jobs, threads, run))
     }
 
     pub fn get(&self, workload: &Workload, hedging: Hedging) -> Option<Figures> {
