@@ -156,7 +156,8 @@ fn is_no_worse(name: &str, hedging: Hedging) {
         let is_good = with.recovery.is_some_and(|after| after <= latest)
             && with.success >= without.success - 0.01
             && with.success_of_all >= without.success_of_all - 0.01
-            && with.extra_of_all <= 0.005;
+            && with.extra_of_all <= 0.005
+            && with.worst <= SHARE + 0.01;
         assert!(is_good, "{name}, seed {seed}: {with:?}, {without:?}");
     }
 }
