@@ -80,13 +80,11 @@ pub enum Hedging {
     Bhope,
     /// A `HedgeLayer` with the same share as the others.
     Layer,
-    /// The same without the hedges that are withheld to see what they are good for.
-    LayerWithoutControl,
     /// `HedgeLayer::new()` as it is.
     Defaults,
 }
 
-pub const HEDGINGS: [Hedging; 9] = [
+pub const HEDGINGS: [Hedging; 8] = [
     Hedging::Never,
     Hedging::Fixed,
     Hedging::Tower,
@@ -94,7 +92,6 @@ pub const HEDGINGS: [Hedging; 9] = [
     Hedging::Failsafe,
     Hedging::Bhope,
     Hedging::Layer,
-    Hedging::LayerWithoutControl,
     Hedging::Defaults,
 ];
 

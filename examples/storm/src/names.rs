@@ -58,7 +58,6 @@ pub fn hedging_name(hedging: Hedging) -> &'static str {
         Hedging::Failsafe => "failsafe-go",
         Hedging::Bhope => "bhope",
         Hedging::Layer => "layer",
-        Hedging::LayerWithoutControl => "layer-no-control",
         Hedging::Defaults => "layer-defaults",
     }
 }
@@ -80,7 +79,6 @@ pub fn hedging_summary(hedging: Hedging) -> &'static str {
             "the rules of github.com/bhope/hedge: after the p90 of the last 30 to 60 s, and a token bucket              that is filled by time, by a tenth of the usual requests"
         }
         Hedging::Layer => "HedgeLayer::new().extra_load(0.1)",
-        Hedging::LayerWithoutControl => "the same with control(0.0): no hedge is withheld",
         Hedging::Defaults => "HedgeLayer::new() as it is, which adds half as much at most",
     }
 }

@@ -61,7 +61,7 @@ async fn day(workload: &'static Workload, hedging: Hedging, mut rng: Rng) -> Rec
             run.drive(each.map(|(attempt, _)| Backup::new(attempt, rule())))
                 .await
         }
-        Hedging::Layer | Hedging::LayerWithoutControl | Hedging::Defaults => {
+        Hedging::Layer | Hedging::Defaults => {
             let layer = layer(hedging);
             let client = |(attempt, seed)| layer().control_seed(seed).layer(attempt);
             run.drive(each.map(client)).await
@@ -72,7 +72,6 @@ async fn day(workload: &'static Workload, hedging: Hedging, mut rng: Rng) -> Rec
 /// What makes each client's own.
 fn layer(hedging: Hedging) -> fn() -> HedgeLayer {
     match hedging {
-        Hedging::LayerWithoutControl => || HedgeLayer::new().extra_load(SHARE).control(0.0),
         Hedging::Defaults => HedgeLayer::new,
         _ => || HedgeLayer::new().extra_load(SHARE),
     }

@@ -45,40 +45,18 @@ fn holds(name: &str, hedging: Hedging, is_good: impl Fn(&Figures) -> bool) {
     }
 }
 
-/// The goals for both of the first two workloads.
-fn is_hardly_noticed(figures: &Figures) -> bool {
-    figures.p99 <= millis(17) && figures.p999 <= millis(46) && figures.extra <= 0.077
-}
-
 #[test]
 fn stragglers_are_hardly_noticed_at_a_thirteenth_more_load() {
-    holds(
-        "stragglers",
-        Hedging::LayerWithoutControl,
-        is_hardly_noticed,
-    );
+    holds("stragglers", Hedging::Layer, |figures| {
+        figures.p99 <= millis(17) && figures.p999 <= millis(46) && figures.extra <= 0.077
+    });
 }
 
-#[test]
-#[ignore = "not reached: of the slow requests, as many are withheld from as are above the p99.9"]
-fn stragglers_are_hardly_noticed_with_the_layer_as_it_is() {
-    holds("stragglers", Hedging::Layer, is_hardly_noticed);
-}
-
-#[test]
-#[ignore = "not reached: a budget of three hedges is used up too often by chance"]
-fn stragglers_are_hardly_noticed_by_a_hundred_small_clients() {
-    holds(
-        "small-clients",
-        Hedging::LayerWithoutControl,
-        is_hardly_noticed,
-    );
-}
-
+/// Each has room for three hedges, which is used up now and then by chance: the p99.9 shows it.
 #[test]
 fn a_hundred_small_clients_learn_enough_from_few_requests() {
     holds("small-clients", Hedging::Layer, |figures| {
-        figures.p99 <= millis(20) && figures.extra <= 0.077
+        figures.p99 <= millis(20) && figures.p999 <= millis(70) && figures.extra <= 0.077
     });
 }
 
@@ -101,21 +79,13 @@ fn others_hedge_a_service_without_stragglers() {
     }
 }
 
-fn is_half_as_long(figures: &Figures) -> bool {
-    figures.p99 <= millis(140) && figures.extra <= 0.093
-}
-
 #[test]
 fn in_queues_the_p99_is_half_of_what_it_is_without_hedges() {
-    holds("queues", Hedging::LayerWithoutControl, is_half_as_long);
+    holds("queues", Hedging::Layer, |figures| {
+        figures.p99 <= millis(140) && figures.extra <= 0.093
+    });
     let without = run("queues", Hedging::Never, 1);
     assert!(without.p99 >= millis(250), "{without:?}");
-}
-
-#[test]
-#[ignore = "not reached: it is 143 ms and 145 ms, as some hedges are withheld"]
-fn in_queues_the_p99_is_half_of_that_with_the_layer_as_it_is() {
-    holds("queues", Hedging::Layer, is_half_as_long);
 }
 
 #[test]
