@@ -83,9 +83,12 @@
 //! that was cut, because its hedge won or because a time-out or the caller dropped it, would have taken
 //! longer than it did: it counts as such (the estimate is that of Kaplan and Meier). What only
 //! looks at requests that came to their end learns too short a delay from its own hedges. Other failures are
-//! not counted. What was learned counts for nine tenths of it after a second. The delay is worked out once
-//! a second; as long as fewer than five slow attempts are known of (100 attempts, with 5 %), nothing is
-//! hedged.
+//! not counted.
+//!
+//! The delay is worked out once a second. Nothing is hedged while fewer than five slow attempts are known of,
+//! which takes 100 attempts with 5 %. What was learned counts for nine tenths after a second, or, as long as
+//! there is hardly enough of it, after ten seconds: one request a second is enough to learn from. With fewer,
+//! set the delay by [`after`](crate::HedgeLayer::after).
 //!
 //! A hedge that is due is not sent if
 //!
@@ -114,13 +117,14 @@
 //!
 //! # What it saves
 //!
-//! One in 16 hedges that are due is not sent, by lot. The layer compares how long these requests take, from
-//! when their hedge was due, with those whose hedge was sent. The difference of the means of the last 64 to
-//! 128 of each is what a hedge saves: [`HedgeLayer::saved_seconds`](crate::HedgeLayer::saved_seconds),
-//! [`HedgeEvent::saved_seconds`], and the metric `tower_http_retry_hedge_saved_seconds`.
+//! One in 16 hedges that are due, by lot, is withheld for another delay. Within that time, the layer compares
+//! how long these requests take with those whose hedge was sent when it was due. The difference of the means
+//! of the last 64 to 128 of each is what a hedge saves, at least:
+//! [`HedgeLayer::saved_seconds`](crate::HedgeLayer::saved_seconds), [`HedgeEvent::saved_seconds`], and the
+//! metric `tower_http_retry_hedge_saved_seconds`.
 //!
 //! While it is known that hedges save time, one in 64 is withheld; while it is known that they do not, one in
-//! eight is sent.
+//! eight is sent when it is due.
 //!
 //! # When it helps
 //!

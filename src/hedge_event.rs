@@ -36,7 +36,8 @@ pub struct HedgeEvent<'a> {
 pub enum HedgeEventKind {
     /// A hedge was sent.
     Sent,
-    /// A hedge was due, and was not sent, so that a [comparison](crate::hedge#what-it-saves) can be made.
+    /// A hedge was due, and is withheld for another delay, so that a
+    /// [comparison](crate::hedge#what-it-saves) can be made.
     Withheld,
     /// A hedge was due, and was not sent.
     NotSent(NotSent),

@@ -1,4 +1,4 @@
-//! What threads share. The model checks compile the files of budget and cooldown with others in their place.
+//! What threads share. The model checks compile the files of budget, cooldown and hedge with others in their place.
 
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

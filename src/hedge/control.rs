@@ -58,28 +58,29 @@ impl Control {
 
     /// How many seconds a hedge saves on average; none while too few can be compared.
     pub(super) fn saved(&self) -> Option<f64> {
-        Some(self.withheld.of_enough()? - self.hedged.of_enough()?)
+        Some((self.withheld.of_enough()? - self.hedged.of_enough()?) / 1e9)
     }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Mean {
     count: u32,
-    seconds: f64,
+    /// Whole ones, so that the mean of equal times is exact.
+    nanos: f64,
 }
 
 impl Mean {
     fn add(&mut self, time: Duration) {
         if self.count >= 2 * COMPARED {
             self.count /= 2;
-            self.seconds /= 2.0;
+            self.nanos /= 2.0;
         }
         self.count += 1;
-        self.seconds += time.as_secs_f64();
+        self.nanos += time.as_nanos() as f64;
     }
 
     fn of_enough(&self) -> Option<f64> {
-        (self.count >= COMPARED).then(|| self.seconds / f64::from(self.count))
+        (self.count >= COMPARED).then(|| self.nanos / f64::from(self.count))
     }
 }
 

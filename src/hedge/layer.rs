@@ -79,9 +79,9 @@ impl<C, L> HedgeLayer<C, L> {
         self.with(|settings| settings.terms.fixed = Some(delay))
     }
 
-    /// Sets the share of hedges that are due and not sent, to [compare](crate::hedge#what-it-saves) with.
-    /// Defaults to 1/16. While hedges are known to save time, it is a quarter of that. With 0, hedges are
-    /// sent whether they help or not.
+    /// Sets the share of hedges that are due and withheld for another delay, to
+    /// [compare](crate::hedge#what-it-saves) with. Defaults to 1/16. While hedges are known to save time, it
+    /// is a quarter of that. With 0, hedges are sent whether they help or not.
     pub fn control(self, share: f64) -> Self {
         self.with(|settings| settings.terms.withheld = share_of(share))
     }
@@ -95,7 +95,7 @@ impl<C, L> HedgeLayer<C, L> {
     /// URI. By default it does so for all requests of a layer together.
     ///
     /// So many upstreams are kept, and at least one; each takes about 8 KiB. A new one replaces the least
-    /// recently used.
+    /// recently used, and has to earn its first hedge.
     pub fn per_authority(self, max: usize) -> Self {
         self.with(|settings| settings.max_upstreams = Some(max))
     }

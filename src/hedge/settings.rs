@@ -1,9 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::header::ACCEPT;
-use http::{Extensions, HeaderName, Request, Uri};
+use http::{Extensions, HeaderMap, HeaderName, Request, Uri};
 use tokio::time::Instant;
 
 use super::learned::{Learned, Terms};
@@ -111,7 +112,7 @@ impl<C> Settings<C> {
         }
         let header = |name: &HeaderName| head.headers.find(name);
         let may_be = self.idempotency.may_repeat(head.method, header, None)
-            && !header(&ACCEPT).is_some_and(is_event_stream);
+            && !accepts_event_stream(request.headers());
         may_be.then_some(Plan::Learned)
     }
 
@@ -168,11 +169,24 @@ impl<C> Settings<C> {
     }
 }
 
+/// Of an upstream. The first of them start with a hedge. If those that replace others did, too, as many
+/// hedges could be sent as there are upstreams.
+fn one_of_many(terms: &Terms, first: &AtomicUsize) -> Learned {
+    let order = Ordering::Relaxed;
+    let is_first = first.fetch_update(order, order, |left| left.checked_sub(1));
+    match is_first {
+        Ok(_) => Learned::new(terms.clone()),
+        Err(_) => Learned::without_start(terms.clone()),
+    }
+}
+
 /// A stream of events lasts for as long as its client is there: two would be kept open.
-fn is_event_stream(accept: &[u8]) -> bool {
+fn accepts_event_stream(headers: &HeaderMap) -> bool {
     const TYPE: &[u8] = b"text/event-stream";
-    let mut parts = accept.windows(TYPE.len());
-    parts.any(|part| part.eq_ignore_ascii_case(TYPE))
+    headers.get_all(ACCEPT).iter().any(|accepted| {
+        let mut parts = accepted.as_bytes().windows(TYPE.len());
+        parts.any(|part| part.eq_ignore_ascii_case(TYPE))
+    })
 }
 
 impl<C> Clone for Settings<C> {
@@ -220,10 +234,13 @@ enum Scope {
 impl<C> Shared<C> {
     pub(super) fn new(settings: Settings<C>) -> Self {
         let terms = settings.terms.clone();
-        let make = move || Box::new(Learned::new(terms.clone()));
         let scope = match settings.max_upstreams {
-            None => Scope::All(make()),
-            Some(max) => Scope::Each(Authorities::new(max, make)),
+            None => Scope::All(Box::new(Learned::new(terms))),
+            Some(max) => {
+                let first = AtomicUsize::new(max.max(1));
+                let make = move || Box::new(one_of_many(&terms, &first));
+                Scope::Each(Authorities::new(max, make))
+            }
         };
         Self { settings, scope }
     }

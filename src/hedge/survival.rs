@@ -56,7 +56,9 @@ impl Times {
             let (from, to) = (start(bucket), start(bucket + 1));
             let after = surviving * (1.0 - (ended / at_risk).min(1.0));
             if after <= share {
-                let part = (surviving - share) / (surviving - after);
+                let (above, fallen) = (surviving - share, surviving - after);
+                // Where all of them may exceed it, nothing has to fall.
+                let part = if above > 0.0 { above / fallen } else { 0.0 };
                 return from + (to - from).mul_f32(part.clamp(0.0, 1.0));
             }
             longest = to;

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::body::{HedgeBody, KeptBody};
 use super::control::Group;
-use super::learned::{Learned, Permit};
+use super::learned::Permit;
 use super::next::Next;
 use super::race::By;
 use super::settings::{Plan, Shared};
@@ -38,8 +38,15 @@ pub(super) struct Watch<S, C, B> {
     sent: u32,
     /// How many of them take the place of an attempt that the server has not seen.
     transparent: u32,
-    /// When its hedge was due, and what became of it.
-    due: Option<(Group, Instant)>,
+    due: Option<Due>,
+}
+
+/// A hedge that was due.
+struct Due {
+    group: Group,
+    at: Instant,
+    /// The time for which the two groups are compared.
+    within: Duration,
 }
 
 impl<S, C: Classify, B: Body> Watch<S, C, B> {
@@ -194,13 +201,15 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
 /// The hedges.
 impl<S, C: Classify, B> Watch<S, C, B>
 where
-    S: Service<Request<HedgeBody<B>>>,
+    S: Service<Request<HedgeBody<B>>> + Clone,
     B: Body,
     B::Error: Into<BoxError>,
 {
     /// Sends the hedge that is due, if it may be.
     pub(super) fn hedge(&mut self, cx: &mut Context<'_>) -> Option<S::Future> {
-        let Next { mut spare, .. } = self.next.take()?;
+        let next = self.next.take()?;
+        let (_, delay) = next.due();
+        let mut spare = next.spare;
         let body = match self.body_if_due(&mut spare, cx) {
             Ok(body) => body,
             Err(reason) => {
@@ -210,17 +219,28 @@ where
         };
         let now = Instant::now();
         if self.plan == Plan::Learned {
-            match self.shared.at(&self.head.uri, Learned::ask) {
-                Permit::Granted => self.due = Some((Group::Hedged, now)),
-                Permit::Withheld => {
-                    self.due = Some((Group::Withheld, now));
-                    self.tell(HedgeEventKind::Withheld, None);
-                    return None;
-                }
+            let is_late = self.due.is_some();
+            let permit = self
+                .shared
+                .at(&self.head.uri, |learned| learned.ask(is_late));
+            let group = match permit {
+                Permit::Granted => Group::Hedged,
+                Permit::Withheld => Group::Withheld,
                 Permit::NoBudget => {
                     self.tell(HedgeEventKind::NotSent(NotSent::Budget), None);
                     return None;
                 }
+            };
+            self.due.get_or_insert(Due {
+                group,
+                at: now,
+                within: delay,
+            });
+            if permit == Permit::Withheld {
+                // It is ready, and may hold a permit for that.
+                self.next = Some(Next::new(spare.clone(), now, delay));
+                self.tell(HedgeEventKind::Withheld, None);
+                return None;
             }
         }
         self.sent += 1;

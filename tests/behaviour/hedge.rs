@@ -266,6 +266,19 @@ async fn upgrades_and_streams_of_events_are_never_hedged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn streams_of_events_are_recognized_in_any_line() {
+    let upstream = Upstream::new([after(millis(300), Status(200))]);
+    let mut request = get();
+    for accepted in ["application/json", "text/event-stream"] {
+        request
+            .headers_mut()
+            .append(http::header::ACCEPT, accepted.parse().unwrap());
+    }
+    send(&exact(), &upstream, request).await.0.unwrap();
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_says_so_itself_is_sent_once() {
     for own in [
         RetryOverride::once(),

@@ -75,7 +75,7 @@ async fn what_a_hedge_saves_is_a_gauge() {
     let Some(Gauge(saved)) = recorded.get("hedge_saved_seconds") else {
         panic!("no gauge in {recorded:?}");
     };
-    assert!((saved.into_inner() - 0.190).abs() < 0.001, "{saved}");
+    assert!((saved.into_inner() - 0.090).abs() < 0.001, "{saved}");
 }
 
 #[test]

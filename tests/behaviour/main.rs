@@ -27,7 +27,9 @@ mod draining;
 mod errors;
 mod hedge;
 mod hedge_control;
+mod hedge_extremes;
 mod hedge_held;
+mod hedge_hostile;
 mod hedge_learned;
 #[cfg(feature = "metrics")]
 mod hedge_metrics;

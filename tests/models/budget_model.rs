@@ -9,7 +9,7 @@
 pub(crate) mod sync {
     pub(crate) use std::sync::PoisonError;
 
-    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
 }
 
@@ -46,6 +46,7 @@ mod budget {
     use recent::Recent;
     use throttle::Throttle;
 
+    #[allow(dead_code, reason = "a hedge asks it how full it is")]
     mod bucket;
     mod recent;
     mod throttle;

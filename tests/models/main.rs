@@ -10,6 +10,10 @@ mod cooldown_model;
 #[cfg(feature = "serde")]
 #[path = "../fuzz/mod.rs"]
 mod fuzz;
+mod hedge_model;
+mod hedge_property;
+mod hedge_reference;
+mod hedge_threads;
 mod imports;
 mod resume_property;
 mod size;

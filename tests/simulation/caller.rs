@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::{Service, ServiceExt};
-use tower_http_retry::AttemptsHandle;
 use tower_http_retry::commit::BrokenAnswer;
+use tower_http_retry::{AttemptsHandle, Budget};
 
 use super::ask::Ask;
 use super::download::{Reader, begun};
@@ -45,10 +45,14 @@ impl Caller {
 
     /// Makes all requests of the plan, drops everything, and looks at what is left.
     pub async fn call(self) -> turmoil::Result {
+        let policy = &self.plan.policy;
         let stack = Builder {
             plan: &self.plan,
             journal: &self.journal,
             connections: &self.connections,
+            budget: policy
+                .has_budget
+                .then(|| Budget::earning(policy.max_retries)),
         };
         let stack = stack.build();
         let mut requests = JoinSet::new();
@@ -150,6 +154,7 @@ impl Caller {
             request = request.extension(own);
         }
         let body = Payload::new(&ask.body, mark(ask.id, 0), &self.bodies);
+        let request = request.extension(body.source.clone());
         request.body(body).expect("a request")
     }
 

@@ -9,14 +9,14 @@ use http::{Request, Response};
 use tower::Service;
 use tower::util::BoxCloneService;
 use tower_http_retry::commit::BrokenAnswer;
-use tower_http_retry::{Attempt, BoxError, ReplayBody};
+use tower_http_retry::{BoxError, ReplayBody};
 
 use super::journal::{Journal, What};
 use super::payload::Payload;
 use super::plan::Plan;
 use super::sabotage::Sabotage;
 use super::stack::Answered;
-use super::upstream::ATTEMPT;
+use super::upstream::{ATTEMPT, attempt_of, number};
 use super::watch::Id;
 
 /// What an attempt goes through.
@@ -40,10 +40,9 @@ impl Service<Request<ReplayBody<Payload>>> for Hearing {
 
     fn call(&mut self, request: Request<ReplayBody<Payload>>) -> Self::Future {
         let Id(id) = *request.extensions().get().expect("an id");
-        let attempt = request.extensions().get().map_or(1, Attempt::number);
         let (plan, journal) = (self.plan.clone(), self.journal.clone());
         let call = self.inner.call(request);
-        Box::pin(async move { hear(&plan, &journal, (id, attempt), call.await) })
+        Box::pin(async move { hear(&plan, &journal, id, call.await) })
     }
 }
 
@@ -51,13 +50,14 @@ impl Service<Request<ReplayBody<Payload>>> for Hearing {
 fn hear(
     plan: &Plan,
     journal: &Journal,
-    (id, attempt): (u32, u32),
+    id: u32,
     outcome: Result<Response<Answered>, BoxError>,
 ) -> Result<Response<Answered>, BoxError> {
     let mut response = outcome.map_err(|error| {
-        if !error.is::<BrokenAnswer>() {
+        let Some(broken) = error.downcast_ref::<BrokenAnswer>() else {
             return error;
-        }
+        };
+        let attempt = number(&broken.response().headers()[ATTEMPT]);
         let hint = hint(plan, id, attempt);
         journal.write(id, What::Broken { attempt, hint });
         match plan.sabotage {
@@ -65,6 +65,7 @@ fn hear(
             _ => error,
         }
     })?;
+    let attempt = attempt_of(&response);
     let answered = What::Answered {
         attempt,
         status: response.status().as_u16(),

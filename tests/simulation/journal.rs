@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tower_http_retry::classify::Class;
 use tower_http_retry::event::EventKind;
+use tower_http_retry::hedge::HedgeEventKind;
 use tower_http_retry::resume::Unresumable;
 
 use super::failure::Failure;
@@ -53,6 +54,28 @@ pub enum What {
         class: Option<Class>,
         timed_out: bool,
     },
+    /// A hedge was handed on: whether its head is that of the first attempt, and all of its body was
+    /// there.
+    Hedged {
+        attempt: u32,
+        is_same: bool,
+        is_whole: bool,
+    },
+    /// The layer that hedges was handed the outcome of a first attempt or of a hedge.
+    Ended { attempt: u32, fate: Fate },
+    /// The future of a first attempt or of a hedge is there no more.
+    Gone { attempt: u32 },
+    /// The layer that hedges handed this up for a first attempt and its hedge; a response says whose it
+    /// is.
+    Chosen {
+        beside: u32,
+        attempt: Option<u32>,
+        fate: Fate,
+    },
+    /// The future of a first attempt together with its hedge is there no more.
+    Settled { beside: u32 },
+    /// The layer that hedges told this.
+    HedgeTold(HedgeEventKind),
     /// The attempt came to the server.
     Came { attempt: u32 },
     /// The server read all of the attempt's body; these were, or were not, the bytes that were sent.
@@ -100,6 +123,14 @@ pub enum Progress {
     Whole,
     /// It ended with an error, or had fewer bytes than its head said.
     Broke,
+}
+
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Success,
+    Permanent,
+    MayPass,
 }
 
 /// What the head of a download's first response says.

@@ -13,6 +13,7 @@ mod failure;
 mod file;
 mod heard;
 mod hearing;
+mod hedging;
 mod journal;
 mod laws;
 mod network;

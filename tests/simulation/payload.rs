@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::time::{Sleep, sleep};
 use tower_http_retry::BoxError;
 
 use super::answer::How;
+use super::hedging::Source;
 use super::plan::{millis, one_in};
 
 /// Random bytes, so that no two places of them are alike.
@@ -132,6 +134,8 @@ pub struct Payload {
     is_sized: bool,
     /// Comes instead of the end.
     error: Option<BoxError>,
+    /// Whether all of it has come.
+    pub source: Source,
     /// Held by each body that has not been dropped.
     _alive: Arc<()>,
 }
@@ -143,7 +147,10 @@ impl Payload {
             start += len;
             (pause, BYTES.slice(start - len..start))
         };
+        let source = Source::default();
+        source.0.store(shape.is_none(), Ordering::Relaxed);
         Self {
+            source,
             pieces: shape.pieces.iter().map(piece).collect(),
             pause: None,
             trailers: shape.has_trailers.then(|| trailers_of(mark)),
@@ -184,6 +191,8 @@ impl Payload {
     }
 
     fn last(&mut self) -> Option<Result<Frame<Bytes>, BoxError>> {
+        let is_whole = self.error.is_none() && self.trailers.is_none();
+        self.source.0.store(is_whole, Ordering::Relaxed);
         if let Some(error) = self.error.take() {
             self.trailers = None;
             return Some(Err(error));
@@ -219,6 +228,7 @@ impl Body for Payload {
             .pieces
             .pop_front()
             .map(|(_, piece)| Ok(Frame::data(piece)));
+        self.source.0.store(self.is_end_stream(), Ordering::Relaxed);
         Poll::Ready(piece)
     }
 

@@ -9,12 +9,14 @@ use fastrand::Rng;
 use super::answer::{Answer, Does, Form};
 use super::ask::{Ask, Limits};
 use super::failure::Overtaken;
-use super::policy::Policy;
+use super::policy::{Hedge, Policy};
 use super::sabotage::Sabotage;
 use super::trouble::Trouble;
 
 /// How many servers there are.
 pub const SERVERS: u64 = 2;
+/// The hedge of an attempt has this much more for its number.
+pub const HEDGES: u32 = 1 << 12;
 /// A resumption has this much more for its number than the request, or the resumption, before it.
 pub const RESUMPTION: u32 = 1 << 8;
 /// What a redirect leads to has this much more for its number than the request that was redirected.
@@ -58,7 +60,7 @@ impl Plan {
         let troubles = (0..SERVERS)
             .flat_map(|server| Trouble::draw(random, server))
             .collect();
-        Self {
+        let mut plan = Self {
             seed,
             protocol,
             policy,
@@ -70,7 +72,13 @@ impl Plan {
             is_quic_like: random.u8(..4) == 0,
             streams: (random.u8(..2) == 0).then(|| random.u32(1..=2)),
             sabotage: None,
+        };
+        plan.policy.hedge = Hedge::draw(&mut plan.of_one(u32::MAX, u32::MAX));
+        if plan.policy.hedge.is_some_and(|hedge| hedge.delay.is_none()) {
+            // Nothing is learned within a second.
+            plan.requests.iter_mut().for_each(|ask| ask.at *= 3);
         }
+        plan
     }
 
     pub fn with(self, sabotage: Sabotage) -> Self {

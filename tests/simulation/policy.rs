@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use tower_http_retry::{Backoff, CommitLayer, Jitter, ResumeLayer, RetryAfter};
+use tower_http_retry::{
+    Backoff, CommitLayer, HedgeLayer, Idempotency, Jitter, ResumeLayer, RetryAfter,
+};
 
 use super::plan::{millis, one_in};
 
@@ -23,6 +25,22 @@ pub struct Policy {
     pub concurrency: Option<usize>,
     pub commit: Option<Commit>,
     pub resume: Option<Resume>,
+    pub hedge: Option<Hedge>,
+}
+
+/// Of the layer under the one that commits.
+#[derive(Clone, Copy, Debug)]
+pub struct Hedge {
+    /// None if it is learned.
+    pub delay: Option<Duration>,
+    pub extra_load: f64,
+    pub withheld: f64,
+    /// How long an attempt that did not win goes on, if it does.
+    pub keeps: Option<Duration>,
+    /// Whether whatever may be repeated may be hedged, not only what is safe.
+    pub is_wide: bool,
+    pub has_retry_budget: bool,
+    pub is_per_server: bool,
 }
 
 /// Of the layer under the one that retries.
@@ -81,6 +99,7 @@ impl Policy {
             concurrency: one_in(random, 4, concurrency),
             commit: (random.u8(..5) < 2).then(|| Commit::draw(random)),
             resume: (random.u8(..5) < 3).then(|| Resume::draw(random)),
+            hedge: None,
         }
     }
 
@@ -121,6 +140,53 @@ impl Commit {
         match self.point {
             Point::FirstBytes => None,
             Point::Whole(limit) => Some(limit as u64),
+        }
+    }
+}
+
+impl Hedge {
+    /// Half of the callers have one.
+    pub fn draw(random: &mut Rng) -> Option<Self> {
+        let is_there = random.bool();
+        let learns = random.u8(..5) == 0;
+        let delay = match random.u8(..6) {
+            0 => Duration::ZERO,
+            _ => millis(random, 1..=120),
+        };
+        let shares = [0.05, 0.25, 0.5, 1.0];
+        let keeps = millis(random, 0..=400);
+        is_there.then(|| Self {
+            delay: (!learns).then_some(delay),
+            // What a few requests can learn from.
+            extra_load: if learns {
+                1.0
+            } else {
+                shares[random.usize(..shares.len())]
+            },
+            withheld: one_in(random, 3, 0.5).unwrap_or(0.0),
+            keeps: one_in(random, 3, keeps),
+            is_wide: random.bool(),
+            has_retry_budget: random.u8(..4) == 0,
+            is_per_server: random.u8(..3) == 0,
+        })
+    }
+
+    pub fn layer(self, seed: u64) -> HedgeLayer {
+        let layer = HedgeLayer::new()
+            .extra_load(self.extra_load)
+            .control(self.withheld)
+            .control_seed(seed);
+        let layer = match self.delay {
+            Some(delay) => layer.after(delay),
+            None => layer.stragglers(1.0),
+        };
+        let layer = match self.is_wide {
+            true => layer.idempotency(Idempotency::new()),
+            false => layer,
+        };
+        match self.is_per_server {
+            true => layer.per_authority(10),
+            false => layer,
         }
     }
 }

@@ -71,11 +71,31 @@ pub enum Sabotage {
     OneMoreResumption,
     /// No download is resumed.
     NeverResumes,
+    /// Anything is hedged.
+    HedgesAll,
+    /// A hedge is sent with what has come of a body.
+    HedgesEarly,
+    /// A hedge is sent before its time.
+    HedgesTooSoon,
+    /// A hedge is hedged.
+    HedgesTwice,
+    /// A hedge is sent without a header.
+    ChangesTheHedge,
+    /// A hedge is sent without its first piece.
+    LosesAPieceOfHedges,
+    /// More is hedged than has been earned.
+    Overspends,
+    /// A failure that may pass does not wait for the other attempt.
+    FirstFailureWins,
+    /// The response of a hedge says that it is the first attempt's.
+    MixesAttempts,
+    /// Attempts that did not win go on for longer.
+    KeepsLosers,
 }
 
 impl Sabotage {
     /// Each mistake, and how the law begins that finds it.
-    pub const ALL: [(Self, &str); 31] = [
+    pub const ALL: [(Self, &str); 41] = [
         (Self::RepeatsAll, "a request that may not be repeated"),
         (Self::OneMoreRetry, "attempts never exceed"),
         (Self::LongWindow, "no attempt starts after the window"),
@@ -119,6 +139,16 @@ impl Sabotage {
         (Self::ResumesTheWeak, "nothing is resumed but"),
         (Self::OneMoreResumption, "resumptions never exceed"),
         (Self::NeverResumes, "a download goes on"),
+        (Self::HedgesAll, "nothing is hedged but"),
+        (Self::HedgesEarly, "a hedge is the same request"),
+        (Self::HedgesTooSoon, "a hedge is sent when its delay ends"),
+        (Self::HedgesTwice, "at most one hedge"),
+        (Self::ChangesTheHedge, "a hedge is the same request"),
+        (Self::LosesAPieceOfHedges, "a body that the server took"),
+        (Self::Overspends, "hedges never exceed"),
+        (Self::FirstFailureWins, "a success is never lost"),
+        (Self::MixesAttempts, "the caller is handed the last"),
+        (Self::KeepsLosers, "nothing of a request that has ended"),
     ];
 
     /// Whether it takes this for a refusal.
@@ -132,6 +162,20 @@ impl Sabotage {
             Self::NotConnectedIsRefused => failure::is_not_connected(error),
             Self::BrokenAnswerIsRefused => error.is::<BrokenAnswer>(),
             _ => false,
+        }
+    }
+}
+
+/// The same for a layer that hedges.
+#[derive(Clone, Copy)]
+pub struct HedgeJudge(pub Option<Sabotage>);
+
+impl Classify for HedgeJudge {
+    fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
+        let verdict = Judge(self.0).classify(outcome);
+        match (self.0, verdict.class()) {
+            (Some(Sabotage::FirstFailureWins), Class::Transient) => Class::Permanent.into(),
+            _ => verdict,
         }
     }
 }

@@ -16,16 +16,19 @@ use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::policy::Limited;
 use tower_http::follow_redirect::{FollowRedirectLayer, RequestUri};
 use tower_http_retry::event::Event;
-use tower_http_retry::{Backoff, BoxError, CommitLayer, Idempotency, RetryAfter, RetryLayer};
+use tower_http_retry::{
+    Backoff, BoxError, Budget, CommitLayer, Idempotency, RetryAfter, RetryLayer,
+};
 
 use super::hearing::{Attempts, Hearing};
+use super::hedging::{AboveHedge, Below, BelowHedge, Outgoing};
 use super::journal::{Journal, What};
 use super::network::Connector;
 use super::parts::Parts;
 use super::payload::Payload;
 use super::plan::{Plan, Protocol};
-use super::policy::Commit;
-use super::sabotage::{Judge, Sabotage};
+use super::policy::{Commit, Hedge};
+use super::sabotage::{HedgeJudge, Judge, Sabotage};
 use super::upstream::RETRIES;
 use super::watch::{Id, Watch};
 
@@ -39,6 +42,15 @@ pub struct Builder<'a> {
     pub plan: &'a Arc<Plan>,
     pub journal: &'a Journal,
     pub connections: &'a Arc<()>,
+    /// Of the retries.
+    pub budget: Option<Budget>,
+}
+
+fn out<B>(request: Request<B>) -> Request<Outgoing>
+where
+    B: Body<Data = Bytes, Error = BoxError> + Send + 'static,
+{
+    request.map(BodyExt::boxed_unsync)
 }
 
 fn boxed<R>(response: Response<R>) -> Response<Answered>
@@ -73,7 +85,7 @@ impl Builder<'_> {
     }
 
     fn committed(&self) -> Attempts {
-        let attempts = self.attempts();
+        let attempts = self.hedged();
         let layer = self.plan.policy.commit.map(Commit::layer);
         let layer = match self.plan.sabotage {
             Some(Sabotage::CommitsTheHead) => None,
@@ -86,7 +98,68 @@ impl Builder<'_> {
         }
     }
 
-    fn attempts(&self) -> Attempts {
+    fn hedged(&self) -> Attempts {
+        let Some(hedge) = self.plan.policy.hedge else {
+            return self.attempts().map_request(out).boxed_clone();
+        };
+        let below = BelowHedge {
+            inner: self.attempts(),
+            plan: self.plan.clone(),
+            journal: self.journal.clone(),
+        };
+        let below = match self.plan.sabotage {
+            Some(Sabotage::HedgesTwice) => self.hedge(hedge, below.boxed_clone()),
+            _ => below.boxed_clone(),
+        };
+        let above = AboveHedge {
+            inner: self.hedge(hedge, below),
+            plan: self.plan.clone(),
+            journal: self.journal.clone(),
+        };
+        above.boxed_clone()
+    }
+
+    fn hedge<B>(
+        &self,
+        hedge: Hedge,
+        below: Below,
+    ) -> BoxCloneService<Request<B>, Response<Answered>, BoxError>
+    where
+        B: Body<Data = Bytes, Error = BoxError> + Send + 'static,
+    {
+        let sabotage = self.plan.sabotage;
+        let journal = self.journal.clone();
+        let layer = hedge
+            .layer(self.plan.seed)
+            .classify(HedgeJudge(sabotage))
+            .on_event(move |event| {
+                let Id(id) = *event.request().extensions().get().expect("an id");
+                journal.write(id, What::HedgeTold(event.kind()));
+            });
+        let layer = match sabotage {
+            Some(Sabotage::HedgesAll) => layer.idempotency(Idempotency::any()),
+            Some(Sabotage::HedgesTooSoon) => layer.after(Duration::ZERO),
+            Some(Sabotage::Overspends) => layer.extra_load(1.0),
+            _ => layer,
+        };
+        let layer = match &self.budget {
+            Some(budget) if hedge.has_retry_budget => layer.retry_budget(budget.clone()),
+            _ => layer,
+        };
+        let below = below.map_request(out);
+        let keeps = match sabotage {
+            Some(Sabotage::KeepsLosers) => {
+                Some(hedge.keeps.unwrap_or_default() + Duration::from_secs(1))
+            }
+            _ => hedge.keeps,
+        };
+        match keeps {
+            Some(time) => layer.keep_losers(time).layer(below).boxed_clone(),
+            None => layer.layer(below).boxed_clone(),
+        }
+    }
+
+    fn attempts(&self) -> Below {
         let watch = Watch {
             client: self.client(),
             plan: self.plan.clone(),
@@ -142,10 +215,9 @@ impl Builder<'_> {
             .retry_after(policy.hints)
             .retry_count_header(HeaderName::from_static(RETRIES))
             .on_event(move |event| tell(&journal, event));
-        let layer = if policy.has_budget {
-            layer
-        } else {
-            layer.without_budget()
+        let layer = match &self.budget {
+            Some(budget) => layer.budget(budget.clone()),
+            None => layer.without_budget(),
         };
         match self.plan.sabotage {
             Some(Sabotage::RepeatsAll) => layer.idempotency(Idempotency::any()),

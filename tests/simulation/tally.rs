@@ -1,6 +1,8 @@
 //! How often what happened, in all runs: a law that nothing puts to the test says nothing.
 
+mod hedges;
 mod layers;
+mod met;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,87 +13,17 @@ use tower_http_retry::event::{EventKind, StopReason};
 
 use super::ask::Ask;
 use super::failure::{Failure, Overtaken};
+use super::hedging::beside;
 use super::journal::{Entry, What};
 use super::laws;
 use super::plan::{Plan, Protocol};
 use super::trouble::Trouble;
+use met::TO_BE_MET;
 
 #[derive(Default)]
 pub struct Tally {
     counts: BTreeMap<String, u64>,
 }
-
-/// What a run of many seeds has to have met.
-const TO_BE_MET: [&str; 68] = [
-    "attempt failed: a redirect's target",
-    "attempt failed: as QUIC's connections are lost",
-    "attempt failed: its task ended",
-    "attempt failed: overtaken by a GOAWAY",
-    "attempt failed: overtaken by its task's end",
-    "attempt redirected to a 429",
-    "attempt sent",
-    "attempt timed out, or answered 504",
-    "attempt taken whole",
-    "body of 1 MiB taken whole",
-    "body taken whole by a later attempt",
-    "body taken whole by a later attempt, streamed",
-    "broken answer",
-    "broken answer retried",
-    "broken answer retried, with a hint",
-    "broken answer of a request that is never to be repeated",
-    "class Permanent",
-    "class Refused",
-    "class Success",
-    "class Transient",
-    "download",
-    "download ended: changed",
-    "download ended: range ignored",
-    "download ended: with the error of its last response",
-    "download ended: wrong range",
-    "download of a file that changed meanwhile",
-    "download resumed",
-    "download resumed by a date",
-    "download resumed by its bytes",
-    "download resumed, its range ignored",
-    "download resumed, twice",
-    "download resumed, whole in the end",
-    "fault: crash",
-    "fault: delay",
-    "fault: hold",
-    "fault: loss",
-    "fault: partition",
-    "fault: partition back",
-    "fault: partition there",
-    "fault: shut down",
-    "request ended: error",
-    "request ended: given up",
-    "request ended: response",
-    "request, never to be repeated, acted on and failed",
-    "request, never to be repeated, acted on by a later attempt",
-    "request over HTTP/1.1",
-    "request over HTTP/2",
-    "response broke off",
-    "response read whole",
-    "retry after a hint",
-    "retry: at_once",
-    "retry: backoff",
-    "retry: server",
-    "retry: timed_out",
-    "run",
-    "stream of events, handed up at its commit point",
-    "stop: attempts",
-    "stop: budget",
-    "stop: not_idempotent",
-    "stop: not_replayable",
-    "stop: permanent",
-    "stop: retry_after_too_long",
-    "stop: success",
-    "stop: window",
-    "success after a retry",
-    "success after a time-out",
-    "success of an upload over 64 KiB",
-    "window ended before an attempt was ready",
-];
 
 impl Tally {
     pub fn add(&mut self, plan: &Plan, entries: &[Entry]) {
@@ -111,6 +43,7 @@ impl Tally {
                     self.add_request(plan, ask, &whats);
                 }
                 self.add_commit(plan, &part, &whats);
+                self.add_hedges(plan, &part, &whats);
             }
             self.add_download(plan, ask, &entries);
         }
@@ -185,6 +118,12 @@ impl Tally {
             | What::Redirected { .. }
             | What::Body { .. }
             | What::Broken { .. }
+            | What::Hedged { .. }
+            | What::Ended { .. }
+            | What::Gone { .. }
+            | What::Chosen { .. }
+            | What::Settled { .. }
+            | What::HedgeTold(_)
             | What::Served { .. }
             | What::Begun(_)
             | What::Resumed(_)
@@ -242,7 +181,7 @@ impl Tally {
                 hint: Some(_),
                 ..
             } => Some(What::Sent {
-                attempt: attempt + 1,
+                attempt: beside(*attempt) + 1,
             }),
             _ => None,
         });

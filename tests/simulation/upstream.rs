@@ -33,6 +33,8 @@ use super::serving::serve;
 pub const RETRIES: &str = "x-retries";
 /// Where the server says which attempt it answers.
 pub const ATTEMPT: &str = "x-attempt";
+/// The number of a hedge.
+pub const HEDGE: &str = "x-hedge";
 /// The number of a resumption.
 pub const PART: &str = "x-part";
 
@@ -187,10 +189,9 @@ impl Upstream {
 fn identify(uri: &Uri, headers: &HeaderMap) -> (u32, u32) {
     let id = uri.path().trim_start_matches('/').parse().expect("an id");
     let part = headers.get(PART).filter(|_| id < TARGETS);
-    (
-        part.map_or(id, number),
-        1 + headers.get(RETRIES).map_or(0, number),
-    )
+    let attempt = || 1 + headers.get(RETRIES).map_or(0, number);
+    let hedge = headers.get(HEDGE).map(number);
+    (part.map_or(id, number), hedge.unwrap_or_else(attempt))
 }
 
 /// The attempt that was answered.
@@ -204,7 +205,7 @@ pub fn count_of<R>(response: &Response<R>) -> u32 {
     attempts.map_or(1, |attempts: &Attempts| attempts.count)
 }
 
-fn number(value: &HeaderValue) -> u32 {
+pub fn number(value: &HeaderValue) -> u32 {
     let value = value.to_str().expect("text");
     value.parse().expect("a number")
 }

@@ -13,14 +13,14 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error, ResponseFuture};
 use tokio::time::timeout;
 use tower::Service;
-use tower_http_retry::{Attempt, BoxError, ReplayBody};
+use tower_http_retry::BoxError;
 
 use super::failure::{self, Failure, Overtaken};
 use super::heard::Heard;
+use super::hedging::{Outgoing, number};
 use super::journal::{Journal, What};
 use super::network::Connector;
-use super::payload::Payload;
-use super::plan::{Plan, TARGETS};
+use super::plan::{HEDGES, Plan, TARGETS};
 use super::sabotage::Sabotage;
 
 /// The request's number, as an extension of it.
@@ -36,11 +36,11 @@ pub struct Watch {
 
 /// An attempt's body.
 pub struct Sent {
-    body: Option<ReplayBody<Payload>>,
+    body: Option<Outgoing>,
     loses_a_piece: bool,
 }
 
-impl Service<Request<ReplayBody<Payload>>> for Watch {
+impl Service<Request<Outgoing>> for Watch {
     type Response = Response<Heard>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Heard>, BoxError>> + Send>>;
@@ -49,20 +49,27 @@ impl Service<Request<ReplayBody<Payload>>> for Watch {
         self.client.poll_ready(cx).map_err(BoxError::from)
     }
 
-    fn call(&mut self, request: Request<ReplayBody<Payload>>) -> Self::Future {
+    fn call(&mut self, request: Request<Outgoing>) -> Self::Future {
         let Id(id) = *request.extensions().get().expect("an id");
-        let attempt = request.extensions().get().map_or(1, Attempt::number);
+        let attempt = number(&request);
         let sabotage = self.plan.sabotage;
+        let loses_a_piece = match sabotage {
+            Some(Sabotage::LosesAPiece) => attempt > 1,
+            Some(Sabotage::LosesAPieceOfHedges) => attempt >= HEDGES,
+            _ => false,
+        };
         let request = request.map(|body| Sent {
             body: Some(body),
-            loses_a_piece: attempt > 1 && sabotage == Some(Sabotage::LosesAPiece),
+            loses_a_piece,
         });
         let watch = self.clone();
         if is_target(&request) {
             let response = self.client.call(request);
             return Box::pin(async move { watch.hear(id, TARGETS + id, attempt, response.await) });
         }
-        self.journal.write(id, What::Sent { attempt });
+        if attempt < HEDGES {
+            self.journal.write(id, What::Sent { attempt });
+        }
         if sabotage == Some(Sabotage::SendsTwice) {
             tokio::spawn(self.client.call(without_body(&request)));
         }
@@ -173,12 +180,12 @@ impl Body for Sent {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(ReplayBody::is_end_stream)
+        self.body.as_ref().is_none_or(Outgoing::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         self.body
             .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), ReplayBody::size_hint)
+            .map_or_else(|| SizeHint::with_exact(0), Outgoing::size_hint)
     }
 }

@@ -72,6 +72,17 @@ fn what_is_longer_than_all_that_is_known_is_the_longest_that_is() {
     assert_eq!(Times::new().exceeded_by(0.05), Duration::ZERO);
 }
 
+/// No attempt has ended by the shortest time that is known.
+#[test]
+fn all_of_them_exceed_the_shortest_time() {
+    assert_about(times(&[(15, 5)], &[(5, 5)]).exceeded_by(1.0), 5);
+    assert_about(times(&[], &[(5, 5)]).exceeded_by(1.0), 5);
+    assert_about(times(&[(5, 5)], &[]).exceeded_by(1.0), 5);
+    // Nor can one of so many be seen to.
+    let many = times(&[(5, 1), (15, 1)], &[(25, u32::MAX)]);
+    assert_about(many.exceeded_by(1.0), 5);
+}
+
 #[test]
 fn what_fades_counts_less_and_is_forgotten_in_the_end() {
     let mut times = times(&[(5, 100)], &[(1_000, 1)]);

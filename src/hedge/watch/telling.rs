@@ -1,4 +1,4 @@
-use super::Watch;
+use super::{Due, Watch};
 use crate::hedge::race::By;
 use crate::hedge::settings::Plan;
 use crate::hedge_event::{HedgeEvent, HedgeEventKind, Hedged};
@@ -33,8 +33,8 @@ impl<S, C, B> Watch<S, C, B> {
 
     /// Compares how long it took since a hedge was due with how long others did.
     pub(in crate::hedge) fn compare(&mut self) -> Option<f64> {
-        let (group, due) = self.due.take()?;
-        let took = due.elapsed();
+        let Due { group, at, within } = self.due.take()?;
+        let took = at.elapsed().min(within);
         self.shared
             .at(&self.head.uri, |learned| learned.compare(group, took))
     }

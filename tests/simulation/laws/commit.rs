@@ -3,6 +3,7 @@
 use tower_http_retry::event::{EventKind, StopReason};
 
 use super::super::ask::Ask;
+use super::super::hedging::beside;
 use super::super::journal::{Entry, Progress, What};
 use super::super::plan::Plan;
 use super::super::policy::{Commit, Point};
@@ -60,7 +61,8 @@ fn breaks_before_the_point(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
         else {
             continue;
         };
-        if answered(&entries[..at], attempt).is_some() {
+        let is_let_go = plan.policy.hedge.is_some() && !is_chosen(entries, attempt);
+        if is_let_go || answered(&entries[..at], attempt).is_some() {
             continue;
         }
         let holds = match answered(&entries[at..], attempt) {
@@ -89,7 +91,7 @@ fn broken_is_retried(_: &Plan, _: &Ask, entries: &[Entry]) -> Held {
         let is_acted_on = find(entries, |what| *what == What::Acted).is_some();
         verdict(is_acted_on, || format!("attempt {attempt}, not acted on"))?;
         // The next one may have been scheduled without a chance to start.
-        if attempt < sent || retries >= sent {
+        if beside(attempt) < sent || retries >= sent {
             continue;
         }
         let is_wrong = |what: &What| match what {
@@ -108,6 +110,13 @@ fn broken_is_retried(_: &Plan, _: &Ask, entries: &[Entry]) -> Held {
 
 fn has_come(entries: &[Entry], attempt: u32, is: Progress) -> bool {
     find(entries, |what| *what == What::Body { attempt, is }).is_some()
+}
+
+/// Whether the response to an attempt was handed up by the layer that hedges.
+fn is_chosen(entries: &[Entry], attempt: u32) -> bool {
+    let this = Some(attempt);
+    let is = |what: &What| matches!(*what, What::Chosen { attempt, .. } if attempt == this);
+    find(entries, is).is_some()
 }
 
 /// Whether an attempt's response was an error of the attempt.

@@ -4,6 +4,7 @@ use tower_http_retry::resume::Unresumable;
 
 use super::super::ask::Ask;
 use super::super::file::Validator;
+use super::super::hedging::beside;
 use super::super::journal::{Condition, Downloaded, End, Entry, What};
 use super::super::laws::download::Course;
 use super::super::plan::{Plan, RESUMPTION};
@@ -18,7 +19,7 @@ impl Tally {
                 What::Broken { attempt, hint } => {
                     self.count("broken answer");
                     let next = What::Sent {
-                        attempt: attempt + 1,
+                        attempt: beside(attempt) + 1,
                     };
                     if whats.contains(&next) {
                         self.count("broken answer retried");
