@@ -3,7 +3,7 @@
 //! Where one request in twenty takes ten times as long as the others, because a replica collects garbage or
 //! a packet is lost, a second attempt is nearly always faster than waiting. It is called a hedge. Hedges
 //! take load to save time, so a client that sends too many makes an overload worse.
-//! [`HedgeLayer`](crate::HedgeLayer) needs no setting: it learns from the requests when one is slow, sends
+//! [`HedgeLayer`] needs no setting: it learns from the requests when one is slow, sends
 //! no more hedges than successes have earned, and measures whether they help.
 //!
 //! # Example

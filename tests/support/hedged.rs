@@ -4,10 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{Request, Response};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::grpc::{HedgedCalls, ServiceConfig};
 use tower_http_retry::hedge::HedgeBody;
@@ -76,7 +77,10 @@ pub async fn send(layer: &Layered, upstream: &Upstream, request: Request<Body>) 
     };
     let dropped = watched.dropped.clone();
     let before = upstream.count();
-    let outcome = layer.layer(watched).oneshot(request).await;
+    let call = layer.layer(watched).oneshot(request);
+    let outcome = timeout(Duration::from_secs(3_600), call)
+        .await
+        .expect("an end");
     let took = start.elapsed().as_millis();
     let code = |response: Response<Body>| {
         let code = response.headers().get("grpc-status")?;

@@ -114,7 +114,7 @@ impl<C, L> HedgeLayer<C, L> {
     /// Only calls whose request is wholly there are hedged, not open client streams. What the layer learns
     /// by default, and its setters about that, are not used.
     ///
-    /// Stack it above a [`PeekTrailersLayer`](super::PeekTrailersLayer), for servers that send a head before they
+    /// Stack it above a [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer), for servers that send a head before they
     /// fail; and under a [`RetryLayer`](crate::RetryLayer::service_config) with the same config, for the
     /// other methods. The two share their tokens.
     ///
