@@ -128,7 +128,90 @@
 //!
 //! # When it helps
 //!
-//! FIGURES
+//! `cargo run --release -p storm -- --hedge` simulates services and the rules of other libraries beside those
+//! of this layer. All are set to a share of 10 %: `layer` is `HedgeLayer::new().extra_load(0.1)`, `fixed` a
+//! delay of the p95 of a usual day without a budget, and `tower` is `tower::hedge::Hedge`. Latencies are in
+//! milliseconds. `extra` is the number of hedges in percent of the requests, and `worst 10 s` the same in
+//! the ten seconds with the most.
+//!
+//! In `stragglers`, requests take 5 ± 2 ms, and one attempt in 20 takes ten times as long. In `small-clients`,
+//! 100 clients of 10 requests a second each call it. `steady` takes 5 ± 1 ms and has no stragglers. In
+//! `queues`, 20 replicas of 20 ± 8 ms with stragglers work on one request at a time, at a load of 0.5. In
+//! `bimodal`, a fifth of the requests take ten times as long wherever they are sent. In `one-slow-*`, one
+//! replica of ten does, behind a random and behind a least-loaded balancer.
+//!
+//! | scenario              | hedges         | p50 | p99 | p99.9 | extra | worst 10 s |
+//! | --------------------- | -------------- | --- | --- | ----- | ----- | ---------- |
+//! | stragglers            | none           | 5   | 64  | 101   | 0.0   | 0.0        |
+//! | stragglers            | fixed          | 5   | 22  | 46    | 5.0   | 5.5        |
+//! | stragglers            | tower          | 5   | 15  | 45    | 11.0  | 15.5       |
+//! | stragglers            | finagle        | 5   | 16  | 46    | 8.7   | 11.2       |
+//! | stragglers            | failsafe-go    | 5   | 16  | 48    | 8.1   | 10.0       |
+//! | stragglers            | bhope          | 5   | 16  | 45    | 8.0   | 8.7        |
+//! | stragglers            | layer          | 5   | 17  | 44    | 6.6   | 7.3        |
+//! | small-clients         | none           | 5   | 64  | 101   | 0.0   | 0.0        |
+//! | small-clients         | tower          | 5   | 15  | 44    | 12.6  | 13.3       |
+//! | small-clients         | finagle        | 5   | 15  | 44    | 9.9   | 92.1       |
+//! | small-clients         | layer          | 5   | 19  | 63    | 6.1   | 6.6        |
+//! | steady                | none           | 5   | 8   | 9     | 0.0   | 0.0        |
+//! | steady                | tower          | 5   | 8   | 9     | 7.8   | 8.5        |
+//! | steady                | finagle        | 5   | 8   | 9     | 7.8   | 11.0       |
+//! | steady                | layer          | 5   | 8   | 9     | 0.0   | 0.0        |
+//! | queues                | none           | 19  | 259 | 412   | 0.0   | 0.0        |
+//! | queues                | tower          | 21  | 135 | 255   | 20.6  | 25.5       |
+//! | queues                | finagle        | 20  | 105 | 238   | 10.4  | 18.3       |
+//! | queues                | layer          | 20  | 139 | 295   | 9.2   | 10.0       |
+//! | bimodal               | none           | 5   | 88  | 126   | 0.0   | 0.0        |
+//! | bimodal               | tower          | 5   | 82  | 105   | 10.6  | 11.2       |
+//! | bimodal               | finagle        | 5   | 81  | 104   | 10.4  | 11.1       |
+//! | bimodal               | layer          | 5   | 83  | 105   | 9.6   | 10.2       |
+//! | one-slow-random       | none           | 5   | 77  | 116   | 0.0   | 0.0        |
+//! | one-slow-random       | tower          | 5   | 21  | 60    | 15.3  | 16.7       |
+//! | one-slow-random       | finagle        | 5   | 26  | 63    | 10.3  | 11.2       |
+//! | one-slow-random       | layer          | 5   | 42  | 74    | 9.2   | 9.4        |
+//! | one-slow-least-loaded | none           | 5   | 46  | 86    | 0.0   | 0.0        |
+//! | one-slow-least-loaded | tower          | 5   | 15  | 19    | 11.6  | 16.3       |
+//! | one-slow-least-loaded | finagle        | 5   | 16  | 20    | 8.9   | 11.3       |
+//! | one-slow-least-loaded | layer          | 5   | 17  | 23    | 6.7   | 7.0        |
+//!
+//! In `slow-down`, all requests take ten times as long for 20 s; in `tenfold`, they come to take that long
+//! within 10 s. In a brown-out, 6 of 20 servers are left for 20 s, at a load of 0.7 and 0.8, and attempts time
+//! out after 500 ms. The latencies, `extra` and `success` are those of the fault.
+//!
+//! | scenario     | hedges         | recovery | p50 | p99 | extra | worst 10 s | success | of all |
+//! | ------------ | -------------- | -------- | --- | --- | ----- | ---------- | ------- | ------ |
+//! | slow-down    | none           | 0.0 s    | 48  | 642 | 0.0   | 0.0        | 100.0   | 100.0  |
+//! | slow-down    | fixed          | 0.0 s    | 45  | 96  | 99.7  | 99.9       | 100.0   | 100.0  |
+//! | slow-down    | tower          | 0.0 s    | 44  | 121 | 64.7  | 99.9       | 100.0   | 100.0  |
+//! | slow-down    | finagle        | 0.0 s    | 47  | 599 | 11.3  | 11.7       | 100.0   | 100.0  |
+//! | slow-down    | failsafe-go    | 0.0 s    | 48  | 150 | 22.0  | 33.1       | 100.0   | 100.0  |
+//! | slow-down    | bhope          | 0.0 s    | 48  | 576 | 10.9  | 11.9       | 100.0   | 100.0  |
+//! | slow-down    | layer          | 0.0 s    | 48  | 433 | 10.1  | 10.6       | 100.0   | 100.0  |
+//! | tenfold      | none           | 0.0 s    | 34  | 547 | 0.0   | 0.0        | 100.0   | 100.0  |
+//! | tenfold      | tower          | 0.0 s    | 31  | 97  | 77.5  | 90.3       | 100.0   | 100.0  |
+//! | tenfold      | finagle        | 0.0 s    | 34  | 507 | 11.3  | 11.7       | 100.0   | 100.0  |
+//! | tenfold      | layer          | 0.0 s    | 34  | 386 | 10.1  | 10.7       | 100.0   | 100.0  |
+//! | brown-out-70 | none           | 2.0 s    | 277 | 498 | 0.0   | 0.0        | 1.7     | 77.2   |
+//! | brown-out-70 | fixed          | never    | 0   | 0   | 28.0  | 85.0       | 0.0     | 1.5    |
+//! | brown-out-70 | tower          | never    | 0   | 0   | 30.6  | 81.0       | 0.0     | 11.9   |
+//! | brown-out-70 | finagle        | 52.0 s   | 275 | 495 | 0.0   | 74.3       | 1.7     | 57.2   |
+//! | brown-out-70 | failsafe-go    | 42.5 s   | 0   | 0   | 1.6   | 84.0       | 0.0     | 36.7   |
+//! | brown-out-70 | bhope          | 2.5 s    | 266 | 496 | 9.7   | 9.8        | 0.9     | 76.5   |
+//! | brown-out-70 | layer          | 2.0 s    | 209 | 490 | 2.1   | 4.3        | 0.8     | 77.1   |
+//! | brown-out-80 | none           | 3.0 s    | 261 | 495 | 0.0   | 0.0        | 1.5     | 76.2   |
+//! | brown-out-80 | tower          | never    | 0   | 0   | 29.9  | 77.7       | 0.0     | 11.5   |
+//! | brown-out-80 | finagle        | 53.0 s   | 259 | 493 | 0.0   | 72.5       | 1.5     | 53.0   |
+//! | brown-out-80 | layer          | 3.0 s    | 174 | 495 | 1.9   | 3.7        | 0.8     | 76.1   |
+//!
+//! - Against stragglers, the p99 falls from 64 to 17 ms for 7 % more load. Where nothing can be gained, nothing
+//!   is sent: rules that hedge a fixed share of the requests hedge `steady`, too.
+//! - When everything becomes slow, the layer sends no more than its share, and a brown-out ends as soon as
+//!   without hedges. Without a budget it never ends, and with one that is refilled by time it takes longer.
+//! - A service that is slow for certain requests, as in `bimodal`, gains next to nothing: a second attempt is
+//!   as slow as the first.
+//! - Each client keeps three hedges at least: `small-clients` use them up now and then, by chance.
+//! - Behind a balancer that prefers the least loaded replica, a hedge goes to another one than its first
+//!   attempt. Behind a random one, the share is used up by requests to the slow replica.
 //!
 //! # What it costs
 //!

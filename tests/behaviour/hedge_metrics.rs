@@ -8,7 +8,7 @@ use metrics_util::debugging::DebugValue::{self, Counter, Gauge, Histogram};
 use metrics_util::debugging::DebuggingRecorder;
 use tower_http_retry::metrics::describe;
 
-use crate::support::hedging::{exact, millis, send};
+use crate::support::hedging::{compare_hedges, exact, millis, send};
 use crate::support::upstream::Answer::{Never, Status};
 use crate::support::upstream::{Answer, Upstream, after, get};
 
@@ -58,19 +58,7 @@ async fn each_hedge_is_counted_by_what_became_of_it_and_its_delay_is_measured() 
 async fn what_a_hedge_saves_is_a_gauge() {
     let recorder = DebuggingRecorder::new();
     let _guard = set_default_local_recorder(&recorder);
-    let layer = exact().extra_load(1.0).control(0.5).control_seed(1);
-    for _ in 0..300 {
-        let plan = [
-            after(millis(300), Status(200)),
-            after(millis(10), Status(200)),
-        ];
-        send(&layer, &Upstream::new(plan), get()).await.0.unwrap();
-        // It earns what the next hedge costs.
-        send(&layer, &Upstream::new([Status(200)]), get())
-            .await
-            .0
-            .unwrap();
-    }
+    compare_hedges().await;
     let recorded = recorded(&recorder);
     let Some(Gauge(saved)) = recorded.get("hedge_saved_seconds") else {
         panic!("no gauge in {recorded:?}");

@@ -14,6 +14,7 @@ use tower_http_retry::event::StopReason;
 use tower_http_retry::metrics::describe;
 use tower_http_retry::{Budget, Cooldown, RetryLayer};
 
+use crate::support::hedging::compare_hedges;
 use crate::support::cooling::{cool_down, told as told_of_quota};
 use crate::support::stops;
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
@@ -365,6 +366,9 @@ async fn the_metrics_are_these_and_are_documented() {
         ["budget_tokens", "gauge", "tokens", "none"],
         ["cooldowns_total", "counter", "cooldowns", "none"],
         ["cooling_down", "gauge", "cooldowns", "none"],
+        ["hedge_delay_seconds", "histogram", "seconds", "method"],
+        ["hedge_saved_seconds", "gauge", "seconds", "none"],
+        ["hedges_total", "counter", "hedges", "method, result"],
         ["held_total", "counter", "requests", "method"],
         [
             "retries_total",
@@ -395,6 +399,7 @@ async fn the_metrics_are_these_and_are_documented() {
         let _ = stops::send(stop, stops::layer()).await;
     }
     cool_down(stops::layer()).await;
+    compare_hedges().await;
     let mut found = BTreeSet::new();
     for (key, unit, description, _) in recorder.snapshotter().snapshot().into_vec() {
         let (name, labels) = key.key().clone().into_parts();
