@@ -51,6 +51,7 @@ pub struct Event<'a> {
     pub(crate) started: Instant,
     pub(crate) attempt_started: Instant,
     pub(crate) waited: Duration,
+    pub(crate) transparent_retries: u32,
     pub(crate) class: Option<Class>,
     pub(crate) timed_out: bool,
     pub(crate) outcome: Option<Result<ResponseHead<'a>, &'a (dyn Error + 'static)>>,
@@ -220,6 +221,12 @@ impl<'a> Event<'a> {
     /// long a cooldown held the first attempt.
     pub fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// How many of the retries that were sent by now were
+    /// [transparent](crate::classify::Verdict::transparent), and do not count as retries.
+    pub fn transparent_retries(&self) -> u32 {
+        self.transparent_retries
     }
 
     /// The tokens that are left in the budget at this moment, after this step's retry was paid for.

@@ -17,7 +17,7 @@ mod service_config;
 pub use by_grpc_status::ByGrpcStatus;
 pub use peek::{PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody, PeekedTrailers};
 #[cfg(feature = "serde")]
-pub use service_config::{ServiceConfig, ServiceConfigError};
+pub use service_config::{HedgedCalls, ServiceConfig, ServiceConfigError};
 
 /// The header, or trailer, of a call's status.
 const STATUS: &str = "grpc-status";

@@ -25,6 +25,8 @@ pub struct HedgeEvent<'a> {
     pub(crate) request: RequestHead<'a>,
     pub(crate) kind: HedgeEventKind,
     pub(crate) elapsed: Duration,
+    pub(crate) sent: u32,
+    pub(crate) transparent: u32,
     pub(crate) saved: Option<f64>,
 }
 
@@ -34,7 +36,8 @@ pub struct HedgeEvent<'a> {
 pub enum HedgeEventKind {
     /// A hedge was sent.
     Sent,
-    /// A hedge was due, and was not sent, so that a [comparison](crate::hedge#what-it-saves) can be made.
+    /// A hedge was due, and is withheld for another delay, so that a
+    /// [comparison](crate::hedge#what-it-saves) can be made.
     Withheld,
     /// A hedge was due, and was not sent.
     NotSent(NotSent),
@@ -98,6 +101,18 @@ impl<'a> HedgeEvent<'a> {
     /// The time since the first attempt's start.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
+    }
+
+    /// How many hedges were sent for the request by now.
+    pub fn sent(&self) -> u32 {
+        self.sent
+    }
+
+    /// How many of them took the place of an attempt that the server has not seen, as it refused the
+    /// stream: of a call that goes by a gRPC service config, for whose number of attempts it does not
+    /// count.
+    pub fn transparent_retries(&self) -> u32 {
+        self.transparent.min(self.sent)
     }
 
     /// How many seconds a hedge [saves](crate::hedge#what-it-saves) on average, as far as is known when a request

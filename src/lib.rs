@@ -60,14 +60,15 @@
 //! # Layers around the retry
 //!
 //! Each can be used alone. From the outside in, a whole stack is: a total time-out, what follows
-//! redirects, [`ResumeLayer`], [`RetryLayer`], [`VerifyLayer`], [`CommitLayer`], an attempt's time-out,
-//! what signs requests, what converts their bodies, and the client.
+//! redirects, [`ResumeLayer`], [`RetryLayer`], [`VerifyLayer`], [`CommitLayer`], [`HedgeLayer`], an
+//! attempt's time-out, what signs requests, what converts their bodies, and the client.
 //!
 //! | layer | what it adds |
 //! |---|---|
 //! | [`ResumeLayer`] | a download that breaks off goes on where it was, or ends with an error: module [`resume`] |
 //! | [`VerifyLayer`] | checks whether a create or a delete took effect before it is sent again: module [`verify`] |
 //! | [`CommitLayer`] | a failure in the body of a response is retried, as long as nothing of it was returned: module [`commit`] |
+//! | [`HedgeLayer`] | a request that is slower than nearly all is sent a second time, and the faster attempt counts: module [`hedge`] |
 //!
 //! # Redirects
 //!
@@ -137,10 +138,10 @@
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
 //! | `http2` | no | h2's errors are told apart: a refused stream is a refusal, and so is a `GOAWAY` if the attempt's body was begun to be read; without it, any reset is permanent |
 //! | `reqwest` | no | reqwest's errors are told apart; implies `http2` and `hyper-util`. Its client must not follow redirects: see [redirects](self#redirects) |
-//! | `metrics` | no | counters and histograms through the facade `metrics`: see the module of that name |
+//! | `metrics` | no | counters and histograms through the facade `metrics`, with `grpc` also gRPC's own: see the module of that name |
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
 //! | `tower-http` | no | a response that tower-http's `FollowRedirect` got from another URI is known for one: it is no refusal of the request, and no proof for a [`VerifyLayer`] |
-//! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`; implies `grpc` |
+//! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`, for retries and for hedges; implies `grpc` |
 //!
 //! [tower]: https://docs.rs/tower
 

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::backoff::Backoff;
 
 /// Settings of a single request, which take precedence over those of the layer.
@@ -119,6 +121,11 @@ impl RetryOverride {
 }
 
 impl RetryOverride {
+    /// When the window ends of a request whose first attempt started then; none if it has no end.
+    pub(crate) fn end_of_window(&self, started: Instant) -> Option<Instant> {
+        started.checked_add(self.window?)
+    }
+
     /// Whether the request may be sent a second time while the first attempt is under way, as far as
     /// it says so.
     pub(crate) fn may_be_hedged(&self) -> bool {

@@ -18,6 +18,8 @@ const FEATURES: &[fn(&Event<'_>, by_authority: bool)] = &[
     crate::trace::retell,
     #[cfg(feature = "metrics")]
     crate::metrics::retell,
+    #[cfg(all(feature = "metrics", feature = "grpc"))]
+    crate::metrics::retell_call,
 ];
 
 /// Metrics count successes, too; the other features need not be asked about them.

@@ -18,13 +18,26 @@
 //! | `tower_http_retry_hedge_delay_seconds` | histogram | seconds | `method` | from the first attempt's start until its hedge was sent |
 //! | `tower_http_retry_hedge_saved_seconds` | gauge | seconds | none | how much a hedge [saves](crate::hedge#what-it-saves) on average, as far as it is known; of the layer which told it last |
 //!
+//! With feature `grpc` there are also those of [gRFC A96], for gRPC calls: requests whose `content-type`
+//! begins with `application/grpc`. They are told once, when a call ends that was sent more than once or
+//! had to wait, and never of zero. What a retry tells is without what a hedge under it tells.
+//!
+//! | metric | kind | unit | labels | what |
+//! |---|---|---|---|---|
+//! | `grpc.client.call.retries` | histogram | retries | `grpc.method`, `grpc.target` | retries of the call, without the transparent ones; buckets of 1, 2, 3, 4, 5 are recommended |
+//! | `grpc.client.call.transparent_retries` | histogram | retries | `grpc.method`, `grpc.target` | transparent retries of the call, and hedges in the place of an attempt that was refused; buckets of 1, 2, 3, 4, 5, 10 |
+//! | `grpc.client.call.hedges` | histogram | hedges | `grpc.method`, `grpc.target` | hedges of the call, without those; buckets of 1, 2, 3, 4, 5 |
+//! | `grpc.client.call.retry_delay` | histogram | seconds | `grpc.method`, `grpc.target` | time in which a retry waited, in sum, and in which a [`Cooldown`](crate::Cooldown) held the call |
+//!
 //! | label | values |
 //! |---|---|
 //! | `method` | a method of RFC 9110, `PATCH` or `QUERY`; else `_OTHER`, as OpenTelemetry has it |
 //! | `status` | the class of the response's status, `1xx` to `5xx`; of an error [`Event::error_type`]: `timeout`, `refused`; else `_OTHER` |
 //! | `reason` | of a retry [`WaitReason::as_str`], of a stop [`StopReason::name`] |
 //! | `result` | [`HedgeEventKind::as_str`](crate::hedge::HedgeEventKind::as_str) |
-//! | `authority` | the host of the request's URI, with its port if that is not the scheme's own: `http` and `https` of a host share one, and requests without a host have an empty one. On all metrics, but only where [`RetryLayer::metrics_by_authority`] asks for it |
+//! | `grpc.method` | the path of the request's URI, without its first slash: `hello.Greeter/SayHello` |
+//! | `grpc.target` | the scheme and authority of the request's URI: `http://greeter.test:50051`; empty without one, as in calls of a generated client that was not made with its origin |
+//! | `authority` | the host of the request's URI, with its port if that is not the scheme's own: `http` and `https` of a host share one, and requests without a host have an empty one. On all metrics but gRPC's, and only where [`RetryLayer::metrics_by_authority`] asks for it |
 //!
 //! An attempt is counted when it starts, as gRPC's `grpc.client.attempt.started` is ([gRFC A66]), and
 //! a request when it ends. So while an upstream hangs and a time-out above the layer cuts requests
@@ -85,6 +98,7 @@
 //! ```
 //!
 //! [metrics]: https://docs.rs/metrics
+//! [gRFC A96]: https://github.com/grpc/proposal/blob/master/A96-retry-otel-stats.md
 //! [gRFC A66]: https://github.com/grpc/proposal/blob/master/A66-otel-stats.md
 //! [`Event::error_type`]: crate::event::Event::error_type
 //! [`RetryLayer::metrics_by_authority`]: crate::RetryLayer::metrics_by_authority
@@ -103,10 +117,14 @@ use tokio::time::Instant;
 use crate::authority::Authority;
 use crate::event::{Event, EventKind, StopReason};
 
+#[cfg(feature = "grpc")]
+mod calls;
 mod family;
 mod hedges;
 mod label;
 
+#[cfg(feature = "grpc")]
+pub(crate) use calls::{retell as retell_call, retell_hedge as retell_hedged_call};
 use family::{Family, METADATA, authority_label};
 pub(crate) use hedges::retell as retell_hedge;
 use label::{METHOD, Place, RETRY, STATUS, STOP, method, status};
@@ -166,6 +184,8 @@ pub fn describe() {
     );
     describe_gauge!(BUDGET, "Tokens that are left in the retry budget.");
     hedges::describe();
+    #[cfg(feature = "grpc")]
+    calls::describe();
 }
 
 pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {

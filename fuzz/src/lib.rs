@@ -4,6 +4,8 @@
 pub mod call;
 #[path = "../../tests/fuzz/commit.rs"]
 pub mod commit;
+#[path = "../../tests/fuzz/hedging_policy.rs"]
+pub mod hedging_policy;
 #[path = "../../tests/fuzz/input.rs"]
 pub mod input;
 #[path = "../../tests/fuzz/outcomes.rs"]

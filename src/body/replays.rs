@@ -53,6 +53,16 @@ impl<B: Body> Replays<B> {
         ReplayBody::new(playing, attempt)
     }
 
+    /// Reads what is there of a body that the latest attempt has not begun to read.
+    pub(crate) fn read_ahead(&self)
+    where
+        B::Error: Into<BoxError>,
+    {
+        if let Some(mut tape) = self.tape.as_ref().and_then(|tape| lock(tape).ok()) {
+            tape.as_mut().read_all_ahead_of(self.latest);
+        }
+    }
+
     /// The body once more, for an attempt beside the latest one; none unless all of it is there.
     pub(crate) fn beside(&self) -> Option<ReplayBody<B>>
     where

@@ -12,6 +12,7 @@ use super::reader::Reader;
 use super::record::{Passing, Piece, Record};
 use crate::error::BoxError;
 
+mod ahead;
 mod reservation;
 
 /// A tape that all attempts share, and its source, in one allocation. A source in a `Pin<Box<_>>`
@@ -105,7 +106,7 @@ impl<B: Body> Tape<B> {
                 Poll::Pending
             }
             true => self.as_mut().poll_source(reader, cx),
-            false => Poll::Ready(Some(self.play(reader))),
+            false => Poll::Ready(Some(self.as_mut().play(reader))),
         };
         reader.ended = self.is_ended_for(reader);
         polled
@@ -129,32 +130,16 @@ impl<B: Body> Tape<B> {
         }
     }
 
-    /// Reads the first piece, which may be all that there is, before reader `number` does.
-    pub(super) fn read_ahead_of(mut self: Pin<&mut Self>, number: u32)
-    where
-        B::Error: Into<BoxError>,
-    {
-        // Whoever has polled the source waits for it, and would not be woken after another poll; and
-        // what is reserved for a later attempt is not read by an earlier one.
-        let is_untouched = self.given == 0 && self.begun == 0 && number >= self.reserved_for;
-        if !(is_untouched && self.size.exact().is_some() && self.as_mut().reserve(number)) {
-            return;
-        }
-        let mut ahead = self.reader();
-        let mut cx = Context::from_waker(Waker::noop());
-        if let Poll::Ready(Some(Err(failure))) = self.as_mut().poll_source(&mut ahead, &mut cx) {
-            *self.as_mut().project().failure = Some(failure);
-        }
-        let _nobody_waits = self.confirm(true);
-    }
-
     /// Whether the record is all that the source gives.
     pub(super) fn is_whole(&self) -> bool {
         self.is_replayable() && self.source_ended()
     }
 
-    fn play(&self, reader: &mut Reader) -> Result<Frame<Bytes>, BoxError> {
-        Ok(reader.take(self.record.get(reader.pieces)?))
+    fn play(self: Pin<&mut Self>, reader: &mut Reader) -> Result<Frame<Bytes>, BoxError> {
+        match self.record.get(reader.pieces) {
+            Ok(piece) => Ok(reader.take(piece)),
+            Err(why) => Err(self.project().failure.take().unwrap_or_else(|| why.into())),
+        }
     }
 
     /// The latest attempt that reads has the source to itself. Gives the waker of the one before

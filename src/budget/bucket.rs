@@ -171,10 +171,6 @@ impl Bucket {
         level.max(self.recent.due())
     }
 
-    pub(super) fn is_above_half(&self) -> bool {
-        self.level() > self.capacity() / 2
-    }
-
     /// The level, with all that was earned since the last look.
     pub(super) fn settled(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
@@ -199,7 +195,7 @@ impl Bucket {
         level.min(self.capacity())
     }
 
-    fn capacity(&self) -> u64 {
+    pub(super) fn capacity(&self) -> u64 {
         let room = self.recent.times(self.terms.room, Instant::now());
         room.max(self.floor)
     }

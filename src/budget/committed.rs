@@ -15,6 +15,14 @@ use crate::sync::{Mutex, PoisonError};
 pub(crate) struct AwaitedCodes(pub(crate) u32);
 
 impl AwaitedCodes {
+    /// A layer below counts the attempts of such calls.
+    #[cfg(feature = "serde")]
+    pub(crate) const COUNTED_BELOW: Self = Self(1 << 31);
+
+    fn are_counted_below(self) -> bool {
+        self.0 == 1 << 31
+    }
+
     pub(crate) fn is_none(self) -> bool {
         self.0 == 0
     }
@@ -70,8 +78,9 @@ pub(crate) enum CallStatus {
 }
 
 impl Budget {
-    /// Whether a success whose status is still to come is counted when it comes, and not now: where
-    /// the budget is a throttle, and the first that asks for the call.
+    /// Whether a success is not counted now: where the budget is a throttle, and the status of the call
+    /// is still to come, which is counted then by the first that asks for the call; or where another
+    /// layer counts it.
     pub(crate) fn counts_later(
         &self,
         uri: &Uri,
@@ -86,6 +95,9 @@ impl Budget {
         };
         if !matches!(**rule, Rule::Throttle(_)) {
             return false;
+        }
+        if codes.are_counted_below() {
+            return true;
         }
         let call = response.get::<CommittedCall>();
         call.is_some_and(|call| {

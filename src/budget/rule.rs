@@ -73,7 +73,7 @@ impl Rule {
     /// Whether more than half of what it can hold is left. One that does not tell has.
     pub(crate) fn is_above_half(&self) -> bool {
         match self {
-            Self::Bucket(bucket) => bucket.is_above_half(),
+            Self::Bucket(bucket) => bucket.level() > bucket.capacity() / 2,
             Self::Throttle(throttle) => throttle.allows(),
             Self::Foreign(_) => true,
         }

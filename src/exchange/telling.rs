@@ -62,6 +62,7 @@ fn emit<C>(
         started: progress.started,
         attempt_started: progress.attempt_started,
         waited: progress.waited,
+        transparent_retries: progress.retries() - progress.counted_retries(),
         class: verdict.map(|verdict| verdict.class),
         timed_out: verdict.is_some_and(|verdict| verdict.timed_out),
         outcome,

@@ -111,12 +111,15 @@ impl ByGrpcStatus {
         self.retried & code.bit() != 0
     }
 
+    /// Whether a call with this head has one of the codes.
+    #[cfg(feature = "serde")]
+    pub(super) fn retries_head(&self, head: &ResponseHead<'_>) -> bool {
+        let status = status_headers(head).get(STATUS);
+        status.is_some_and(|status| self.retries(Code::of_header(status)))
+    }
+
     fn of_response(&self, head: &ResponseHead<'_>) -> Verdict {
-        let trailers = head.extensions.get::<PeekedTrailers>();
-        let headers = match trailers {
-            Some(peeked) => peeked.trailers(),
-            None => head.headers,
-        };
+        let headers = status_headers(head);
         let Some(status) = headers.get(STATUS) else {
             return self.of_http(head.status);
         };
@@ -213,6 +216,14 @@ impl Classify for ByGrpcStatus {
 
     fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
         deadline::renew(headers, elapsed);
+    }
+}
+
+/// Where the status of a call is, if it has come.
+fn status_headers<'a>(head: &ResponseHead<'a>) -> &'a HeaderMap {
+    match head.extensions.get::<PeekedTrailers>() {
+        Some(peeked) => peeked.trailers(),
+        None => head.headers,
     }
 }
 

@@ -7,7 +7,8 @@ use crate::backoff::{Backoff, Jitter};
 use crate::budget::Budget;
 use crate::layer::RetryLayer;
 
-const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+pub(super) const PREVIOUS_ATTEMPTS: HeaderName =
+    HeaderName::from_static("grpc-previous-rpc-attempts");
 
 impl RetryLayer {
     /// gRPC's retries, as [gRFC A6] has them, for tonic and other clients of gRPC.

@@ -180,6 +180,17 @@ impl<B: Body> KeptBody<B> {
         (Self { replays }, HedgeBody::shared(first, false))
     }
 
+    /// Reads what is there of a body that the first attempt has not begun to read: its connection may
+    /// still be made.
+    pub(super) fn read_ahead(&self)
+    where
+        B::Error: Into<BoxError>,
+    {
+        if let Some(replays) = &self.replays {
+            replays.read_ahead();
+        }
+    }
+
     /// That of a hedge, if all of the body is there.
     pub(super) fn hedge(&self) -> Option<HedgeBody<B>>
     where

@@ -8,6 +8,9 @@ const COMPARED: u32 = 64;
 /// While hedges gain nothing, one in so many is sent.
 const SENT_WITHOUT_GAIN: f64 = 1.0 / 8.0;
 
+/// While they do, so many times fewer are withheld: each of these is as slow as it would be without hedges.
+const FEWER_WITH_GAIN: f64 = 4.0;
+
 /// Tells by comparison whether hedges help: some that are due are withheld, by lot.
 pub(super) struct Control {
     withheld_share: f64,
@@ -34,10 +37,10 @@ impl Control {
     }
 
     pub(super) fn draw(&mut self) -> Group {
-        let is_of_use = self.saved().is_none_or(|saved| saved > 0.0);
-        let sent = match is_of_use {
-            true => 1.0 - self.withheld_share,
-            false => SENT_WITHOUT_GAIN.min(1.0 - self.withheld_share),
+        let sent = match self.saved() {
+            None => 1.0 - self.withheld_share,
+            Some(saved) if saved > 0.0 => 1.0 - self.withheld_share / FEWER_WITH_GAIN,
+            Some(_) => SENT_WITHOUT_GAIN.min(1.0 - self.withheld_share),
         };
         match self.rng.f64() < sent {
             true => Group::Hedged,
@@ -55,28 +58,29 @@ impl Control {
 
     /// How many seconds a hedge saves on average; none while too few can be compared.
     pub(super) fn saved(&self) -> Option<f64> {
-        Some(self.withheld.of_enough()? - self.hedged.of_enough()?)
+        Some((self.withheld.of_enough()? - self.hedged.of_enough()?) / 1e9)
     }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Mean {
     count: u32,
-    seconds: f64,
+    /// Whole ones, so that the mean of equal times is exact.
+    nanos: f64,
 }
 
 impl Mean {
     fn add(&mut self, time: Duration) {
         if self.count >= 2 * COMPARED {
             self.count /= 2;
-            self.seconds /= 2.0;
+            self.nanos /= 2.0;
         }
         self.count += 1;
-        self.seconds += time.as_secs_f64();
+        self.nanos += time.as_nanos() as f64;
     }
 
     fn of_enough(&self) -> Option<f64> {
-        (self.count >= COMPARED).then(|| self.seconds / f64::from(self.count))
+        (self.count >= COMPARED).then(|| self.nanos / f64::from(self.count))
     }
 }
 

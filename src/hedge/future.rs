@@ -83,7 +83,7 @@ type Ended<R> = (By, Result<Response<R>, BoxError>);
 
 impl<S, C, B, R, L> Future for HedgeFuture<S, C, B, L>
 where
-    S: Service<Request<HedgeBody<B>>, Response = Response<R>>,
+    S: Service<Request<HedgeBody<B>>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     C: Classify,
     B: Body,
@@ -124,7 +124,7 @@ where
 
 impl<S, C, B, R, L> HedgeFuture<S, C, B, L>
 where
-    S: Service<Request<HedgeBody<B>>, Response = Response<R>>,
+    S: Service<Request<HedgeBody<B>>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
     C: Classify,
     B: Body,

@@ -79,8 +79,9 @@ impl<C, L> HedgeLayer<C, L> {
         self.with(|settings| settings.terms.fixed = Some(delay))
     }
 
-    /// Sets the share of hedges that are due and not sent, to [compare](crate::hedge#what-it-saves) with. Defaults
-    /// to 1/16. With 0, hedges are sent whether they help or not.
+    /// Sets the share of hedges that are due and withheld for another delay, to
+    /// [compare](crate::hedge#what-it-saves) with. Defaults to 1/16. While hedges are known to save time, it
+    /// is a quarter of that. With 0, hedges are sent whether they help or not.
     pub fn control(self, share: f64) -> Self {
         self.with(|settings| settings.terms.withheld = share_of(share))
     }
@@ -207,7 +208,7 @@ impl<C, L> HedgeLayer<C, L> {
         self.shared.peek(uri, Learned::saved)
     }
 
-    fn with(self, set: impl FnOnce(&mut Settings<C>)) -> Self {
+    pub(super) fn with(self, set: impl FnOnce(&mut Settings<C>)) -> Self {
         let mut settings = self.shared.settings.clone();
         set(&mut settings);
         Self::of(settings, self.losers)

@@ -10,8 +10,9 @@ use super::purse::Purse;
 use super::survival::Times;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
-/// What is learned counts for so much a second later.
-const LEFT_AFTER_SECOND: f32 = 0.9;
+/// What is learned counts for so much a second later; or ten seconds later, as long as there is hardly
+/// enough of it.
+const LEFT: f32 = 0.9;
 
 /// How often the delay is worked out anew.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -33,6 +34,13 @@ pub(super) struct Terms {
     pub(super) fixed: Option<Duration>,
     pub(super) withheld: f64,
     pub(super) seed: Option<u64>,
+}
+
+impl Terms {
+    /// How many attempts have to be known of.
+    fn enough(&self) -> f32 {
+        SLOW_ATTEMPTS / self.extra_load as f32
+    }
 }
 
 impl Default for Terms {
@@ -144,20 +152,19 @@ impl Learned {
         self.cut[bucket(took)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Asks for a hedge that is due, and pays for it if it is granted.
-    pub(super) fn ask(&self) -> Permit {
+    /// Asks for a hedge that is due, and pays for it if it is granted. One that was withheld comes late: it
+    /// is not withheld once more.
+    pub(super) fn ask(&self, is_late: bool) -> Permit {
         let mut state = self.lock();
         state.pay_in(&self.ended);
         if !state.purse.covers() {
             return Permit::NoBudget;
         }
-        match state.control.draw() {
-            Group::Withheld => Permit::Withheld,
-            Group::Hedged => {
-                state.purse.pay();
-                Permit::Granted
-            }
+        if !is_late && state.control.draw() == Group::Withheld {
+            return Permit::Withheld;
         }
+        state.purse.pay();
+        Permit::Granted
     }
 
     /// A request whose hedge was due took so long from then on. How much hedges save, if that is known.
@@ -183,7 +190,7 @@ impl Learned {
         if now <= state.worked_out {
             return;
         }
-        state.take_in(&self.ended, &self.cut, now);
+        state.take_in(&self.ended, &self.cut, now, self.terms.enough());
         if self.terms.fixed.is_none() {
             let delay = state.delay(&self.terms).map_or(NONE, nanos);
             self.delay.store(delay, Ordering::Relaxed);
@@ -207,10 +214,19 @@ impl State {
     }
 
     /// Takes in what was counted since the last time, and lets what is older fade.
-    fn take_in(&mut self, ended: &[AtomicU32; BUCKETS], cut: &[AtomicU32; BUCKETS], now: Instant) {
+    fn take_in(
+        &mut self,
+        ended: &[AtomicU32; BUCKETS],
+        cut: &[AtomicU32; BUCKETS],
+        now: Instant,
+        enough: f32,
+    ) {
         let time = now.saturating_duration_since(self.worked_out);
         self.worked_out = now;
-        self.times.fade(LEFT_AFTER_SECOND.powf(time.as_secs_f32()));
+        let seconds = time.as_secs_f32();
+        let (quickly, slowly) = (LEFT.powf(seconds), LEFT.powf(seconds / 10.0));
+        let left = slowly.min(enough / self.times.count()).max(quickly);
+        self.times.fade(left);
         let mut successes = 0;
         for bucket in 0..BUCKETS {
             let ended = take(&ended[bucket], &mut self.ended[bucket]);
@@ -225,10 +241,10 @@ impl State {
 
     /// None while too little is known.
     fn delay(&self, terms: &Terms) -> Option<Duration> {
-        let share = terms.extra_load as f32;
-        if self.times.count() * share < SLOW_ATTEMPTS {
+        if self.times.count() < terms.enough() {
             return None;
         }
+        let share = terms.extra_load as f32;
         let median = self.times.exceeded_by(0.5);
         // One that is too long to be told is none.
         let slow = Duration::try_from_secs_f64(median.as_secs_f64() * terms.stragglers).ok()?;

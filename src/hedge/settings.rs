@@ -18,6 +18,7 @@ use crate::headers::KnownNames;
 use crate::hedge_event::HedgeEvent;
 use crate::idempotency::Idempotency;
 use crate::limits::RetryOverride;
+use crate::retry_after::Hint;
 
 type Listener = Arc<dyn Fn(&HedgeEvent<'_>) + Send + Sync>;
 type Policies = Arc<dyn Fn(&Uri) -> Option<Policy> + Send + Sync>;
@@ -28,6 +29,8 @@ const FEATURES: &[fn(&HedgeEvent<'_>)] = &[
     super::trace::retell,
     #[cfg(feature = "metrics")]
     crate::metrics::retell_hedge,
+    #[cfg(all(feature = "metrics", feature = "grpc"))]
+    crate::metrics::retell_hedged_call,
 ];
 
 /// All that a layer was told.
@@ -152,7 +155,10 @@ impl<C> Settings<C> {
             Class::Success => throttle.at(uri, |rule| {
                 rule.first_attempt(Ending::Success, Instant::now());
             }),
+            Class::Transient | Class::Refused if verdict.transparent => {}
             Class::Transient | Class::Refused => throttle.at(uri, Rule::failed),
+            // It is asked for mercy, whatever it failed with.
+            Class::Permanent if verdict.hint == Some(Hint::Never) => throttle.at(uri, Rule::failed),
             Class::Permanent => {}
         }
     }

@@ -10,7 +10,8 @@ use tower_service::Service;
 
 use super::body::{HedgeBody, KeptBody};
 use super::control::Group;
-use super::learned::{Learned, Permit};
+use super::learned::Permit;
+use super::next::Next;
 use super::race::By;
 use super::settings::{Plan, Shared};
 use crate::attempt::Attempt;
@@ -18,9 +19,11 @@ use crate::class::Class;
 use crate::classify::{Attempted, Classify, Elapsed, Outcome, RequestBody, Verdict};
 use crate::error::BoxError;
 use crate::head::{RequestHead, ResponseHead};
-use crate::hedge_event::{HedgeEvent, HedgeEventKind, Hedged, NotSent};
+use crate::hedge_event::{HedgeEventKind, NotSent};
 use crate::kept_head::KeptHead;
 use crate::retry_after::{Hint, requested_wait};
+
+mod telling;
 
 /// One request that may be hedged: what is kept of it, and what is known.
 pub(super) struct Watch<S, C, B> {
@@ -29,21 +32,24 @@ pub(super) struct Watch<S, C, B> {
     body: KeptBody<B>,
     plan: Plan,
     pub(super) started: Instant,
+    /// None before this time, if there is one.
+    end: Option<Instant>,
     next: Option<Next<S>>,
     sent: u32,
-    /// When its hedge was due, and what became of it.
-    due: Option<(Group, Instant)>,
+    /// How many of them take the place of an attempt that the server has not seen.
+    transparent: u32,
+    due: Option<Due>,
 }
 
-/// The hedge to come.
-struct Next<S> {
-    /// What it is sent through.
-    spare: S,
-    since: Instant,
-    delay: Duration,
+/// A hedge that was due.
+struct Due {
+    group: Group,
+    at: Instant,
+    /// The time for which the two groups are compared.
+    within: Duration,
 }
 
-impl<S, C, B: Body> Watch<S, C, B> {
+impl<S, C: Classify, B: Body> Watch<S, C, B> {
     /// Keeps a request, and gives the first attempt's.
     #[inline(always)]
     pub(super) fn begin(
@@ -57,30 +63,47 @@ impl<S, C, B: Body> Watch<S, C, B> {
             Plan::Learned => shared.at(request.uri(), |learned| learned.delay_at(started)),
             Plan::Given(policy) => Some(policy.delay),
         };
+        let end = match plan {
+            Plan::Learned => None,
+            Plan::Given(_) => {
+                let protocol = shared
+                    .settings
+                    .classify
+                    .overrides(&RequestHead::of(&request));
+                protocol.end_of_window(started)
+            }
+        };
         let head = KeptHead::of(&request, &shared.settings.known_names);
         let (parts, body) = request.into_parts();
         let (body, first) = KeptBody::of(body);
-        let next = delay.map(|delay| Next {
-            spare: spare(),
-            since: started,
-            delay,
-        });
-        let watch = Self {
+        let next = delay.map(|delay| Next::new(spare(), started, delay));
+        let mut watch = Self {
             shared,
             head,
             body,
             plan,
             started,
-            next,
+            end,
+            next: None,
             sent: 0,
+            transparent: 0,
             due: None,
         };
+        watch.set_next(next);
         (watch, Request::from_parts(parts, first))
     }
+}
 
+impl<S, C, B: Body> Watch<S, C, B> {
     /// When the next hedge is due: so long after that time. None if there is to be no other.
     pub(super) fn next(&self) -> Option<(Instant, Duration)> {
-        self.next.as_ref().map(|next| (next.since, next.delay))
+        self.next.as_ref().map(Next::due)
+    }
+
+    /// What would be due after the end is none.
+    fn set_next(&mut self, next: Option<Next<S>>) {
+        let end = self.end;
+        self.next = next.filter(|next| end.is_none_or(|end| next.is_before(end)));
     }
 
     pub(super) fn commit_body(&mut self) {
@@ -97,7 +120,7 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
     pub(super) fn classify<R>(&self, outcome: &Result<Response<R>, BoxError>) -> Verdict {
         let body = || self.body.progress();
         let attempted = Attempted {
-            number: 1,
+            number: 1 + self.transparent,
             may_have_been_acted_on: false,
             elapsed: Elapsed::Since(self.started),
             body: RequestBody::Of(&body),
@@ -109,11 +132,16 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
             Ok(response) => Ok(ResponseHead::of(response)),
             Err(error) => Err(&**error as &(dyn Error + 'static)),
         };
-        self.shared.settings.classify.classify(&Outcome {
+        let verdict = self.shared.settings.classify.classify(&Outcome {
             request: self.request(),
             result,
             attempted,
-        })
+        });
+        Verdict {
+            // The second time, it is the failure that it stands for.
+            transparent: verdict.transparent && self.transparent == 0,
+            ..verdict
+        }
     }
 
     /// An attempt has come to its outcome.
@@ -144,7 +172,8 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
     }
 
     /// An attempt has failed in a way that may pass, and so a hedge that goes by a policy is sent at once,
-    /// or when the server asks for it. Whether there is to be one.
+    /// or when the server asks for it. Whether there is to be one. It does not count as one if the server
+    /// has not seen the attempt.
     pub(super) fn advance<R>(
         &mut self,
         verdict: Verdict,
@@ -154,16 +183,17 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
             let response = outcome.as_ref().ok()?;
             requested_wait(response.headers()).map(Hint::AtLeast)
         });
-        let given = matches!(self.plan, Plan::Given(_));
-        match (&mut self.next, hint) {
-            (Some(next), None) if given => {
-                (next.since, next.delay) = (Instant::now(), Duration::ZERO);
-            }
-            (Some(next), Some(Hint::AtLeast(wait) | Hint::Exactly(wait))) if given => {
-                (next.since, next.delay) = (Instant::now(), wait);
-            }
-            (next, _) => *next = None,
+        let is_given = matches!(self.plan, Plan::Given(_));
+        let Some(mut next) = self.next.take().filter(|_| is_given) else {
+            return false;
+        };
+        match hint {
+            None => next.hurry(Instant::now()),
+            Some(Hint::AtLeast(wait) | Hint::Exactly(wait)) => next.wait(Instant::now(), wait),
+            Some(Hint::Never) => return false,
         }
+        self.transparent += u32::from(verdict.transparent);
+        self.set_next(Some(next));
         self.next.is_some()
     }
 }
@@ -171,13 +201,15 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
 /// The hedges.
 impl<S, C: Classify, B> Watch<S, C, B>
 where
-    S: Service<Request<HedgeBody<B>>>,
+    S: Service<Request<HedgeBody<B>>> + Clone,
     B: Body,
     B::Error: Into<BoxError>,
 {
     /// Sends the hedge that is due, if it may be.
     pub(super) fn hedge(&mut self, cx: &mut Context<'_>) -> Option<S::Future> {
-        let Next { mut spare, .. } = self.next.take()?;
+        let next = self.next.take()?;
+        let (_, delay) = next.due();
+        let mut spare = next.spare;
         let body = match self.body_if_due(&mut spare, cx) {
             Ok(body) => body,
             Err(reason) => {
@@ -187,36 +219,48 @@ where
         };
         let now = Instant::now();
         if self.plan == Plan::Learned {
-            match self.shared.at(&self.head.uri, Learned::ask) {
-                Permit::Granted => self.due = Some((Group::Hedged, now)),
-                Permit::Withheld => {
-                    self.due = Some((Group::Withheld, now));
-                    self.tell(HedgeEventKind::Withheld, None);
-                    return None;
-                }
+            let is_late = self.due.is_some();
+            let permit = self
+                .shared
+                .at(&self.head.uri, |learned| learned.ask(is_late));
+            let group = match permit {
+                Permit::Granted => Group::Hedged,
+                Permit::Withheld => Group::Withheld,
                 Permit::NoBudget => {
                     self.tell(HedgeEventKind::NotSent(NotSent::Budget), None);
                     return None;
                 }
+            };
+            self.due.get_or_insert(Due {
+                group,
+                at: now,
+                within: delay,
+            });
+            if permit == Permit::Withheld {
+                // It is ready, and may hold a permit for that.
+                self.next = Some(Next::new(spare.clone(), now, delay));
+                self.tell(HedgeEventKind::Withheld, None);
+                return None;
             }
         }
         self.sent += 1;
         let hedge = spare.call(self.copy(body, now));
         self.tell(HedgeEventKind::Sent, None);
-        self.next = match self.plan {
-            Plan::Given(policy) if self.sent < policy.max_hedges => Some(Next {
-                spare,
-                since: now,
-                delay: policy.delay,
-            }),
-            _ => None,
-        };
+        self.set_next(match self.plan {
+            Plan::Given(policy) if self.sent < policy.max_hedges + self.transparent => {
+                Some(Next::new(spare, now, policy.delay))
+            }
+            Plan::Given(_) | Plan::Learned => None,
+        });
         Some(hedge)
     }
 
     /// Why a hedge that is due cannot be sent, or its body.
     fn body_if_due(&self, spare: &mut S, cx: &mut Context<'_>) -> Result<HedgeBody<B>, NotSent> {
         let settings = &self.shared.settings;
+        if matches!(self.plan, Plan::Given(_)) {
+            self.body.read_ahead();
+        }
         let body = self.body.hedge().ok_or(NotSent::NotReplayable)?;
         if settings.is_held(&self.head.uri) {
             return Err(NotSent::CoolingDown);
@@ -239,61 +283,16 @@ where
             attempt.mark.is_hedge = true;
         }
         let headers = request.headers_mut();
-        if let Some(name) = &settings.count_header {
+        let counted = self.sent.saturating_sub(self.transparent);
+        if let (Some(name), 1..) = (&settings.count_header, counted) {
             let before = |value: &HeaderValue| value.to_str().ok()?.parse::<u32>().ok();
             let before = headers.get(name).and_then(before).unwrap_or(0);
-            let count = HeaderValue::from(before.saturating_add(self.sent));
+            let count = HeaderValue::from(before.saturating_add(counted));
             // A map that is full goes without it.
             let _ = headers.try_insert(name, count);
         }
         let elapsed = now.saturating_duration_since(self.started);
         settings.classify.renew(headers, elapsed);
         request
-    }
-}
-
-/// What is told.
-impl<S, C, B> Watch<S, C, B> {
-    /// The request ends with an outcome, if all attempts have failed with the last of their failures.
-    pub(super) fn end(&mut self, by: By, all_failed: bool) -> Option<Hedged> {
-        let saved = self.compare();
-        if self.sent == 0 {
-            return None;
-        }
-        let kind = match by {
-            _ if all_failed => HedgeEventKind::Failed,
-            By::First => HedgeEventKind::Lost,
-            By::Hedge => HedgeEventKind::Won,
-        };
-        self.tell(kind, saved);
-        let (sent, won) = (self.sent, by == By::Hedge);
-        let marks = self.shared.settings.marks_responses;
-        marks.then_some(Hedged { sent, won })
-    }
-
-    /// The first attempt is cut short.
-    pub(super) fn cut(&self) {
-        if self.plan == Plan::Learned {
-            let so_far = self.started.elapsed();
-            self.shared
-                .at(&self.head.uri, |learned| learned.cut(so_far));
-        }
-    }
-
-    /// Compares how long it took since a hedge was due with how long others did.
-    pub(super) fn compare(&mut self) -> Option<f64> {
-        let (group, due) = self.due.take()?;
-        let took = due.elapsed();
-        self.shared
-            .at(&self.head.uri, |learned| learned.compare(group, took))
-    }
-
-    fn tell(&self, kind: HedgeEventKind, saved: Option<f64>) {
-        self.shared.settings.tell(&HedgeEvent {
-            request: self.head.head(&self.shared.settings.known_names),
-            kind,
-            elapsed: self.started.elapsed(),
-            saved,
-        });
     }
 }

@@ -97,14 +97,34 @@ async fn it_is_worked_out_once_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_learned_counts_nine_tenths_a_second_later() {
-    let layer = learning().extra_load(0.1);
-    learn(&layer, 100, after(millis(5), Status(200)), Method::GET).await;
-    let mut seconds = 0;
-    while look(&layer).await.is_some() {
-        seconds += 1;
+    let layer = learning().extra_load(0.1).stragglers(0.0);
+    learn(&layer, 200, after(millis(50), Status(200)), Method::GET).await;
+    assert_about(look(&layer).await, 50);
+    // So many that are faster have to come before the others are less than a tenth.
+    let mut faster = 0;
+    for _ in 0..8 {
+        look(&layer).await;
     }
-    // 100 x 0.9^6 = 53, 100 x 0.9^7 = 48; the first look counts them whole.
-    assert_eq!(seconds, 7);
+    while delay(&layer).unwrap() > millis(10) {
+        learn(&layer, 10, Status(200), Method::GET).await;
+        faster += 10;
+        look(&layer).await;
+    }
+    assert!((160..=220).contains(&faster), "{faster}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_hardly_enough_nine_tenths_are_left_after_ten_seconds() {
+    for (pause, is_enough) in [(1, true), (3, false)] {
+        let layer = learning().extra_load(0.1);
+        learn(&layer, 50, after(millis(5), Status(200)), Method::GET).await;
+        // One in so many seconds.
+        for _ in 0..60 {
+            learn(&layer, 1, after(millis(5), Status(200)), Method::GET).await;
+            sleep(millis(pause * 1_000)).await;
+        }
+        assert_eq!(look(&layer).await.is_some(), is_enough, "each {pause} s");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -31,6 +31,8 @@ mod hedge_extremes;
 mod hedge_held;
 mod hedge_hostile;
 mod hedge_learned;
+#[cfg(feature = "metrics")]
+mod hedge_metrics;
 mod hints;
 mod letting_go;
 mod limits;

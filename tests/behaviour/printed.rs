@@ -11,7 +11,7 @@ use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::classify::{Class, Outcome, RequestHead};
 use tower_http_retry::event::{StopReason, WaitReason};
 use tower_http_retry::{
-    BoxError, CommitLayer, Cooldown, ReplayBody, ResumeLayer, RetryLayer, VerifyLayer,
+    BoxError, CommitLayer, Cooldown, HedgeLayer, ReplayBody, ResumeLayer, RetryLayer, VerifyLayer,
 };
 
 use crate::support::stops;
@@ -21,7 +21,7 @@ use crate::support::upstream::{Body, post};
 #[derive(Clone, Debug)]
 struct Silent;
 
-impl<B> Service<Request<ReplayBody<B>>> for Silent {
+impl<B> Service<Request<B>> for Silent {
     type Response = Response<Body>;
     type Error = BoxError;
     type Future = Pending<Result<Response<Body>, BoxError>>;
@@ -30,7 +30,7 @@ impl<B> Service<Request<ReplayBody<B>>> for Silent {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<ReplayBody<B>>) -> Self::Future {
+    fn call(&mut self, _: Request<B>) -> Self::Future {
         pending()
     }
 }
@@ -120,6 +120,27 @@ fn a_resume_layer_and_its_service_print_their_settings() {
             &format!("ResumeLayer {{ {settings} }}"),
             &format!("Resume {{ inner: Silent, {settings} }}"),
             "ResumeFuture { .. }",
+        ],
+    );
+}
+
+#[test]
+fn a_hedge_layer_and_its_service_print_their_settings() {
+    let layer = HedgeLayer::new()
+        .classify_fn(|_: &Outcome<'_>| Class::Success.into())
+        .on_event(|_| {});
+    let mut service = layer.layer(Silent);
+    let future = service.call(Request::new(ReplayBody::<Body>::default()));
+    let settings = "settings: Settings { classify: ClassifyFn { .. }, terms: Terms { \
+        extra_load: 0.05, stragglers: 2.0, fixed: None, withheld: 0.0625, seed: None }, \
+        idempotency: Idempotency { any: false, also: [], except: [PUT, DELETE], keys: [] }, \
+        retry_budget: None, cooldown: None, .. }, losers: DropLosers";
+    assert_printed(
+        &[&layer, &service, &future],
+        &[
+            &format!("HedgeLayer {{ {settings} }}"),
+            &format!("Hedge {{ inner: Silent, {settings} }}"),
+            "HedgeFuture { .. }",
         ],
     );
 }

@@ -2,6 +2,7 @@
 
 mod call;
 mod commit;
+mod hedging_policy;
 mod input;
 mod outcomes;
 mod rate_limit;

@@ -10,6 +10,7 @@ use tower_http_retry::RetryLayer;
 use tower_http_retry::grpc::{ServiceConfig, ServiceConfigError};
 
 use super::call::{Limits, call};
+use super::hedging_policy::Hedging;
 use super::input::with_input;
 use super::service_policy::Policy;
 
@@ -33,6 +34,7 @@ struct Config<'a> {
 #[derive(Debug, Arbitrary)]
 struct Method<'a> {
     names: Vec<(Option<Leaf<'a>>, Option<Leaf<'a>>)>,
+    is_hedged: bool,
     attempts: Leaf<'a>,
     initial: Leaf<'a>,
     longest: Leaf<'a>,
@@ -81,6 +83,8 @@ enum Key {
     MaxTokens,
     TokenRatio,
     Timeout,
+    HedgingDelay,
+    NonFatalStatusCodes,
 }
 
 pub fn fuzz(data: &[u8]) {
@@ -140,9 +144,10 @@ fn try_out(config: &ServiceConfig, json: &Value, code: u8, limits: &Limits) {
         "/",
         "/x",
     ] {
-        let layer = limits
-            .set(RetryLayer::grpc())
-            .service_config(config.clone());
+        // Clones share their tokens.
+        assert_eq!(parse(&json.to_string()).as_ref(), Ok(config));
+        let config = || parse(&json.to_string()).expect("a config");
+        let layer = limits.set(RetryLayer::grpc()).service_config(config());
         let request =
             Request::post(format!("http://upstream.test{path}")).body(Empty::<bytes::Bytes>::new());
         let answer = |_, _| {
@@ -152,6 +157,7 @@ fn try_out(config: &ServiceConfig, json: &Value, code: u8, limits: &Limits) {
         let ended = call(layer, request.unwrap(), answer);
         limits.check(&ended, u32::MAX - 1);
         Policy::of(json, path).check(&ended, code, limits);
+        Hedging::of(json, path).check(&config, path, code);
     }
 }
 
@@ -184,16 +190,29 @@ impl Method<'_> {
             Value::Object(name)
         };
         let codes = self.codes.iter().map(Leaf::json).collect::<Value>();
-        let policy = json!({
-            "maxAttempts": self.attempts.json(),
-            "initialBackoff": self.initial.json(),
-            "maxBackoff": self.longest.json(),
-            "backoffMultiplier": self.multiplier.json(),
-            "retryableStatusCodes": codes,
-        });
+        let attempts = self.attempts.json();
+        let (kind, policy) = match self.is_hedged {
+            true => {
+                let mut policy = json!({ "maxAttempts": attempts, "nonFatalStatusCodes": codes });
+                if let Some(delay) = self.longest.seconds() {
+                    policy["hedgingDelay"] = delay;
+                }
+                ("hedgingPolicy", policy)
+            }
+            false => {
+                let policy = json!({
+                    "maxAttempts": attempts,
+                    "initialBackoff": self.initial.json(),
+                    "maxBackoff": self.longest.json(),
+                    "backoffMultiplier": self.multiplier.json(),
+                    "retryableStatusCodes": codes,
+                });
+                ("retryPolicy", policy)
+            }
+        };
         let mut method = Map::new();
         method.insert("name".into(), self.names.iter().map(name).collect());
-        method.insert("retryPolicy".into(), policy);
+        method.insert(kind.into(), policy);
         with(method, self.more.as_ref())
     }
 }
@@ -207,6 +226,14 @@ fn with(mut object: Map<String, Value>, more: Option<&(Key, Json<'_>)>) -> Value
 }
 
 impl Leaf<'_> {
+    /// A small number stands for none.
+    fn seconds(&self) -> Option<Value> {
+        match self {
+            Self::Small(_) => None,
+            _ => Some(self.json()),
+        }
+    }
+
     fn json(&self) -> Value {
         let codes = ["UNAVAILABLE", "ABORTED", "unavailable", "OK", "NOT_A_CODE"];
         match self {

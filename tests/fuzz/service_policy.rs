@@ -23,19 +23,8 @@ pub struct Policy<'a> {
 impl<'a> Policy<'a> {
     /// Of a config that is one.
     pub fn of(config: &'a Value, path: &str) -> Self {
-        let (service, method) = path[1..].rsplit_once('/').unwrap_or(("", &path[1..]));
-        let names = [(service, method), (service, ""), ("", "")];
-        let all = || config["methodConfig"].as_array().into_iter().flatten();
-        let is_named = |config: &&Value, (service, method): (&str, &str)| {
-            let mut names = config["name"].as_array().into_iter().flatten();
-            let part = |name: &Value, part: &str| name[part].as_str().unwrap_or("").to_owned();
-            names.any(|name| part(name, "service") == service && part(name, "method") == method)
-        };
-        let method = names
-            .iter()
-            .find_map(|name| all().find(|config| is_named(config, *name)));
         Self {
-            retry: method.map_or(&Value::Null, |method| &method["retryPolicy"]),
+            retry: &method(config, path)["retryPolicy"],
             throttling: &config["retryThrottling"],
         }
     }
@@ -65,37 +54,13 @@ impl<'a> Policy<'a> {
         match code {
             0 => Some(StopReason::Success),
             code if !self.is_retried(code) => Some(StopReason::Permanent),
-            _ if attempt >= self.max_attempts() => Some(StopReason::Attempts),
-            _ => self.is_throttled(attempt).then_some(StopReason::Budget),
+            _ if attempt >= max_attempts(self.retry) => Some(StopReason::Attempts),
+            _ => is_throttled(self.throttling, attempt).then_some(StopReason::Budget),
         }
     }
 
     fn is_retried(&self, code: u8) -> bool {
-        let name = CODES.split(' ').nth(code.into()).expect("a code");
-        let mut codes = self.retry["retryableStatusCodes"]
-            .as_array()
-            .into_iter()
-            .flatten();
-        codes.any(|retried| match retried.as_str() {
-            Some(retried) => retried.to_uppercase() == name,
-            None => retried.as_u64() == Some(code.into()),
-        })
-    }
-
-    fn max_attempts(&self) -> u64 {
-        let attempts = self.retry["maxAttempts"].as_u64().expect("attempts");
-        assert!(attempts > 1, "{attempts} attempts");
-        attempts.min(MAX_ATTEMPTS)
-    }
-
-    /// Each failure takes a token; from half of them on there is no retry.
-    fn is_throttled(&self, failures: u64) -> bool {
-        let Some(max) = self.throttling["maxTokens"].as_f64() else {
-            return false;
-        };
-        // Three decimals count.
-        let max = ((max * 1e6).round() / 1e3) as u64;
-        max.saturating_sub(failures * 1_000) * 2 <= max
+        is_among(code, &self.retry["retryableStatusCodes"])
     }
 
     fn check_wait(&self, retry: i32, wait: &Wait) {
@@ -122,4 +87,45 @@ impl<'a> Policy<'a> {
         let few = 1e-8 + step * 1e-9;
         (part(0.8, -few.min(step * 0.8)), part(1.2, few))
     }
+}
+
+/// The config of a call: its method's, its service's, or the default; null without one.
+pub fn method<'a>(config: &'a Value, path: &str) -> &'a Value {
+    let (service, method) = path[1..].rsplit_once('/').unwrap_or(("", &path[1..]));
+    let names = [(service, method), (service, ""), ("", "")];
+    let all = || config["methodConfig"].as_array().into_iter().flatten();
+    let is_named = |config: &&Value, (service, method): (&str, &str)| {
+        let mut names = config["name"].as_array().into_iter().flatten();
+        let part = |name: &Value, part: &str| name[part].as_str().unwrap_or("").to_owned();
+        names.any(|name| part(name, "service") == service && part(name, "method") == method)
+    };
+    let method = names
+        .iter()
+        .find_map(|name| all().find(|config| is_named(config, *name)));
+    method.unwrap_or(&Value::Null)
+}
+
+pub fn is_among(code: u8, codes: &Value) -> bool {
+    let name = CODES.split(' ').nth(code.into()).expect("a code");
+    let mut codes = codes.as_array().into_iter().flatten();
+    codes.any(|listed| match listed.as_str() {
+        Some(listed) => listed.to_uppercase() == name,
+        None => listed.as_u64() == Some(code.into()),
+    })
+}
+
+pub fn max_attempts(policy: &Value) -> u64 {
+    let attempts = policy["maxAttempts"].as_u64().expect("attempts");
+    assert!(attempts > 1, "{attempts} attempts");
+    attempts.min(MAX_ATTEMPTS)
+}
+
+/// Each failure takes a token; from half of them on there is no other attempt.
+pub fn is_throttled(throttling: &Value, failures: u64) -> bool {
+    let Some(max) = throttling["maxTokens"].as_f64() else {
+        return false;
+    };
+    // Three decimals count.
+    let max = ((max * 1e6).round() / 1e3) as u64;
+    max.saturating_sub(failures * 1_000) * 2 <= max
 }

@@ -2,6 +2,18 @@
 
 mod grpc;
 mod grpc_deadline;
+#[cfg(feature = "serde")]
+mod grpc_hedging;
+#[cfg(feature = "serde")]
+mod grpc_hedging_body;
+#[cfg(feature = "serde")]
+mod grpc_hedging_pushback;
+#[cfg(feature = "serde")]
+mod grpc_hedging_stack;
+#[cfg(feature = "serde")]
+mod grpc_hedging_wire;
+#[cfg(all(feature = "serde", feature = "metrics"))]
+mod grpc_metrics;
 mod grpc_peek;
 mod grpc_peek_wire;
 #[cfg(feature = "serde")]
@@ -19,6 +31,8 @@ mod support {
     pub mod errors;
     pub mod calls;
     pub mod greeter;
+    #[cfg(feature = "serde")]
+    pub mod hedged;
     pub mod http2;
     pub mod level;
     pub mod scripted;

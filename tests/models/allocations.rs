@@ -14,7 +14,8 @@ use http_body::{Body as _, Frame};
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_http_retry::{
-    Backoff, Budget, CommitLayer, Cooldown, ReplayBody, ResumeLayer, Retry, RetryLayer, VerifyLayer,
+    Backoff, Budget, CommitLayer, Cooldown, HedgeLayer, ReplayBody, ResumeLayer, Retry, RetryLayer,
+    VerifyLayer,
 };
 
 use crate::support::content::{Content, Knows, data};
@@ -382,6 +383,23 @@ async fn a_resume_layer_allocates_what_it_keeps_of_a_get_and_nothing_else() {
     let get = |headers| fresh(Method::GET, headers, Body::default());
     assert_eq!(allocated(&resume, get(0), 200), 0);
     assert_eq!(allocated(&resume, get(12), 200), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_hedged_allocates_what_is_kept_of_it_and_nothing_else() {
+    warm_up();
+    let hedge = HedgeLayer::new().after(Duration::from_secs(1));
+    let alone = hedge.layer(Reading { failures: 0 });
+    let get = |headers| fresh(Method::GET, headers, Body::default());
+    assert_eq!(allocated(&alone, get(0), 200), 0);
+    assert_eq!(allocated(&alone, get(12), 200), 1);
+    let learning = HedgeLayer::new().layer(Reading { failures: 0 });
+    assert_eq!(allocated(&learning, get(0), 200), 0);
+    // One that may not be hedged is not kept.
+    let post = fresh(Method::POST, 12, Body::from("an item"));
+    assert_eq!(allocated(&alone, post, 200), 0);
+    let under = RetryLayer::new().layer(hedge.layer(Reading { failures: 0 }));
+    assert_eq!(allocated(&under, get(0), 200), 0);
 }
 
 /// Answers with so many chunks.

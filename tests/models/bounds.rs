@@ -13,12 +13,15 @@ use tower::{Layer, Service};
 use tower_http_retry::classify::{Class, ClassifyFn, Outcome, Verdict};
 use tower_http_retry::commit::{BrokenAnswer, Commit, CommitFuture, CommittedBody};
 use tower_http_retry::event::StopReason;
+use tower_http_retry::hedge::{
+    DropLosers, Hedge, HedgeBody, HedgeEventKind, HedgeFuture, Hedged, KeepLosers,
+};
 use tower_http_retry::resume::{Resume, ResumeBody, ResumeError, ResumeFuture, Unresumable};
 use tower_http_retry::verify::{Unverified, Verified, Verify, VerifyBody, VerifyFuture};
 use tower_http_retry::{
     Attempt, Attempts, AttemptsHandle, Backoff, BoxError, Budget, ByStatus, CommitLayer, Cooldown,
-    Idempotency, Jitter, ReplayBody, ResponseFuture, ResumeLayer, Retry, RetryAfter, RetryError,
-    RetryLayer, RetryOverride, VerifyLayer,
+    HedgeLayer, Idempotency, Jitter, ReplayBody, ResponseFuture, ResumeLayer, Retry, RetryAfter,
+    RetryError, RetryLayer, RetryOverride, VerifyLayer,
 };
 
 type Inner = BoxCloneService<Request<ReplayBody<Full<Bytes>>>, Response<Full<Bytes>>, BoxError>;
@@ -130,6 +133,27 @@ fn a_resume_is_clone_send_sync_and_debug_where_its_parts_are() {
     is_debug::<ResumeBody<Inner, ByStatus, Full<Bytes>, Full<Bytes>>>();
     is_send::<(ResumeError, Unresumable)>();
     is_sync::<(ResumeError, Unresumable)>();
+}
+
+#[test]
+fn a_hedge_is_clone_send_sync_and_debug_where_its_parts_are() {
+    is_clone::<(HedgeLayer, Hedge<Plain>)>();
+    is_send::<(HedgeLayer, Hedge<Plain>)>();
+    is_sync::<(HedgeLayer, Hedge<Plain>)>();
+    is_debug::<(HedgeLayer, Hedge<Plain>)>();
+    is_send::<Hedge<NotSync>>();
+    is_clone::<Hedge<Plain, ClassifyFn<NotSync>>>();
+    is_clone::<(DropLosers, KeepLosers)>();
+    type Body = Full<Bytes>;
+    type Inner = BoxCloneService<Request<HedgeBody<Body>>, Response<Body>, BoxError>;
+    is_send::<HedgeFuture<Inner, ByStatus, Body>>();
+    is_send::<HedgeFuture<Inner, ByStatus, Body, KeepLosers>>();
+    is_debug::<HedgeFuture<Inner, ByStatus, Body>>();
+    is_send::<HedgeBody<Body>>();
+    is_sync::<HedgeBody<Body>>();
+    is_unpin::<HedgeBody<Body>>();
+    is_debug::<HedgeBody<Body>>();
+    is_send::<(Hedged, HedgeEventKind)>();
 }
 
 /// What only a download that breaks needs is made when it does.

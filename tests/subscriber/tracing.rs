@@ -8,8 +8,8 @@ use std::time::Duration;
 use http::Request;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::trace::TraceLayer;
-use tower_http_retry::Attempt;
 use tower_http_retry::event::StopReason;
+use tower_http_retry::{Attempt, HedgeLayer};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Instrument, Subscriber, info_span};
 use tracing_subscriber::layer::{Context, Layer as Layered, SubscriberExt};
@@ -127,6 +127,33 @@ async fn each_resumption_is_debug_and_has_no_secret() {
         )
     };
     assert_eq!(told, [resuming(1, 3, 0), resuming(2, 5, 1_000)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_and_its_win_are_debug_and_have_no_secret() {
+    let layer = HedgeLayer::new()
+        .after(Duration::from_millis(100))
+        .control(0.0);
+    let hedged = |plan: [Answer; 2]| {
+        let request = Request::get("http://user:secret@files.test:8080/file?secret=1")
+            .header("authorization", "secret")
+            .body(Body::default());
+        told(layer.layer(Upstream::new(plan)).oneshot(request.unwrap()))
+    };
+    let line = |message, elapsed| {
+        format!(
+            "DEBUG tower_http_retry: {message} http.request.method=\"GET\" \
+             server.address=\"files.test\" server.port=8080 elapsed_ms={elapsed}"
+        )
+    };
+    let slow = |millis| after(Duration::from_millis(millis), Status(200));
+    let told = hedged([Answer::Never, slow(20)]).await;
+    assert_eq!(
+        told,
+        [line("hedging", 100), line("the hedge was faster", 120)]
+    );
+    // What follows from that, or is a matter of course, is not told: no more can be paid for here.
+    assert!(hedged([slow(200), slow(10)]).await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

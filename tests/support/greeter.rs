@@ -124,6 +124,7 @@ struct Shared {
     plan: Vec<Turn>,
     received: Mutex<Vec<Received>>,
     heard: Notify,
+    cancelled: Notify,
 }
 
 impl Greeter {
@@ -219,6 +220,11 @@ impl Greeter {
     pub fn messages(&self) -> Vec<Vec<String>> {
         let received = self.received();
         received.into_iter().map(|call| call.messages).collect()
+    }
+
+    /// Waits until a call that was never to be answered is cancelled.
+    pub async fn cancelled(&self) {
+        self.shared.cancelled.notified().await;
     }
 
     /// Waits until a call was received that was not waited for before.
@@ -341,6 +347,7 @@ impl Shared {
             plan,
             received: Mutex::default(),
             heard: Notify::new(),
+            cancelled: Notify::new(),
         })
     }
 
@@ -400,7 +407,10 @@ impl Call {
             Turn::Status(status) | Turn::StatusAfter(_, status) => Err(status),
             Turn::HeadersThenStatus(status) => Ok(vec![Err(status)]),
             Turn::MessageThenStatus(status) => Ok(vec![Ok(reply), Err(status)]),
-            Turn::After(..) | Turn::Never => std::future::pending().await,
+            Turn::After(..) | Turn::Never => {
+                let _tells = Cancelled(&self.shared.cancelled);
+                std::future::pending().await
+            }
         }
     }
 
@@ -421,6 +431,15 @@ impl Call {
             self.read(message);
         }
         self
+    }
+}
+
+/// Tells when it is dropped.
+struct Cancelled<'a>(&'a Notify);
+
+impl Drop for Cancelled<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 

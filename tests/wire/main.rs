@@ -14,6 +14,8 @@ mod errors_http1;
 mod errors_http2;
 #[cfg(feature = "reqwest")]
 mod errors_reqwest;
+#[cfg(feature = "hyper-util")]
+mod hedge;
 mod hostile;
 mod quic;
 #[cfg(feature = "hyper-util")]

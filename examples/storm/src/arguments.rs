@@ -9,6 +9,7 @@ use clap::Parser;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::grid::{Asked, Grid};
+use crate::hedge;
 use crate::names::{by_name, variant_name, variant_summary};
 use crate::quota;
 use crate::scenario::{SCENARIOS, Scenario};
@@ -27,7 +28,10 @@ After them, quotas: with 1, 10, 100 and 1000 clients and, where these share a li
 0.9. They are left out if a scenario, a variant, --clients or --load is asked for. With --quotas
 nothing else is run, and --clients and --load say with which; there are no charts then.
 
-All of it takes two to three minutes on two cores, and --quotas less than one.
+At last, latency: hedged requests on a usual day and on bad ones. It is left out as the quotas are.
+With --hedge nothing else is run; there are no charts then.
+
+All of it takes three to four minutes on two cores, and --quotas and --hedge less than one each.
 
 Exit status: 0, or 1 if something could not be written, or 2 for wrong arguments.";
 
@@ -59,6 +63,10 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["scenarios", "variants"])]
     quotas: bool,
 
+    /// Only the latency: a second attempt beside a slow one, by this crate's rules and by others
+    #[arg(long, conflicts_with_all = ["scenarios", "variants", "clients", "loads", "quotas"])]
+    hedge: bool,
+
     /// Where to write the page and the charts
     #[arg(long, value_name = "DIR", default_value = "target/storm")]
     pub out: PathBuf,
@@ -69,16 +77,24 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// The storms, unless only the quotas are asked for.
+    /// The storms, unless only the quotas or only the latency is asked for.
     pub fn grid(&self) -> Option<Grid> {
-        (!self.quotas).then(|| Grid::new(self.asked()))
+        let is_wanted = !self.quotas && !self.hedge;
+        is_wanted.then(|| Grid::new(self.asked()))
     }
 
     /// The quotas, if they are asked for, or all is.
     pub fn quotas(&self) -> Option<quota::grid::Grid> {
         let asked = self.asked();
-        let is_wanted = self.quotas || !asked.asks_for_some();
+        let is_wanted = self.quotas || !self.hedge && !asked.asks_for_some();
         is_wanted.then(|| quota::grid::Grid::new(asked))
+    }
+
+    /// The latency, if it is asked for, or all is.
+    pub fn hedges(&self) -> Option<hedge::grid::Grid> {
+        let asked = self.asked();
+        let is_wanted = self.hedge || !self.quotas && !asked.asks_for_some();
+        is_wanted.then(|| hedge::grid::Grid::new(asked))
     }
 
     fn asked(&self) -> Asked {

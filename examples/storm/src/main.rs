@@ -9,7 +9,8 @@
 //! attempts were sent, how many requests succeeded; then the recovery again over the number of
 //! clients and the load. Two more are about quotas: what comes of clients who hold their requests
 //! while one is used up, with a `Cooldown` or by hand, where all share a limit and where each has its
-//! own. All are the same for the same seed. Into `target/storm` go a page, `index.html`, with charts
+//! own. The last two are about latency: what hedged requests are good for, and what they add to the load,
+//! by this crate's rules and by others. All are the same for the same seed. Into `target/storm` go a page, `index.html`, with charts
 //! and tables, and the chart of each scenario by itself, as SVG. Standard error carries the progress,
 //! and what was done in what time. `--help` lists the options.
 //!
@@ -18,11 +19,12 @@
 //! cargo run --release -p storm -- --seed 2 --scenario brown-out
 //! cargo run --release -p storm -- --clients 50 --load 0.9 --variant earning
 //! cargo run --release -p storm -- --quotas
+//! cargo run --release -p storm -- --hedge
 //! ```
 //!
-//! Takes two to three minutes on two cores; less than one of them is for the quotas. Who asks for a
-//! scenario, a variant, a number of clients or a load gets no quotas; who asks for `--quotas` gets
-//! nothing else.
+//! Takes three to four minutes on two cores; less than one of them is for the quotas, and less than one
+//! for the latency. Who asks for a scenario, a variant, a number of clients or a load gets neither; who
+//! asks for `--quotas` or for `--hedge` gets nothing else.
 //!
 //! Exit status: 0, or 1 if something could not be written, or 2 for wrong arguments.
 
@@ -39,6 +41,7 @@ mod arguments;
 mod chart;
 mod figures;
 mod grid;
+mod hedge;
 mod names;
 mod page;
 mod parallel;
@@ -82,6 +85,10 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
     if let Some(grid) = arguments.quotas() {
         let outcomes = quota::runs::Outcomes::of(&grid, arguments.threads());
         sections.push(quota::page::section(&grid, &outcomes));
+    }
+    if let Some(grid) = arguments.hedges() {
+        let outcomes = hedge::runs::Outcomes::of(&grid.jobs(), grid.seed(), arguments.threads());
+        sections.push(hedge::page::section(&grid, &outcomes));
     }
     write(&out.join("index.html"), &page::page(&sections))?;
     let all = sections.iter().flat_map(|section| &section.tables);

@@ -79,7 +79,7 @@ pub struct Record {
 }
 
 impl Record {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let none = vec![0; SLOTS];
         Self {
             started: none.clone(),

@@ -144,10 +144,12 @@ fn quotas_by_themselves_have_two_tables_and_a_page() {
 }
 
 #[test]
-fn who_asks_for_some_storms_gets_no_quotas() {
+fn who_asks_for_some_storms_gets_no_quotas_and_no_hedges() {
     let [tables, page, _] = small_run(&place("storm-no-quotas"), &[]);
-    assert!(!tables.contains("quota"));
-    assert!(!page.contains("quota"));
+    for other in ["quota", "hedge"] {
+        assert!(!tables.contains(other), "{other}");
+        assert!(!page.contains(other), "{other}");
+    }
 }
 
 #[test]
@@ -169,7 +171,7 @@ fn the_page_has_the_chart_and_refers_to_nothing_else() {
 
 #[test]
 fn wrong_arguments_are_named() {
-    let wrong: [(&[&str], &str); 11] = [
+    let wrong: [(&[&str], &str); 14] = [
         (&["--scenario", "drizzle"], "'drizzle'"),
         (&["--variant", "hope"], "'hope'"),
         (&["--clients", "0"], "from 1 to"),
@@ -181,6 +183,9 @@ fn wrong_arguments_are_named() {
         (&["--seed", "-1"], "-1"),
         (&["--quotas", "--scenario", "outage"], "'--scenario <NAME>'"),
         (&["--variant", "earning", "--quotas"], "'--variant <NAME>'"),
+        (&["--hedge", "--scenario", "outage"], "'--scenario <NAME>'"),
+        (&["--hedge", "--load", "0.5"], "'--load <X>'"),
+        (&["--quotas", "--hedge"], "'--quotas'"),
     ];
     for (arguments, named) in wrong {
         let output = storm(arguments);

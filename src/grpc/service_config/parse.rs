@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
-use super::config::{RetryPolicy, ServiceConfig, Throttling};
+use super::config::{HedgingPolicy, MethodPolicy, RetryPolicy, ServiceConfig, Throttling};
 use super::fields::{Field, Fields, ServiceConfigError};
 use crate::backoff::{Backoff, Jitter};
 use crate::grpc::by_grpc_status::ByGrpcStatus;
@@ -62,22 +62,19 @@ fn service_config(value: &Value) -> Parsed<ServiceConfig> {
         method_config(&method, &mut methods)?;
     }
     let throttling = config.get("retryThrottling").map(throttling).transpose()?;
-    Ok(ServiceConfig {
-        methods,
-        throttling,
-    })
+    Ok(ServiceConfig::new(methods, throttling))
 }
 
-fn method_config(
-    config: &Field<'_>,
-    methods: &mut HashMap<String, Option<RetryPolicy>>,
-) -> Parsed<()> {
+fn method_config(config: &Field<'_>, methods: &mut HashMap<String, MethodPolicy>) -> Parsed<()> {
     let fields = config.clone().fields()?;
-    let policy = fields.get("retryPolicy");
-    if policy.is_some() && fields.get("hedgingPolicy").is_some() {
-        return Err(config.wrong("has both a retryPolicy and a hedgingPolicy"));
-    }
-    let policy = policy.map(retry_policy).transpose()?;
+    let policy = match (fields.get("retryPolicy"), fields.get("hedgingPolicy")) {
+        (Some(_), Some(_)) => {
+            return Err(config.wrong("has both a retryPolicy and a hedgingPolicy"));
+        }
+        (Some(policy), None) => MethodPolicy::Retry(retry_policy(policy)?),
+        (None, Some(policy)) => MethodPolicy::Hedge(hedging_policy(policy)?),
+        (None, None) => MethodPolicy::Once,
+    };
     for name in fields.items("name")? {
         if methods.insert(key(&name)?, policy).is_some() {
             return Err(name.wrong("is configured already"));
@@ -98,28 +95,48 @@ fn key(name: &Field<'_>) -> Parsed<String> {
 
 fn retry_policy(policy: Field<'_>) -> Parsed<RetryPolicy> {
     let fields = policy.fields()?;
-    let attempts = fields.required("maxAttempts")?;
-    let max_attempts = attempts.whole()?;
-    if max_attempts < 2 {
-        return Err(attempts.wrong("is less than 2"));
-    }
+    let max_attempts = max_attempts(&fields)?;
     let multiplier = fields.required("backoffMultiplier")?;
-    let backoff = Backoff::exponential(duration(&fields, "initialBackoff")?)
-        .max_wait(duration(&fields, "maxBackoff")?)
+    let backoff = Backoff::exponential(wait(&fields, "initialBackoff")?)
+        .max_wait(wait(&fields, "maxBackoff")?)
         .factor(above_zero(&multiplier)?)
         .jitter(Jitter::Between(0.8, 1.2));
     Ok(RetryPolicy {
-        max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
+        max_attempts,
         backoff,
-        classify: codes(&fields.required("retryableStatusCodes")?)?,
+        classify: retried(&fields.required("retryableStatusCodes")?)?,
     })
 }
 
-fn codes(list: &Field<'_>) -> Parsed<ByGrpcStatus> {
-    let codes = list.items()?;
-    if codes.is_empty() {
-        return Err(list.wrong("is empty"));
+fn hedging_policy(policy: Field<'_>) -> Parsed<HedgingPolicy> {
+    let fields = policy.fields()?;
+    let max_attempts = max_attempts(&fields)?;
+    let delay = fields.get("hedgingDelay");
+    let delay = delay.map_or(Ok(Duration::ZERO), |delay| duration(&delay))?;
+    Ok(HedgingPolicy {
+        max_attempts,
+        delay,
+        classify: codes(fields.items("nonFatalStatusCodes")?)?,
+    })
+}
+
+fn max_attempts(policy: &Fields<'_>) -> Parsed<u32> {
+    let attempts = policy.required("maxAttempts")?;
+    match attempts.whole()? {
+        0 | 1 => Err(attempts.wrong("is less than 2")),
+        count => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
     }
+}
+
+fn retried(list: &Field<'_>) -> Parsed<ByGrpcStatus> {
+    let items = list.items()?;
+    match items.is_empty() {
+        true => Err(list.wrong("is empty")),
+        false => codes(items),
+    }
+}
+
+fn codes(codes: Vec<Field<'_>>) -> Parsed<ByGrpcStatus> {
     let mut retried = ByGrpcStatus::none();
     for code in codes {
         retried = retried.also(number(&code)?);
@@ -174,16 +191,18 @@ fn above_zero(number: &Field<'_>) -> Parsed<f64> {
     }
 }
 
-/// As protobuf's JSON has durations: seconds, with up to nine decimals, and an `s`.
-fn duration(fields: &Fields<'_>, name: &str) -> Parsed<Duration> {
+fn wait(fields: &Fields<'_>, name: &str) -> Parsed<Duration> {
     let field = fields.required(name)?;
-    let text = field.text()?;
-    let duration = text.strip_suffix('s').and_then(seconds);
-    match duration {
-        None => Err(field.wrong("is not a duration, as in \"0.1s\"")),
-        Some(Duration::ZERO) => Err(field.wrong("is not above zero")),
-        Some(duration) => Ok(duration),
+    match duration(&field)? {
+        Duration::ZERO => Err(field.wrong("is not above zero")),
+        duration => Ok(duration),
     }
+}
+
+/// As protobuf's JSON has durations: seconds, with up to nine decimals, and an `s`.
+fn duration(field: &Field<'_>) -> Parsed<Duration> {
+    let duration = field.text()?.strip_suffix('s').and_then(seconds);
+    duration.ok_or_else(|| field.wrong("is not a duration, as in \"0.1s\""))
 }
 
 fn seconds(text: &str) -> Option<Duration> {

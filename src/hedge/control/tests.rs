@@ -58,6 +58,14 @@ fn while_hedges_gain_nothing_one_in_eight_is_sent() {
 }
 
 #[test]
+fn while_hedges_gain_one_in_64_is_withheld() {
+    let mut control = control(1.0 / 16.0);
+    add(&mut control, 64, 40, 10);
+    let withheld = withheld(&mut control);
+    assert!((210..290).contains(&withheld), "{withheld}");
+}
+
+#[test]
 fn what_is_older_counts_less() {
     let mut control = control(1.0 / 16.0);
     add(&mut control, 1_000, 10, 20);

@@ -5,6 +5,8 @@ use super::*;
 use crate::classify::{Classify, RequestHead};
 use crate::limits::RetryOverride;
 
+mod hedging;
+
 /// A config of one method whose `retryPolicy` is good but for these fields, which replace or, by
 /// null, remove its own.
 fn with_policy(changes: &Value) -> String {
@@ -31,7 +33,15 @@ fn wrong(json: &str) -> (String, String) {
 /// The policy of every call, where these fields are changed.
 fn policy(changes: &Value) -> RetryPolicy {
     let config = with_policy(changes).parse::<ServiceConfig>();
-    config.unwrap().policy("/a.B/C").expect("a policy")
+    retry(&config.unwrap(), "/a.B/C").expect("a policy")
+}
+
+fn retry(config: &ServiceConfig, path: &str) -> Option<RetryPolicy> {
+    match config.policy(path) {
+        MethodPolicy::Retry(policy) => Some(policy),
+        MethodPolicy::Once => None,
+        MethodPolicy::Hedge(policy) => panic!("{policy:?}"),
+    }
 }
 
 fn backoff(base: Duration, most: Duration, factor: f64) -> Backoff {
@@ -213,7 +223,7 @@ fn every_form_of_a_duration() {
                 is not a duration, as in \"0.1s\""
                 .to_owned()),
         };
-        let got = config.map(|config| config.policy("/").unwrap().backoff);
+        let got = config.map(|config| retry(&config, "/").unwrap().backoff);
         let got = got.map_err(|error| error.to_string());
         assert_eq!(got, expected, "{text:?}");
     }
@@ -327,13 +337,9 @@ fn a_config_that_says_nothing_of_retries_is_none() {
         r#"{"methodConfig": [{}]}"#,
         r#"{"methodConfig": [{"name": []}]}"#,
         r#"{"methodConfig": [{"name": null, "retryPolicy": null, "hedgingPolicy": null}]}"#,
-        r#"{"methodConfig": [{"hedgingPolicy": {"maxAttempts": 0}}]}"#,
         r#"{"loadBalancingConfig": [{"round_robin": {}}], "retrythrottling": 3}"#,
     ];
-    let nothing = ServiceConfig {
-        methods: HashMap::new(),
-        throttling: None,
-    };
+    let nothing = ServiceConfig::new(HashMap::new(), None);
     for json in cases {
         assert_eq!(json.parse().as_ref(), Ok(&nothing), "{json}");
     }
@@ -362,7 +368,7 @@ fn entry(attempts: u32, names: &Value) -> Value {
 }
 
 fn attempts(config: &ServiceConfig, path: &str) -> Option<u32> {
-    config.policy(path).map(|policy| policy.max_attempts)
+    retry(config, path).map(|policy| policy.max_attempts)
 }
 
 #[test]

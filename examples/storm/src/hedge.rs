@@ -1,0 +1,232 @@
+//! Latency: what a second attempt beside a slow one is good for, what it costs, and what it does on a
+//! bad day.
+
+use std::time::Duration;
+
+mod backup;
+pub mod figures;
+pub mod grid;
+mod histogram;
+mod log;
+pub mod page;
+mod peers;
+mod replicas;
+pub mod runs;
+mod server;
+pub mod simulation;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod times;
+mod window;
+
+use times::Times;
+
+/// How much hedges may add to the load: what all rules are set to that can be set to it.
+pub const SHARE: f64 = 0.10;
+
+/// A service, and what it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Workload {
+    /// As in the tables.
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub times: Times,
+    pub course: Course,
+    pub clients: usize,
+    /// How many requests come in a second, from all clients.
+    pub rate: f64,
+    /// How long is watched, after the warm-up and the fault.
+    pub watched: Duration,
+    /// The p95 of a usual day without hedges.
+    pub p95: Duration,
+}
+
+/// What becomes of attempts, and of the times that they take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Course {
+    /// Each takes its time, whatever else is under way.
+    Even,
+    /// A fifth of the requests take ten times as long, whoever answers them.
+    Misses,
+    /// Ten replicas, one of which takes ten times as long.
+    OneSlow(Balancer),
+    /// Twenty replicas, each of which works on one attempt at a time. They get them as the least loaded.
+    Queues,
+    /// In the fault all takes ten times as long.
+    SlowDown,
+    /// All takes longer and longer, in ten seconds ten times as long, and remains so.
+    Tenfold,
+    /// The servers of the other scenarios, of which few are left in the fault.
+    BrownOut,
+}
+
+/// Which replica gets an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Balancer {
+    Random,
+    /// The one with the fewest attempts that are waited for.
+    LeastLoaded,
+}
+
+/// How the clients hedge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hedging {
+    Never,
+    Fixed,
+    Tower,
+    Finagle,
+    Failsafe,
+    Bhope,
+    /// A `HedgeLayer` with the same share as the others.
+    Layer,
+    /// The same without the hedges that are withheld to see what they are good for.
+    LayerWithoutControl,
+    /// `HedgeLayer::new()` as it is.
+    Defaults,
+}
+
+pub const HEDGINGS: [Hedging; 9] = [
+    Hedging::Never,
+    Hedging::Fixed,
+    Hedging::Tower,
+    Hedging::Finagle,
+    Hedging::Failsafe,
+    Hedging::Bhope,
+    Hedging::Layer,
+    Hedging::LayerWithoutControl,
+    Hedging::Defaults,
+];
+
+impl Course {
+    pub fn has_fault(self) -> bool {
+        match self {
+            Self::Even | Self::Misses | Self::OneSlow(_) | Self::Queues => false,
+            Self::SlowDown | Self::Tenfold | Self::BrownOut => true,
+        }
+    }
+}
+
+const STRAGGLING: Workload = Workload {
+    name: "stragglers",
+    summary: "5 ± 2 ms, and one attempt in 20 takes ten times as long",
+    times: Times {
+        mean: 5.0,
+        deviation: 2.0,
+        stragglers: 0.05,
+    },
+    course: Course::Even,
+    clients: 1,
+    rate: 1_000.0,
+    watched: Duration::from_secs(200),
+    p95: Duration::from_millis(15),
+};
+
+/// For as long as is enough where no quantile beyond the p99 matters.
+const SHORT: Duration = Duration::from_secs(100);
+
+const EVEN: Times = Times {
+    stragglers: 0.0,
+    ..STRAGGLING.times
+};
+
+const ONE_SLOW: Workload = Workload {
+    times: EVEN,
+    watched: SHORT,
+    p95: Duration::from_millis(45),
+    ..STRAGGLING
+};
+
+const BROWN_OUT: Workload = Workload {
+    course: Course::BrownOut,
+    clients: 100,
+    watched: crate::scenario::AFTER,
+    p95: Duration::from_millis(21),
+    ..STRAGGLING
+};
+
+pub const WORKLOADS: [Workload; 11] = [
+    STRAGGLING,
+    Workload {
+        name: "small-clients",
+        summary: "the same, asked for by 100 clients of 10 requests a second each",
+        clients: 100,
+        ..STRAGGLING
+    },
+    Workload {
+        name: "steady",
+        summary: "5 ± 1 ms, and no stragglers",
+        times: Times {
+            deviation: 1.0,
+            ..EVEN
+        },
+        watched: SHORT,
+        p95: Duration::from_millis(7),
+        ..STRAGGLING
+    },
+    Workload {
+        name: "queues",
+        summary: "20 replicas, each of which works on one attempt at a time, 20 ± 8 ms, or ten times \
+                  as long for one in 20; attempts go to the one with the fewest, and half of the time \
+                  there are none",
+        times: Times {
+            mean: 20.0,
+            deviation: 8.0,
+            ..STRAGGLING.times
+        },
+        course: Course::Queues,
+        rate: 345.0,
+        watched: Duration::from_secs(290),
+        p95: Duration::from_millis(85),
+        ..STRAGGLING
+    },
+    Workload {
+        name: "bimodal",
+        summary: "5 ± 2 ms, but ten times as long for a fifth of the requests, whoever answers them",
+        times: EVEN,
+        course: Course::Misses,
+        watched: SHORT,
+        p95: Duration::from_millis(60),
+        ..STRAGGLING
+    },
+    Workload {
+        name: "one-slow-random",
+        summary: "10 replicas, 5 ± 2 ms, one of which takes ten times as long; attempts go to any",
+        course: Course::OneSlow(Balancer::Random),
+        ..ONE_SLOW
+    },
+    Workload {
+        name: "one-slow-least-loaded",
+        summary: "the same, but attempts go to the replica with the fewest",
+        course: Course::OneSlow(Balancer::LeastLoaded),
+        p95: Duration::from_millis(10),
+        ..ONE_SLOW
+    },
+    Workload {
+        name: "slow-down",
+        summary: "as stragglers, but all takes ten times as long for 20 s",
+        course: Course::SlowDown,
+        watched: Duration::from_secs(40),
+        ..STRAGGLING
+    },
+    Workload {
+        name: "tenfold",
+        summary: "as stragglers, but within 10 s all comes to take ten times as long, and remains so",
+        course: Course::Tenfold,
+        watched: Duration::from_secs(40),
+        ..STRAGGLING
+    },
+    Workload {
+        name: "brown-out-70",
+        summary: "the brown-out of the other scenarios, with 100 clients and load 0.7",
+        rate: 700.0,
+        ..BROWN_OUT
+    },
+    Workload {
+        name: "brown-out-80",
+        summary: "the same with load 0.8",
+        rate: 800.0,
+        p95: Duration::from_millis(25),
+        ..BROWN_OUT
+    },
+];

@@ -1,0 +1,178 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Uri};
+
+use super::config::{HedgingPolicy, MAX_ATTEMPTS, MethodPolicy, ServiceConfig};
+use crate::class::Class;
+use crate::classify::{Classify, Outcome, RequestHead, Verdict};
+use crate::grpc::by_grpc_status::ByGrpcStatus;
+use crate::grpc::layer::PREVIOUS_ATTEMPTS;
+use crate::hedge::{HedgeLayer, Policy};
+use crate::limits::RetryOverride;
+use crate::retry_after::Hint;
+
+/// Classifies attempts of calls that are hedged by a [`ServiceConfig`]. Made by
+/// [`HedgeLayer::service_config`].
+///
+/// | outcome | verdict |
+/// |---|---|
+/// | one of the method's `nonFatalStatusCodes`, or an error that stands for one | transient: the next hedge is sent at once |
+/// | any other code; `OK` | permanent; a success. Either ends the call |
+/// | a 200 whose head has no `grpc-status` | success: the call is committed |
+/// | `grpc-retry-pushback-ms` beside a code that is not fatal: 0 or more | the next hedge is sent after exactly that |
+/// | any other value, negative or malformed | no more hedges are sent |
+///
+/// All else is as [`ByGrpcStatus`] has it.
+///
+/// # Example
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower_http_retry::classify::{Class, Classify, Outcome};
+/// use tower_http_retry::grpc::{HedgedCalls, ServiceConfig};
+///
+/// let config: ServiceConfig = r#"{ "methodConfig": [{
+///     "name": [{ "service": "hello.Greeter" }],
+///     "hedgingPolicy": { "maxAttempts": 2, "nonFatalStatusCodes": ["UNAVAILABLE"] }
+/// }]}"#.parse()?;
+/// let hedged = HedgedCalls::new(config);
+///
+/// let request = Request::post("http://127.0.0.1/hello.Greeter/SayHello").body(()).unwrap();
+/// let class = |code| {
+///     let response = Response::builder().header("grpc-status", code).body(()).unwrap();
+///     hedged.classify(&Outcome::response(&request, &response)).class()
+/// };
+/// assert_eq!(class("14"), Class::Transient);
+/// assert_eq!(class("13"), Class::Permanent);
+/// # Ok::<_, tower_http_retry::grpc::ServiceConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct HedgedCalls {
+    config: Arc<ServiceConfig>,
+}
+
+impl HedgedCalls {
+    /// Creates the classifier for the hedged methods of a config. Codes of all other methods are fatal.
+    pub fn new(config: ServiceConfig) -> Self {
+        Self {
+            config: Arc::new(config),
+        }
+    }
+
+    fn policy(&self, uri: &Uri) -> Option<HedgingPolicy> {
+        match self.config.policy(uri.path()) {
+            MethodPolicy::Hedge(policy) => Some(policy),
+            MethodPolicy::Retry(_) | MethodPolicy::Once => None,
+        }
+    }
+}
+
+impl Classify for HedgedCalls {
+    fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
+        let policy = self.policy(outcome.uri());
+        let codes = policy.map_or(ByGrpcStatus::none(), |policy| policy.classify);
+        let verdict = codes.classify(outcome);
+        // A fatal code ends the call whatever else the server says, which the throttle hears.
+        let is_fatal = || {
+            outcome
+                .result()
+                .is_ok_and(|head| !codes.retries_head(&head))
+        };
+        match verdict.hint {
+            Some(Hint::Never) if is_fatal() => Class::Permanent.no_retry(),
+            _ => verdict,
+        }
+    }
+
+    fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
+        ByGrpcStatus::none().overrides(request)
+    }
+
+    fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
+        ByGrpcStatus::none().renew(headers, elapsed);
+    }
+}
+
+impl<C, L> HedgeLayer<C, L> {
+    /// Hedges by a gRPC service config: the calls whose method has a `hedgingPolicy`, as [gRFC A6] has
+    /// it, and no others.
+    ///
+    /// - A hedge is sent each `hedgingDelay` until there is an answer or all attempts are sent. It has
+    ///   the header `grpc-previous-rpc-attempts`, and the `grpc-timeout` that is left; after the call's
+    ///   deadline there is none.
+    /// - The first answer that is no failure ends the call, and so does a fatal code. After a code that
+    ///   is not fatal, the next hedge is sent at once. If all attempts fail, the failure of the first is
+    ///   returned.
+    /// - A `grpc-retry-pushback-ms` of *n* puts the next hedge off for *n* milliseconds; of several, the
+    ///   latest time holds. A negative or malformed one ends the hedges of the call.
+    /// - `retryThrottling` counts each attempt. While it has half of its tokens or less, no hedge is sent:
+    ///   the call goes on with the attempts that it has.
+    /// - An attempt whose stream the server refused is sent again at once. For one of a call, this is no
+    ///   hedge: it takes no token, and does not count for `maxAttempts`.
+    ///
+    /// Only calls whose request is wholly there are hedged, not open client streams. What the layer learns
+    /// by default, and its setters about that, are not used.
+    ///
+    /// Stack it above a [`PeekTrailersLayer`](super::PeekTrailersLayer), for servers that send a head before they
+    /// fail; and under a [`RetryLayer`](crate::RetryLayer::service_config) with the same config, for the
+    /// other methods. The two share their tokens.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tonic::body::Body;
+    /// use tonic::client::GrpcService;
+    /// use tonic::transport::{Channel, Endpoint};
+    /// use tower::ServiceBuilder;
+    /// use tower_http::map_request_body::MapRequestBodyLayer;
+    /// use tower_http_retry::grpc::{PeekTrailersLayer, ServiceConfig};
+    /// use tower_http_retry::{HedgeLayer, RetryLayer};
+    ///
+    /// /// What a generated client takes: `GreeterClient::new(client(channel, config))`.
+    /// fn client(
+    ///     channel: Channel,
+    ///     config: ServiceConfig,
+    /// ) -> impl GrpcService<Body, Future: Send> + Clone {
+    ///     ServiceBuilder::new()
+    ///         .layer(RetryLayer::grpc().service_config(config.clone()))
+    ///         .layer(HedgeLayer::new().service_config(config))
+    ///         .layer(PeekTrailersLayer::new())
+    ///         .layer(MapRequestBodyLayer::new(Body::new))
+    ///         .service(channel)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let config: ServiceConfig = r#"{
+    ///     "methodConfig": [{
+    ///         "name": [{ "service": "hello.Greeter", "method": "SayHello" }],
+    ///         "hedgingPolicy": {
+    ///             "maxAttempts": 3,
+    ///             "hedgingDelay": "0.2s",
+    ///             "nonFatalStatusCodes": ["UNAVAILABLE"]
+    ///         }
+    ///     }],
+    ///     "retryThrottling": { "maxTokens": 10, "tokenRatio": 0.1 }
+    /// }"#.parse().unwrap();
+    /// let channel = Endpoint::from_static("http://127.0.0.1:50051").connect_lazy();
+    /// let client = client(channel, config);
+    /// # let _ = client;
+    /// # }
+    /// ```
+    ///
+    /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#hedging-policy
+    pub fn service_config(self, config: ServiceConfig) -> HedgeLayer<HedgedCalls, L> {
+        let throttle = config.budget.clone();
+        let calls = HedgedCalls::new(config);
+        let policies = calls.clone();
+        let policies = move |uri: &Uri| {
+            let policy = policies.policy(uri)?;
+            Some(Policy {
+                max_hedges: policy.max_attempts.min(MAX_ATTEMPTS) - 1,
+                delay: policy.delay,
+            })
+        };
+        self.by_policies(calls, policies, throttle, PREVIOUS_ATTEMPTS)
+    }
+}

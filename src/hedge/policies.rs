@@ -1,0 +1,26 @@
+use std::sync::Arc;
+
+use http::{HeaderName, Uri};
+
+use super::layer::HedgeLayer;
+use super::settings::Policy;
+use crate::budget::Budget;
+use crate::classify::Classify;
+
+impl<C, L> HedgeLayer<C, L> {
+    /// Hedges the requests that there is a policy for, and no others. A throttle counts their attempts,
+    /// and hedges have this header, with the number of attempts before.
+    pub(crate) fn by_policies<D: Classify>(
+        self,
+        classify: D,
+        policies: impl Fn(&Uri) -> Option<Policy> + Send + Sync + 'static,
+        throttle: Option<Budget>,
+        count_header: HeaderName,
+    ) -> HedgeLayer<D, L> {
+        self.classify(classify).with(|settings| {
+            settings.policies = Some(Arc::new(policies));
+            settings.throttle = throttle;
+            settings.count_header = Some(count_header);
+        })
+    }
+}
