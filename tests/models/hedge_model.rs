@@ -93,7 +93,7 @@ mod hedge {
     }
 
     fn is_granted(learned: &Learned) -> bool {
-        learned.ask() == Permit::Granted
+        learned.ask(false) == Permit::Granted
     }
 
     #[test]
