@@ -15,7 +15,7 @@ use tokio::time::{advance, sleep, timeout};
 use tokio_test::task;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http_retry::hedge::HedgeBody;
-use tower_http_retry::{BoxError, Idempotency};
+use tower_http_retry::{BoxError, HedgeLayer, Idempotency};
 
 use crate::support::hedging::{exact, millis, send};
 use crate::support::upstream::Answer::{Never, Status};
@@ -127,6 +127,33 @@ async fn a_delay_that_no_clock_can_tell_is_none() {
         let upstream = Upstream::new([after(millis(300_000), Status(200))]);
         assert_eq!(send(&layer, &upstream, get()).await.1, 300_000);
         assert_eq!(upstream.count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_that_make_no_sense_are_no_harm() {
+    let numbers = [
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        -1.0,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+    ];
+    for number in numbers {
+        for layer in [
+            HedgeLayer::new().stragglers(number).extra_load(1.0),
+            HedgeLayer::new().extra_load(number),
+            HedgeLayer::new().control(number).extra_load(1.0),
+        ] {
+            for millis in [0, 1, 5, 40].into_iter().map(millis).cycle().take(300) {
+                let upstream = Upstream::new([after(millis, Status(200))]);
+                send(&layer, &upstream, get()).await.0.unwrap();
+            }
+            // It was worked out, and anything is as good.
+            let delay = layer.delay(&"http://upstream.test/".parse().unwrap());
+            assert!(delay.is_none_or(|delay| delay >= millis(1)), "{number}");
+        }
     }
 }
 

@@ -128,21 +128,25 @@ pub fn expected(
     // It is dropped in the end.
     let dropped = way.dropped.unwrap_or(HORIZON);
     let first_ends = way.first.takes.filter(|ends| *ends <= dropped);
-    let due = delay.filter(|due| {
-        let is_answered = first_ends.is_some_and(|ends| ends <= *due);
-        way.may_be_hedged && *due <= dropped && !is_answered
-    });
-    let mut sent = None;
-    if let Some(due) = due {
+    // When it is due, and, if it is withheld then, once more.
+    let (mut due, mut may_withhold, mut sent) = (delay, withholds, None);
+    while let Some(at) = due.take() {
+        let is_answered = first_ends.is_some_and(|ends| ends <= at);
+        if !way.may_be_hedged || at > dropped || is_answered {
+            break;
+        }
         // What is not ready costs nothing, and neither does one that is withheld.
         let is_covered = way.is_ready && purse.level >= 4;
-        told.push(match (is_covered, withholds) {
+        told.push(match (is_covered, may_withhold) {
             (false, _) => None,
-            (true, true) => Some(Kind::Withheld),
+            (true, true) => {
+                (due, may_withhold) = (delay.map(|delay| at + delay), false);
+                Some(Kind::Withheld)
+            }
             (true, false) => {
                 assert!(purse.pay());
-                sent = Some(due);
-                log.push((due, Entry::Sent { is_hedge: true }));
+                sent = Some(at);
+                log.push((at, Entry::Sent { is_hedge: true }));
                 Some(Kind::Sent)
             }
         });

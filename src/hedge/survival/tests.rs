@@ -84,6 +84,30 @@ fn all_of_them_exceed_the_shortest_time() {
 }
 
 #[test]
+fn whatever_is_known_a_greater_share_exceeds_a_shorter_time() {
+    let mut random = fastrand::Rng::with_seed(1);
+    for _ in 0..2_000 {
+        let mut times = Times::new();
+        for _ in 0..random.u32(1..20) {
+            let most = 1 << random.u32(0..31);
+            let (ended, cut) = (random.u32(..most), random.u32(..most));
+            match random.u8(..3) {
+                0 => times.add(random.usize(..BUCKETS), ended, 0),
+                1 => times.add(random.usize(..BUCKETS), 0, cut),
+                _ => times.add(random.usize(..8), ended, cut),
+            }
+            times.fade(random.f32());
+        }
+        let mut longest = Duration::MAX;
+        for share in [0.0, f32::MIN_POSITIVE, 0.05, 0.5, 0.999_999_9, 1.0] {
+            let time = times.exceeded_by(share);
+            assert!(time <= longest, "{time:?} for {share}, after {longest:?}");
+            longest = time;
+        }
+    }
+}
+
+#[test]
 fn what_fades_counts_less_and_is_forgotten_in_the_end() {
     let mut times = times(&[(5, 100)], &[(1_000, 1)]);
     times.fade(0.5);

@@ -79,7 +79,7 @@ fn may_break(commit: Commit, status: u16) -> bool {
     commit.reads_failures && is_failure(status)
 }
 
-fn broken_is_retried(_: &Plan, _: &Ask, entries: &[Entry]) -> Held {
+fn broken_is_retried(_: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     let broken = entries.iter().filter_map(|entry| match entry.what {
         What::Broken { attempt, .. } => Some(attempt),
         _ => None,
@@ -98,7 +98,11 @@ fn broken_is_retried(_: &Plan, _: &Ask, entries: &[Entry]) -> Held {
             What::Told {
                 step: EventKind::Stopped(stop),
                 ..
-            } => matches!(stop, StopReason::Permanent | StopReason::Success),
+            } => match stop {
+                // Its own body may have broken, and the stream of both with it.
+                StopReason::Permanent => !ask.body.breaks,
+                _ => *stop == StopReason::Success,
+            },
             What::Response { .. } | What::Error { is_broken: false } => true,
             _ => false,
         };

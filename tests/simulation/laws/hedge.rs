@@ -105,13 +105,21 @@ fn is_in_time(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
         return Ok(());
     };
     for (hedge, attempt) in hedges(entries) {
-        let first = What::Sent {
-            attempt: beside(attempt),
-        };
-        let sent = find(entries, |what| *what == first);
-        let after = hedge.at - sent.ok_or("it is beside nothing")?;
-        let holds = (delay..=delay + ROUNDING).contains(&after);
-        verdict(holds, || format!("after {after:?}, not {delay:?}"))?;
+        let attempt = beside(attempt);
+        let is_of_it = |entry: &&Entry| entry.what != What::Settled { beside: attempt };
+        let from = entries
+            .iter()
+            .skip_while(|entry| entry.what != What::Sent { attempt });
+        let course: Vec<_> = from.take_while(is_of_it).copied().collect();
+        let after = hedge.at - course.first().ok_or("it is beside nothing")?.at;
+        // One that is withheld is sent a delay later.
+        let times = 1 + count(&course, |what| {
+            *what == What::HedgeTold(HedgeEventKind::Withheld)
+        });
+        let due = delay * times..=(delay + ROUNDING) * times;
+        verdict(due.contains(&after), || {
+            format!("after {after:?}, not {due:?}")
+        })?;
     }
     Ok(())
 }
