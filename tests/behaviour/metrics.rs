@@ -14,8 +14,8 @@ use tower_http_retry::event::StopReason;
 use tower_http_retry::metrics::describe;
 use tower_http_retry::{Budget, Cooldown, RetryLayer};
 
-use crate::support::hedging::compare_hedges;
 use crate::support::cooling::{cool_down, told as told_of_quota};
+use crate::support::hedging::compare_hedges;
 use crate::support::stops;
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
 use crate::support::upstream::{Answer, Body, Upstream, after, get, request};

@@ -58,9 +58,15 @@ pub async fn call(
 pub async fn compare_hedges() {
     let layer = exact().extra_load(1.0).control(0.5).control_seed(1);
     for _ in 0..300 {
-        let slow = [after(millis(300), Status(200)), after(millis(10), Status(200))];
+        let slow = [
+            after(millis(300), Status(200)),
+            after(millis(10), Status(200)),
+        ];
         send(&layer, &Upstream::new(slow), get()).await.0.unwrap();
         // It earns what the next hedge costs.
-        send(&layer, &Upstream::new([Status(200)]), get()).await.0.unwrap();
+        send(&layer, &Upstream::new([Status(200)]), get())
+            .await
+            .0
+            .unwrap();
     }
 }
