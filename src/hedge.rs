@@ -258,6 +258,12 @@
 //!
 //! For the retry, an attempt and its hedge are one attempt. A [`VerifyLayer`](crate::VerifyLayer) and a
 //! [`CommitLayer`](crate::CommitLayer) go between the two.
+//!
+//! # gRPC
+//!
+//! All calls of gRPC are POSTs, of which the client cannot know whether they may be sent twice. The service's
+//! config can say so: with feature `serde`, `HedgeLayer::service_config` hedges the calls whose method has a
+//! `hedgingPolicy`, by gRPC's own rules. They go without what is learned, and can send several hedges.
 
 #[cfg(feature = "serde")]
 mod policies;
