@@ -13,7 +13,6 @@ use crate::error::BoxError;
 /// have one.
 pub(super) struct Race<F, T> {
     hedges: Vec<Pin<Box<F>>>,
-    pub(super) sent: u32,
     failed: Option<Failed<T>>,
     leftovers: Vec<Pin<Box<Leftover<T>>>>,
 }
@@ -36,7 +35,6 @@ impl<F: Future, R: Body> Race<F, Response<R>> {
     pub(super) fn new() -> Self {
         Self {
             hedges: Vec::new(),
-            sent: 0,
             failed: None,
             leftovers: Vec::new(),
         }
@@ -44,7 +42,6 @@ impl<F: Future, R: Body> Race<F, Response<R>> {
 
     pub(super) fn send(&mut self, hedge: F) {
         self.hedges.push(Box::pin(hedge));
-        self.sent += 1;
     }
 
     pub(super) fn is_running(&self) -> bool {
