@@ -102,7 +102,8 @@
 //!
 //! - The first success. The other attempt is dropped at that moment, unless
 //!   [`keep_losers`](crate::HedgeLayer::keep_losers) is set. The body of the response is untouched.
-//! - The first permanent failure, such as a 404.
+//! - The first permanent failure, such as a 404. A permanent *error* of the hedge is not returned while the
+//!   first attempt is under way: a layer below that sheds load, for example, turns away only the hedge.
 //! - If one attempt fails transiently, the other is waited for. If both fail, the first attempt's outcome is
 //!   returned; if that is a refusal, such as a 429, and the other is not, the other's, since the server may
 //!   have acted on it.

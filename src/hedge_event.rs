@@ -45,7 +45,7 @@ pub enum HedgeEventKind {
     Won,
     /// A hedge was sent, and the outcome of the first attempt is returned. It was no transient failure.
     Lost,
-    /// A hedge was sent, and all attempts have failed in a way that may pass.
+    /// A hedge was sent, and all attempts have failed: each transiently, or the hedge with an error.
     Failed,
 }
 

@@ -172,7 +172,9 @@ where
         }
     }
 
-    /// What an attempt's outcome means for the request: its own outcome, if it ends.
+    /// What an attempt's outcome means for the request: its own outcome, if it ends. An error of a hedge
+    /// does not end it, even if it is permanent: it can be of a layer below that turns the hedge away, such
+    /// as a load shedder, while the first attempt goes on.
     #[inline]
     fn settle(
         mut self: Pin<&mut Self>,
@@ -186,7 +188,12 @@ where
         };
         let verdict = watch.classify(&outcome);
         watch.hear(by, verdict, &outcome);
-        if matches!(verdict.class, Class::Success | Class::Permanent) {
+        let is_final = match verdict.class {
+            Class::Success => true,
+            Class::Permanent => outcome.is_ok() || by == By::First || watch.is_given(),
+            Class::Transient | Class::Refused => false,
+        };
+        if is_final {
             return Some(self.end(by, false, outcome, cx));
         }
         let class = verdict.class;

@@ -1,10 +1,13 @@
 use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderValue, Request, Response};
 use http_body::Body;
+use tokio::task::unconstrained;
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -106,6 +109,11 @@ impl<S, C, B: Body> Watch<S, C, B> {
         self.next = next.filter(|next| end.is_none_or(|end| next.is_before(end)));
     }
 
+    /// Whether it is hedged by a policy.
+    pub(super) fn is_given(&self) -> bool {
+        matches!(self.plan, Plan::Given(_))
+    }
+
     pub(super) fn commit_body(&mut self) {
         self.body.commit();
     }
@@ -183,7 +191,7 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
             let response = outcome.as_ref().ok()?;
             requested_wait(response.headers()).map(Hint::AtLeast)
         });
-        let is_given = matches!(self.plan, Plan::Given(_));
+        let is_given = self.is_given();
         let Some(mut next) = self.next.take().filter(|_| is_given) else {
             return false;
         };
@@ -258,7 +266,7 @@ where
     /// Why a hedge that is due cannot be sent, or its body.
     fn body_if_due(&self, spare: &mut S, cx: &mut Context<'_>) -> Result<HedgeBody<B>, NotSent> {
         let settings = &self.shared.settings;
-        if matches!(self.plan, Plan::Given(_)) {
+        if self.is_given() {
             self.body.read_ahead();
         }
         let body = self.body.hedge().ok_or(NotSent::NotReplayable)?;
@@ -268,7 +276,9 @@ where
         if settings.is_budget_low(&self.head.uri) {
             return Err(NotSent::Budget);
         }
-        match spare.poll_ready(cx) {
+        // One that is ready says so even if the task has used up its turn.
+        let mut ready = unconstrained(poll_fn(|cx| spare.poll_ready(cx)));
+        match Pin::new(&mut ready).poll(cx) {
             Poll::Ready(Ok(())) => Ok(body),
             // Whoever needs it next gets its error.
             Poll::Ready(Err(_)) | Poll::Pending => Err(NotSent::NotReady),

@@ -33,6 +33,7 @@ mod hedge_hostile;
 mod hedge_learned;
 #[cfg(feature = "metrics")]
 mod hedge_metrics;
+mod hedge_reported;
 mod hints;
 mod letting_go;
 mod limits;

@@ -75,6 +75,14 @@ impl Fate {
         }
     }
 
+    /// An error of a hedge ends nothing: it need not be the server's.
+    fn means_of(self, is_hedge: bool) -> Means {
+        match (self, self.means()) {
+            (Self::Error(_), Means::End) if is_hedge => Means::MayPass { acted: true },
+            (_, means) => means,
+        }
+    }
+
     fn is_success(self) -> bool {
         matches!(self, Self::Status(200 | 204))
     }
@@ -186,7 +194,7 @@ pub fn expected(
         };
         log.push((at, Entry::Returned { is_hedge, fate }));
         if sent.is_some() {
-            let has_failed = fate.means() != Means::End;
+            let has_failed = fate.means_of(is_hedge) != Means::End;
             told.push(Some(match (has_failed, is_hedge) {
                 (true, _) => Kind::Failed,
                 (false, true) => Kind::Won,
@@ -216,9 +224,9 @@ fn end(way: &Way, first: Option<u64>, is_hedged: bool, hedge: Option<u64>) -> Op
     if !is_hedged {
         return first.map(|at| (at, false));
     }
-    let ending = |at: Option<u64>, fate: Fate| at.filter(|_| fate.means() == Means::End);
-    let by_first = ending(first, way.first.fate);
-    let by_hedge = ending(hedge, way.hedge.fate);
+    let ending = |at: Option<u64>, means: Means| at.filter(|_| means == Means::End);
+    let by_first = ending(first, way.first.fate.means());
+    let by_hedge = ending(hedge, way.hedge.fate.means_of(true));
     match (by_first, by_hedge) {
         (Some(first), Some(hedge)) => Some((first.min(hedge), hedge < first)),
         (Some(first), None) => Some((first, false)),

@@ -171,7 +171,11 @@ impl Service<Request<Outgoing>> for BelowHedge {
         Box::pin(async move {
             let _under_way = under_way;
             let outcome = call.await;
-            let fate = fate_of(&original, &outcome);
+            let fate = match fate_of(&original, &outcome) {
+                // An error of a hedge ends nothing.
+                Fate::Permanent if outcome.is_err() && attempt > HEDGES => Fate::MayPass,
+                fate => fate,
+            };
             journal.write(id, What::Ended { attempt, fate });
             outcome
         })

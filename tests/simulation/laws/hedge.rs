@@ -148,7 +148,11 @@ fn loses_no_success(_: &Plan, _: &Ask, entries: &[Entry]) -> Held {
         let is_hedged = hedges(before).any(|(_, hedge)| hedge == HEDGES + first);
         let holds = match fate {
             Fate::Success => attempt.and_then(ended) == Some(Fate::Success),
-            Fate::Permanent => both.map(ended).contains(&Some(Fate::Permanent)),
+            // Or it is the error of a hedge beside an attempt that was refused.
+            Fate::Permanent => {
+                let is_error = attempt.is_none() && both.map(ended) == [Some(Fate::MayPass); 2];
+                is_error || both.map(ended).contains(&Some(Fate::Permanent))
+            }
             // Both have ended, and neither otherwise.
             Fate::MayPass => {
                 let is_waited_for = ended(HEDGES + first).is_some() || !is_hedged;
