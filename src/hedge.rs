@@ -81,21 +81,19 @@
 //!
 //! The delay is learned from first attempts that succeed, from the call to the response's head. An attempt
 //! that was cut, because its hedge won or because a time-out or the caller dropped it, would have taken
-//! longer than it did: it counts as such (the estimate is that of Kaplan and Meier). What only
-//! looks at requests that came to their end learns too short a delay from its own hedges. Other failures are
-//! not counted.
+//! longer than it did, and counts as such (the estimate is that of Kaplan and Meier). An estimate from completed
+//! requests alone would be too short, because hedges cut the slow ones. Other failures are not counted.
 //!
-//! The delay is worked out once a second. Nothing is hedged while fewer than five slow attempts are known of,
-//! which takes 100 attempts with 5 %. What was learned counts for nine tenths after a second, or, as long as
-//! there is hardly enough of it, after ten seconds: one request a second is enough to learn from. With fewer,
-//! set the delay by [`after`](crate::HedgeLayer::after).
+//! The delay is worked out once a second. Hedging starts after 5 / `extra_load` attempts: 100 by default. Samples
+//! lose a tenth of their weight each second, or every ten seconds while there are few, so that one request a
+//! second is enough to learn from. With fewer, set the delay by [`after`](crate::HedgeLayer::after).
 //!
 //! A hedge that is due is not sent if
 //!
 //! - successes have not earned it: see [below](#what-hedges-add-to-the-load);
 //! - the inner service is not ready at once;
-//! - a [`Cooldown`](crate::HedgeLayer::cooldown) holds requests, or the
-//!   [budget of the retry](crate::HedgeLayer::retry_budget) is not above its half;
+//! - a [`Cooldown`](crate::HedgeLayer::cooldown) holds requests, or at most half of the
+//!   [budget of the retry](crate::HedgeLayer::retry_budget) is left;
 //! - it is withheld for [comparison](#what-it-saves).
 //!
 //! # Which outcome is returned
@@ -105,8 +103,8 @@
 //! - The first permanent failure, such as a 404. A permanent *error* of the hedge is not returned while the
 //!   first attempt is under way: a layer below that sheds load, for example, turns away only the hedge.
 //! - If one attempt fails transiently, the other is waited for. If both fail, the first attempt's outcome is
-//!   returned; if that is a refusal, such as a 429, and the other is not, the other's, since the server may
-//!   have acted on it.
+//!   returned. If the first attempt was refused (such as a 429) and the hedge was not, the hedge's outcome is
+//!   returned, since the server may have acted on it.
 //!
 //! A failure before the hedge is sent is returned: to send the request again is the retry's task.
 //!
@@ -118,8 +116,8 @@
 //!
 //! # What it saves
 //!
-//! One in 16 hedges that are due, by lot, is withheld for another delay. Within that time, the layer compares
-//! how long these requests take with those whose hedge was sent when it was due. The difference of the means
+//! One in 16 due hedges, chosen at random, is sent one delay later. Within that time, the layer compares how
+//! long these requests take with those whose hedge was sent when it was due. The difference of the means
 //! of the last 64 to 128 of each is what a hedge saves, at least:
 //! [`HedgeLayer::saved_seconds`](crate::HedgeLayer::saved_seconds), [`HedgeEvent::saved_seconds`], and the
 //! metric `tower_http_retry_hedge_saved_seconds`.
@@ -130,8 +128,8 @@
 //! # When it helps
 //!
 //! `cargo run --release -p storm -- --hedge` simulates services and the rules of other libraries beside those
-//! of this layer. All are set to a share of 10 %: `layer` is `HedgeLayer::new().extra_load(0.1)`, `fixed` a
-//! delay of the p95 of a usual day without a budget, and `tower` is `tower::hedge::Hedge`. Latencies are in
+//! of this layer. All are set to a share of 10 %: `layer` is `HedgeLayer::new().extra_load(0.1)`, `fixed`
+//! uses the p95 of normal operation as a fixed delay, without a budget, and `tower` is `tower::hedge::Hedge`. Latencies are in
 //! milliseconds. `extra` is the number of hedges in percent of the requests, and `worst 10 s` the same in
 //! the ten seconds with the most.
 //!
@@ -208,8 +206,8 @@
 //!   is sent: rules that hedge a fixed share of the requests hedge `steady`, too.
 //! - When everything becomes slow, the layer sends no more than its share, and a brown-out ends as soon as
 //!   without hedges. Without a budget it never ends, and with one that is refilled by time it takes longer.
-//! - A service that is slow for certain requests, as in `bimodal`, gains next to nothing: a second attempt is
-//!   as slow as the first.
+//! - Where certain requests are always slow, as in `bimodal`, hedging gains almost nothing: the second attempt
+//!   is as slow as the first.
 //! - Each client keeps three hedges at least: `small-clients` use them up now and then, by chance.
 //! - Behind a balancer that prefers the least loaded replica, a hedge goes to another one than its first
 //!   attempt. Behind a random one, the share is used up by requests to the slow replica.
@@ -262,7 +260,7 @@
 //!
 //! # gRPC
 //!
-//! All calls of gRPC are POSTs, of which the client cannot know whether they may be sent twice. The service's
+//! All gRPC calls are POSTs, and the client cannot know whether they may be sent twice. The service's
 //! config can say so: with feature `serde`, `HedgeLayer::service_config` hedges the calls whose method has a
 //! `hedgingPolicy`, by gRPC's own rules. They go without what is learned, and can send several hedges.
 

@@ -6,7 +6,7 @@ use crate::head::RequestHead;
 /// One step of a request that was, or could have been, hedged: what
 /// [`HedgeLayer::on_event`](crate::HedgeLayer::on_event) is told.
 ///
-/// If the caller drops a request, no event tells so.
+/// No event is emitted when the caller drops a request.
 ///
 /// # Example
 ///
@@ -108,9 +108,8 @@ impl<'a> HedgeEvent<'a> {
         self.sent
     }
 
-    /// How many of them took the place of an attempt that the server has not seen, as it refused the
-    /// stream: of a call that goes by a gRPC service config, for whose number of attempts it does not
-    /// count.
+    /// How many of them replaced an attempt whose stream the server refused, in a call that goes by a gRPC
+    /// service config. They do not count towards its `maxAttempts`.
     pub fn transparent_retries(&self) -> u32 {
         self.transparent.min(self.sent)
     }

@@ -14,7 +14,7 @@ pin_project! {
     /// The request body that the inner service of a [`Hedge`](super::Hedge) gets.
     ///
     /// A body that is not sent a second time passes through as it is. One that may be is recorded as it
-    /// passes, up to 1 MiB; a hedge plays the record, if that is whole by then. A body that is in memory
+    /// passes, up to 1 MiB; a hedge replays the recording if it is complete. A body that is in memory
     /// already, as `Full<Bytes>`, is not limited. Each attempt has the same size hint.
     ///
     /// A service that takes another kind of body is stacked below with a line that converts it, as below
@@ -58,7 +58,7 @@ impl<B> HedgeBody<B> {
         Self { kind, is_hedge }
     }
 
-    /// Whether it is that of a hedge, which is sent beside another attempt.
+    /// Returns whether this body belongs to a hedge, which is sent beside another attempt.
     ///
     /// It is for layers right below. Others see it by the extension [`Attempt`](crate::Attempt), if a
     /// retry above [marks its attempts](crate::RetryLayer::mark_attempts).

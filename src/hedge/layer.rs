@@ -67,7 +67,9 @@ impl<C, L> HedgeLayer<C, L> {
 
     /// Sets a fixed delay. By default it is learned from the requests.
     ///
-    /// What hedges may add to the load stays limited by [`extra_load`](Self::extra_load).
+    /// What hedges may add to the load stays limited by [`extra_load`](Self::extra_load). The
+    /// [comparison](crate::hedge#what-it-saves) spans one more delay: a delay much shorter than an attempt
+    /// shows no savings.
     ///
     /// ```
     /// use std::time::Duration;
@@ -80,13 +82,13 @@ impl<C, L> HedgeLayer<C, L> {
     }
 
     /// Sets the share of hedges that are due and withheld for another delay, to
-    /// [compare](crate::hedge#what-it-saves) with. Defaults to 1/16. While hedges are known to save time, it
-    /// is a quarter of that. With 0, hedges are sent whether they help or not.
+    /// [compare](crate::hedge#what-it-saves) with. Defaults to 1/16. While hedges are known to save time, the
+    /// share is a quarter of this. With 0, hedges are sent whether they help or not.
     pub fn control(self, share: f64) -> Self {
         self.with(|settings| settings.terms.withheld = share_of(share))
     }
 
-    /// Makes the lot by which hedges are withheld the same for the same seed: for tests and simulations.
+    /// Seeds the random choice of withheld hedges: for tests and simulations.
     pub fn control_seed(self, seed: u64) -> Self {
         self.with(|settings| settings.terms.seed = Some(seed))
     }
@@ -94,8 +96,8 @@ impl<C, L> HedgeLayer<C, L> {
     /// Learns, and earns, for each upstream by itself, which is the scheme, host and port of a request's
     /// URI. By default it does so for all requests of a layer together.
     ///
-    /// So many upstreams are kept, and at least one; each takes about 8 KiB. A new one replaces the least
-    /// recently used, and has to earn its first hedge.
+    /// Keeps state for at most this many upstreams, and at least one; each takes about 6 KiB. A new one
+    /// replaces the least recently used, and has to earn its first hedge.
     pub fn per_authority(self, max: usize) -> Self {
         self.with(|settings| settings.max_upstreams = Some(max))
     }
@@ -168,8 +170,9 @@ impl<C, L> HedgeLayer<C, L> {
     /// dropped at once.
     ///
     /// Over HTTP/1.1, dropping an attempt closes its connection, so that each hedge costs a new one. An
-    /// attempt that goes on gives its connection back instead. It takes a `Send` future, and one
-    /// allocation more for each request.
+    /// attempt that goes on gives its connection back instead. Until then it keeps what it holds, such as a
+    /// permit of a concurrency limit below. The inner service's future must be `Send + 'static`, and there is
+    /// one allocation more for each request.
     ///
     /// ```
     /// use std::time::Duration;
@@ -190,19 +193,18 @@ impl<C, L> HedgeLayer<C, L> {
         self.with(|settings| settings.marks_responses = true)
     }
 
-    /// Adds a closure that is told each step of requests that are slow enough to be hedged. See
-    /// [`HedgeEvent`].
+    /// Adds a callback for each [`HedgeEvent`]: the steps of requests that are slow enough to be hedged.
     pub fn on_event(self, listener: impl Fn(&HedgeEvent<'_>) + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.listen(listener))
     }
 
-    /// Returns after how long a request to this URI's upstream is hedged now; none while too little is
+    /// Returns after how long a request to this URI's upstream is hedged now; `None` while too little is
     /// known.
     pub fn delay(&self, uri: &Uri) -> Option<Duration> {
         self.shared.peek(uri, Learned::delay)
     }
 
-    /// Returns how many seconds a hedge to this URI's upstream [saves](crate::hedge#what-it-saves) on average; none
+    /// Returns how many seconds a hedge to this URI's upstream [saves](crate::hedge#what-it-saves) on average; `None`
     /// while too little is known. It is negative if requests without a hedge are faster.
     pub fn saved_seconds(&self, uri: &Uri) -> Option<f64> {
         self.shared.peek(uri, Learned::saved)

@@ -111,7 +111,7 @@ impl<C, L> HedgeLayer<C, L> {
     /// - An attempt whose stream the server refused is sent again at once. For one of a call, this is no
     ///   hedge: it takes no token, and does not count for `maxAttempts`.
     ///
-    /// Only calls whose request is wholly there are hedged, not open client streams. What the layer learns
+    /// Only calls whose whole request is available are hedged; open client streams are not. What the layer learns
     /// by default, and its setters about that, are not used.
     ///
     /// Stack it above a [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer), for servers that send a head before they
