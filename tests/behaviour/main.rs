@@ -27,6 +27,7 @@ mod draining;
 mod errors;
 mod hedge;
 mod hedge_control;
+mod hedge_ends;
 mod hedge_extremes;
 mod hedge_held;
 mod hedge_hostile;
