@@ -243,3 +243,14 @@ async fn requests_that_are_dropped_after_their_hedge_was_due_are_compared_too() 
     // Hedges were no faster.
     assert_eq!(layer.saved_seconds(&uri), Some(0.0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_wins_earns_nothing_and_neither_does_the_attempt_that_it_cuts() {
+    let layer = exact().extra_load(1.0);
+    let upstream = Upstream::new([Never, after(millis(10), Status(200))]);
+    send(&layer, &upstream, get()).await.0.unwrap();
+    assert_eq!(upstream.count(), 2);
+    let upstream = Upstream::new([after(millis(300), Status(200))]);
+    send(&layer, &upstream, get()).await.0.unwrap();
+    assert_eq!(upstream.count(), 1);
+}
