@@ -314,6 +314,10 @@ async fn a_hedge_is_the_same_request() {
         panic!("two attempts");
     };
     assert_eq!((&first.method, &first.uri), (&hedge.method, &hedge.uri));
+    assert_eq!(
+        (first.version, hedge.version),
+        (http::Version::HTTP_2, first.version)
+    );
     assert_eq!(first.headers, hedge.headers);
     assert_eq!(hedge.extensions.get::<u8>(), Some(&7));
 }

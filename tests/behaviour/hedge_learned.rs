@@ -190,6 +190,23 @@ async fn one_whose_hedge_won_was_cut() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_had_failed_when_the_request_was_dropped_was_not_cut() {
+    let (layer, told) = noting(learning().extra_load(0.1).stragglers(0.0));
+    learn(&layer, 92, after(millis(5), Status(200)), Method::GET).await;
+    assert_about(look(&layer).await, 5);
+    learn(&layer, 11, after(millis(50), Status(200)), Method::GET).await;
+    learn(&layer, 30, after(millis(5), Status(200)), Method::GET).await;
+    told.lock().unwrap().clear();
+    for _ in 0..3 {
+        let upstream = Upstream::new([after(millis(10), Status(503)), Never]);
+        let request = send(&layer, &upstream, get());
+        assert!(timeout(millis(20), request).await.is_err());
+    }
+    assert_eq!(*told.lock().unwrap(), [HedgeEventKind::Sent; 3]);
+    assert_about(look(&layer).await, 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_goes_by_the_delay_of_its_start() {
     let (layer, told) = noting(learning());
     learn(&layer, 200, after(millis(5), Status(200)), Method::GET).await;

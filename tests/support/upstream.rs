@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, Uri};
+use http::{Extensions, HeaderMap, Method, Request, Response, Uri, Version};
 use http_body_util::Full;
 use tokio::time::{Instant, sleep};
 use tower::Service;
@@ -39,6 +39,7 @@ pub struct Seen {
     pub at: Duration,
     pub method: Method,
     pub uri: Uri,
+    pub version: Version,
     pub headers: HeaderMap,
     pub extensions: Extensions,
 }
@@ -127,6 +128,7 @@ impl<B> Service<Request<B>> for Upstream {
             at: self.shared.start.elapsed(),
             method: head.method,
             uri: head.uri,
+            version: head.version,
             headers: head.headers,
             extensions: head.extensions,
         });
