@@ -67,9 +67,6 @@
 //!
 //! Such a request is sent once. All others may be sent twice at most: there is one hedge.
 //!
-//! Calls of gRPC are hedged by their service's config instead, with up to four hedges:
-//! `HedgeLayer::service_config` (feature `serde`).
-//!
 //! # When a hedge is sent
 //!
 //! When there is no response after a delay, which is the longest of
@@ -81,12 +78,14 @@
 //!
 //! The delay is learned from first attempts that succeed, from the call to the response's head. An attempt
 //! that was cut, because its hedge won or because a time-out or the caller dropped it, would have taken
-//! longer than it did, and counts as such (the estimate is that of Kaplan and Meier). An estimate from completed
-//! requests alone would be too short, because hedges cut the slow ones. Other failures are not counted.
+//! longer than it did, and counts as such (the estimate is that of Kaplan and Meier). An estimate from
+//! completed requests alone would be too short, because hedges cut the slow ones. Other failures are not
+//! counted.
 //!
-//! The delay is worked out once a second. Hedging starts after 5 / `extra_load` attempts: 100 by default. Samples
-//! lose a tenth of their weight each second, or every ten seconds while there are few, so that one request a
-//! second is enough to learn from. With fewer, set the delay by [`after`](crate::HedgeLayer::after).
+//! The delay is worked out once a second. Hedging starts after 5 / `extra_load` attempts: 100 by default.
+//! Samples lose a tenth of their weight each second, or every ten seconds while there are few, so that one
+//! request a second is enough to learn from. With fewer, set the delay by
+//! [`after`](crate::HedgeLayer::after).
 //!
 //! A hedge that is due is not sent if
 //!
@@ -94,7 +93,7 @@
 //! - the inner service is not ready at once;
 //! - a [`Cooldown`](crate::HedgeLayer::cooldown) holds requests, or at most half of the
 //!   [budget of the retry](crate::HedgeLayer::retry_budget) is left;
-//! - it is withheld for [comparison](#what-it-saves).
+//! - it is withheld for [comparison](#what-it-saves): it is sent one delay later, if it is still due then.
 //!
 //! # Which outcome is returned
 //!
@@ -128,10 +127,10 @@
 //! # When it helps
 //!
 //! `cargo run --release -p storm -- --hedge` simulates services and the rules of other libraries beside those
-//! of this layer. All are set to a share of 10 %: `layer` is `HedgeLayer::new().extra_load(0.1)`, `fixed`
-//! uses the p95 of normal operation as a fixed delay, without a budget, and `tower` is `tower::hedge::Hedge`. Latencies are in
-//! milliseconds. `extra` is the number of hedges in percent of the requests, and `worst 10 s` the same in
-//! the ten seconds with the most.
+//! of this layer. All are set to a share of 10 %: `layer` is `HedgeLayer::new().extra_load(0.1)`, and `tower`
+//! is `tower::hedge::Hedge`. `fixed` uses the p95 of normal operation as a fixed delay, without a budget.
+//! Latencies are in milliseconds. `extra` is the number of hedges in percent of the requests, and `worst 10 s`
+//! the same in the ten seconds with the most.
 //!
 //! In `stragglers`, requests take 5 ± 2 ms, and one attempt in 20 takes ten times as long. In `small-clients`,
 //! 100 clients of 10 requests a second each call it. `steady` takes 5 ± 1 ms and has no stragglers. In
@@ -262,7 +261,7 @@
 //!
 //! All gRPC calls are POSTs, and the client cannot know whether they may be sent twice. The service's
 //! config can say so: with feature `serde`, `HedgeLayer::service_config` hedges the calls whose method has a
-//! `hedgingPolicy`, by gRPC's own rules. They go without what is learned, and can send several hedges.
+//! `hedgingPolicy`, by gRPC's own rules: with a delay of its own, and up to four hedges.
 
 #[cfg(feature = "serde")]
 mod policies;
