@@ -1,5 +1,8 @@
 //! Hedges whose every step is known beforehand.
 
+// Not all of it is used without feature `metrics`.
+#![allow(dead_code)]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
