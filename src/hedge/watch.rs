@@ -79,20 +79,21 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
         let head = KeptHead::of(&request, &shared.settings.known_names);
         let (parts, body) = request.into_parts();
         let (body, first) = KeptBody::of(body);
-        let next = delay.map(|delay| Next::new(spare(), started, delay));
-        let mut watch = Self {
+        let next = delay
+            .map(|delay| Next::new(spare(), started, delay))
+            .filter(|next| end.is_none_or(|end| next.is_before(end)));
+        let watch = Self {
             shared,
             head,
             body,
             plan,
             started,
             end,
-            next: None,
+            next,
             sent: 0,
             transparent: 0,
             due: None,
         };
-        watch.set_next(next);
         (watch, Request::from_parts(parts, first))
     }
 }
