@@ -272,6 +272,7 @@ mod watch;
 mod next;
 mod race;
 mod losers;
+mod shared;
 mod settings;
 #[cfg(feature = "tracing")]
 mod trace;
@@ -280,6 +281,7 @@ mod survival;
 mod buckets;
 mod control;
 mod purse;
+mod kept_body;
 mod body;
 
 pub use crate::hedge_event::{HedgeEvent, HedgeEventKind, Hedged, NotSent};

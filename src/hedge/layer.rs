@@ -8,7 +8,8 @@ use tower_layer::Layer;
 use super::learned::Learned;
 use super::losers::{DropLosers, KeepLosers};
 use super::service::Hedge;
-use super::settings::{Settings, Shared};
+use super::settings::Settings;
+use super::shared::Shared;
 use crate::budget::Budget;
 use crate::classify::{ByStatus, Classify, ClassifyFn, Outcome, Verdict};
 use crate::cooldown::Cooldown;
@@ -195,7 +196,7 @@ impl<C, L> HedgeLayer<C, L> {
 
     /// Adds a callback for each [`HedgeEvent`]: the steps of requests that are slow enough to be hedged.
     pub fn on_event(self, listener: impl Fn(&HedgeEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.with(|settings| settings.listen(listener))
+        self.with(|settings| settings.listeners.push(Arc::new(listener)))
     }
 
     /// Returns after how long a request to this URI's upstream is hedged now; `None` while too little is

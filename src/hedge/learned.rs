@@ -208,7 +208,12 @@ impl State {
         let successes = |(count, before): (&AtomicU32, &u32)| {
             u64::from(count.load(Ordering::Relaxed).wrapping_sub(*before))
         };
-        let successes: u64 = ended.iter().zip(&self.ended).map(successes).sum();
+        let successes = ended.iter().zip(&self.ended).map(successes).sum();
+        self.earn(successes);
+    }
+
+    /// Earns for so many successes since the delay was worked out, of which some may have earned already.
+    fn earn(&mut self, successes: u64) {
         self.purse.earn(successes.saturating_sub(self.paid_in));
         self.paid_in = self.paid_in.max(successes);
     }
@@ -234,7 +239,7 @@ impl State {
             self.times.add(bucket, ended, cut);
             successes += u64::from(ended);
         }
-        self.purse.earn(successes.saturating_sub(self.paid_in));
+        self.earn(successes);
         self.paid_in = 0;
         self.purse.resize(successes, time);
     }

@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::body::HedgeBody;
 use super::future::HedgeFuture;
 use super::losers::{DropLosers, Losers};
-use super::settings::Shared;
+use super::shared::Shared;
 use super::watch::Watch;
 use crate::classify::{ByStatus, Classify};
 use crate::error::BoxError;

@@ -1,14 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::header::ACCEPT;
 use http::{Extensions, HeaderMap, HeaderName, Request, Uri};
 use tokio::time::Instant;
 
-use super::learned::{Learned, Terms};
-use crate::authorities::Authorities;
+use super::learned::Terms;
 use crate::budget::{Budget, Ending, Rule};
 use crate::class::Class;
 use crate::classify::Verdict;
@@ -42,7 +40,7 @@ pub(super) struct Settings<C> {
     pub(super) cooldown: Option<Cooldown>,
     pub(super) max_upstreams: Option<usize>,
     pub(super) marks_responses: bool,
-    pub(super) listener: Option<Listener>,
+    pub(super) listeners: Vec<Listener>,
     pub(super) policies: Option<Policies>,
     pub(super) throttle: Option<Budget>,
     pub(super) count_header: Option<HeaderName>,
@@ -74,7 +72,7 @@ impl<C> Settings<C> {
             cooldown: None,
             max_upstreams: None,
             marks_responses: false,
-            listener: None,
+            listeners: Vec::new(),
             policies: None,
             throttle: None,
             count_header: None,
@@ -91,7 +89,7 @@ impl<C> Settings<C> {
             cooldown: self.cooldown,
             max_upstreams: self.max_upstreams,
             marks_responses: self.marks_responses,
-            listener: self.listener,
+            listeners: self.listeners,
             policies: self.policies,
             throttle: self.throttle,
             count_header: self.count_header,
@@ -116,19 +114,8 @@ impl<C> Settings<C> {
         may_be.then_some(Plan::Learned)
     }
 
-    /// Adds a listener, which is told after those that were added before.
-    pub(super) fn listen(&mut self, listener: impl Fn(&HedgeEvent<'_>) + Send + Sync + 'static) {
-        self.listener = Some(match self.listener.take() {
-            Some(earlier) => Arc::new(move |event: &HedgeEvent<'_>| {
-                earlier(event);
-                listener(event);
-            }),
-            None => Arc::new(listener),
-        });
-    }
-
     pub(super) fn tell(&self, event: &HedgeEvent<'_>) {
-        if let Some(listener) = &self.listener {
+        for listener in &self.listeners {
             listener(event);
         }
         for retell in FEATURES {
@@ -169,17 +156,6 @@ impl<C> Settings<C> {
     }
 }
 
-/// Of an upstream. The first of them start with a hedge. If those that replace others did, too, as many
-/// hedges could be sent as there are upstreams.
-fn one_of_many(terms: &Terms, first: &AtomicUsize) -> Learned {
-    let order = Ordering::Relaxed;
-    let is_first = first.fetch_update(order, order, |left| left.checked_sub(1));
-    match is_first {
-        Ok(_) => Learned::new(terms.clone()),
-        Err(_) => Learned::without_start(terms.clone()),
-    }
-}
-
 /// A stream of events lasts for as long as its client is there: two would be kept open.
 fn accepts_event_stream(headers: &HeaderMap) -> bool {
     const TYPE: &[u8] = b"text/event-stream";
@@ -199,7 +175,7 @@ impl<C> Clone for Settings<C> {
             cooldown: self.cooldown.clone(),
             max_upstreams: self.max_upstreams,
             marks_responses: self.marks_responses,
-            listener: self.listener.clone(),
+            listeners: self.listeners.clone(),
             policies: self.policies.clone(),
             throttle: self.throttle.clone(),
             count_header: self.count_header.clone(),
@@ -217,48 +193,5 @@ impl<C: fmt::Debug> fmt::Debug for Settings<C> {
             .field("retry_budget", &self.retry_budget)
             .field("cooldown", &self.cooldown)
             .finish_non_exhaustive()
-    }
-}
-
-/// What all services of a layer, and all their requests, share.
-pub(super) struct Shared<C> {
-    pub(super) settings: Settings<C>,
-    scope: Scope,
-}
-
-enum Scope {
-    All(Box<Learned>),
-    Each(Authorities<Box<Learned>>),
-}
-
-impl<C> Shared<C> {
-    pub(super) fn new(settings: Settings<C>) -> Self {
-        let terms = settings.terms.clone();
-        let scope = match settings.max_upstreams {
-            None => Scope::All(Box::new(Learned::new(terms))),
-            Some(max) => {
-                let first = AtomicUsize::new(max.max(1));
-                let make = move || Box::new(one_of_many(&terms, &first));
-                Scope::Each(Authorities::new(max, make))
-            }
-        };
-        Self { settings, scope }
-    }
-
-    /// What was learned of a URI's upstream.
-    #[inline]
-    pub(super) fn at<T>(&self, uri: &Uri, act: impl FnOnce(&Learned) -> T) -> T {
-        match &self.scope {
-            Scope::All(learned) => act(learned),
-            Scope::Each(upstreams) => upstreams.with(uri, |learned| act(learned)),
-        }
-    }
-
-    /// The same, and nothing is kept for an upstream that is not known.
-    pub(super) fn peek<T>(&self, uri: &Uri, act: impl FnOnce(&Learned) -> T) -> T {
-        match &self.scope {
-            Scope::All(learned) => act(learned),
-            Scope::Each(upstreams) => upstreams.peek(uri, |learned| act(learned)),
-        }
     }
 }

@@ -1,31 +1,26 @@
 use std::error::Error;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
-use tokio::task::unconstrained;
 use tokio::time::Instant;
-use tower_service::Service;
 
-use super::body::{HedgeBody, KeptBody};
+use super::body::HedgeBody;
 use super::control::Group;
-use super::learned::Permit;
+use super::kept_body::KeptBody;
 use super::next::Next;
 use super::race::By;
-use super::settings::{Plan, Shared};
-use crate::attempt::Attempt;
+use super::settings::Plan;
+use super::shared::Shared;
 use crate::class::Class;
 use crate::classify::{Attempted, Classify, Elapsed, Outcome, RequestBody, Verdict};
 use crate::error::BoxError;
 use crate::head::{RequestHead, ResponseHead};
-use crate::hedge_event::{HedgeEventKind, NotSent};
 use crate::kept_head::KeptHead;
 use crate::retry_after::{Hint, requested_wait};
 
+mod hedges;
 mod telling;
 
 /// One request that may be hedged: what is kept of it, and what is known.
@@ -188,14 +183,14 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
         verdict: Verdict,
         outcome: &Result<Response<R>, BoxError>,
     ) -> bool {
-        let hint = verdict.hint(|| {
-            let response = outcome.as_ref().ok()?;
-            requested_wait(response.headers()).map(Hint::AtLeast)
-        });
         let is_given = self.is_given();
         let Some(mut next) = self.next.take().filter(|_| is_given) else {
             return false;
         };
+        let hint = verdict.hint(|| {
+            let response = outcome.as_ref().ok()?;
+            requested_wait(response.headers()).map(Hint::AtLeast)
+        });
         match hint {
             None => next.hurry(Instant::now()),
             Some(Hint::AtLeast(wait) | Hint::Exactly(wait)) => next.wait(Instant::now(), wait),
@@ -204,106 +199,5 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
         self.transparent += u32::from(verdict.transparent);
         self.set_next(Some(next));
         self.next.is_some()
-    }
-}
-
-/// The hedges.
-impl<S, C: Classify, B> Watch<S, C, B>
-where
-    S: Service<Request<HedgeBody<B>>> + Clone,
-    B: Body,
-    B::Error: Into<BoxError>,
-{
-    /// Sends the hedge that is due, if it may be.
-    pub(super) fn hedge(&mut self, cx: &mut Context<'_>) -> Option<S::Future> {
-        let next = self.next.take()?;
-        let (_, delay) = next.due();
-        let mut spare = next.spare;
-        let body = match self.body_if_due(&mut spare, cx) {
-            Ok(body) => body,
-            Err(reason) => {
-                self.tell(HedgeEventKind::NotSent(reason), None);
-                return None;
-            }
-        };
-        let now = Instant::now();
-        if self.plan == Plan::Learned {
-            let is_late = self.due.is_some();
-            let permit = self
-                .shared
-                .at(&self.head.uri, |learned| learned.ask(is_late));
-            let group = match permit {
-                Permit::Granted => Group::Hedged,
-                Permit::Withheld => Group::Withheld,
-                Permit::NoBudget => {
-                    self.tell(HedgeEventKind::NotSent(NotSent::Budget), None);
-                    return None;
-                }
-            };
-            self.due.get_or_insert(Due {
-                group,
-                at: now,
-                within: delay,
-            });
-            if permit == Permit::Withheld {
-                // It is ready, and may hold a permit for that.
-                self.next = Some(Next::new(spare.clone(), now, delay));
-                self.tell(HedgeEventKind::Withheld, None);
-                return None;
-            }
-        }
-        self.sent += 1;
-        let hedge = spare.call(self.copy(body, now));
-        self.tell(HedgeEventKind::Sent, None);
-        self.set_next(match self.plan {
-            Plan::Given(policy) if self.sent < policy.max_hedges + self.transparent => {
-                Some(Next::new(spare, now, policy.delay))
-            }
-            Plan::Given(_) | Plan::Learned => None,
-        });
-        Some(hedge)
-    }
-
-    /// Why a hedge that is due cannot be sent, or its body.
-    fn body_if_due(&self, spare: &mut S, cx: &mut Context<'_>) -> Result<HedgeBody<B>, NotSent> {
-        let settings = &self.shared.settings;
-        if self.is_given() {
-            self.body.read_ahead();
-        }
-        let body = self.body.hedge().ok_or(NotSent::NotReplayable)?;
-        if settings.is_held(&self.head.uri) {
-            return Err(NotSent::CoolingDown);
-        }
-        if settings.is_budget_low(&self.head.uri) {
-            return Err(NotSent::Budget);
-        }
-        // One that is ready says so even if the task has used up its turn.
-        let mut ready = unconstrained(poll_fn(|cx| spare.poll_ready(cx)));
-        match Pin::new(&mut ready).poll(cx) {
-            Poll::Ready(Ok(())) => Ok(body),
-            // Whoever needs it next gets its error.
-            Poll::Ready(Err(_)) | Poll::Pending => Err(NotSent::NotReady),
-        }
-    }
-
-    /// The request once more.
-    fn copy(&self, body: HedgeBody<B>, now: Instant) -> Request<HedgeBody<B>> {
-        let settings = &self.shared.settings;
-        let mut request = self.head.request(body, &settings.known_names);
-        if let Some(attempt) = request.extensions_mut().get_mut::<Attempt>() {
-            attempt.mark.is_hedge = true;
-        }
-        let headers = request.headers_mut();
-        let counted = self.sent.saturating_sub(self.transparent);
-        if let (Some(name), 1..) = (&settings.count_header, counted) {
-            let before = |value: &HeaderValue| value.to_str().ok()?.parse::<u32>().ok();
-            let before = headers.get(name).and_then(before).unwrap_or(0);
-            let count = HeaderValue::from(before.saturating_add(counted));
-            // A map that is full goes without it.
-            let _ = headers.try_insert(name, count);
-        }
-        let elapsed = now.saturating_duration_since(self.started);
-        settings.classify.renew(headers, elapsed);
-        request
     }
 }

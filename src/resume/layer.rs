@@ -37,7 +37,7 @@ impl ResumeLayer {
             classify: Arc::new(ByStatus::new()),
             limits: Limits::default(),
             jitter: JitterSource::Entropy,
-            listener: None,
+            listeners: Vec::new(),
             known_names: Arc::default(),
         };
         Self {
@@ -168,7 +168,7 @@ impl<C> ResumeLayer<C> {
     ///
     /// With feature `tracing`, each resumption is also an event at level `DEBUG`.
     pub fn on_resume(self, listener: impl Fn(&Resumption<'_>) + Send + Sync + 'static) -> Self {
-        self.with(|settings| settings.listen(listener))
+        self.with(|settings| settings.listeners.push(Arc::new(listener)))
     }
 
     /// Draws the jitter of each wait from this seed and the number of waits before it, so that a

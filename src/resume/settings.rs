@@ -20,7 +20,7 @@ pub(super) struct Settings<C> {
     pub(super) classify: Arc<C>,
     pub(super) limits: Limits,
     pub(super) jitter: JitterSource,
-    pub(super) listener: Option<Listener>,
+    pub(super) listeners: Vec<Listener>,
     pub(super) known_names: Arc<KnownNames>,
 }
 
@@ -40,24 +40,13 @@ impl<C> Settings<C> {
             classify: Arc::new(classify),
             limits: self.limits,
             jitter: self.jitter,
-            listener: self.listener,
+            listeners: self.listeners,
             known_names: self.known_names,
         }
     }
 
-    /// Adds a listener, which is told after those that were added before.
-    pub(super) fn listen(&mut self, listener: impl Fn(&Resumption<'_>) + Send + Sync + 'static) {
-        self.listener = Some(match self.listener.take() {
-            Some(earlier) => Arc::new(move |resumption: &Resumption<'_>| {
-                earlier(resumption);
-                listener(resumption);
-            }),
-            None => Arc::new(listener),
-        });
-    }
-
     pub(super) fn tell(&self, resumption: &Resumption<'_>) {
-        if let Some(listener) = &self.listener {
+        for listener in &self.listeners {
             listener(resumption);
         }
         for retell in FEATURES {
@@ -85,7 +74,7 @@ impl<C> Clone for Settings<C> {
             classify: self.classify.clone(),
             limits: self.limits,
             jitter: self.jitter.clone(),
-            listener: self.listener.clone(),
+            listeners: self.listeners.clone(),
             known_names: self.known_names.clone(),
         }
     }

@@ -1,0 +1,61 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::Uri;
+
+use super::learned::{Learned, Terms};
+use super::settings::Settings;
+use crate::authorities::Authorities;
+
+/// What all services of a layer, and all their requests, share.
+pub(super) struct Shared<C> {
+    pub(super) settings: Settings<C>,
+    scope: Scope,
+}
+
+enum Scope {
+    All(Box<Learned>),
+    Each(Authorities<Box<Learned>>),
+}
+
+impl<C> Shared<C> {
+    pub(super) fn new(settings: Settings<C>) -> Self {
+        let terms = settings.terms.clone();
+        let scope = match settings.max_upstreams {
+            None => Scope::All(Box::new(Learned::new(terms))),
+            Some(max) => {
+                let first = AtomicUsize::new(max.max(1));
+                let make = move || Box::new(one_of_many(&terms, &first));
+                Scope::Each(Authorities::new(max, make))
+            }
+        };
+        Self { settings, scope }
+    }
+
+    /// What was learned of a URI's upstream.
+    #[inline]
+    pub(super) fn at<T>(&self, uri: &Uri, act: impl FnOnce(&Learned) -> T) -> T {
+        match &self.scope {
+            Scope::All(learned) => act(learned),
+            Scope::Each(upstreams) => upstreams.with(uri, |learned| act(learned)),
+        }
+    }
+
+    /// The same, and nothing is kept for an upstream that is not known.
+    pub(super) fn peek<T>(&self, uri: &Uri, act: impl FnOnce(&Learned) -> T) -> T {
+        match &self.scope {
+            Scope::All(learned) => act(learned),
+            Scope::Each(upstreams) => upstreams.peek(uri, |learned| act(learned)),
+        }
+    }
+}
+
+/// Of an upstream. The first of them start with a hedge. If those that replace others did, too, as many
+/// hedges could be sent as there are upstreams.
+fn one_of_many(terms: &Terms, first: &AtomicUsize) -> Learned {
+    let order = Ordering::Relaxed;
+    let is_first = first.fetch_update(order, order, |left| left.checked_sub(1));
+    match is_first {
+        Ok(_) => Learned::new(terms.clone()),
+        Err(_) => Learned::without_start(terms.clone()),
+    }
+}
