@@ -53,6 +53,12 @@ impl<T> Authorities<T> {
         }
     }
 
+    /// What there is for a URI's upstream, without a use; none is made.
+    pub(crate) fn find<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> Option<U> {
+        let map = self.map.load();
+        map.get(&Authority::of(uri)).map(|entry| act(&entry.of))
+    }
+
     /// Which of the eighth that was used last was used last of all is never asked: others go
     /// first. So a few upstreams that are used in turn write nothing that threads share.
     fn touch(&self, entry: &Entry<T>) {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::Uri;
 use tower_layer::Layer;
 
-use super::learned::Learned;
 use super::losers::{DropLosers, KeepLosers};
 use super::service::Hedge;
 use super::settings::Settings;
@@ -202,13 +201,13 @@ impl<C, L> HedgeLayer<C, L> {
     /// Returns after how long a request to this URI's upstream is hedged now; `None` while too little is
     /// known.
     pub fn delay(&self, uri: &Uri) -> Option<Duration> {
-        self.shared.peek(uri, Learned::delay)
+        self.shared.delay(uri)
     }
 
     /// Returns how many seconds a hedge to this URI's upstream [saves](crate::hedge#what-it-saves) on average; `None`
     /// while too little is known. It is negative if requests without a hedge are faster.
     pub fn saved_seconds(&self, uri: &Uri) -> Option<f64> {
-        self.shared.peek(uri, Learned::saved)
+        self.shared.saved(uri)
     }
 
     pub(super) fn with(self, set: impl FnOnce(&mut Settings<C>)) -> Self {

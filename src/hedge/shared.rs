@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use http::Uri;
 
@@ -40,11 +41,21 @@ impl<C> Shared<C> {
         }
     }
 
-    /// The same, and nothing is kept for an upstream that is not known.
-    pub(super) fn peek<T>(&self, uri: &Uri, act: impl FnOnce(&Learned) -> T) -> T {
+    /// After how long a request to this URI's upstream is hedged now.
+    pub(super) fn delay(&self, uri: &Uri) -> Option<Duration> {
         match &self.scope {
-            Scope::All(learned) => act(learned),
-            Scope::Each(upstreams) => upstreams.peek(uri, |learned| act(learned)),
+            Scope::All(learned) => learned.delay(),
+            Scope::Each(upstreams) => upstreams
+                .find(uri, |learned| learned.delay())
+                .unwrap_or(self.settings.terms.fixed),
+        }
+    }
+
+    /// How many seconds a hedge to this URI's upstream saves.
+    pub(super) fn saved(&self, uri: &Uri) -> Option<f64> {
+        match &self.scope {
+            Scope::All(learned) => learned.saved(),
+            Scope::Each(upstreams) => upstreams.find(uri, |learned| learned.saved())?,
         }
     }
 }

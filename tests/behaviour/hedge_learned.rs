@@ -269,3 +269,16 @@ async fn clones_learn_together_and_a_setter_makes_a_layer_that_starts_anew() {
     assert_about(delay(&layer.clone()), 10);
     assert_eq!(delay(&layer.clone().extra_load(0.05)), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn to_ask_for_the_delay_of_an_upstream_changes_nothing() {
+    let layer = learning().after(millis(100)).per_authority(1);
+    let unknown = "http://unknown.test/".parse().unwrap();
+    assert_eq!(layer.delay(&unknown), Some(millis(100)));
+    assert_eq!(layer.saved_seconds(&unknown), None);
+    // The first upstream starts with a hedge.
+    let upstream = Upstream::new([Never, Status(200)]);
+    let request = send(&layer, &upstream, to("known.test"));
+    assert!(timeout(millis(10_000), request).await.is_ok());
+    assert_eq!(upstream.count(), 2);
+}
