@@ -1,28 +1,16 @@
 //! What is told of hedges to a recorder of metrics.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use metrics::{Label, set_default_local_recorder};
-use metrics_util::debugging::DebugValue::{self, Counter, Gauge, Histogram};
+use metrics::set_default_local_recorder;
+use metrics_util::debugging::DebugValue::{Counter, Gauge, Histogram};
 use metrics_util::debugging::DebuggingRecorder;
 use tower_http_retry::metrics::describe;
 
 use crate::support::hedging::{compare_hedges, exact, millis, send};
+use crate::support::recorded::recorded;
 use crate::support::upstream::Answer::{Never, Status};
 use crate::support::upstream::{Answer, Upstream, after, get};
-
-fn recorded(recorder: &DebuggingRecorder) -> BTreeMap<String, DebugValue> {
-    let metrics = recorder.snapshotter().snapshot().into_vec().into_iter();
-    let metrics = metrics.map(|(key, _, _, value)| {
-        let (name, labels) = key.key().clone().into_parts();
-        let labels: Vec<_> = labels.iter().map(Label::value).collect();
-        let name = name.as_str().strip_prefix("tower_http_retry_").unwrap();
-        let text = format!("{name} {}", labels.join(" "));
-        (text.trim_end().to_owned(), value)
-    });
-    metrics.collect()
-}
 
 #[tokio::test(start_paused = true)]
 async fn each_hedge_is_counted_by_what_became_of_it_and_its_delay_is_measured() {
@@ -51,7 +39,7 @@ async fn each_hedge_is_counted_by_what_became_of_it_and_its_delay_is_measured() 
         ("hedges_total GET budget", Counter(1)),
     ];
     let expected = expected.map(|(key, value)| (key.to_owned(), value));
-    assert_eq!(recorded(&recorder), expected.into());
+    assert_eq!(recorded(&recorder.snapshotter()), expected.into());
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +47,7 @@ async fn what_a_hedge_saves_is_a_gauge() {
     let recorder = DebuggingRecorder::new();
     let _guard = set_default_local_recorder(&recorder);
     compare_hedges().await;
-    let recorded = recorded(&recorder);
+    let recorded = recorded(&recorder.snapshotter());
     let Some(Gauge(saved)) = recorded.get("hedge_saved_seconds") else {
         panic!("no gauge in {recorded:?}");
     };

@@ -74,6 +74,8 @@ mod support {
     pub mod hedging;
     pub mod level;
     pub mod management;
+    #[cfg(feature = "metrics")]
+    pub mod recorded;
     pub mod step;
     pub mod stops;
     pub mod told;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{Method, Request};
 use metrics::{Label, set_default_local_recorder};
 use metrics_util::debugging::DebugValue::{self, Counter, Gauge};
-use metrics_util::debugging::{DebuggingRecorder, Snapshotter};
+use metrics_util::debugging::DebuggingRecorder;
 use tokio::time::{advance, timeout};
 use tower::{Layer, ServiceExt};
 use tower_http_retry::event::StopReason;
@@ -16,30 +16,13 @@ use tower_http_retry::{Budget, Cooldown, RetryLayer};
 
 use crate::support::cooling::{cool_down, told as told_of_quota};
 use crate::support::hedging::compare_hedges;
+use crate::support::recorded::{Recorded, recorded};
 use crate::support::stops;
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
 use crate::support::upstream::{Answer, Body, Upstream, after, get, request};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-/// All that was recorded: by name and labels, without the crate's name.
-type Recorded = BTreeMap<String, DebugValue>;
-
-/// What is recorded on this thread.
-fn recorded(snapshotter: &Snapshotter) -> Recorded {
-    let metrics = snapshotter.snapshot().into_vec().into_iter();
-    let metrics = metrics.map(|(key, _, _, value)| {
-        let (name, labels) = key.key().clone().into_parts();
-        let labels: Vec<_> = labels.iter().map(Label::value).collect();
-        let name = name.as_str().strip_prefix("tower_http_retry_").unwrap();
-        (
-            format!("{name} {}", labels.join(" ")).trim_end().to_owned(),
-            value,
-        )
-    });
-    metrics.collect()
 }
 
 /// What is recorded of requests that are sent one after the other by such a layer.

@@ -78,10 +78,8 @@ pub fn section(charts: &[(&Scenario, String)], grid: &Grid, outcomes: &Outcomes)
 
 /// What is simulated, and how to do it again.
 fn introduction(grid: &Grid) -> String {
-    let variants = grid.variants.iter().map(|variant| {
-        let (name, summary) = (variant_name(*variant), variant_summary(*variant));
-        format!("<dt>{name}</dt><dd>{summary}</dd>\n")
-    });
+    let variants = grid.variants.iter();
+    let variants = variants.map(|variant| term(variant_name(*variant), variant_summary(*variant)));
     format!(
         "<p>{SERVERS} servers, which take {} ms for a request, answer {CAPACITY} requests a \
          second. Before them is a queue of {QUEUE}, first come, first served; what does not fit \
@@ -104,4 +102,9 @@ fn introduction(grid: &Grid) -> String {
         grid.seed(),
         grid.command()
     )
+}
+
+/// What a name means, in a list of such.
+pub fn term(name: &str, summary: &str) -> String {
+    format!("<dt>{name}</dt><dd>{summary}</dd>\n")
 }

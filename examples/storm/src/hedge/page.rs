@@ -6,7 +6,7 @@ use super::times::SLOW;
 use super::{HEDGINGS, WORKLOADS, tables};
 use crate::figures::WELL;
 use crate::names::{hedging_name, hedging_summary};
-use crate::page::Section;
+use crate::page::{Section, term};
 use crate::scenario::{FAULT, WARM_UP};
 
 pub fn section(grid: &Grid, outcomes: &Outcomes) -> Section {
@@ -42,8 +42,4 @@ fn introduction(grid: &Grid) -> String {
         grid.seed(),
         grid.command()
     )
-}
-
-fn term(name: &str, summary: &str) -> String {
-    format!("<dt>{name}</dt><dd>{summary}</dd>\n")
 }

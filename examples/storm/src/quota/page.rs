@@ -7,7 +7,7 @@ use super::simulation::{AFTER, OWN_TIME, SURPLUS};
 use super::{MANNERS, QUOTAS, tables};
 use crate::figures::WELL;
 use crate::names::{manner_name, manner_summary};
-use crate::page::Section;
+use crate::page::{Section, term};
 use crate::scenario::{FAULT, WARM_UP};
 
 pub fn section(grid: &Grid, outcomes: &Outcomes) -> Section {
@@ -49,8 +49,4 @@ fn introduction(grid: &Grid) -> String {
         grid.seed(),
         grid.command()
     )
-}
-
-fn term(name: &str, summary: &str) -> String {
-    format!("<dt>{name}</dt><dd>{summary}</dd>\n")
 }

@@ -7,20 +7,25 @@ use crate::limits::RetryOverride;
 
 mod hedging;
 
-/// A config of one method whose `retryPolicy` is good but for these fields, which replace or, by
-/// null, remove its own.
+/// A config of one method whose `retryPolicy` is good but for these fields.
 fn with_policy(changes: &Value) -> String {
-    let mut policy = json!({
+    let policy = json!({
         "maxAttempts": 4,
         "initialBackoff": "0.1s",
         "maxBackoff": "1s",
         "backoffMultiplier": 2,
         "retryableStatusCodes": ["UNAVAILABLE"],
     });
+    with_changed("retryPolicy", policy, changes)
+}
+
+/// A config of one method with a policy of this name, but for these fields, which replace or, by null,
+/// remove its own.
+fn with_changed(name: &str, mut policy: Value, changes: &Value) -> String {
     for (name, value) in changes.as_object().unwrap() {
         policy[name] = value.clone();
     }
-    json!({ "methodConfig": [{ "name": [{}], "retryPolicy": policy }] }).to_string()
+    json!({ "methodConfig": [{ "name": [{}], name: policy }] }).to_string()
 }
 
 fn wrong(json: &str) -> (String, String) {

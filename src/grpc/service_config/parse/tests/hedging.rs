@@ -1,17 +1,13 @@
 use super::*;
 
-/// A config of one method whose `hedgingPolicy` is good but for these fields, which replace or, by
-/// null, remove its own.
+/// A config of one method whose `hedgingPolicy` is good but for these fields.
 fn with_hedging(changes: &Value) -> String {
-    let mut policy = json!({
+    let policy = json!({
         "maxAttempts": 4,
         "hedgingDelay": "0.5s",
         "nonFatalStatusCodes": ["UNAVAILABLE"],
     });
-    for (name, value) in changes.as_object().unwrap() {
-        policy[name] = value.clone();
-    }
-    json!({ "methodConfig": [{ "name": [{}], "hedgingPolicy": policy }] }).to_string()
+    with_changed("hedgingPolicy", policy, changes)
 }
 
 fn hedging(changes: &Value) -> HedgingPolicy {
