@@ -26,6 +26,7 @@ mod cut_short_http2;
 mod draining;
 mod errors;
 mod hedge;
+mod hedge_balanced;
 mod hedge_body;
 mod hedge_control;
 mod hedge_ends;
