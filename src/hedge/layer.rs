@@ -19,7 +19,7 @@ use crate::idempotency::Idempotency;
 /// [module](super).
 ///
 /// Clones of a layer, and the services that they make, share what is learned and what is earned. A setter
-/// makes a layer that starts anew.
+/// returns a layer that has learned nothing yet.
 ///
 /// | setter | default |
 /// |---|---|
@@ -51,13 +51,13 @@ impl HedgeLayer {
 impl<C, L> HedgeLayer<C, L> {
     /// Sets what hedges may add to the load, as a share of the requests that succeed. Defaults to 0.05.
     ///
-    /// It is also the share of requests that are slow enough to be hedged. What is not between 0 and 1
-    /// counts as the nearer of the two; with 0, or if it is not a number, nothing is hedged.
+    /// It is also the share of requests that are slow enough to be hedged. Values outside 0 to 1 are clamped;
+    /// with 0 or NaN, nothing is hedged.
     pub fn extra_load(self, share: f64) -> Self {
         self.with(|settings| settings.terms.extra_load = share_of(share))
     }
 
-    /// Sets how many times the median a request has to take before it is hedged. Defaults to 2.
+    /// Sets how long a request has to take before it is hedged, as a multiple of the median. Defaults to 2.
     ///
     /// Where all requests take about the same time, the slowest of them are not much slower than a hedge
     /// would be. With 0, only [`extra_load`](Self::extra_load) determines the delay.
@@ -93,11 +93,11 @@ impl<C, L> HedgeLayer<C, L> {
         self.with(|settings| settings.terms.seed = Some(seed))
     }
 
-    /// Learns, and earns, for each upstream by itself, which is the scheme, host and port of a request's
-    /// URI. By default it does so for all requests of a layer together.
+    /// Keeps a delay and a budget for each upstream, which is the scheme, host and port of a request's URI. By
+    /// default, all requests of a layer share them.
     ///
-    /// Keeps state for at most this many upstreams, and at least one; each takes about 6 KiB. A new one
-    /// replaces the least recently used, and has to earn its first hedge.
+    /// At most this many upstreams are kept, and at least one; each takes about 6 KiB. A new one replaces the
+    /// least recently used, and has to earn its first hedge.
     pub fn per_authority(self, max: usize) -> Self {
         self.with(|settings| settings.max_upstreams = Some(max))
     }
@@ -105,10 +105,10 @@ impl<C, L> HedgeLayer<C, L> {
     /// Sets which requests may be hedged. Defaults to [`Idempotency::safe`]: GET, HEAD, OPTIONS, TRACE and
     /// QUERY.
     ///
-    /// To hedge is more than to retry: the server may act on both attempts, in any order, and on the
-    /// slower one after the faster has been answered. So a PUT can undo a later one, a DELETE can be
-    /// answered 404 because the other attempt has deleted the item, and a server can answer the second
-    /// request with the same idempotency key with a conflict. Allow only what the service handles.
+    /// Hedging asks more of a service than retries do: it may act on both attempts, in any order, and on the
+    /// slower one after the faster one was answered. So a PUT can undo a later PUT, a DELETE can be answered
+    /// 404 because the other attempt has deleted the item, and a second request with the same idempotency
+    /// key can be answered with a conflict. Allow only what the service handles.
     ///
     /// A request's [`RetryOverride`](crate::RetryOverride) that allows no retry, or says that the request
     /// is not repeatable, prevents a hedge, too.
@@ -224,7 +224,7 @@ impl<C, L> HedgeLayer<C, L> {
     }
 }
 
-/// What is no number is none.
+/// A share between 0 and 1; NaN is 0.
 fn share_of(share: f64) -> f64 {
     match share.is_nan() {
         true => 0.0,

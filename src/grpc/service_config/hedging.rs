@@ -98,25 +98,25 @@ impl<C, L> HedgeLayer<C, L> {
     /// Hedges by a gRPC service config: the calls whose method has a `hedgingPolicy`, as [gRFC A6] has
     /// it, and no others.
     ///
-    /// - A hedge is sent each `hedgingDelay` until there is an answer or all attempts are sent. It has
-    ///   the header `grpc-previous-rpc-attempts`, and the `grpc-timeout` that is left; after the call's
-    ///   deadline there is none.
-    /// - The first answer that is no failure ends the call, and so does a fatal code. After a code that
+    /// - A hedge is sent every `hedgingDelay` until there is an answer or all attempts are sent. It has
+    ///   the header `grpc-previous-rpc-attempts`, and the `grpc-timeout` that is left. None is sent after
+    ///   the call's deadline.
+    /// - The first success ends the call, and so does a fatal code. After a code that
     ///   is not fatal, the next hedge is sent at once. If all attempts fail, the failure of the first is
     ///   returned.
     /// - A `grpc-retry-pushback-ms` of *n* puts the next hedge off for *n* milliseconds; of several, the
     ///   latest time holds. A negative or malformed one ends the hedges of the call.
     /// - `retryThrottling` counts each attempt. While it has half of its tokens or less, no hedge is sent:
     ///   the call goes on with the attempts that it has.
-    /// - An attempt whose stream the server refused is sent again at once. For one of a call, this is no
-    ///   hedge: it takes no token, and does not count for `maxAttempts`.
+    /// - An attempt whose stream the server refused is sent again at once. The first time in a call, this is
+    ///   not a hedge: it takes no token, and does not count towards `maxAttempts`.
     ///
-    /// Only calls whose whole request is available are hedged; open client streams are not. What the layer learns
-    /// by default, and its setters about that, are not used.
+    /// Only calls whose whole request is available are hedged; open client streams are not. What the layer
+    /// learns by default, and the setters for that, are not used.
     ///
-    /// Stack it above a [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer), for servers that send a head before they
-    /// fail; and under a [`RetryLayer`](crate::RetryLayer::service_config) with the same config, for the
-    /// other methods. The two share their tokens.
+    /// Stack it above a [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer), for servers that send a head
+    /// before they fail, and under a [`RetryLayer`](crate::RetryLayer::service_config) with the same config,
+    /// for the other methods. The two share their tokens.
     ///
     /// # Example
     ///
