@@ -35,6 +35,8 @@ pub(crate) struct Facts {
     pub(crate) elapsed: Duration,
     /// How long requests to the upstream are held: a retry waits as long.
     pub(crate) held: Duration,
+    /// An operator has turned retries off.
+    pub(crate) is_switched_off: bool,
 }
 
 /// How long to wait for the next attempt, and what the decision after that goes by.
@@ -98,6 +100,9 @@ pub(crate) fn decide(
     let start = facts.elapsed.saturating_add(wait.after);
     if start.saturating_add(TICK) > limits.window {
         return Err(StopReason::Window);
+    }
+    if facts.is_switched_off {
+        return Err(StopReason::SwitchedOff);
     }
     claim()?;
     Ok(wait)

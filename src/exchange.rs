@@ -64,7 +64,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let mut held = Duration::ZERO;
         if let Some(hold) = hold {
             if let Some(first) = hold.first.take() {
-                return Ok(send(self.first_attempt(progress, hold, first, now)));
+                return Ok(send(self.first_attempt(progress, hold, first, window, now)));
             }
             held = hold.held;
         }
@@ -86,6 +86,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let since_arrival = elapsed.saturating_add(held);
         let settings = &self.settings;
         settings.classify.renew(&mut head.headers, since_arrival);
+        let left = left_of(window, elapsed);
+        settings.tell_deadline(&mut head.headers, left, self.attempt_timeout);
         sending(settings, self.head(), || &*progress, self.handle.as_ref());
         let body = self.snapshot.body.next(progress.mark());
         Ok(send(Request::from_parts(head, body)))
@@ -237,6 +239,14 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     ) {
         let head = self.head();
         tell(&self.settings, head, progress, kind, verdict, seen);
+    }
+}
+
+/// What is left of a window, if it has an end.
+fn left_of(window: Duration, elapsed: Duration) -> Duration {
+    match window {
+        Duration::MAX => window,
+        _ => window.saturating_sub(elapsed),
     }
 }
 

@@ -140,6 +140,11 @@ impl Idempotency {
         declared.unwrap_or_else(|| by_method() || self.has_key(header))
     }
 
+    /// The header that a new key goes into.
+    pub(crate) fn key_header(&self) -> Option<&HeaderName> {
+        self.keys.first()
+    }
+
     /// Whether a request carries an idempotency key. An empty one does not tell requests apart.
     pub(crate) fn has_key<'h>(&self, header: impl Fn(&HeaderName) -> Option<&'h [u8]>) -> bool {
         let is_key = |value: &[u8]| !value.trim_ascii().is_empty();

@@ -1,8 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
-
 use crate::budget::Budget;
 use crate::classify::{ByStatus, Classify, ClassifyFn, Outcome, Verdict};
 use crate::cooldown::Cooldown;
@@ -10,7 +8,9 @@ use crate::event::Event;
 use crate::idempotency::Idempotency;
 use crate::settings::{BudgetChoice, Settings};
 use crate::striped::Striped;
+use crate::switch::Switch;
 
+mod headers;
 mod impls;
 mod waits;
 
@@ -36,12 +36,14 @@ mod waits;
 /// | [`idempotency`](Self::idempotency) | RFC 9110's methods, and idempotency keys |
 /// | [`budget`](Self::budget), [`without_budget`](Self::without_budget) | [`Budget::earning`] |
 /// | [`cooldown`](Self::cooldown) | none |
+/// | [`switch`](Self::switch) | on |
 /// | [`attempt_timeout`](Self::attempt_timeout) | none |
 /// | [`max_replay_bytes`](Self::max_replay_bytes), [`max_drain_bytes`](Self::max_drain_bytes) | 1 MiB; 64 KiB |
 /// | [`retry_after`](Self::retry_after) | [`RetryAfter::Minimum`](crate::RetryAfter::Minimum) |
 /// | [`max_retry_after`](Self::max_retry_after) | 5 minutes |
 /// | [`rate_limit_headers`](Self::rate_limit_headers) | not read |
-/// | [`retry_count_header`](Self::retry_count_header) | none |
+/// | [`idempotency_key`](Self::idempotency_key) | none is added |
+/// | [`deadline_header`](Self::deadline_header), [`retry_count_header`](Self::retry_count_header) | none |
 /// | [`mark_attempts`](Self::mark_attempts), [`mark_responses`](Self::mark_responses) | off |
 /// | [`jitter_seed`](Self::jitter_seed) | none: from entropy |
 /// | [`on_event`](Self::on_event) | none |
@@ -188,6 +190,24 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.cooldown = Some(cooldown))
     }
 
+    /// Sets a switch that turns retries off and on while the program runs. Defaults to on.
+    ///
+    /// See [`Switch`] for what becomes of requests while it is off.
+    ///
+    /// ```
+    /// use tower_http_retry::{RetryLayer, Switch};
+    ///
+    /// let retries = Switch::new();
+    /// let reads = RetryLayer::new().switch(retries.clone());
+    /// let writes = RetryLayer::new().max_retries(2).switch(retries.clone());
+    /// # let _ = (reads, writes);
+    /// retries.turn_off(); // of both
+    /// ```
+    #[doc(alias("disable", "enabled", "kill_switch"))]
+    pub fn switch(self, switch: Switch) -> Self {
+        self.with(|settings| settings.switch = Some(switch))
+    }
+
     /// How long each attempt may take from its call to its response's head; no limit unless set.
     ///
     /// The attempt then fails with [`RetryError::AttemptTimedOut`](crate::RetryError::AttemptTimedOut), which is retried
@@ -218,13 +238,6 @@ impl<C> RetryLayer<C> {
     /// longer. A response whose body is known to be longer is not read.
     pub fn max_drain_bytes(self, bytes: usize) -> Self {
         self.with(|settings| settings.max_drain_bytes = bytes)
-    }
-
-    /// A header that tells the server the number of retries so far: absent on the first attempt, then
-    /// 1, 2, .. ([transparent](crate::classify::Verdict::transparent) ones do not count). What the
-    /// caller put there is not sent. An attempt whose header map is full goes without it.
-    pub fn retry_count_header(self, name: HeaderName) -> Self {
-        self.with(|settings| settings.retry_count_header = Some(name))
     }
 
     /// Puts an [`Attempt`](crate::Attempt) on each attempt's request, the first included, as an

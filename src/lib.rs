@@ -180,6 +180,7 @@ pub mod body;
 mod attempt;
 pub mod budget;
 mod cooldown;
+mod deadline_header;
 mod authorities;
 mod authority;
 mod backoff;
@@ -198,6 +199,7 @@ mod reason;
 mod redirected;
 mod retry_after;
 mod striped;
+mod switch;
 mod sync;
 mod timer;
 mod verified;
@@ -214,6 +216,7 @@ pub use classify::ByStatus;
 #[doc(inline)]
 pub use commit::CommitLayer;
 pub use cooldown::Cooldown;
+pub use deadline_header::DeadlineUnit;
 pub use error::{BoxError, RetryError};
 pub use future::ResponseFuture;
 #[doc(inline)]
@@ -225,6 +228,7 @@ pub use limits::RetryOverride;
 pub use resume::ResumeLayer;
 pub use retry_after::RetryAfter;
 pub use service::Retry;
+pub use switch::Switch;
 #[doc(inline)]
 pub use verify::VerifyLayer;
 

@@ -31,6 +31,8 @@ pub enum StopReason {
     Window,
     /// The budget does not cover a retry.
     Budget,
+    /// Retries are turned off by a [`Switch`](crate::Switch).
+    SwitchedOff,
     /// The inner service failed while the retry waited for it to be ready.
     NotReady,
     /// The request was not sent: a [`Cooldown`](crate::Cooldown) holds requests for longer than it can
@@ -75,6 +77,7 @@ impl StopReason {
             Self::RetryAfterTooLong => "retry_after_too_long",
             Self::Window => "window",
             Self::Budget => "budget",
+            Self::SwitchedOff => "switched_off",
             Self::NotReady => "not_ready",
             Self::CoolingDown => "cooling_down",
         }
@@ -100,6 +103,7 @@ impl fmt::Display for StopReason {
             Self::RetryAfterTooLong => "the server asks for a longer wait than allowed",
             Self::Window => "the window for retries ends before the next one",
             Self::Budget => "the budget does not cover a retry",
+            Self::SwitchedOff => "retries are switched off",
             Self::NotReady => "the service failed before it was ready for a retry",
             Self::CoolingDown => "not sent: requests are held by a cooldown",
         })

@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use http::{HeaderName, Uri};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::budget::{Budget, Rule};
 use crate::classify::Classify;
 use crate::cooldown::Cooldown;
+use crate::deadline_header::DeadlineHeader;
 use crate::drain::DRAINED_BYTES;
 use crate::head::{RequestHead, ResponseHead};
 use crate::headers::KnownNames;
@@ -17,6 +19,7 @@ use crate::limits::{Declared, Limits};
 use crate::listeners::Listeners;
 use crate::rate_limit::exhausted_for;
 use crate::retry_after::{RetryAfter, is_given, requested_wait};
+use crate::switch::Switch;
 
 /// All that a layer was told.
 pub(crate) struct Settings<C> {
@@ -27,8 +30,11 @@ pub(crate) struct Settings<C> {
     pub(crate) reads_rate_limits: bool,
     pub(crate) budget: BudgetChoice,
     pub(crate) cooldown: Option<Cooldown>,
+    pub(crate) switch: Option<Switch>,
     pub(crate) max_drain_bytes: usize,
     pub(crate) retry_count_header: Option<HeaderName>,
+    pub(crate) deadline_header: Option<DeadlineHeader>,
+    pub(crate) new_key: Option<NewKey>,
     pub(crate) marks_attempts: bool,
     pub(crate) marks_responses: bool,
     pub(crate) jitter: JitterSource,
@@ -47,8 +53,11 @@ impl<C> Settings<C> {
             idempotency: Idempotency::new(),
             retry_after: RetryAfter::default(),
             reads_rate_limits: false,
+            switch: None,
             max_drain_bytes: DRAINED_BYTES,
             retry_count_header: None,
+            deadline_header: None,
+            new_key: None,
             marks_attempts: false,
             marks_responses: false,
             jitter: JitterSource::Entropy,
@@ -66,8 +75,11 @@ impl<C> Settings<C> {
             reads_rate_limits: self.reads_rate_limits,
             budget: self.budget,
             cooldown: self.cooldown,
+            switch: self.switch,
             max_drain_bytes: self.max_drain_bytes,
             retry_count_header: self.retry_count_header,
+            deadline_header: self.deadline_header,
+            new_key: self.new_key,
             marks_attempts: self.marks_attempts,
             marks_responses: self.marks_responses,
             jitter: self.jitter,
@@ -93,6 +105,49 @@ impl<C> Settings<C> {
         cooldown.is_some_and(|cooldown| !cooldown.admits(uri))
     }
 
+    /// Gives a request an idempotency key that needs one, if the layer makes keys.
+    #[inline]
+    pub(crate) fn add_key(&self, head: &mut Parts) {
+        if let Some(new_key) = &self.new_key {
+            self.add(new_key, head);
+        }
+    }
+
+    #[inline(never)]
+    fn add(&self, new_key: &NewKey, head: &mut Parts) {
+        let Some(name) = self.idempotency.key_header() else {
+            return;
+        };
+        let value = |name: &HeaderName| head.headers.get(name).map(HeaderValue::as_bytes);
+        let needs_one = [Method::POST, Method::PATCH].contains(&head.method);
+        if needs_one && !self.idempotency.has_key(value) {
+            // A map that is full goes without it, and the request is not repeated.
+            let _ = head.headers.try_insert(name, new_key());
+        }
+    }
+
+    /// Says on an attempt how much time is left for it, if the layer does.
+    #[inline]
+    pub(crate) fn tell_deadline(
+        &self,
+        headers: &mut HeaderMap,
+        window: Duration,
+        attempt_timeout: Option<Duration>,
+    ) {
+        let Some(header) = &self.deadline_header else {
+            return;
+        };
+        let left = window.min(attempt_timeout.unwrap_or(Duration::MAX));
+        if left != Duration::MAX {
+            header.write(headers, left);
+        }
+    }
+
+    /// Whether an operator has turned retries off.
+    pub(crate) fn is_switched_off(&self) -> bool {
+        self.switch.as_ref().is_some_and(|switch| !switch.is_on())
+    }
+
     /// Asks the budget of a request's upstream, or adds to it, if there is one.
     #[inline]
     pub(crate) fn at_budget<T>(&self, uri: &Uri, act: impl FnOnce(&Rule) -> T) -> Option<T> {
@@ -105,7 +160,12 @@ impl<C: Classify> Settings<C> {
     #[inline]
     pub(crate) fn limits(&self, request: &RequestHead<'_>) -> (Limits, Declared) {
         let protocol = self.classify.overrides(request);
-        self.limits.of_request(&protocol, request.extensions.get())
+        let (mut limits, declared) = self.limits.of_request(&protocol, request.extensions.get());
+        if let Some(header) = &self.deadline_header {
+            let left = header.read(request).unwrap_or(Duration::MAX);
+            limits.window = limits.window.min(left);
+        }
+        (limits, declared)
     }
 }
 
@@ -119,8 +179,11 @@ impl<C> Clone for Settings<C> {
             reads_rate_limits: self.reads_rate_limits,
             budget: self.budget.clone(),
             cooldown: self.cooldown.clone(),
+            switch: self.switch.clone(),
             max_drain_bytes: self.max_drain_bytes,
             retry_count_header: self.retry_count_header.clone(),
+            deadline_header: self.deadline_header.clone(),
+            new_key: self.new_key.clone(),
             marks_attempts: self.marks_attempts,
             marks_responses: self.marks_responses,
             jitter: self.jitter.clone(),
@@ -140,11 +203,16 @@ impl<C: fmt::Debug> fmt::Debug for Settings<C> {
             .field("rate_limit_headers", &self.reads_rate_limits)
             .field("budget", &self.budget)
             .field("cooldown", &self.cooldown)
+            .field("switch", &self.switch)
             .field("max_drain_bytes", &self.max_drain_bytes)
             .field("retry_count_header", &self.retry_count_header)
+            .field("deadline_header", &self.deadline_header)
             .finish_non_exhaustive()
     }
 }
+
+/// Makes the idempotency key of a request.
+pub(crate) type NewKey = Arc<dyn Fn() -> HeaderValue + Send + Sync>;
 
 #[derive(Clone, Debug)]
 pub(crate) enum BudgetChoice {

@@ -51,6 +51,7 @@ fn expected_stop(
         (StopReason::ServerSaidNo, hint == Some(Hint::Never)),
         (StopReason::RetryAfterTooLong, is_too_long),
         (StopReason::Window, is_late),
+        (StopReason::SwitchedOff, facts.is_switched_off),
         (StopReason::Budget, !is_free(facts) && !is_covered),
     ];
     stops
@@ -284,6 +285,7 @@ fn any_facts_are_decided_as_the_design_says_with_jitter_and_without() {
             series: at_step(rng.u32(..) >> rng.u32(0..32)),
             elapsed,
             held: any_time(&mut rng),
+            is_switched_off: rng.u8(0..8) == 0,
             ..facts[rng.usize(..facts.len())]
         };
         check(&limits, &facts, rng.bool(), &mut rng);

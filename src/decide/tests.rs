@@ -26,6 +26,7 @@ fn facts(verdict: impl Into<Verdict>) -> Facts {
         may_repeat: true,
         elapsed: Duration::ZERO,
         held: Duration::ZERO,
+        is_switched_off: false,
     }
 }
 
@@ -65,6 +66,7 @@ fn the_rules_from_top_to_bottom() {
     use Class::{Permanent, Refused, Success, Transient};
     let base = facts(Transient);
     let once = |class| facts(Class::at_once(class));
+    let first = facts(Refused.transparent());
     let stop = |reason| -> Decision { Err(reason) };
     let short = Limits {
         window: secs(10),
@@ -111,6 +113,10 @@ fn the_rules_from_top_to_bottom() {
         (short, Facts { elapsed: secs(30), ..once(Refused) }, stop(StopReason::Window)),
         (patient, Facts { hint: Some(Hint::AtLeast(Duration::MAX)), ..base }, stop(StopReason::Window)),
         (endless, Facts { hint: Some(Hint::AtLeast(secs(9_999))), ..base }, retry(secs(9_999), WaitReason::Server)),
+        // 8: retries are switched off.
+        (limits(), Facts { is_switched_off: true, ..base }, stop(StopReason::SwitchedOff)),
+        (limits(), Facts { is_switched_off: true, ..first }, stop(StopReason::SwitchedOff)),
+        (short, Facts { is_switched_off: true, elapsed: secs(9), ..base }, stop(StopReason::Window)),
     ];
     for (limits, facts, expected) in cases {
         let (decision, asked) = decided(&limits, facts, true);
@@ -118,7 +124,7 @@ fn the_rules_from_top_to_bottom() {
         let is_retry = decision.is_ok();
         assert_eq!(asked, is_retry, "the budget is asked last: {facts:?}");
     }
-    // 8: the budget does not cover it.
+    // 9: the budget does not cover it.
     assert_eq!(
         decided(&limits(), base, false),
         (stop(StopReason::Budget), true)

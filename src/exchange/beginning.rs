@@ -45,6 +45,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             extensions if extensions.is_empty() => (None, None),
             extensions => (extensions.remove::<Attempt>(), extensions.remove()),
         };
+        settings.add_key(&mut head);
         let (limits, _) = settings.limits(&RequestHead::of_parts(&head));
         let acted_on_above = above.is_some_and(|above| above.may_have_been_acted_on());
         let started = Instant::now();
@@ -60,6 +61,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let version = head.version;
         let headers = KeptHeaders::of(&head.headers, &settings.known_names);
         let extensions = head.extensions.clone();
+        settings.tell_deadline(&mut head.headers, limits.window, limits.attempt_timeout);
         // As a retry above this one does.
         let marks = settings.marks_attempts || above.is_some();
         if marks {

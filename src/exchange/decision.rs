@@ -110,6 +110,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             may_repeat: self.may_repeat(declared.with(verdict.repeatable.then_some(true))),
             elapsed: now.duration_since(self.started),
             held: self.held_for(),
+            is_switched_off: self.settings.is_switched_off(),
         }
     }
 

@@ -5,9 +5,9 @@ use http::{Request, StatusCode};
 use http_body::Body;
 use tokio::time::Instant;
 
-use super::Exchange;
 use super::decision::head;
 use super::telling::{Seen, sending};
+use super::{Exchange, left_of};
 use crate::backoff::between;
 use crate::body::ReplayBody;
 use crate::class::Class;
@@ -140,12 +140,17 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         progress: &mut Progress,
         hold: &mut Hold<B>,
         mut first: Request<ReplayBody<B>>,
+        window: Duration,
         now: Instant,
     ) -> Request<ReplayBody<B>> {
         progress.first_attempt(now);
         self.started = now;
         hold.held = progress.waited;
-        self.settings.classify.renew(first.headers_mut(), hold.held);
+        let headers = first.headers_mut();
+        self.settings.classify.renew(headers, hold.held);
+        let left = left_of(window, hold.held);
+        self.settings
+            .tell_deadline(headers, left, self.attempt_timeout);
         let head = self.head();
         sending(&self.settings, head, || &*progress, self.handle.as_ref());
         first

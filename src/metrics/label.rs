@@ -49,6 +49,7 @@ pub(super) const STOP: Label = Label {
         StopReason::RetryAfterTooLong.as_str(),
         StopReason::Window.as_str(),
         StopReason::Budget.as_str(),
+        StopReason::SwitchedOff.as_str(),
         StopReason::NotReady.as_str(),
         StopReason::CoolingDown.as_str(),
     ],

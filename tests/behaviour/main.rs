@@ -23,6 +23,7 @@ mod cooldown_waits;
 mod cut_short;
 #[cfg(feature = "http2")]
 mod cut_short_http2;
+mod deadline_header;
 mod draining;
 mod errors;
 mod hedge;
@@ -38,6 +39,7 @@ mod hedge_learned;
 mod hedge_metrics;
 mod hedge_reported;
 mod hints;
+mod idempotency_key;
 mod letting_go;
 mod limits;
 mod marks;
@@ -52,6 +54,7 @@ mod resume_hostile;
 mod resume_limits;
 mod resume_reports;
 mod stacked;
+mod switch;
 mod telling;
 #[cfg(feature = "tower")]
 mod towers;

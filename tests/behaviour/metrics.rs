@@ -169,8 +169,8 @@ async fn attempts_are_retries_plus_stops() {
         counts.sum::<u64>()
     };
     // All have a second attempt but the one whose body is gone.
-    assert_eq!((sum("stops_total"), sum("retries_total")), (9, 8));
-    assert_eq!(sum("attempts_total"), 9 + 8);
+    assert_eq!((sum("stops_total"), sum("retries_total")), (10, 9));
+    assert_eq!(sum("attempts_total"), 10 + 9);
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,8 +57,8 @@ fn a_layer_and_its_service_print_their_settings() {
         idempotency: Idempotency { any: false, also: [], except: [], \
         keys: [\"idempotency-key\", \"x-idempotency-key\"] }, retry_after: Minimum, \
         rate_limit_headers: false, budget: Default(Budget { kind: \"bucket\", tokens: Some(6.0) }), \
-        cooldown: None, \
-        max_drain_bytes: 65536, retry_count_header: None, .. }";
+        cooldown: None, switch: None, \
+        max_drain_bytes: 65536, retry_count_header: None, deadline_header: None, .. }";
     assert_printed(
         &[&layer, &service, &future],
         &[
@@ -219,6 +219,7 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
         "the server asks for a longer wait than allowed",
         "the window for retries ends before the next one",
         "the budget does not cover a retry",
+        "retries are switched off",
         "the service failed before it was ready for a retry",
         "not sent: requests are held by a cooldown",
     ];

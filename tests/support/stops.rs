@@ -16,9 +16,11 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::event::StopReason;
-use tower_http_retry::{Backoff, BoxError, Budget, ByStatus, Jitter, ReplayBody, RetryLayer};
+use tower_http_retry::{
+    Backoff, BoxError, Budget, ByStatus, Jitter, ReplayBody, RetryLayer, Switch,
+};
 
-pub const ALL: [StopReason; 10] = [
+pub const ALL: [StopReason; 11] = [
     StopReason::Success,
     StopReason::Permanent,
     StopReason::Attempts,
@@ -28,6 +30,7 @@ pub const ALL: [StopReason; 10] = [
     StopReason::RetryAfterTooLong,
     StopReason::Window,
     StopReason::Budget,
+    StopReason::SwitchedOff,
     StopReason::NotReady,
 ];
 
@@ -49,11 +52,13 @@ pub async fn send(stop: StopReason, layer: RetryLayer) -> Result<Response<Full<B
         StopReason::Budget => layer.budget(Budget::throttle(4, 0.0)),
         _ => layer,
     };
+    let server = Server::of(stop);
+    let layer = layer.switch(server.switch.clone());
     let method = match stop {
         StopReason::NotIdempotent => Method::POST,
         _ => Method::PUT,
     };
-    layer.layer(Server::of(stop)).oneshot(request(method)).await
+    layer.layer(server).oneshot(request(method)).await
 }
 
 fn request(method: Method) -> Request<Source> {
@@ -71,11 +76,16 @@ fn request(method: Method) -> Request<Source> {
 struct Server {
     stop: StopReason,
     calls: usize,
+    switch: Switch,
 }
 
 impl Server {
     fn of(stop: StopReason) -> Self {
-        Self { stop, calls: 0 }
+        Self {
+            stop,
+            calls: 0,
+            switch: Switch::new(),
+        }
     }
 
     fn answer(&self) -> io::Result<Response<Full<Bytes>>> {
@@ -114,6 +124,9 @@ impl Service<Request<ReplayBody<Source>>> for Server {
 
     fn call(&mut self, request: Request<ReplayBody<Source>>) -> Self::Future {
         self.calls += 1;
+        if (self.calls, self.stop) == (2, StopReason::SwitchedOff) {
+            self.switch.turn_off();
+        }
         read(&mut request.into_body()).unwrap();
         ready(self.answer())
     }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, Uri, Version};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Response, Uri, Version};
 use http_body_util::Full;
 use tokio::time::{Instant, sleep};
 use tower::Service;
@@ -156,6 +156,17 @@ fn response(status: u16, headers: Vec<(&'static str, String)>) -> Response<Body>
     }
     let body = format!("the body of a {status}");
     response.body(Full::from(body)).unwrap()
+}
+
+/// As many headers as a map takes.
+pub fn full() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let mut number = 0;
+    let name = |number| HeaderName::try_from(format!("x-{number}")).unwrap();
+    while headers.try_insert(name(number), number.into()).is_ok() {
+        number += 1;
+    }
+    headers
 }
 
 pub fn get() -> Request<Body> {

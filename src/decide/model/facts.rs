@@ -12,7 +12,7 @@ const CLASSES: [Class; 4] = [
 /// All verdicts, and what else is either so or not.
 pub(super) fn each_finite_fact() -> impl Iterator<Item = Facts> {
     CLASSES.into_iter().flat_map(|class| {
-        (0..1 << 8).map(move |bits: u32| {
+        (0..1 << 9).map(move |bits: u32| {
             let bit = |place: u32| bits & 1 << place != 0;
             let verdict = Verdict {
                 repeatable: bit(0),
@@ -32,6 +32,7 @@ pub(super) fn each_finite_fact() -> impl Iterator<Item = Facts> {
                 may_repeat: bit(6),
                 elapsed: Duration::ZERO,
                 held: Duration::ZERO,
+                is_switched_off: bit(8),
             }
         })
     })

@@ -23,6 +23,7 @@ fn each_reason_has_its_place() {
         StopReason::RetryAfterTooLong,
         StopReason::Window,
         StopReason::Budget,
+        StopReason::SwitchedOff,
         StopReason::NotReady,
         StopReason::CoolingDown,
     ] {

@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+
+use super::RetryLayer;
+use crate::deadline_header::{DeadlineHeader, DeadlineUnit};
+
+/// What it adds to the headers of requests.
+impl<C> RetryLayer<C> {
+    /// Sets a function that makes idempotency keys. Defaults to none: no key is added.
+    ///
+    /// It is called once for each POST and PATCH that has no key yet, and the key is the same on all
+    /// attempts of the request. A request with a key is retried like one with an idempotent method: use
+    /// this only for services that recognize a repeated key, as described in
+    /// [draft-ietf-httpapi-idempotency-key-header].
+    ///
+    /// The key is sent in the first header that [`Idempotency`](crate::Idempotency) takes for a key,
+    /// which is `Idempotency-Key` unless set; if there is none, no key is added. The function has to
+    /// return another value each time that cannot be guessed, such as a random UUID. A request is not
+    /// repeated if its key is empty, or if its header map has no room for one.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), tower_http_retry::BoxError> {
+    /// use bytes::Bytes;
+    /// use http::{HeaderValue, Request, Response};
+    /// use http_body_util::Full;
+    /// use tower::ServiceBuilder;
+    /// use tower_http_retry::{BoxError, ReplayBody, RetryLayer};
+    ///
+    /// fn new_key() -> HeaderValue {
+    ///     let uuid = uuid::Uuid::new_v4().to_string();
+    ///     HeaderValue::try_from(uuid).expect("hexadecimal digits and hyphens")
+    /// }
+    ///
+    /// // Fails once; then it answers with the key that it was sent.
+    /// let client = ServiceBuilder::new()
+    ///     .layer(RetryLayer::new().idempotency_key(new_key))
+    ///     .service_fn(async |request: Request<ReplayBody<Full<Bytes>>>| {
+    ///         let status = if request.body().attempt().number() == 1 { 503 } else { 201 };
+    ///         let response = Response::builder().status(status);
+    ///         let response = response.header("key", &request.headers()["idempotency-key"]);
+    ///         Ok::<_, BoxError>(response.body(Full::<Bytes>::default())?)
+    ///     });
+    ///
+    /// let response = client.send(Request::post("/orders").body(Full::from("an order"))?).await?;
+    /// assert_eq!(response.status(), 201);
+    /// assert_eq!(response.headers()["key"].len(), 36);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [draft-ietf-httpapi-idempotency-key-header]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+    pub fn idempotency_key(
+        self,
+        new_key: impl Fn() -> HeaderValue + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|settings| settings.new_key = Some(Arc::new(new_key)))
+    }
+
+    /// Sets a header that tells the server how much time is left. Defaults to none.
+    ///
+    /// It is what is left of the [window](Self::window), or the
+    /// [time-out of the attempt](Self::attempt_timeout) if that is less, and is updated on each attempt:
+    /// a whole number, rounded down, and at least 1. Without any limit it is not added, nor if the
+    /// header map has no room for it.
+    ///
+    /// A request that has the header already, as one that a proxy passes on, brings its own deadline: its
+    /// window is no longer than that, and neither is what its attempts are told. A value that is zero or
+    /// not a whole number is replaced.
+    ///
+    /// gRPC's `grpc-timeout` needs no header here: see `RetryLayer::grpc`.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use std::time::Duration;
+    /// use tower_http_retry::{DeadlineUnit, RetryLayer};
+    ///
+    /// let header = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
+    /// let layer = RetryLayer::new()
+    ///     .window(Duration::from_secs(20))
+    ///     .attempt_timeout(Duration::from_secs(5))
+    ///     .deadline_header(header, DeadlineUnit::Milliseconds);
+    /// # let _ = layer;
+    /// ```
+    #[doc(alias = "timeout_header")]
+    pub fn deadline_header(self, name: HeaderName, unit: DeadlineUnit) -> Self {
+        let header = DeadlineHeader { name, unit };
+        self.with(|settings| settings.deadline_header = Some(header))
+    }
+
+    /// Sets a header that tells the server the number of retries so far. Defaults to none.
+    ///
+    /// It is absent on the first attempt, then 1, 2, ..;
+    /// [transparent](crate::classify::Verdict::transparent) retries do not count. What the caller put there
+    /// is not sent. An attempt whose header map has no room for it is sent without it.
+    pub fn retry_count_header(self, name: HeaderName) -> Self {
+        self.with(|settings| settings.retry_count_header = Some(name))
+    }
+}
