@@ -109,6 +109,8 @@
 //! ```
 
 mod by_status;
+#[cfg(feature = "tower-http")]
+mod by_tower_http;
 mod classifier;
 mod errors;
 #[cfg(feature = "http2")]
@@ -125,6 +127,8 @@ mod tower;
 mod verdict;
 
 pub use by_status::ByStatus;
+#[cfg(feature = "tower-http")]
+pub use by_tower_http::ByTowerHttp;
 pub use classifier::{Classify, ClassifyFn};
 pub use outcome::Outcome;
 pub(crate) use outcome::{Attempted, Elapsed, RequestBody};

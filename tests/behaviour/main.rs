@@ -6,6 +6,8 @@ mod body_kinds;
 mod budget;
 mod budget_per_authority;
 mod budget_small_clients;
+#[cfg(feature = "tower-http")]
+mod by_tower_http;
 mod cancellation;
 mod commit;
 mod commit_broken;
