@@ -137,7 +137,8 @@
 //! | `tower` | yes | `Budget::tower`, for a budget of tower's; the error of tower's `Timeout` is a time-out, which is permanent without it |
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
 //! | `http2` | no | h2's errors are told apart: a refused stream is a refusal, and so is a `GOAWAY` if the attempt's body was begun to be read; without it, any reset is permanent |
-//! | `reqwest` | no | reqwest's errors are told apart; implies `http2` and `hyper-util`. Its client must not follow redirects: see [redirects](self#redirects) |
+//! | `reqwest` | no | reqwest as a service: module `reqwest`; its errors are told apart; implies `http2` and `hyper-util`. Its client must not follow redirects: see [redirects](self#redirects) |
+//! | `reqwest-middleware` | no | `reqwest::RetryMiddleware`, for reqwest-middleware; implies `reqwest` |
 //! | `metrics` | no | counters and histograms through the facade `metrics`, with `grpc` also gRPC's own: see the module of that name |
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
 //! | `tower-http` | no | a response that tower-http's `FollowRedirect` got from another URI is known for one: it is no refusal of the request, and no proof for a [`VerifyLayer`]; `ByTowerHttp`, for classifiers of tower-http's |
@@ -152,6 +153,8 @@
 // In the order in which a request travels: each module imports only what stands below it.
 #[cfg(feature = "grpc")]
 pub mod grpc;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 pub mod resume;
 pub mod verify;
 pub mod commit;

@@ -1,16 +1,39 @@
 use http::{Extensions, Method, Uri};
 
-/// Whether a response is another resource's: tower-http's `FollowRedirect`, under this crate's
-/// layers, followed a redirect from this URI. Always false without the feature `tower-http`.
+#[cfg(feature = "reqwest")]
+mod client;
+
+#[cfg(feature = "reqwest")]
+pub(crate) use client::FollowsRedirects;
+#[cfg(feature = "reqwest")]
+pub use client::MaybeRedirected;
+
+/// Whether a response is another resource's: a redirect from this URI was followed under this crate's
+/// layers, by tower-http's `FollowRedirect` or by reqwest. Always false without the features `tower-http`
+/// and `reqwest`.
 pub(crate) fn was_redirected(uri: &Uri, response: &Extensions) -> bool {
-    effective_uri(response).is_some_and(|effective| effective != uri)
+    let by_layer = || effective_uri(response).is_some_and(|effective| effective != uri);
+    by_client(response) == Some(true) || by_layer()
 }
 
 /// Whether a response may answer another request than this: as above, or a redirect from the URI to
 /// itself was followed by a GET, as after a form was posted. That one leaves no trace.
 pub(crate) fn may_be_redirected(method: &Method, uri: &Uri, response: &Extensions) -> bool {
     let becomes_a_get = ![Method::GET, Method::HEAD].contains(method);
-    effective_uri(response).is_some_and(|effective| becomes_a_get || effective != uri)
+    let is_followed = || effective_uri(response).is_some() || by_client(response).is_some();
+    was_redirected(uri, response) || (becomes_a_get && is_followed())
+}
+
+/// Whether the client followed a redirect to another URI; none if it follows none.
+#[cfg(feature = "reqwest")]
+fn by_client(response: &Extensions) -> Option<bool> {
+    let FollowsRedirects { to_another_uri } = response.get()?;
+    Some(*to_another_uri)
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn by_client(_: &Extensions) -> Option<bool> {
+    None
 }
 
 /// The URI of the last request that `FollowRedirect` made, if it is in the stack.

@@ -39,9 +39,16 @@ pub(super) fn of_chain(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> 
     }
     let verdict = known(error, outcome).next();
     let verdict = verdict.unwrap_or(Class::Permanent.into());
-    match verdict.class {
+    let verdict = match verdict.class {
         // The connect timed out: nobody acted on the request, and it takes longer to pass.
         Class::Refused if chain(error).any(is_timeout) => verdict.timed_out(),
+        Class::Success | Class::Permanent | Class::Transient | Class::Refused => verdict,
+    };
+    match verdict.class {
+        Class::Refused if chain(error).any(is_maybe_redirected) => Verdict {
+            class: Class::Transient,
+            ..verdict
+        },
         Class::Success | Class::Permanent | Class::Transient | Class::Refused => verdict,
     }
 }
@@ -64,6 +71,17 @@ fn of_body(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Verdict {
         Some(false) => Class::Transient.into(),
         None => Class::Permanent.into(),
     }
+}
+
+/// Whether it was another request, maybe, that was refused.
+#[cfg(feature = "reqwest")]
+fn is_maybe_redirected(error: &(dyn Error + 'static)) -> bool {
+    error.is::<crate::redirected::MaybeRedirected>()
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn is_maybe_redirected(_: &(dyn Error + 'static)) -> bool {
+    false
 }
 
 fn timeout(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Verdict> {

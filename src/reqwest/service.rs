@@ -1,0 +1,189 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use reqwest::{Client, ClientBuilder};
+
+use super::response::{Asked, to_http};
+use crate::error::BoxError;
+
+/// Service that sends requests by a reqwest client.
+///
+/// It takes any request body that is `Into<reqwest::Body>`: that of a
+/// [`Retry`](crate::Retry) or a [`Hedge`](crate::hedge::Hedge), reqwest's own, bytes and text. A body that
+/// is in memory stays so, which reqwest can send a second time. The response keeps its URL, for
+/// [`reqwest::Response::url`]. TLS, proxies, default headers, cookies and
+/// time-outs are those of the client. A time-out of the client, or of the request
+/// ([`RequestBuilder::timeout`](::reqwest::RequestBuilder::timeout)), is that of each attempt.
+///
+/// # Errors
+///
+/// The client's own error, a [`reqwest::Error`]. If the client may follow redirects,
+/// [`MaybeRedirected`](super::MaybeRedirected) if a server was not reached or did not process the request.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), reqwest::Error> {
+/// use std::time::Duration;
+/// use tower::ServiceBuilder;
+/// use tower_http_retry::RetryLayer;
+/// use tower_http_retry::reqwest::Service;
+///
+/// let builder = reqwest::Client::builder().timeout(Duration::from_secs(10));
+/// let service = ServiceBuilder::new()
+///     .layer(RetryLayer::new())
+///     .service(Service::new(builder)?);
+/// # fn accepts<S: tower::Service<http::Request<http_body_util::Full<bytes::Bytes>>>>(_: S) {}
+/// # accepts(service);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Service {
+    client: Client,
+    may_follow_redirects: bool,
+}
+
+impl Service {
+    /// Builds a client that follows no redirects and retries nothing by itself, whatever the builder says
+    /// of these two, and creates a service over it.
+    ///
+    /// # Errors
+    ///
+    /// That of [`ClientBuilder::build`].
+    pub fn new(builder: ClientBuilder) -> Result<Self, reqwest::Error> {
+        let redirects = reqwest::redirect::Policy::none();
+        let retries = reqwest::retry::never();
+        let client = builder.redirect(redirects).retry(retries).build()?;
+        Ok(Self::from(client).redirects_are_off())
+    }
+
+    /// States that the client follows no redirects: it was built with
+    /// [`Policy::none`](::reqwest::redirect::Policy::none).
+    ///
+    /// A refused connection or a 429 is then known to be that of the request itself, which is repeated
+    /// whatever its method. If the client follows redirects nevertheless, requests are done twice.
+    ///
+    /// ```
+    /// use tower_http_retry::reqwest::Service;
+    ///
+    /// let client = reqwest::Client::builder()
+    ///     .redirect(reqwest::redirect::Policy::none())
+    ///     .retry(reqwest::retry::never())
+    ///     .build()?;
+    /// let service = Service::from(client).redirects_are_off();
+    /// # let _ = service;
+    /// # Ok::<_, reqwest::Error>(())
+    /// ```
+    #[must_use]
+    pub fn redirects_are_off(self) -> Self {
+        Self {
+            may_follow_redirects: false,
+            ..self
+        }
+    }
+
+    /// Returns the client, which builds requests for [`send_through`].
+    ///
+    /// Its own `execute`, and `send` of a request that it has built, bypass the layers above this service.
+    ///
+    /// [`send_through`]: super::SendThrough::send_through
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Creates a service over a client that is built already, and that may follow redirects.
+///
+/// The client does what it was built for: by default it follows up to ten redirects, and retries what an
+/// HTTP/2 server has refused. No failure that comes after a redirect is taken for a refusal of the request
+/// itself. As this cannot be seen of all, none of a request with another method than GET or HEAD is,
+/// and no error; see [`redirects_are_off`](Service::redirects_are_off).
+impl From<Client> for Service {
+    fn from(client: Client) -> Self {
+        Self {
+            client,
+            may_follow_redirects: true,
+        }
+    }
+}
+
+impl<B: Into<reqwest::Body>> tower_service::Service<Request<B>> for Service {
+    type Response = Response<reqwest::Body>;
+    type Error = BoxError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        let state = match reqwest::Request::try_from(request) {
+            Ok(request) => State::Sent {
+                asked: self.may_follow_redirects.then(|| Asked::of(&request)),
+                pending: tower_service::Service::call(&mut self.client, request),
+            },
+            Err(error) => State::Unsent { error: Some(error) },
+        };
+        ResponseFuture { state }
+    }
+}
+
+pin_project! {
+    /// The future of a [`Service`].
+    pub struct ResponseFuture {
+        #[pin]
+        state: State,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State {
+        Sent {
+            #[pin]
+            pending: <Client as tower_service::Service<reqwest::Request>>::Future,
+            // If the client may follow redirects.
+            asked: Option<Asked>,
+        },
+        // It is no request that reqwest can send.
+        Unsent {
+            error: Option<reqwest::Error>,
+        },
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<reqwest::Body>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Sent { pending, asked } => {
+                let outcome = ready!(pending.poll(cx));
+                Poll::Ready(match asked {
+                    Some(asked) => match outcome {
+                        Ok(response) => Ok(asked.response(response)),
+                        Err(error) => Err(asked.error(error)),
+                    },
+                    None => outcome.map(to_http).map_err(Into::into),
+                })
+            }
+            StateProj::Unsent { error } => {
+                let error = error
+                    .take()
+                    .expect("`ResponseFuture` polled after completion");
+                Poll::Ready(Err(error.into()))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
