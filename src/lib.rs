@@ -151,6 +151,7 @@
 #![deny(rustdoc::broken_intra_doc_links)]
 
 // In the order in which a request travels: each module imports only what stands below it.
+pub mod guide;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "reqwest")]

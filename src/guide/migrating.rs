@@ -1,0 +1,325 @@
+//! How to replace retries by other means: reqwest-retry, reqwest's own, `tower::retry`, and backon.
+//!
+//! Each part has the code before and after. Both are run by the tests of this crate, against a server that
+//! fails twice and then succeeds, and against one that fails when it is sent a POST.
+//!
+//! In each case, what is gained is the same: a POST is not repeated if the server may have acted on it,
+//! `Retry-After` is obeyed, a [budget](crate::budget) stops retries that do not help, and each request can
+//! say otherwise by a [`RetryOverride`](crate::RetryOverride).
+//!
+//! # From reqwest-retry
+//!
+//! Before:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/flaky.rs"));
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> reqwest_middleware::Result<()> {
+//! use reqwest_middleware::ClientBuilder;
+//! use reqwest_retry::{RetryTransientMiddleware, policies::ExponentialBackoff};
+//!
+//! let policy = ExponentialBackoff::builder().build_with_max_retries(5);
+//! let client = ClientBuilder::new(reqwest::Client::new())
+//!     .with(RetryTransientMiddleware::new_with_policy(policy))
+//!     .build();
+//! # let server = Flaky::start([503, 503]).await;
+//! # let url = &server.url;
+//!
+//! let response = client.get(url).send().await?;
+//! # assert_eq!(response.status(), 200);
+//! # assert_eq!(server.received(), ["GET", "GET", "GET"]);
+//! # let server = Flaky::start([503]).await;
+//! # client.post(&server.url).body("an order").send().await?;
+//! # assert_eq!(server.received(), ["POST an order", "POST an order"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! After, with the feature `reqwest-middleware`:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/flaky.rs"));
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> reqwest_middleware::Result<()> {
+//! use reqwest_middleware::ClientBuilder;
+//! use tower_http_retry::{RetryLayer, reqwest::RetryMiddleware};
+//!
+//! let client = ClientBuilder::new(reqwest::Client::new())
+//!     .with(RetryMiddleware::new(RetryLayer::new()))
+//!     .build();
+//! # let server = Flaky::start([503, 503]).await;
+//! # let url = &server.url;
+//!
+//! let response = client.get(url).send().await?;
+//! # assert_eq!(response.status(), 200);
+//! # assert_eq!(server.received(), ["GET", "GET", "GET"]);
+//! # let server = Flaky::start([503]).await;
+//! # let response = client.post(&server.url).body("an order").send().await?;
+//! # assert_eq!(response.status(), 503);
+//! # assert_eq!(server.received(), ["POST an order"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | | reqwest-retry | [`RetryMiddleware`] |
+//! |---|---|---|
+//! | POST and PATCH, after a 5xx, a time-out, or a connection that broke | repeated | not repeated, unless they have an idempotency key |
+//! | POST after a 429 or a refused connection | repeated | repeated if the client's redirects [are off] |
+//! | 408 | retried | returned; [`ByStatus::also`] has it retried |
+//! | `Retry-After` | not read | obeyed, up to [`max_retry_after`] |
+//! | a streamed body | an error before the request is sent | recorded as it is sent, up to 1 MiB |
+//! | an error after retries | `RetryError::WithRetries`, with the error as its source | the last error itself; the number of attempts is in an [`AttemptsHandle`] |
+//! | a server that is down | each request is sent six times | the budget allows ten retries; then each request is sent once, until requests succeed |
+//! | a `RetryableStrategy` | your trait | [`RetryLayer::classify_fn`] |
+//!
+//! # From reqwest's own retries
+//!
+//! Before:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/flaky.rs"));
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> reqwest::Result<()> {
+//! use reqwest::retry;
+//!
+//! let retries = retry::for_host("127.0.0.1").max_retries_per_request(5).classify_fn(|attempt| {
+//!     let may_pass = |status: reqwest::StatusCode| status.is_server_error() || status == 429;
+//!     match attempt.status() {
+//!         Some(status) if may_pass(status) => attempt.retryable(),
+//!         _ => attempt.success(),
+//!     }
+//! });
+//! let client = reqwest::Client::builder().retry(retries).build()?;
+//! # let server = Flaky::start([503, 503]).await;
+//! # let url = &server.url;
+//!
+//! let response = client.get(url).send().await?;
+//! # assert_eq!(response.status(), 200);
+//! # assert_eq!(server.received(), ["GET", "GET", "GET"]);
+//! # let server = Flaky::start([503]).await;
+//! # client.post(&server.url).body("an order").send().await?;
+//! # assert_eq!(server.received(), ["POST an order", "POST an order"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! After, with the feature `reqwest`:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/flaky.rs"));
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), tower_http_retry::BoxError> {
+//! use tower::Layer;
+//! use tower_http_retry::{RetryLayer, reqwest::{SendThrough, Service}};
+//!
+//! let client = reqwest::Client::builder().retry(reqwest::retry::never()).build()?;
+//! let retrying = RetryLayer::new().layer(Service::from(client.clone()));
+//! # let server = Flaky::start([503, 503]).await;
+//! # let url = &server.url;
+//!
+//! let response = client.get(url).send_through(&retrying).await?;
+//! # assert_eq!(response.status(), 200);
+//! # assert_eq!(server.received(), ["GET", "GET", "GET"]);
+//! # let server = Flaky::start([503]).await;
+//! # let response = client.post(&server.url).body("an order").send_through(&retrying).await?;
+//! # assert_eq!(response.status(), 503);
+//! # assert_eq!(server.received(), ["POST an order"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | | reqwest's own | a [`RetryLayer`] over [`Service`] |
+//! |---|---|---|
+//! | wait between attempts | none | 1 s, 2 s, 4 s, .. with jitter |
+//! | POST | as the closure says | not repeated if the server may have acted on it |
+//! | errors | as the closure says; by default what HTTP/2 refused | told apart: see [`ByStatus`] |
+//! | `Retry-After` | not read | obeyed, up to [`max_retry_after`] |
+//! | budget | 20 % of the requests, refilled by time | earned by requests that succeed |
+//! | scope | one host | all requests of the layer; [`Budget::per_authority`] keeps hosts apart |
+//! | redirects | followed below the retry | the same with `Service::from`; followed above it with [`Service::new`](crate::reqwest::Service::new) and tower-http's layer |
+//!
+//! # From `tower::retry`
+//!
+//! Before:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/flaky.rs"));
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), tower_http_retry::BoxError> {
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use std::time::Duration;
+//! use tower::retry::backoff::{Backoff, ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff};
+//! use tower::{ServiceBuilder, ServiceExt, retry::Policy, util::rng::HasherRng};
+//!
+//! #[derive(Clone)]
+//! struct Retries {
+//!     left: u32,
+//!     backoff: ExponentialBackoff,
+//! }
+//!
+//! impl Retries {
+//!     fn new() -> Self {
+//!         let (min, max) = (Duration::from_secs(1), Duration::from_secs(60));
+//!         let maker = ExponentialBackoffMaker::new(min, max, 0.5, HasherRng::default());
+//!         Self { left: 5, backoff: maker.unwrap().make_backoff() }
+//!     }
+//! }
+//!
+//! impl<B: Clone, R, E> Policy<Request<B>, Response<R>, E> for Retries {
+//!     type Future = tokio::time::Sleep;
+//!
+//!     fn retry(
+//!         &mut self,
+//!         _: &mut Request<B>,
+//!         result: &mut Result<Response<R>, E>,
+//!     ) -> Option<Self::Future> {
+//!         let may_pass = match result {
+//!             Ok(response) => response.status().is_server_error() || response.status() == 429,
+//!             Err(_) => true,
+//!         };
+//!         self.left = if may_pass { self.left.checked_sub(1)? } else { return None };
+//!         Some(self.backoff.next_backoff())
+//!     }
+//!
+//!     fn clone_request(&mut self, request: &Request<B>) -> Option<Request<B>> {
+//!         Some(request.clone())
+//!     }
+//! }
+//!
+//! let client = ServiceBuilder::new()
+//!     .retry(Retries::new())
+//!     .service(Client::builder(TokioExecutor::new()).build_http());
+//! # let server = Flaky::start([503, 503]).await;
+//! # let url = &server.url;
+//!
+//! let response = client.oneshot(Request::get(url).body(Full::<Bytes>::default())?).await?;
+//! # assert_eq!(response.status(), 200);
+//! # assert_eq!(server.received(), ["GET", "GET", "GET"]);
+//! # let client = ServiceBuilder::new()
+//! #     .retry(Retries::new())
+//! #     .service(Client::builder(TokioExecutor::new()).build_http());
+//! # let server = Flaky::start([503]).await;
+//! # let request = Request::post(&server.url).body(Full::<Bytes>::from("an order"))?;
+//! # client.oneshot(request).await?;
+//! # assert_eq!(server.received(), ["POST an order", "POST an order"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! After:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/flaky.rs"));
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), tower_http_retry::BoxError> {
+//! use bytes::Bytes;
+//! use http::Request;
+//! use http_body_util::Full;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_http_retry::RetryLayer;
+//!
+//! let client = ServiceBuilder::new()
+//!     .layer(RetryLayer::new())
+//!     .service(Client::builder(TokioExecutor::new()).build_http());
+//! # let server = Flaky::start([503, 503]).await;
+//! # let url = &server.url;
+//!
+//! let response = client.oneshot(Request::get(url).body(Full::<Bytes>::default())?).await?;
+//! # assert_eq!(response.status(), 200);
+//! # assert_eq!(server.received(), ["GET", "GET", "GET"]);
+//! # let client = ServiceBuilder::new()
+//! #     .layer(RetryLayer::new())
+//! #     .service(Client::builder(TokioExecutor::new()).build_http());
+//! # let server = Flaky::start([503]).await;
+//! # let request = Request::post(&server.url).body(Full::<Bytes>::from("an order"))?;
+//! # let response = client.oneshot(request).await?;
+//! # assert_eq!(response.status(), 503);
+//! # assert_eq!(server.received(), ["POST an order"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | | `tower::retry` | [`RetryLayer`] |
+//! |---|---|---|
+//! | what is retried | your [`Policy`](https://docs.rs/tower/latest/tower/retry/trait.Policy.html) | 5xx, 429, and errors that may pass: [`ByStatus`], or your [`Classify`](crate::classify::Classify) |
+//! | POST | your policy | not repeated if the server may have acted on it |
+//! | `Retry-After` | your policy | obeyed, up to [`max_retry_after`] |
+//! | request body | has to be `Clone` | any `Body`; the inner service gets a [`ReplayBody`], which a line [converts](crate::ReplayBody#example) |
+//! | discarded response | dropped: if its body has not arrived, an HTTP/1 connection is closed | drained, so that its connection is used again |
+//! | a budget of tower's | `TpsBudget` in your policy | the same by `Budget::tower`, or one of [this crate](crate::budget) |
+//! | error | that of the inner service | [`BoxError`](crate::BoxError), with the inner service's own in it |
+//!
+//! # From backon, or a loop around the call
+//!
+//! Before:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/flaky.rs"));
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> reqwest::Result<()> {
+//! use backon::{ExponentialBuilder, Retryable};
+//!
+//! let client = reqwest::Client::new();
+//! # let server = Flaky::start([503, 503]).await;
+//! # let url = &server.url;
+//! let get = async || client.get(url).send().await?.error_for_status();
+//! let response = get
+//!     .retry(ExponentialBuilder::default().with_max_times(5).with_jitter())
+//!     .when(|error| match error.status() {
+//!         Some(status) => status.is_server_error() || status == 429,
+//!         None => error.is_connect() || error.is_timeout(),
+//!     })
+//!     .await?;
+//! # assert_eq!(response.status(), 200);
+//! # assert_eq!(server.received(), ["GET", "GET", "GET"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! After, with the feature `reqwest`:
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/flaky.rs"));
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), tower_http_retry::BoxError> {
+//! use tower::Layer;
+//! use tower_http_retry::{RetryLayer, reqwest::{SendThrough, Service}};
+//!
+//! let client = reqwest::Client::new();
+//! # let server = Flaky::start([503, 503]).await;
+//! # let url = &server.url;
+//! let retrying = RetryLayer::new().layer(Service::from(client.clone()));
+//! let response = client.get(url).send_through(&retrying).await?.error_for_status()?;
+//! # assert_eq!(response.status(), 200);
+//! # assert_eq!(server.received(), ["GET", "GET", "GET"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | | backon around a call | a [`RetryLayer`] |
+//! |---|---|---|
+//! | where it is written | around each call | once, for all requests of the client |
+//! | POST | repeated if the closure is | not repeated if the server may have acted on it |
+//! | what is retried | each call's `when` | [`ByStatus`], or your classifier |
+//! | `Retry-After` | has to be carried through the error to `adjust` | obeyed, up to [`max_retry_after`] |
+//! | a body that can be sent once | has to be made anew in the closure | recorded as it is sent |
+//! | budget | none | shared by all requests |
+//!
+//! backon retries any operation, such as a query of a database. For what is not HTTP it stays the better
+//! tool.
+//!
+//! [`AttemptsHandle`]: crate::AttemptsHandle
+//! [`Budget::per_authority`]: crate::Budget::per_authority
+//! [`ByStatus`]: crate::ByStatus
+//! [`ByStatus::also`]: crate::ByStatus::also
+//! [`ReplayBody`]: crate::ReplayBody
+//! [`RetryLayer`]: crate::RetryLayer
+//! [`RetryLayer::classify_fn`]: crate::RetryLayer::classify_fn
+//! [`RetryMiddleware`]: crate::reqwest::RetryMiddleware
+//! [`Service`]: crate::reqwest::Service
+//! [`max_retry_after`]: crate::RetryLayer::max_retry_after
+//! [are off]: crate::reqwest::RetryMiddleware::redirects_are_off
