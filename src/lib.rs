@@ -96,6 +96,9 @@
 //! # accepts(client);
 //! ```
 //!
+//! The page [`guide::tower_http`] has a whole stack with the layers of tower-http, and [`guide::recipes`]
+//! has others: for OAuth 2.0 tokens, reqwest, axum, replicas, rate limits, and errors.
+//!
 //! # A retry above a retry
 //!
 //! Retry at one layer only; the module [`budget`](budget#at-one-layer-only) says why. Where two
@@ -148,6 +151,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 #![deny(rustdoc::broken_intra_doc_links)]
+
+pub mod guide;
 
 // In the order in which a request travels: each module imports only what stands below it.
 #[cfg(feature = "grpc")]
