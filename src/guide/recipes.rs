@@ -229,15 +229,16 @@
 //!
 //! # A token that is renewed on 401
 //!
-//! A token can expire or be revoked before its time. A 401 says that the server did not process the request,
-//! so that it can be sent once more with a new token, whatever its method. Two retry layers do it: the lower
-//! one takes a 401 for final, as always, and the upper one retries nothing else, once. Each attempt is signed
-//! below both of them, with the token as it is then. If many requests get a 401 at the same time, one of them
-//! fetches the new token, and the others wait for it.
+//! A token can expire, or be revoked before its time. A 401 says that the server did not process the request,
+//! so that it can be sent once more with a new token, whatever its method. The classifier takes the first 401
+//! of a request for a refusal; a second one is final, as without it. Each attempt is signed below the retry,
+//! with the token as it is then. If many requests get a 401 at the same time, one of them fetches the new
+//! token, and the others wait for it.
 //!
 //! ```
 //! use std::future::Future;
 //! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicBool, Ordering};
 //!
 //! use bytes::Bytes;
 //! use http::header::AUTHORIZATION;
@@ -245,7 +246,7 @@
 //! use http_body_util::Full;
 //! use tokio::sync::Mutex;
 //! use tower::{Service, ServiceBuilder, ServiceExt};
-//! use tower_http_retry::classify::Class;
+//! use tower_http_retry::classify::{Class, Outcome, Verdict};
 //! use tower_http_retry::{BoxError, ReplayBody, RetryLayer};
 //!
 //! type Body = Full<Bytes>;
@@ -278,13 +279,28 @@
 //!     }
 //! }
 //!
+//! /// Whether there was a 401. All attempts of a request share it.
+//! #[derive(Clone, Default)]
+//! struct Renewed(Arc<AtomicBool>);
+//!
+//! fn once_more_on_401(outcome: &Outcome<'_>) -> Verdict {
+//!     let is_first = || {
+//!         let renewed = outcome.extensions().get::<Renewed>();
+//!         renewed.is_some_and(|renewed| !renewed.0.swap(true, Ordering::Relaxed))
+//!     };
+//!     match outcome.status() {
+//!         Some(StatusCode::UNAUTHORIZED) if is_first() => Class::Refused.at_once(),
+//!         _ => outcome.by_status(),
+//!     }
+//! }
+//!
 //! /// `fetch` returns the value of an `Authorization` header.
 //! fn signed<S, R, F, Fetch>(
 //!     client: S,
 //!     fetch: F,
 //! ) -> impl Service<Request<Body>, Response = Response<R>, Error = BoxError, Future: Send> + Clone
 //! where
-//!     S: Service<Request<ReplayBody<ReplayBody<Body>>>, Response = Response<R>> + Clone,
+//!     S: Service<Request<ReplayBody<Body>>, Response = Response<R>> + Clone,
 //!     S: Send + Sync + 'static,
 //!     S::Error: Into<BoxError>,
 //!     S::Future: Send,
@@ -293,16 +309,12 @@
 //!     Fetch: Future<Output = Result<HeaderValue, BoxError>> + Send,
 //! {
 //!     let tokens = Arc::new(Tokens { fetch, current: Mutex::new(None) });
-//!     let once_more_on_401 = RetryLayer::new().max_retries(1).classify_fn(|outcome| {
-//!         match (outcome.status(), outcome.by_status().class()) {
-//!             (Some(StatusCode::UNAUTHORIZED), _) => Class::Refused.at_once(),
-//!             (_, Class::Success) => Class::Success.into(),
-//!             _ => Class::Permanent.into(), // the lower retry has given up
-//!         }
-//!     });
 //!     ServiceBuilder::new()
-//!         .layer(once_more_on_401)
-//!         .layer(RetryLayer::new())
+//!         .map_request(|mut request: Request<Body>| {
+//!             request.extensions_mut().insert(Renewed::default());
+//!             request
+//!         })
+//!         .layer(RetryLayer::new().classify_fn(once_more_on_401))
 //!         .service_fn(move |mut request: Request<_>| {
 //!             let (client, tokens) = (client.clone(), tokens.clone());
 //!             async move {
@@ -316,7 +328,7 @@
 //!             }
 //!         })
 //! }
-//! # use std::sync::atomic::{AtomicU32, Ordering};
+//! # use std::sync::atomic::AtomicU32;
 //! # use http_body_util::BodyExt;
 //! # use tokio::task::JoinSet;
 //! #
@@ -327,7 +339,7 @@
 //! # let received = Arc::new(AtomicU32::new(0));
 //! # let server = {
 //! #     let (valid, acted_on, received) = (valid.clone(), acted_on.clone(), received.clone());
-//! #     tower::service_fn(move |request: Request<ReplayBody<ReplayBody<Body>>>| {
+//! #     tower::service_fn(move |request: Request<ReplayBody<Body>>| {
 //! #         let (valid, acted_on) = (valid.clone(), acted_on.clone());
 //! #         received.fetch_add(1, Ordering::Relaxed);
 //! #         async move {

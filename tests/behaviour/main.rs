@@ -47,12 +47,15 @@ mod outcomes;
 mod printed;
 mod rate_limit;
 mod readiness;
+mod recipes;
+mod replicas;
 mod resume;
 mod resume_hostile;
 mod resume_limits;
 mod resume_reports;
 mod stacked;
 mod telling;
+mod tower_http_layers;
 #[cfg(feature = "tower")]
 mod towers;
 mod transparent;
