@@ -70,6 +70,9 @@
 //! | [`CommitLayer`] | a failure in the body of a response is retried, as long as nothing of it was returned: module [`commit`] |
 //! | [`HedgeLayer`] | a request that is slower than nearly all is sent a second time, and the faster attempt counts: module [`hedge`] |
 //!
+//! The page [`guide::tower_http`] has a whole stack with the layers of tower-http, and [`guide::recipes`]
+//! has others: for OAuth 2.0 tokens, reqwest, axum, replicas, rate limits, and errors.
+//!
 //! # Redirects
 //!
 //! A layer that follows redirects goes above this one, never under it. Under it, a 429 or a refused
@@ -95,9 +98,6 @@
 //! # fn accepts<S: tower::Service<http::Request<http_body_util::Full<bytes::Bytes>>>>(_: S) {}
 //! # accepts(client);
 //! ```
-//!
-//! The page [`guide::tower_http`] has a whole stack with the layers of tower-http, and [`guide::recipes`]
-//! has others: for OAuth 2.0 tokens, reqwest, axum, replicas, rate limits, and errors.
 //!
 //! # A retry above a retry
 //!

@@ -24,8 +24,8 @@
 //! Microsoft's guidelines for token issuance say to retry on any 5xx as well. That is safe for a
 //! client-credentials request: at worst, the server issues one token more. It is not safe for an
 //! authorization code or a refresh token that is used once: the first attempt may have used it up, and
-//! many servers take the second for a theft and revoke all tokens. So only the former is declared
-//! repeatable.
+//! many servers take the second for a theft and revoke all tokens (RFC 6749, section 4.1.2; RFC 9700,
+//! section 4.14.2). So only the former is declared repeatable.
 //!
 //! ```
 //! use std::error::Error;
@@ -41,11 +41,15 @@
 //! type TokenError = Arc<dyn Error + Send + Sync>; // a `BoxError` does not implement `Error`
 //!
 //! /// The HTTP client that `oauth2` calls.
-//! fn token_client<S, R>(client: S) -> impl for<'c> AsyncHttpClient<'c, Error = TokenError>
+//! fn token_client<S, R>(
+//!     client: S,
+//! ) -> impl for<'c> AsyncHttpClient<'c, Error = TokenError, Future: Send> + Send + Sync
 //! where
-//!     S: Service<Request<ReplayBody<Full<Bytes>>>, Response = Response<R>> + Clone + 'static,
+//!     S: Service<Request<ReplayBody<Full<Bytes>>>, Response = Response<R>> + Clone,
+//!     S: Send + Sync + 'static,
 //!     S::Error: Into<BoxError>,
-//!     R: http_body::Body<Error: Into<BoxError>> + 'static,
+//!     S::Future: Send,
+//!     R: http_body::Body<Data: Send, Error: Into<BoxError> + Send> + Send + 'static,
 //! {
 //!     let client = ServiceBuilder::new().layer(RetryLayer::new()).service(client);
 //!     move |request: HttpRequest| {
@@ -122,6 +126,10 @@
 //!
 //! // .. and again only if it has not.
 //! respond_with(&[429, 200]);
+//! # fn is_send<T: Send>(future: T) -> T {
+//! #     future
+//! # }
+//! # let _ = is_send(client.exchange_refresh_token(&refresh_token).request_async(&http));
 //! client.exchange_refresh_token(&refresh_token).request_async(&http).await?;
 //! assert_eq!(attempts(), 2);
 //! # assert!(received.lock().unwrap().iter().all(|form| form.contains("refresh_token=r1")));
@@ -686,6 +694,19 @@
 //! let response = router.oneshot(Request::post("/items").body(Body::from("an item"))?).await?;
 //! assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
 //! assert_eq!(count.load(Ordering::Relaxed), 1);
+//! # // As a layer of the router.
+//! # let counted = count.clone();
+//! # let handler = axum::routing::get(async move || match counted.fetch_add(1, Ordering::Relaxed) {
+//! #     1 => StatusCode::SERVICE_UNAVAILABLE,
+//! #     _ => StatusCode::OK,
+//! # });
+//! # let layers = ServiceBuilder::new()
+//! #     .layer(HandleErrorLayer::new(async |_: BoxError| StatusCode::BAD_GATEWAY))
+//! #     .layer(RetryLayer::new())
+//! #     .layer(tower_http::map_request_body::MapRequestBodyLayer::new(Body::new));
+//! # let router = Router::new().route("/items/7", handler).layer(layers);
+//! # let response = router.oneshot(Request::get("/items/7").body(Body::empty())?).await?;
+//! # assert_eq!((response.status(), count.load(Ordering::Relaxed)), (StatusCode::OK, 3));
 //! # Ok(())
 //! # }
 //! ```
@@ -728,8 +749,9 @@
 //!         limited
 //!     } else if is_primary {
 //!         let reset = head.header("x-ratelimit-reset").and_then(|unix| unix.parse().ok());
-//!         let reset = reset.map(|unix| SystemTime::UNIX_EPOCH + Duration::from_secs(unix));
-//!         reset.map_or(limited, |reset| limited.retry_at(reset))
+//!         let reset = Duration::from_secs(reset.unwrap_or(0)); // since 1970
+//!         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+//!         limited.exhausted(reset.saturating_sub(now.unwrap_or_default()))
 //!     } else if is_secondary {
 //!         limited.retry_after(Duration::from_secs(60))
 //!     } else {
@@ -817,8 +839,8 @@
 //!
 //! The primary limit is renewed once an hour, and the default
 //! [`max_retry_after`](crate::RetryLayer::max_retry_after) and [`window`](crate::RetryLayer::window) are five
-//! minutes: a longer wait is not begun, and the 403 is returned. With a [`Cooldown`](crate::Cooldown), other
-//! requests wait, too.
+//! minutes. Where the wait would be longer, the 403 is returned at once. With a
+//! [`Cooldown`](crate::Cooldown), other requests wait for the primary limit, too.
 //!
 //! # Reset headers of Anthropic and OpenAI
 //!

@@ -221,10 +221,10 @@
 //! | layer | place | why |
 //! |---|---|---|
 //! | `SetRequestId`, `PropagateRequestId` | above the retry | All attempts have the same id, so that the server's logs show them as one request. |
-//! | `AddAuthorization`, `SetRequestHeader`: a fixed value | above the redirects | A redirect to another origin is sent [without credentials](#where-credentials-go). |
+//! | `AddAuthorization`, or `SetRequestHeader` with fixed credentials | above the redirects | A redirect to another origin is sent [without credentials](#where-credentials-go). |
 //! | `SetSensitiveRequestHeaders` | below what adds the headers, above the first `Trace` | The mark is kept on every attempt and redirect. Headers that are added further below have to be marked there. |
 //! | `Trace` of requests | above the time-out | Its span covers all attempts and waits. A failure is reported once, with what the caller gets. |
-//! | a total `Timeout` | above all that sends again | The time includes redirects, waits and resumptions, up to the head of the last response. |
+//! | a total `Timeout` | above all that sends again | The time includes all redirects, attempts and waits, up to the head of the response. A body that stalls is resumed by [`idle_timeout`](crate::ResumeLayer::idle_timeout). |
 //! | `Decompression` | above `Resume` | `Resume` continues the bytes that the server sends. A decompressed body has lost its `Content-Length` and cannot be resumed. |
 //! | `FollowRedirect` | above the retry, never below | Below it, a 429 of the redirect's target would be taken for one of the request, and a POST that was acted on would be [repeated](crate#redirects). |
 //! | [`Resume`](crate::ResumeLayer) | above the retry | Each resumption is retried as a request. |
@@ -234,7 +234,7 @@
 //! | [`Hedge`](crate::HedgeLayer) | below `Commit` | It sends an attempt a second time if it is slow. |
 //! | an attempt's `Timeout` | below `Hedge` | Each of the two has its own time. |
 //! | what signs requests, with a time or a nonce, or with a token that is [renewed](super::recipes#a-token-that-is-renewed-on-401) | below `Hedge` | Each attempt needs a new signature. |
-//! | `Trace` of attempts | at the bottom | There is a span for each attempt, in that of the request. Its failures are `DEBUG`: a retry deals with them. |
+//! | `Trace` of attempts | at the bottom | There is a span for each attempt, inside that of the request. A failure is logged at `DEBUG`, since it may be retried. |
 //!
 //! - tower-http's `Timeout` is not used here. It answers 408 or 504 with a body of its own, which has to
 //!   implement `Default`; that of hyper's client does not. Below a retry, a 504 is retried and a 408 is not.
@@ -253,7 +253,9 @@
 //!
 //! What is added above `FollowRedirect` passes its policy, which removes `Authorization` and `Cookie` when a
 //! redirect leads to another origin. What is added below is added to each hop, wherever that goes. A layer
-//! that has to stand below, because it signs each attempt, must look at the host itself.
+//! that has to stand below, because it signs each attempt, must look at the host itself. The policy does not
+//! know of secrets in other headers, such as `X-Api-Key`: with those, do not follow redirects to another
+//! origin (`policy::SameOrigin`).
 //!
 //! ```
 //! use bytes::Bytes;
