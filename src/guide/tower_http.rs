@@ -224,7 +224,7 @@
 //! | `AddAuthorization`, or `SetRequestHeader` with fixed credentials | above the redirects | A redirect to another origin is sent [without credentials](#where-credentials-go). |
 //! | `SetSensitiveRequestHeaders` | below what adds the headers, above the first `Trace` | The mark is kept on every attempt and redirect. Headers that are added further below have to be marked there. |
 //! | `Trace` of requests | above the time-out | Its span covers all attempts and waits. A failure is reported once, with what the caller gets. |
-//! | a total `Timeout` | above all that sends again | The time includes all redirects, attempts and waits, up to the head of the response. A body that stalls is resumed by [`idle_timeout`](crate::ResumeLayer::idle_timeout). |
+//! | a total `Timeout` | above all that sends again | The time includes all redirects, attempts and waits, up to the head of the response. For a body that stalls, set [`ResumeLayer::idle_timeout`](crate::ResumeLayer::idle_timeout). |
 //! | `Decompression` | above `Resume` | `Resume` continues the bytes that the server sends. A decompressed body has lost its `Content-Length` and cannot be resumed. |
 //! | `FollowRedirect` | above the retry, never below | Below it, a 429 of the redirect's target would be taken for one of the request, and a POST that was acted on would be [repeated](crate#redirects). |
 //! | [`Resume`](crate::ResumeLayer) | above the retry | Each resumption is retried as a request. |
