@@ -47,49 +47,8 @@
 //!
 //! # A limit that is told in the body
 //!
-//! GitHub answers requests above its secondary rate limit with 403 (or 429) and says so in the body
-//! only:
-//!
-//! ```
-//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
-//! # async fn main() {
-//! use std::sync::atomic::{AtomicU32, Ordering};
-//! use bytes::Bytes;
-//! use http::{Request, Response, StatusCode};
-//! use http_body_util::{BodyExt, Full};
-//! use tower::{ServiceBuilder, ServiceExt};
-//! use tower_http_retry::classify::Class;
-//! use tower_http_retry::{BoxError, CommitLayer, ReplayBody, RetryLayer};
-//!
-//! type Body = Full<Bytes>;
-//! let requests = AtomicU32::new(0);
-//! let github = |_: Request<ReplayBody<Body>>| {
-//!     let (status, text) = match requests.fetch_add(1, Ordering::Relaxed) {
-//!         0 => (StatusCode::FORBIDDEN, "You have exceeded a secondary rate limit."),
-//!         _ => (StatusCode::OK, "[]"),
-//!     };
-//!     let response = Response::builder().status(status).header("retry-after", "60").body(Body::from(text));
-//!     async move { response.map_err(BoxError::from) }
-//! };
-//!
-//! let is_limited = |body: &Bytes| body.windows(20).any(|text| text == b"secondary rate limit");
-//! let client = ServiceBuilder::new()
-//!     .layer(RetryLayer::new().classify_fn(move |outcome| match outcome.body() {
-//!         Some(body) if outcome.status() == Some(StatusCode::FORBIDDEN) && is_limited(body) => {
-//!             Class::Refused.into()
-//!         }
-//!         _ => outcome.by_status(),
-//!     }))
-//!     .layer(CommitLayer::whole(64 * 1024).read_failures(true))
-//!     .service_fn(github);
-//!
-//! let start = tokio::time::Instant::now();
-//! let request = Request::get("https://api.github.com/events").body(Body::default()).unwrap();
-//! let response = client.oneshot(request).await.unwrap();
-//! assert!(start.elapsed().as_secs() >= 60);
-//! assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "[]");
-//! # }
-//! ```
+//! GitHub answers requests above its secondary rate limit with 403 (or 429), and says so in the body only.
+//! [A recipe](crate::guide::recipes#githubs-rate-limits) has a classifier that reads it.
 //!
 //! # A failure that is answered 200
 //!

@@ -70,6 +70,9 @@
 //! | [`CommitLayer`] | a failure in the body of a response is retried, as long as nothing of it was returned: module [`commit`] |
 //! | [`HedgeLayer`] | a request that is slower than nearly all is sent a second time, and the faster attempt counts: module [`hedge`] |
 //!
+//! The page [`guide::tower_http`] has a whole stack with the layers of tower-http, and [`guide::recipes`]
+//! has others: for OAuth 2.0 tokens, reqwest, axum, replicas, rate limits, and errors.
+//!
 //! # Redirects
 //!
 //! A layer that follows redirects goes above this one, never under it. Under it, a 429 or a refused
@@ -149,6 +152,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 #![deny(rustdoc::broken_intra_doc_links)]
+
 
 // In the order in which a request travels: each module imports only what stands below it.
 pub mod guide;

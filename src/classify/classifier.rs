@@ -92,6 +92,9 @@ use crate::limits::RetryOverride;
 )]
 pub trait Classify {
     /// The verdict on one outcome.
+    ///
+    /// A retry layer asks once for each outcome, before it looks at the number of retries, the window and
+    /// the budget.
     fn classify(&self, outcome: &Outcome<'_>) -> Verdict;
 
     /// What a request's protocol says of it instead of the layer: its deadline, as

@@ -51,6 +51,8 @@ mod outcomes;
 mod printed;
 mod rate_limit;
 mod readiness;
+mod recipes;
+mod replicas;
 mod resume;
 mod resume_hostile;
 mod resume_limits;
@@ -58,6 +60,7 @@ mod resume_reports;
 mod stacked;
 mod switch;
 mod telling;
+mod tower_http_layers;
 #[cfg(feature = "tower")]
 mod towers;
 mod transparent;
