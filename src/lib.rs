@@ -153,7 +153,6 @@
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 #![deny(rustdoc::broken_intra_doc_links)]
 
-
 // In the order in which a request travels: each module imports only what stands below it.
 pub mod guide;
 #[cfg(feature = "grpc")]
@@ -240,6 +239,6 @@ pub use switch::Switch;
 #[doc(inline)]
 pub use verify::VerifyLayer;
 
-#[cfg(all(doctest, feature = "grpc"))]
+#[cfg(all(doctest, feature = "grpc", feature = "reqwest"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
