@@ -4,7 +4,6 @@ use std::time::Duration;
 use crate::budget::Budget;
 use crate::classify::{ByStatus, Classify, ClassifyFn, Outcome, Verdict};
 use crate::cooldown::Cooldown;
-use crate::event::Event;
 use crate::idempotency::Idempotency;
 use crate::settings::{BudgetChoice, Settings};
 use crate::striped::Striped;
@@ -12,6 +11,7 @@ use crate::switch::Switch;
 
 mod headers;
 mod impls;
+mod reports;
 mod waits;
 
 /// Layer that retries HTTP requests that fail transiently.
@@ -23,31 +23,33 @@ mod waits;
 /// layer gives up, it returns the last response or error unchanged.
 ///
 /// The inner service must be `Clone`. It receives a [`ReplayBody`](crate::ReplayBody) as the request
-/// body, which says how to convert it. Clones of a layer, and the services that they make, share its
-/// budget.
+/// body; its documentation shows how to convert it for services that take another body. Clones of a layer,
+/// and the services that they make, share its budget.
 ///
-/// | setter | default |
-/// |---|---|
-/// | [`max_retries`](Self::max_retries) | 5: six attempts |
-/// | [`window`](Self::window) | 5 minutes |
-/// | [`backoff`](Self::backoff) | 1 s, 2 s, 4 s, .. with [`Jitter::Equal`](crate::Jitter::Equal) |
-/// | [`backoff_after_refusal`](Self::backoff_after_refusal) | that of `backoff` |
-/// | [`classify`](Self::classify), [`classify_fn`](Self::classify_fn) | [`ByStatus`]: 5xx, 429, and errors that may pass |
-/// | [`idempotency`](Self::idempotency) | RFC 9110's methods, and idempotency keys |
-/// | [`budget`](Self::budget), [`without_budget`](Self::without_budget) | [`Budget::earning`] |
-/// | [`cooldown`](Self::cooldown) | none |
-/// | [`switch`](Self::switch) | on |
-/// | [`attempt_timeout`](Self::attempt_timeout) | none |
-/// | [`max_replay_bytes`](Self::max_replay_bytes), [`max_drain_bytes`](Self::max_drain_bytes) | 1 MiB; 64 KiB |
-/// | [`retry_after`](Self::retry_after) | [`RetryAfter::Minimum`](crate::RetryAfter::Minimum) |
-/// | [`max_retry_after`](Self::max_retry_after) | 5 minutes |
-/// | [`rate_limit_headers`](Self::rate_limit_headers) | not read |
-/// | [`idempotency_key`](Self::idempotency_key) | none is added |
-/// | [`deadline_header`](Self::deadline_header), [`retry_count_header`](Self::retry_count_header) | none |
-/// | [`mark_attempts`](Self::mark_attempts), [`mark_responses`](Self::mark_responses) | off |
-/// | [`jitter_seed`](Self::jitter_seed) | none: from entropy |
-/// | [`on_event`](Self::on_event) | none |
-/// | `metrics_by_authority`, of feature `metrics` | off |
+/// | setter | what it sets | default |
+/// |---|---|---|
+/// | [`max_retries`](Self::max_retries) | the number of retries | 5, which is six attempts |
+/// | [`window`](Self::window) | how long after the first attempt a retry may start | 5 minutes |
+/// | [`attempt_timeout`](Self::attempt_timeout) | how long one attempt may take | no limit |
+/// | [`classify`](Self::classify), [`classify_fn`](Self::classify_fn) | which outcomes are retried | [`ByStatus`]: 5xx, 429, and transient errors |
+/// | [`idempotency`](Self::idempotency) | which requests are safe to repeat | RFC 9110's idempotent methods, and requests with an idempotency key |
+/// | [`idempotency_key`](Self::idempotency_key) | a key for each POST and PATCH | none is added |
+/// | [`backoff`](Self::backoff) | the wait before each retry | 1 s, 2 s, 4 s, .. with [`Jitter::Equal`](crate::Jitter::Equal) |
+/// | [`backoff_after_refusal`](Self::backoff_after_refusal) | the wait after 429 and 503 | that of `backoff` |
+/// | [`retry_after`](Self::retry_after) | how `Retry-After` affects the wait | [`RetryAfter::Minimum`](crate::RetryAfter::Minimum) |
+/// | [`max_retry_after`](Self::max_retry_after) | the longest wait that a server may ask for | 5 minutes |
+/// | [`rate_limit_headers`](Self::rate_limit_headers) | whether `RateLimit` headers are read | `false` |
+/// | [`cooldown`](Self::cooldown) | holds all requests while a quota is used up | none |
+/// | [`budget`](Self::budget), [`without_budget`](Self::without_budget) | how much load retries may add | [`Budget::earning`] |
+/// | [`switch`](Self::switch) | turns retries off while the program runs | on |
+/// | [`max_replay_bytes`](Self::max_replay_bytes) | how much of a streamed request body is recorded | 1 MiB |
+/// | [`max_drain_bytes`](Self::max_drain_bytes) | how much of a discarded response is read | 64 KiB |
+/// | [`deadline_header`](Self::deadline_header) | a header with the time that is left | none |
+/// | [`retry_count_header`](Self::retry_count_header) | a header with the number of retries | none |
+/// | [`mark_attempts`](Self::mark_attempts), [`mark_responses`](Self::mark_responses) | extensions of requests and responses | off |
+/// | [`on_event`](Self::on_event) | a callback for each step of a request | none |
+/// | [`jitter_seed`](Self::jitter_seed) | a seed for the jitter | none: random |
+/// | `metrics_by_authority` (feature `metrics`) | adds the label `authority` to metrics | off |
 ///
 /// # Example
 ///
@@ -68,7 +70,7 @@ mod waits;
 ///         Ok::<_, BoxError>(response.body(Body::new()).unwrap())
 ///     });
 ///
-/// // Giving up hands over the last response itself.
+/// // When the layer gives up, it returns the last response.
 /// let response = client.oneshot(Request::new(Body::new())).await.unwrap();
 /// assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
 /// # }
@@ -80,16 +82,19 @@ pub struct RetryLayer<C = ByStatus> {
 }
 
 impl RetryLayer {
-    /// Creates a layer with the default settings: those of Microsoft's retry guidelines for token
-    /// issuance and management endpoints.
+    /// Creates a layer with the default settings.
+    ///
+    /// They follow Microsoft's retry guidelines for token issuance and management endpoints: 5xx and 429
+    /// are retried up to five times within five minutes, after 1 s, 2 s, 4 s, and so on.
     pub fn new() -> Self {
         Self::of(Settings::new(ByStatus::new()))
     }
 
-    /// Creates a layer without limits: no number of retries, window, budget, longest wait that a
-    /// server may ask for, or limit of replayed bytes. All else is as [`new`](Self::new) has it.
+    /// Creates a layer without limits.
     ///
-    /// It is for clients that bring limits of their own.
+    /// The number of retries, the window, the longest wait that a server may ask for, and the recorded
+    /// part of a request body are unlimited, and there is no budget. All other settings are those of
+    /// [`new`](Self::new). Use it for clients that have limits of their own.
     ///
     /// ```
     /// use tower_http_retry::RetryLayer;
@@ -107,10 +112,11 @@ impl RetryLayer {
 }
 
 impl<C> RetryLayer<C> {
-    /// Sets how many times a request is sent again at most. Defaults to 5; `u32::MAX` is no limit.
+    /// Sets the maximum number of retries. Defaults to 5, which is six attempts; `u32::MAX` disables the
+    /// limit.
     ///
-    /// The default budget is made anew for this number, unless a clone of this layer or a service
-    /// that it made shares that budget: then it stays as it is.
+    /// The default budget is replaced by one for this number of retries, unless it is shared already with
+    /// a clone of this layer or a service that it made.
     #[doc(alias = "max_attempts")]
     #[doc(alias = "retries")]
     #[doc(alias = "with_max_retries")]
@@ -125,30 +131,44 @@ impl<C> RetryLayer<C> {
         })
     }
 
-    /// The window, from the first attempt's start, in which retries may start: 5 minutes unless
-    /// set. [`Duration::MAX`] is no limit.
+    /// Sets how long after the first attempt a retry may start. Defaults to 5 minutes; [`Duration::MAX`]
+    /// disables the limit.
     ///
-    /// Where the wait before a retry would reach the window's end, the last outcome is handed over
-    /// at once instead. An attempt that runs when the window ends is not cut short.
+    /// If the next wait would end after this window, the layer gives up immediately and returns the last
+    /// outcome. An attempt that is already running when the window ends is not cancelled. To limit the
+    /// whole request, put a time-out above this layer.
     #[doc(alias("deadline", "max_elapsed_time"))]
     pub fn window(self, window: Duration) -> Self {
         self.with(|settings| settings.limits.window = window)
     }
 
-    /// What says whether an outcome may pass. A closure goes to [`classify_fn`](Self::classify_fn).
+    /// Sets the classifier that decides which outcomes are retried. Defaults to [`ByStatus`].
+    ///
+    /// For a closure, use [`classify_fn`](Self::classify_fn).
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_http_retry::{ByStatus, RetryLayer};
+    ///
+    /// let layer = RetryLayer::new().classify(ByStatus::new().except(StatusCode::NOT_IMPLEMENTED));
+    /// # let _ = layer;
+    /// ```
     pub fn classify<D: Classify>(self, classify: D) -> RetryLayer<D> {
         RetryLayer::of(self.settings.original().clone().with_classifier(classify))
     }
 
-    /// A closure that says whether an outcome may pass.
+    /// Sets a closure that decides which outcomes are retried.
+    ///
+    /// [`Outcome::by_status`] is the default to fall back to.
     ///
     /// ```
-    /// use tower_http_retry::classify::{Class, Classify};
-    /// use tower_http_retry::{ByStatus, RetryLayer};
+    /// use http::StatusCode;
+    /// use tower_http_retry::RetryLayer;
+    /// use tower_http_retry::classify::Class;
     ///
     /// let layer = RetryLayer::new().classify_fn(|outcome| match outcome.status() {
-    ///     Some(status) if status.as_u16() == 409 => Class::Transient.repeatable(),
-    ///     _ => ByStatus::new().classify(outcome),
+    ///     Some(StatusCode::CONFLICT) => Class::Transient.repeatable(),
+    ///     _ => outcome.by_status(),
     /// });
     /// # let _ = layer;
     /// ```
@@ -160,18 +180,41 @@ impl<C> RetryLayer<C> {
         self.classify(ClassifyFn { classify })
     }
 
-    /// Which requests may be sent again after an attempt that the server may have acted on.
+    /// Sets which requests are safe to repeat after the server may have acted on them. Defaults to
+    /// [`Idempotency::new`]: RFC 9110's idempotent methods, and requests with an idempotency key.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use tower_http_retry::{Idempotency, RetryLayer};
+    ///
+    /// // The PATCH of this service is a merge patch.
+    /// let layer = RetryLayer::new().idempotency(Idempotency::new().also(Method::PATCH));
+    /// # let _ = layer;
+    /// ```
     pub fn idempotency(self, idempotency: Idempotency) -> Self {
         self.with(|settings| settings.idempotency = idempotency)
     }
 
-    /// What all requests together may add to the load. The [module](crate::budget) of budgets says
-    /// which to choose.
+    /// Sets the budget shared by all requests through this layer. Defaults to [`Budget::earning`], for
+    /// the layer's number of retries.
+    ///
+    /// A budget limits how much load retries add. A retry that it does not cover is not made, and the last
+    /// outcome is returned immediately. The module [`budget`](crate::budget) compares the kinds.
+    ///
+    /// ```
+    /// use tower_http_retry::{Budget, RetryLayer};
+    ///
+    /// // Retries add at most 20 % to the load.
+    /// let layer = RetryLayer::new().budget(Budget::ratio(0.2));
+    /// # let _ = layer;
+    /// ```
     pub fn budget(self, budget: Budget) -> Self {
         self.with(|settings| settings.budget = BudgetChoice::Chosen(budget))
     }
 
-    /// Lets requests add any load: for a single client, or where another layer limits it.
+    /// Removes the budget, so that retries are limited by their number and the window alone.
+    ///
+    /// Use it only if another layer limits the load, or in tests.
     pub fn without_budget(self) -> Self {
         self.with(|settings| settings.budget = BudgetChoice::Without)
     }
@@ -208,80 +251,45 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.switch = Some(switch))
     }
 
-    /// How long each attempt may take from its call to its response's head; no limit unless set.
+    /// Sets how long each attempt may take until the head of its response arrives. Defaults to no limit.
     ///
-    /// The attempt then fails with [`RetryError::AttemptTimedOut`](crate::RetryError::AttemptTimedOut), which is retried
-    /// as a time-out. The body that is handed over is not touched.
+    /// An attempt that takes longer is dropped and fails with
+    /// [`RetryError::AttemptTimedOut`](crate::RetryError::AttemptTimedOut), which is retried as a time-out.
+    /// The time that the body of a response takes is not limited.
     ///
-    /// Set one over HTTP/2: when a server shuts its connection down, hyper's client now and then
-    /// leaves a request without an answer.
+    /// Set it for HTTP/2 connections in particular: when a server shuts a connection down, hyper's client
+    /// sometimes never completes a request.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_http_retry::RetryLayer;
+    /// let layer = RetryLayer::new().attempt_timeout(Duration::from_secs(10));
+    /// # let _ = layer;
+    /// ```
     #[doc(alias = "per_try_timeout")]
     pub fn attempt_timeout(self, timeout: Duration) -> Self {
         self.with(|settings| settings.limits.attempt_timeout = Some(timeout))
     }
 
-    /// How many bytes of a streamed request body are kept for replays: 1 MiB unless set. A body
-    /// that is in memory already is not limited. See [`ReplayBody`](crate::ReplayBody).
+    /// Sets how many bytes of a streamed request body are recorded for retries. Defaults to 1 MiB.
     ///
-    /// It is the payload that counts. Each frame takes about 32 bytes more, and may be a part of a
-    /// larger buffer that is kept with it.
+    /// A request whose body is longer is sent as usual, and is not retried. A body that is in memory
+    /// already, such as `Full<Bytes>`, is not limited. See [`ReplayBody`](crate::ReplayBody).
+    ///
+    /// Only payload bytes count towards the limit. Each frame takes about 32 bytes more, and keeps the
+    /// buffer alive that it is a part of.
     pub fn max_replay_bytes(self, bytes: usize) -> Self {
         self.with(|settings| settings.limits.max_replay_bytes = bytes)
     }
 
-    /// Sets how much of a discarded response is read, in bytes, so that its connection can be used
-    /// again. Defaults to 64 KiB; 0 reads nothing.
+    /// Sets how many bytes of a discarded response are read, so that its connection can be reused.
+    /// Defaults to 64 KiB; 0 reads nothing.
     ///
-    /// It is read while the layer waits, for one second at most. What is left of an HTTP/1 response
-    /// when the wait is over is read beside the next attempt, for 100 ms at most; what is left of
-    /// any other is dropped then, which does not close its connection. Reading never makes a wait
-    /// longer. A response whose body is known to be longer is not read.
+    /// A response is read during the wait before the next attempt, for at most one second, and never makes
+    /// the wait longer. If an HTTP/1 response has not ended by then, it is read beside the next attempt for
+    /// at most 100 ms. A response that is known to be longer than the limit is not read.
     pub fn max_drain_bytes(self, bytes: usize) -> Self {
         self.with(|settings| settings.max_drain_bytes = bytes)
-    }
-
-    /// Puts an [`Attempt`](crate::Attempt) on each attempt's request, the first included, as an
-    /// extension for the layers below. Off by default, as it costs up to three allocations each.
-    ///
-    /// The layers right under the retry need no mark:
-    /// [`ReplayBody::attempt`](crate::ReplayBody::attempt) returns the same. A retry layer below that
-    /// finds a mark marks its own attempts, too.
-    pub fn mark_attempts(self) -> Self {
-        self.with(|settings| settings.marks_attempts = true)
-    }
-
-    /// Puts an [`Attempts`](crate::Attempts) on each response that took more than one attempt, as an
-    /// extension. Off by default, as it costs up to three allocations.
-    ///
-    /// A failure that is returned after an attempt that the server may have acted on has it always:
-    /// a retry layer above has to know.
-    pub fn mark_responses(self) -> Self {
-        self.with(|settings| settings.marks_responses = true)
-    }
-
-    /// A closure that is told each step of each request as it happens: the first attempt's start
-    /// where the service is called, the rest where its future is polled. See [`Event`].
-    ///
-    /// Called again, it adds a listener, which is told of each step after the others.
-    #[doc(alias = "on_retry")]
-    pub fn on_event(self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
-        self.with(|settings| settings.listeners.add(listener))
-    }
-
-    /// Gives all [metrics](crate::metrics) the label `authority`, too: feature `metrics`.
-    ///
-    /// Each upstream then has metrics of its own for as long as the recorder keeps them, and each
-    /// step of a request allocates. So this is for upstreams of a bounded number, not for a client
-    /// of any host that it is given.
-    ///
-    /// ```
-    /// use tower_http_retry::{Budget, RetryLayer};
-    /// let layer = RetryLayer::new().budget(Budget::per_authority(100)).metrics_by_authority();
-    /// # let _ = layer;
-    /// ```
-    #[cfg(feature = "metrics")]
-    pub fn metrics_by_authority(self) -> Self {
-        self.with(|settings| settings.listeners.by_authority = true)
     }
 
     fn with(self, set: impl FnOnce(&mut Settings<C>)) -> Self {

@@ -7,9 +7,19 @@ use crate::backoff::Backoff;
 use crate::retry_after::RetryAfter;
 use crate::settings::JitterSource;
 
-/// How long it waits.
+/// How long the layer waits.
 impl<C> RetryLayer<C> {
-    /// How long to wait before each retry.
+    /// Sets the wait before each retry. Defaults to [`Backoff::default`]: 1 s, 2 s, 4 s, and so on, with
+    /// jitter.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_http_retry::{Backoff, RetryLayer};
+    ///
+    /// let backoff = Backoff::exponential(Duration::from_millis(100)).max_wait(Duration::from_secs(5));
+    /// let layer = RetryLayer::new().backoff(backoff);
+    /// # let _ = layer;
+    /// ```
     pub fn backoff(self, backoff: Backoff) -> Self {
         self.with(|settings| settings.limits.backoff = backoff)
     }
@@ -35,16 +45,24 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.limits.backoff_after_refusal = Some(backoff))
     }
 
-    /// How the server's `Retry-After` and its kin are taken.
+    /// Sets how `Retry-After`, `retry-after-ms` and `x-ms-retry-after-ms` affect the wait. Defaults to
+    /// [`RetryAfter::Minimum`].
+    ///
+    /// ```
+    /// use tower_http_retry::{RetryAfter, RetryLayer};
+    /// let layer = RetryLayer::new().retry_after(RetryAfter::Exact);
+    /// # let _ = layer;
+    /// ```
     pub fn retry_after(self, retry_after: RetryAfter) -> Self {
         self.with(|settings| settings.retry_after = retry_after)
     }
 
-    /// Sets the longest wait that a server may ask for.
+    /// Sets the longest wait that a server may ask for. Defaults to 5 minutes; [`Duration::MAX`] disables
+    /// the limit.
     ///
-    /// Defaults to 5 minutes; [`Duration::MAX`] is no limit. If the server asks for more, the response
-    /// is returned at once: coming back earlier than asked would not help. Jitter may add up to half
-    /// of what it asks for.
+    /// If the server asks for a longer wait, the response is returned immediately, because a retry before
+    /// that time would be refused as well. Jitter may make the wait up to half as long again as the server
+    /// asks for.
     pub fn max_retry_after(self, wait: Duration) -> Self {
         self.with(|settings| settings.limits.max_retry_after = wait)
     }
@@ -83,8 +101,16 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.reads_rate_limits = are_read)
     }
 
-    /// Draws the jitter of each request from this seed and the number of requests that drew before
-    /// it, so that a simulation repeats.
+    /// Seeds the jitter, so that a test or a simulation can be repeated. Defaults to a random seed.
+    ///
+    /// The jitter of each request depends on this seed and on the number of requests that were retried
+    /// before it.
+    ///
+    /// ```
+    /// use tower_http_retry::RetryLayer;
+    /// let layer = RetryLayer::new().jitter_seed(42);
+    /// # let _ = layer;
+    /// ```
     pub fn jitter_seed(self, seed: u64) -> Self {
         self.with(|settings| {
             settings.jitter = JitterSource::Seeded {

@@ -1,0 +1,62 @@
+use super::RetryLayer;
+use crate::event::Event;
+
+/// What the layer says of requests.
+impl<C> RetryLayer<C> {
+    /// Adds an [`Attempt`](crate::Attempt) to the extensions of each attempt's request, for the layers
+    /// below. Off by default, because it costs up to three allocations for each attempt.
+    ///
+    /// A layer directly below the retry does not need it:
+    /// [`ReplayBody::attempt`](crate::ReplayBody::attempt) returns the same. A second retry layer further
+    /// below also marks its attempts if it finds the extension.
+    pub fn mark_attempts(self) -> Self {
+        self.with(|settings| settings.marks_attempts = true)
+    }
+
+    /// Adds an [`Attempts`](crate::Attempts) to the extensions of each response that took more than one
+    /// attempt. Off by default, because it costs up to three allocations.
+    ///
+    /// A failure that is returned although the server may have acted on an earlier attempt always has it,
+    /// so that a retry layer above does not take it for a refusal.
+    pub fn mark_responses(self) -> Self {
+        self.with(|settings| settings.marks_responses = true)
+    }
+
+    /// Adds a callback for each [`Event`]: the start of an attempt, a scheduled retry, or the end of a
+    /// request. Defaults to none.
+    ///
+    /// It is called synchronously, for the first attempt's start where the service is called, and for other
+    /// events where its future is polled. Several callbacks are called in the order in which they were
+    /// added.
+    ///
+    /// ```
+    /// use tower_http_retry::RetryLayer;
+    /// use tower_http_retry::event::EventKind;
+    ///
+    /// let layer = RetryLayer::new().on_event(|event| {
+    ///     if let EventKind::RetryScheduled { after, .. } = event.kind() {
+    ///         eprintln!("attempt {} failed, retrying in {after:?}", event.attempt());
+    ///     }
+    /// });
+    /// # let _ = layer;
+    /// ```
+    #[doc(alias = "on_retry")]
+    pub fn on_event(self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.listeners.add(listener))
+    }
+
+    /// Adds the label `authority` to all [metrics](crate::metrics). Off by default.
+    ///
+    /// Each upstream then has its own metrics for as long as the recorder keeps them, and each event
+    /// allocates. Use it only if the number of upstreams is bounded.
+    ///
+    /// ```
+    /// use tower_http_retry::{Budget, RetryLayer};
+    /// let layer = RetryLayer::new().budget(Budget::per_authority(100)).metrics_by_authority();
+    /// # let _ = layer;
+    /// ```
+    #[cfg(feature = "metrics")]
+    pub fn metrics_by_authority(self) -> Self {
+        self.with(|settings| settings.listeners.by_authority = true)
+    }
+}
