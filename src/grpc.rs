@@ -11,13 +11,14 @@ mod deadline;
 mod layer;
 mod peek;
 mod pushback;
-#[cfg(feature = "serde")]
 mod service_config;
 
 pub use by_grpc_status::ByGrpcStatus;
 pub use peek::{PeekFuture, PeekTrailers, PeekTrailersLayer, PeekedBody, PeekedTrailers};
-#[cfg(feature = "serde")]
-pub use service_config::{HedgedCalls, ServiceConfig, ServiceConfigError};
+pub use service_config::{
+    HedgedCalls, HedgingPolicy, MethodPolicy, RetryPolicy, ServiceConfig, ServiceConfigBuilder,
+    ServiceConfigError,
+};
 
 /// The header, or trailer, of a call's status.
 const STATUS: &str = "grpc-status";

@@ -139,9 +139,9 @@
 //! | `http2` | no | h2's errors are told apart: a refused stream is a refusal, and so is a `GOAWAY` if the attempt's body was begun to be read; without it, any reset is permanent |
 //! | `reqwest` | no | reqwest's errors are told apart; implies `http2` and `hyper-util`. Its client must not follow redirects: see [redirects](self#redirects) |
 //! | `metrics` | no | counters and histograms through the facade `metrics`, with `grpc` also gRPC's own: see the module of that name |
-//! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
+//! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`, and service configs, `ServiceConfig`, for retries and for hedges; implies `http2` and `hyper-util` |
 //! | `tower-http` | no | a response that tower-http's `FollowRedirect` got from another URI is known for one: it is no refusal of the request, and no proof for a [`VerifyLayer`] |
-//! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`, for retries and for hedges; implies `grpc` |
+//! | `serde` | no | gRPC service configs are parsed from JSON: `ServiceConfig` implements `FromStr` and serde's `Deserialize`; implies `grpc` |
 //!
 //! [tower]: https://docs.rs/tower
 

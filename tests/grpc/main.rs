@@ -1,6 +1,9 @@
 //! Calls of gRPC: over services in memory, and by tonic at both ends.
 
 mod grpc;
+mod grpc_config_built;
+#[cfg(feature = "serde")]
+mod grpc_config_forms;
 mod grpc_deadline;
 #[cfg(feature = "serde")]
 mod grpc_hedging;
