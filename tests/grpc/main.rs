@@ -5,6 +5,7 @@ mod grpc_config_built;
 #[cfg(feature = "serde")]
 mod grpc_config_forms;
 mod grpc_deadline;
+mod grpc_generated;
 #[cfg(feature = "serde")]
 mod grpc_hedging;
 #[cfg(feature = "serde")]
