@@ -58,12 +58,14 @@ fn each_field_that_is_wrong_is_named() {
         (every(retry().backoff_multiplier(f64::NAN)), "methodConfig[0].retryPolicy.backoffMultiplier", "is not above zero"),
         (every(retry().retryable_status_codes([0; 0])), "methodConfig[0].retryPolicy.retryableStatusCodes", "is empty"),
         (every(retry().retryable_status_codes([14, 17])), "methodConfig[0].retryPolicy.retryableStatusCodes[1]", "is no status code"),
+        (every(retry().retryable_status_codes([Code::Aborted, Code::Ok])), "methodConfig[0].retryPolicy.retryableStatusCodes[1]", "is OK, which is not a failure"),
         (every(retry().retryable_status_codes([-1])), "methodConfig[0].retryPolicy.retryableStatusCodes[0]", "is no status code"),
         (every(retry().retryable_status_codes([i32::MAX])), "methodConfig[0].retryPolicy.retryableStatusCodes[0]", "is no status code"),
         // A policy of hedges.
         (every(hedge().max_attempts(0)), "methodConfig[0].hedgingPolicy.maxAttempts", "is less than 2"),
         (every(hedge().max_attempts(1)), "methodConfig[0].hedgingPolicy.maxAttempts", "is less than 2"),
         (every(hedge().non_fatal_status_codes([1, 2, 99])), "methodConfig[0].hedgingPolicy.nonFatalStatusCodes[2]", "is no status code"),
+        (every(hedge().non_fatal_status_codes([0])), "methodConfig[0].hedgingPolicy.nonFatalStatusCodes[0]", "is OK, which is not a failure"),
         // Names.
         (built().service("", retry()), "methodConfig[0].name[0].service", "is empty"),
         (built().method("", "C", retry()), "methodConfig[0].name[0].method", "has no service"),

@@ -221,7 +221,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     let attempts = || prop_oneof![7 => 2..8_u32, 1 => 0..2_u32];
     let wait = || prop_oneof![7 => 1..5_000_u64, 1 => Just(0)];
     let multiplier = prop_oneof![7 => thousandths(1..4_000), 1 => thousandths(-1_000..1)];
-    let code = || prop_oneof![15 => 1..17_i32, 1 => 17..20_i32];
+    let code = || prop_oneof![15 => 1..17_i32, 1 => select(vec![0, 17, 18])];
     let retry = (attempts(), wait(), wait(), multiplier, vec(code(), 0..6));
     let retry = retry.prop_map(
         |(attempts, initial, most, multiplier, codes)| Policy::Retry {

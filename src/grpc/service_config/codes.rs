@@ -23,9 +23,13 @@ impl Codes {
     pub(super) fn check(&self, at: &Path) -> Result<ByGrpcStatus, ServiceConfigError> {
         let mut retried = ByGrpcStatus::none();
         for (index, number) in self.0.iter().enumerate() {
+            let at = at.item(index);
             match Code::new(*number) {
+                Some(code) if code.is_ok() => {
+                    return Err(at.wrong("is OK, which is not a failure"));
+                }
                 Some(_) => retried = retried.also(*number),
-                None => return Err(at.item(index).wrong(UNKNOWN)),
+                None => return Err(at.wrong(UNKNOWN)),
             }
         }
         Ok(retried)

@@ -37,7 +37,7 @@ use crate::retry_after::Hint;
 /// | `retryPolicy.maxAttempts` | `max_attempts` | 2 or more; above 5 it counts as 5 |
 /// | `retryPolicy.initialBackoff`, `maxBackoff` | `initial_backoff`, `max_backoff` | a duration above zero, as `"0.1s"` |
 /// | `retryPolicy.backoffMultiplier` | `backoff_multiplier` | a number above zero |
-/// | `retryPolicy.retryableStatusCodes` | `retryable_status_codes` | one or more, by name (in upper or lower case) or number |
+/// | `retryPolicy.retryableStatusCodes` | `retryable_status_codes` | one or more, by name (in upper or lower case) or number; not `OK` |
 /// | `hedgingPolicy` | [`HedgingPolicy`] | |
 /// | `hedgingPolicy.maxAttempts` | `max_attempts` | 2 or more; above 5 it counts as 5 |
 /// | `hedgingPolicy.hedgingDelay` | `new` | a duration of zero or more; without it zero: all attempts are sent at once |

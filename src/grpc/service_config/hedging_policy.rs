@@ -60,8 +60,8 @@ impl HedgingPolicy {
         self
     }
 
-    /// Sets the status codes that do not end the call, by number or as tonic's `Code`. After one of them,
-    /// the next hedge is sent at once. Replaces those set before. Defaults to none.
+    /// Sets the status codes that do not end the call, by number or as tonic's `Code`, without `OK`. After
+    /// one of them, the next hedge is sent at once. Replaces those set before. Defaults to none.
     pub fn non_fatal_status_codes(
         mut self,
         codes: impl IntoIterator<Item = impl Into<i32>>,

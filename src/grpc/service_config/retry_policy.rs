@@ -84,8 +84,8 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the status codes that are retried, by number or as tonic's `Code`: one or more. Replaces
-    /// those set before. Defaults to `UNAVAILABLE`.
+    /// Sets the status codes that are retried, by number or as tonic's `Code`: one or more, without `OK`.
+    /// Replaces those set before. Defaults to `UNAVAILABLE`.
     pub fn retryable_status_codes(
         mut self,
         codes: impl IntoIterator<Item = impl Into<i32>>,

@@ -67,6 +67,7 @@ fn attempts(count: u32) -> MaxAttempts {
 fn every_field_of_a_policy_that_is_wrong_is_named() {
     const WHOLE: &str = "is not a whole number of zero or more";
     const DURATION: &str = "is not a duration, as in \"0.1s\"";
+    const OK: &str = "is OK, which is not a failure";
     #[rustfmt::skip]
     let cases = [
         (json!({ "maxAttempts": null }), "maxAttempts", "is missing"),
@@ -100,6 +101,9 @@ fn every_field_of_a_policy_that_is_wrong_is_named() {
         (json!({ "retryableStatusCodes": [""] }), "retryableStatusCodes[0]", "is no status code"),
         (json!({ "retryableStatusCodes": ["14"] }), "retryableStatusCodes[0]", "is no status code"),
         (json!({ "retryableStatusCodes": [" UNAVAILABLE"] }), "retryableStatusCodes[0]", "is no status code"),
+        (json!({ "retryableStatusCodes": [0] }), "retryableStatusCodes[0]", OK),
+        (json!({ "retryableStatusCodes": [14, "OK"] }), "retryableStatusCodes[1]", OK),
+        (json!({ "retryableStatusCodes": ["ok", 17] }), "retryableStatusCodes[0]", OK),
         (json!({ "retryableStatusCodes": [17] }), "retryableStatusCodes[0]", "is no status code"),
         (json!({ "retryableStatusCodes": [u64::MAX] }), "retryableStatusCodes[0]", "is no status code"),
         (json!({ "retryableStatusCodes": [14, 4, -1] }), "retryableStatusCodes[2]", WHOLE),
@@ -254,12 +258,12 @@ fn codes_are_told_by_name_in_any_case_or_by_number() {
     assert_eq!(codes(json!(["aborted", 4])), none.also(10).also(4));
     #[rustfmt::skip]
     let names = [
-        "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+        "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
         "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
         "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
         "UNAUTHENTICATED",
     ];
-    for (number, name) in (0..).zip(names) {
+    for (number, name) in (1..).zip(names) {
         assert_eq!(codes(json!([name])), none.also(number), "{name}");
         assert_eq!(codes(json!([number])), none.also(number), "{number}");
     }
