@@ -122,21 +122,23 @@ impl<C, L> HedgeLayer<C, L> {
     ///
     /// ```
     /// use std::time::Duration;
+    /// use http::{Request, Response};
     /// use tonic::Code;
     /// use tonic::body::Body;
-    /// use tonic::client::GrpcService;
     /// use tonic::transport::{Channel, Endpoint};
-    /// use tower::ServiceBuilder;
+    /// use tower::{Service, ServiceBuilder};
     /// use tower_http::map_request_body::MapRequestBodyLayer;
     /// use tower_http_retry::grpc::{HedgingPolicy, PeekTrailersLayer, ServiceConfig};
-    /// use tower_http_retry::{HedgeLayer, RetryLayer};
+    /// use tower_http_retry::{BoxError, HedgeLayer, RetryLayer};
     ///
-    /// /// What a generated client takes: `GreeterClient::new(client(channel, config))`.
+    /// /// What a generated client takes: `GreeterClient::new(client(channel, config))`, or
+    /// /// `GreeterClient::with_interceptor(client(channel, config), interceptor)`.
     /// fn client(
     ///     channel: Channel,
     ///     config: ServiceConfig,
-    /// ) -> impl GrpcService<Body, Future: Send> + Clone {
+    /// ) -> impl Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future: Send> + Clone {
     ///     ServiceBuilder::new()
+    ///         .map_response(|response: Response<_>| response.map(Body::new))
     ///         .layer(RetryLayer::grpc().service_config(config.clone()))
     ///         .layer(HedgeLayer::new().service_config(config))
     ///         .layer(PeekTrailersLayer::new())
