@@ -14,7 +14,6 @@ mod grpc_hedging_body;
 mod grpc_hedging_pushback;
 #[cfg(feature = "serde")]
 mod grpc_hedging_stack;
-#[cfg(feature = "serde")]
 mod grpc_hedging_wire;
 #[cfg(all(feature = "serde", feature = "metrics"))]
 mod grpc_metrics;
