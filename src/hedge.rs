@@ -260,10 +260,10 @@
 //! # gRPC
 //!
 //! All gRPC calls are POSTs, and the client cannot know whether they may be sent twice. The service's
-//! config can say so: with feature `serde`, `HedgeLayer::service_config` hedges the calls whose method has a
+//! config can say so: with feature `grpc`, `HedgeLayer::service_config` hedges the calls whose method has a
 //! `hedgingPolicy`, by gRPC's own rules: with a delay of its own, and up to four hedges.
 
-#[cfg(feature = "serde")]
+#[cfg(feature = "grpc")]
 mod policies;
 mod layer;
 mod service;
@@ -290,5 +290,5 @@ pub use future::HedgeFuture;
 pub use layer::HedgeLayer;
 pub use losers::{DropLosers, KeepLosers, KeptCall, Losers};
 pub use service::Hedge;
-#[cfg(feature = "serde")]
+#[cfg(feature = "grpc")]
 pub(crate) use settings::Policy;

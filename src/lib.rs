@@ -136,16 +136,16 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `tracing` | yes | events through `tracing`: a retry is `DEBUG`, a stop with a failure is `WARN`; see [`Event`](event::Event) |
-//! | `tower` | yes | `Budget::tower`, for a budget of tower's; the error of tower's `Timeout` is a time-out, which is permanent without it |
+//! | `tracing` | yes | emits [events](event::Event) through `tracing`: a retry at `DEBUG`, giving up at `WARN` |
+//! | `tower` | yes | `Budget::tower`; an error of tower's `Timeout` is a time-out, which is not retried without this feature |
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
-//! | `http2` | no | h2's errors are told apart: a refused stream is a refusal, and so is a `GOAWAY` if the attempt's body was begun to be read; without it, any reset is permanent |
-//! | `reqwest` | no | reqwest as a service: module `reqwest`; its errors are told apart; implies `http2` and `hyper-util`. Its client must not follow redirects: see [redirects](self#redirects) |
-//! | `reqwest-middleware` | no | `reqwest::RetryMiddleware`, for reqwest-middleware; implies `reqwest` |
-//! | `metrics` | no | counters and histograms through the facade `metrics`, with `grpc` also gRPC's own: see the module of that name |
-//! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
-//! | `tower-http` | no | a response that tower-http's `FollowRedirect` got from another URI is known for one: it is no refusal of the request, and no proof for a [`VerifyLayer`]; `ByTowerHttp`, for classifiers of tower-http's |
-//! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`, for retries and for hedges; implies `grpc` |
+//! | `http2` | no | HTTP/2 errors of h2 are told apart, such as refused streams; without this feature, no reset is retried |
+//! | `reqwest` | no | module `reqwest`: reqwest as a tower service; errors of reqwest are told apart. Implies `http2` and `hyper-util` |
+//! | `reqwest-middleware` | no | `reqwest::RetryMiddleware` for reqwest-middleware. Implies `reqwest` |
+//! | `tower-http` | no | `classify::ByTowerHttp` for classifiers of tower-http; [redirects](self#redirects) that its `FollowRedirect` follows below this layer are recognized |
+//! | `grpc` | no | module `grpc`: gRPC's retries, `RetryLayer::grpc`, and service configs. Implies `http2` and `hyper-util` |
+//! | `serde` | no | parses gRPC service configs from JSON. Implies `grpc` |
+//! | `metrics` | no | counters and histograms through the `metrics` facade: module `metrics` |
 //!
 //! [tower]: https://docs.rs/tower
 

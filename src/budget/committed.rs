@@ -16,7 +16,7 @@ pub(crate) struct AwaitedCodes(pub(crate) u32);
 
 impl AwaitedCodes {
     /// A layer below counts the attempts of such calls.
-    #[cfg(feature = "serde")]
+    #[cfg(feature = "grpc")]
     pub(crate) const COUNTED_BELOW: Self = Self(1 << 31);
 
     fn are_counted_below(self) -> bool {

@@ -112,7 +112,6 @@ impl ByGrpcStatus {
     }
 
     /// Whether a call with this head has one of the codes.
-    #[cfg(feature = "serde")]
     pub(super) fn retries_head(&self, head: &ResponseHead<'_>) -> bool {
         let status = status_headers(head).get(STATUS);
         status.is_some_and(|status| self.retries(Code::of_header(status)))

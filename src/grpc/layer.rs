@@ -11,7 +11,7 @@ pub(super) const PREVIOUS_ATTEMPTS: HeaderName =
     HeaderName::from_static("grpc-previous-rpc-attempts");
 
 impl RetryLayer {
-    /// gRPC's retries, as [gRFC A6] has them, for tonic and other clients of gRPC.
+    /// Creates a layer with gRPC's retries, as [gRFC A6] defines them, for tonic and other gRPC clients.
     ///
     /// | setting | value |
     /// |---|---|
@@ -39,30 +39,55 @@ impl RetryLayer {
     /// # Example
     ///
     /// ```
+    /// use http::{Request, Response};
     /// use tonic::body::Body;
-    /// use tonic::client::GrpcService;
     /// use tonic::transport::Channel;
-    /// use tower::ServiceBuilder;
+    /// use tower::{Service, ServiceBuilder};
     /// use tower_http::map_request_body::MapRequestBodyLayer;
-    /// use tower_http_retry::RetryLayer;
+    /// use tower_http_retry::{BoxError, RetryLayer};
     ///
-    /// /// What a generated client takes: `GreeterClient::new(with_retries(channel))`.
-    /// fn with_retries(
+    /// /// What a generated client takes: `GreeterClient::new(client(channel))`, or
+    /// /// `GreeterClient::with_interceptor(client(channel), interceptor)`.
+    /// fn client(
     ///     channel: Channel,
-    /// ) -> impl GrpcService<Body, ResponseBody = Body, Future: Send> + Clone {
+    /// ) -> impl Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future: Send> + Clone {
     ///     ServiceBuilder::new()
     ///         .layer(RetryLayer::grpc())
     ///         .layer(MapRequestBodyLayer::new(Body::new))
     ///         .service(channel)
     /// }
+    /// # use tonic::client::{Grpc, GrpcService};
     /// # use tonic::codegen::{Bytes, StdError};
-    /// # fn generated<T>(_: T)
+    /// # use tonic::service::interceptor::InterceptedService;
+    /// # struct GreeterClient<T>(Grpc<T>);
+    /// # impl<T> GreeterClient<T>
     /// # where
     /// #     T: GrpcService<Body, Error: Into<StdError>>,
-    /// #     T::ResponseBody: tonic::codegen::Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
-    /// # {}
-    /// # let _ = |channel| generated(with_retries(channel));
+    /// #     T::ResponseBody:
+    /// #         tonic::codegen::Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
+    /// # {
+    /// #     fn new(inner: T) -> Self {
+    /// #         Self(Grpc::new(inner))
+    /// #     }
+    /// #     fn with_interceptor<F>(inner: T, interceptor: F) -> GreeterClient<InterceptedService<T, F>>
+    /// #     where
+    /// #         F: tonic::service::Interceptor,
+    /// #         T::ResponseBody: Default,
+    /// #         T: Service<
+    /// #             Request<Body>,
+    /// #             Response = Response<<T as GrpcService<Body>>::ResponseBody>,
+    /// #             Error: Into<StdError> + Send + Sync,
+    /// #         >,
+    /// #     {
+    /// #         GreeterClient::new(InterceptedService::new(inner, interceptor))
+    /// #     }
+    /// # }
+    /// # let _ = |channel: Channel| GreeterClient::new(client(channel));
+    /// # let _ = |channel| GreeterClient::with_interceptor(client(channel), |call: tonic::Request<()>| Ok(call));
     /// ```
+    ///
+    /// More layers, and interceptors above and below the retry, are shown in the
+    /// [module's documentation](crate::grpc#generated-clients).
     ///
     /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md
     pub fn grpc() -> RetryLayer<ByGrpcStatus> {

@@ -1,6 +1,5 @@
 //! Calls that are hedged, by tonic at both ends.
 
-use serde_json::json;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{Instant, sleep};
 use tonic::body::Body as TonicBody;
@@ -10,12 +9,11 @@ use tonic::codegen::{Bytes, StdError, tokio_stream};
 use tonic::{Code, Status};
 use tower::ServiceBuilder;
 use tower_http::map_request_body::MapRequestBodyLayer;
-use tower_http_retry::grpc::{PeekTrailersLayer, ServiceConfig};
+use tower_http_retry::grpc::{HedgingPolicy, PeekTrailersLayer, ServiceConfig};
 use tower_http_retry::{HedgeLayer, RetryLayer};
 
 use crate::support::calls::{failed, got, greeted, millis};
 use crate::support::greeter::{Greeter, GreeterClient, Turn, after as later, hello, unavailable};
-use crate::support::hedged::every;
 
 /// What a generated client takes.
 fn client(
@@ -39,17 +37,22 @@ fn client(
     GreeterClient::new(stack)
 }
 
-/// As many attempts as two, so long after one another.
-fn two(delay: &str) -> ServiceConfig {
-    let codes = json!(["UNAVAILABLE"]);
-    every(&json!({ "maxAttempts": 2, "hedgingDelay": delay, "nonFatalStatusCodes": codes }))
+/// Every call is hedged by this policy.
+fn every(policy: HedgingPolicy) -> ServiceConfig {
+    let config = ServiceConfig::builder().default_policy(policy);
+    config.build().unwrap()
+}
+
+/// As many attempts as two, so many milliseconds after one another.
+fn two(delay: u64) -> ServiceConfig {
+    every(HedgingPolicy::new(millis(delay)).non_fatal_status_codes([Code::Unavailable]))
 }
 
 /// On a real connection, whose time is not that of the clock: without a delay, none is waited for.
 #[tokio::test]
 async fn a_call_whose_first_attempt_hangs_is_answered_by_its_hedge_and_the_first_is_cancelled() {
     let server = Greeter::start([Turn::Never, Turn::Ok]).await;
-    let mut client = client(&server, two("0s"));
+    let mut client = client(&server, two(0));
     assert_eq!(got(client.say_hello(hello("Ada")).await), greeted());
     server.cancelled().await;
     let expected = [None, Some("1".to_owned())];
@@ -60,7 +63,7 @@ async fn a_call_whose_first_attempt_hangs_is_answered_by_its_hedge_and_the_first
 #[tokio::test(start_paused = true)]
 async fn a_hedge_is_sent_when_its_delay_ends() {
     let server = Greeter::in_memory([Turn::Never, later(millis(20), Turn::Ok)]);
-    let mut client = client(&server, two("0.05s"));
+    let mut client = client(&server, two(50));
     let start = Instant::now();
     assert_eq!(got(client.say_hello(hello("Ada")).await), greeted());
     assert_eq!(
@@ -72,7 +75,7 @@ async fn a_hedge_is_sent_when_its_delay_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_of_answers_is_hedged_until_its_first_message() {
     let server = Greeter::in_memory([Turn::Never, Turn::Ok]);
-    let mut client = client(&server, two("0.05s"));
+    let mut client = client(&server, two(50));
     let mut replies = client.greet_often(hello("Ada")).await.unwrap().into_inner();
     let message = replies.message().await.unwrap().unwrap().message;
     assert_eq!(
@@ -87,14 +90,12 @@ async fn a_stream_of_answers_is_hedged_until_its_first_message() {
 async fn a_status_after_a_head_is_that_of_the_attempt() {
     let fails = Turn::HeadersThenStatus(Status::unavailable("by the plan"));
     let server = Greeter::in_memory([fails, later(millis(5), Turn::Ok)]);
-    let mut client = client(&server, two("0.05s"));
+    let mut client = client(&server, two(50));
     assert_eq!(got(client.say_hello(hello("Ada")).await), greeted());
     assert_eq!(server.millis(), [0, 0]);
     // All have failed.
     let server = Greeter::in_memory([unavailable()]);
-    let outcome = self::client(&server, two("0.05s"))
-        .say_hello(hello("Ada"))
-        .await;
+    let outcome = self::client(&server, two(50)).say_hello(hello("Ada")).await;
     assert_eq!(
         (got(outcome), server.count()),
         (failed(Code::Unavailable), 2)
@@ -104,7 +105,7 @@ async fn a_status_after_a_head_is_that_of_the_attempt() {
 /// Also if nothing of it has been sent when the hedge is due.
 #[tokio::test(start_paused = true)]
 async fn a_clients_stream_that_goes_on_is_not_hedged() {
-    for delay in ["0s", "0.05s"] {
+    for delay in [0, 50] {
         let server = Greeter::in_memory([Turn::Ok]);
         let mut client = client(&server, two(delay));
         let (names, messages) = unbounded_channel();
@@ -123,7 +124,7 @@ async fn a_clients_stream_that_goes_on_is_not_hedged() {
 #[tokio::test(start_paused = true)]
 async fn a_clients_stream_that_has_ended_is_hedged() {
     let server = Greeter::in_memory([Turn::Never, Turn::Ok]);
-    let mut client = client(&server, two("0.05s"));
+    let mut client = client(&server, two(50));
     let messages = tokio_stream::iter(["Ada", "Grace"].map(hello));
     let outcome = got(client.greet_all(messages).await);
     assert_eq!(outcome, Ok("Hello, Ada, Grace!".to_owned()));
@@ -134,9 +135,9 @@ async fn a_clients_stream_that_has_ended_is_hedged() {
 #[tokio::test(start_paused = true)]
 async fn a_call_ends_at_its_deadline_with_all_its_attempts() {
     let server = Greeter::in_memory([Turn::Never]);
-    let codes = json!(["UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"]);
-    let policy = json!({ "maxAttempts": 5, "hedgingDelay": "0.1s", "nonFatalStatusCodes": codes });
-    let mut client = client(&server, every(&policy));
+    let codes = [Code::Unavailable, Code::DeadlineExceeded, Code::Cancelled];
+    let policy = HedgingPolicy::new(millis(100)).max_attempts(5);
+    let mut client = client(&server, every(policy.non_fatal_status_codes(codes)));
     let mut request = tonic::Request::new(hello("Ada"));
     request.set_timeout(millis(250));
     let start = Instant::now();

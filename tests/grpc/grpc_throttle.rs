@@ -422,24 +422,20 @@ async fn committed_failures_end_the_retries_and_committed_successes_bring_them_b
     assert_eq!(budget.level(), Some(5_200));
 }
 
-#[cfg(feature = "serde")]
 #[tokio::test(start_paused = true)]
 async fn with_a_service_config_the_codes_that_count_are_those_of_the_method() {
-    use serde_json::json;
     use tower_http_retry::event::StopReason;
-    let method = |service: &str, code: &str| {
-        json!({
-            "name": [{ "service": service }],
-            "retryPolicy": {
-                "maxAttempts": 2, "initialBackoff": "1s", "maxBackoff": "1s",
-                "backoffMultiplier": 1, "retryableStatusCodes": [code],
-            },
-        })
+    use tower_http_retry::grpc::{RetryPolicy, ServiceConfig};
+    let policy = |code: i32| {
+        let policy = RetryPolicy::new().max_attempts(2);
+        policy.retryable_status_codes([code])
     };
-    let config = json!({
-        "methodConfig": [method("a.B", "UNAVAILABLE"), method("d.E", "ABORTED")],
-        "retryThrottling": { "maxTokens": 10, "tokenRatio": 0.5 },
-    });
+    let config = ServiceConfig::builder()
+        .service("a.B", policy(14))
+        .service("d.E", policy(10))
+        .retry_throttling(10.0, 0.5)
+        .build()
+        .unwrap();
     #[rustfmt::skip]
     let calls = [
         ("/a.B/C", status("14"), 9_000),
@@ -457,7 +453,7 @@ async fn with_a_service_config_the_codes_that_count_are_those_of_the_method() {
         ("/a.B/C", status("14"), 4_500),
     ];
     let (noted, told) = std::sync::mpsc::channel();
-    let layer = RetryLayer::grpc().service_config(config.to_string().parse().unwrap());
+    let layer = RetryLayer::grpc().service_config(config);
     let layer = layer.on_event(move |event| {
         if let Step::Stop(stop) = Step::from(event.kind()) {
             noted.send((stop, event.level().unwrap())).unwrap();

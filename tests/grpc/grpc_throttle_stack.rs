@@ -11,7 +11,7 @@ use tower::ServiceBuilder;
 use tower_http::map_request_body::{MapRequestBody, MapRequestBodyLayer};
 use tower_http_retry::classify::Classify;
 use tower_http_retry::event::StopReason;
-use tower_http_retry::grpc::{PeekTrailers, PeekTrailersLayer};
+use tower_http_retry::grpc::{PeekTrailers, PeekTrailersLayer, RetryPolicy, ServiceConfig};
 use tower_http_retry::{Budget, ReplayBody, Retry, RetryLayer};
 
 use crate::support::calls::exact;
@@ -106,23 +106,13 @@ async fn a_server_that_fails_each_call_in_trailers_ends_the_retries_until_its_ca
     }
 }
 
-#[cfg(feature = "serde")]
 #[tokio::test(start_paused = true)]
 async fn so_does_the_throttle_of_a_service_config() {
-    let config = r#"{
-        "methodConfig": [{
-            "name": [{ "service": "hello.Greeter" }],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "1s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"]
-            }
-        }],
-        "retryThrottling": { "maxTokens": 10, "tokenRatio": 0.1 }
-    }"#;
-    let layer = RetryLayer::grpc().service_config(config.parse().unwrap());
+    let config = ServiceConfig::builder()
+        .service("hello.Greeter", RetryPolicy::new().max_attempts(4))
+        .retry_throttling(10.0, 0.1)
+        .build();
+    let layer = RetryLayer::grpc().service_config(config.unwrap());
     fail_and_succeed(layer, PeekTrailersLayer::new()).await;
 }
 

@@ -1,7 +1,11 @@
 //! Calls of gRPC: over services in memory, and by tonic at both ends.
 
 mod grpc;
+mod grpc_config_built;
+#[cfg(feature = "serde")]
+mod grpc_config_forms;
 mod grpc_deadline;
+mod grpc_generated;
 #[cfg(feature = "serde")]
 mod grpc_hedging;
 #[cfg(feature = "serde")]
@@ -10,7 +14,6 @@ mod grpc_hedging_body;
 mod grpc_hedging_pushback;
 #[cfg(feature = "serde")]
 mod grpc_hedging_stack;
-#[cfg(feature = "serde")]
 mod grpc_hedging_wire;
 #[cfg(all(feature = "serde", feature = "metrics"))]
 mod grpc_metrics;

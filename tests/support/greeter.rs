@@ -20,6 +20,8 @@ use tonic::codegen::tokio_stream::{self, Stream, StreamExt};
 use tonic::codegen::{BoxFuture, BoxStream, Bytes, Context, Poll, Service, StdError};
 use tonic::metadata::MetadataValue;
 use tonic::server::{ClientStreamingService, NamedService, ServerStreamingService, UnaryService};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::{Router, TcpIncoming};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, IntoRequest, IntoStreamingRequest, Request, Response, Status, Streaming};
@@ -263,6 +265,19 @@ where
     pub fn new(inner: T) -> Self {
         let inner = tonic::client::Grpc::new(inner);
         Self { inner }
+    }
+
+    pub fn with_interceptor<F>(inner: T, interceptor: F) -> GreeterClient<InterceptedService<T, F>>
+    where
+        F: Interceptor,
+        T::ResponseBody: Default,
+        T: Service<
+                http::Request<Body>,
+                Response = http::Response<<T as GrpcService<Body>>::ResponseBody>,
+            >,
+        <T as Service<http::Request<Body>>>::Error: Into<StdError> + Send + Sync,
+    {
+        GreeterClient::new(InterceptedService::new(inner, interceptor))
     }
 
     pub fn gzip(mut self) -> Self {

@@ -48,6 +48,14 @@ impl<R: Body + Unpin> PeekedBody<R> {
     }
 }
 
+/// A body that was not peeked into. tonic's generated clients require the implementation in
+/// `with_interceptor`.
+impl<R: Body + Default + Unpin> Default for PeekedBody<R> {
+    fn default() -> Self {
+        Self::new(ReadAhead::new(R::default()), None)
+    }
+}
+
 impl<R: Body + Unpin> Body for PeekedBody<R> {
     type Data = Bytes;
     type Error = R::Error;

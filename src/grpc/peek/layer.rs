@@ -43,17 +43,19 @@ use super::service::PeekTrailers;
 /// # Example
 ///
 /// ```
+/// use http::{Request, Response};
 /// use tonic::body::Body;
-/// use tonic::client::GrpcService;
 /// use tonic::transport::Channel;
-/// use tower::ServiceBuilder;
+/// use tower::{Service, ServiceBuilder};
 /// use tower_http::map_request_body::MapRequestBodyLayer;
 /// use tower_http_retry::grpc::{PeekTrailersLayer, PeekedBody};
-/// use tower_http_retry::RetryLayer;
+/// use tower_http_retry::{BoxError, RetryLayer};
+///
+/// type Peeked = Response<PeekedBody<Body>>;
 ///
 /// fn with_retries(
 ///     channel: Channel,
-/// ) -> impl GrpcService<Body, ResponseBody = PeekedBody<Body>, Future: Send> + Clone {
+/// ) -> impl Service<Request<Body>, Response = Peeked, Error = BoxError, Future: Send> + Clone {
 ///     ServiceBuilder::new()
 ///         .layer(RetryLayer::grpc())
 ///         .layer(PeekTrailersLayer::new())

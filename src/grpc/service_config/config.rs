@@ -1,58 +1,81 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use http::HeaderMap;
+
+use super::max_attempts::MaxAttempts;
+use super::throttling::Throttling;
 use crate::backoff::Backoff;
-use crate::budget::{AwaitedCodes, Budget, Rule};
+use crate::budget::{AwaitedCodes, Budget};
 use crate::class::Class;
 use crate::classify::{Classify, Outcome, RequestHead, Verdict};
 use crate::grpc::by_grpc_status::ByGrpcStatus;
 use crate::layer::RetryLayer;
 use crate::limits::RetryOverride;
 use crate::retry_after::Hint;
-use http::HeaderMap;
 
-/// A client's limit for the attempts that a config may ask for (gRFC A6).
-pub(super) const MAX_ATTEMPTS: u32 = 5;
-
-/// What a gRPC service config says of retries and hedges: `methodConfig` and `retryThrottling`, as
-/// [gRFC A6] has them in JSON.
+/// A gRPC service config: how the calls of each method are retried or hedged, and when retries are
+/// throttled.
 ///
-/// It is a classifier: each call goes by the config of its method, else of its service, else by
-/// the default (an empty name). A call without a `retryPolicy` is sent again only
-/// [transparently](Verdict::transparent). [`RetryLayer::service_config`] makes a layer of it that
-/// retries; [`HedgeLayer::service_config`](crate::HedgeLayer::service_config) makes one, to be stacked
-/// under it, for the calls that have a `hedgingPolicy`.
+/// It has `methodConfig` and `retryThrottling` of [gRFC A6]. [`builder`](Self::builder) builds a config in
+/// code. With feature `serde`, a config is parsed from JSON, and can be part of another config that is
+/// deserialized.
+///
+/// [`RetryLayer::service_config`] makes a layer that retries by it;
+/// [`HedgeLayer::service_config`](crate::HedgeLayer::service_config) makes one, to be stacked under it, for
+/// the calls that have a `hedgingPolicy`. The config is a classifier: each call goes by the policy of its
+/// method, else of its service, else by the default. A call without a `retryPolicy` is sent again only
+/// [transparently](Verdict::transparent).
 ///
 /// All layers that are made of a config and its clones share the tokens of its `retryThrottling`, which
-/// are those of one server. Parse it once for each server.
+/// are those of one server: build or parse it once for each server.
 ///
-/// | field | value |
-/// |---|---|
-/// | `methodConfig[].name[]` | `service` and `method`; `service` alone; neither: the default |
-/// | `retryPolicy.maxAttempts` | 2 or more; above 5 it counts as 5 |
-/// | `retryPolicy.initialBackoff`, `maxBackoff` | a duration above zero, as `"0.1s"` |
-/// | `retryPolicy.backoffMultiplier` | a number above zero |
-/// | `retryPolicy.retryableStatusCodes` | one or more, by name (in upper or lower case) or number |
-/// | `hedgingPolicy.maxAttempts` | 2 or more; above 5 it counts as 5 |
-/// | `hedgingPolicy.hedgingDelay` | a duration of zero or more; without it zero: all attempts are sent at once |
-/// | `hedgingPolicy.nonFatalStatusCodes` | as `retryableStatusCodes`; none, or without it: all codes are fatal |
-/// | `retryThrottling.maxTokens` | 0.001 to 1000 |
-/// | `retryThrottling.tokenRatio` | 0.001 or more; three decimals count |
+/// | field | in code | value |
+/// |---|---|---|
+/// | `methodConfig[].name[]` | [`method`], [`service`], [`default_policy`] | `service` and `method`; `service` alone; neither: the default |
+/// | `retryPolicy` | [`RetryPolicy`] | |
+/// | `retryPolicy.maxAttempts` | `max_attempts` | 2 or more; above 5 it counts as 5 |
+/// | `retryPolicy.initialBackoff`, `maxBackoff` | `initial_backoff`, `max_backoff` | a duration above zero, as `"0.1s"` |
+/// | `retryPolicy.backoffMultiplier` | `backoff_multiplier` | a number above zero |
+/// | `retryPolicy.retryableStatusCodes` | `retryable_status_codes` | one or more, by name (in upper or lower case) or number; not `OK` |
+/// | `hedgingPolicy` | [`HedgingPolicy`] | |
+/// | `hedgingPolicy.maxAttempts` | `max_attempts` | 2 or more; above 5 it counts as 5 |
+/// | `hedgingPolicy.hedgingDelay` | `new` | a duration of zero or more; without it zero: all attempts are sent at once |
+/// | `hedgingPolicy.nonFatalStatusCodes` | `non_fatal_status_codes` | as `retryableStatusCodes`; none, or without it: all codes are fatal |
+/// | neither policy | [`MethodPolicy::Once`] | the calls are not retried |
+/// | `retryThrottling.maxTokens` | [`retry_throttling`] | 0.001 to 1000 |
+/// | `retryThrottling.tokenRatio` | [`retry_throttling`] | 0.001 or more; three decimals count |
 ///
-/// A method has a `retryPolicy`, a `hedgingPolicy` or none, not both. Fields that are not known are
-/// ignored.
+/// A method has a `retryPolicy`, a `hedgingPolicy` or none, not both. Fields of JSON that are not known
+/// are ignored.
 ///
 /// # Errors
 ///
-/// [`ServiceConfigError`](super::ServiceConfigError) names the field that is wrong.
+/// [`ServiceConfigError`](super::ServiceConfigError) names the field that is wrong, whichever way the
+/// config was made.
 ///
 /// # Example
 ///
 /// ```
-/// use tower_http_retry::grpc::ServiceConfig;
+/// use std::time::Duration;
+/// use tonic::Code;
 /// use tower_http_retry::RetryLayer;
+/// use tower_http_retry::grpc::{RetryPolicy, ServiceConfig};
 ///
-/// let config: ServiceConfig = r#"{
+/// let policy = RetryPolicy::new()
+///     .max_attempts(4)
+///     .initial_backoff(Duration::from_millis(100))
+///     .max_backoff(Duration::from_secs(1))
+///     .backoff_multiplier(2.0)
+///     .retryable_status_codes([Code::Unavailable]);
+/// let config = ServiceConfig::builder()
+///     .service("hello.Greeter", policy)
+///     .retry_throttling(10.0, 0.1)
+///     .build()?;
+///
+/// # #[cfg(feature = "serde")] {
+/// // The same config, from JSON.
+/// let parsed: ServiceConfig = r#"{
 ///     "methodConfig": [{
 ///         "name": [{ "service": "hello.Greeter" }],
 ///         "retryPolicy": {
@@ -65,20 +88,26 @@ pub(super) const MAX_ATTEMPTS: u32 = 5;
 ///     }],
 ///     "retryThrottling": { "maxTokens": 10, "tokenRatio": 0.1 }
 /// }"#.parse()?;
+/// assert_eq!(parsed, config);
+/// # }
+///
 /// let layer = RetryLayer::grpc().service_config(config);
 /// # let _ = layer;
-///
-/// let wrong = r#"{ "methodConfig": [{ "name": [{ "method": "SayHello" }] }] }"#;
-/// let error = wrong.parse::<ServiceConfig>().unwrap_err();
-/// assert_eq!(error.to_string(), "methodConfig[0].name[0].method: has no service");
 /// # Ok::<_, tower_http_retry::grpc::ServiceConfigError>(())
 /// ```
 ///
 /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#integration-with-service-config
+/// [`method`]: super::ServiceConfigBuilder::method
+/// [`service`]: super::ServiceConfigBuilder::service
+/// [`default_policy`]: super::ServiceConfigBuilder::default_policy
+/// [`retry_throttling`]: super::ServiceConfigBuilder::retry_throttling
+/// [`RetryPolicy`]: super::RetryPolicy
+/// [`HedgingPolicy`]: super::HedgingPolicy
+/// [`MethodPolicy::Once`]: super::MethodPolicy::Once
 #[derive(Clone, Debug)]
 pub struct ServiceConfig {
     /// By `service/method`, by `service/`, and the default by an empty name.
-    methods: HashMap<String, MethodPolicy>,
+    methods: HashMap<String, Plan>,
     pub(super) throttling: Option<Throttling>,
     /// That of all layers.
     pub(super) budget: Option<Budget>,
@@ -86,39 +115,31 @@ pub struct ServiceConfig {
 
 /// What becomes of the calls of a method.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum MethodPolicy {
+pub(super) enum Plan {
     Once,
-    Retry(RetryPolicy),
-    Hedge(HedgingPolicy),
+    Retry(Retries),
+    Hedge(Hedges),
 }
 
+/// A `retryPolicy` that was checked.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct RetryPolicy {
-    pub(super) max_attempts: u32,
+pub(super) struct Retries {
+    pub(super) max_attempts: MaxAttempts,
     pub(super) backoff: Backoff,
     pub(super) classify: ByGrpcStatus,
 }
 
+/// A `hedgingPolicy` that was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HedgingPolicy {
-    pub(super) max_attempts: u32,
+pub(super) struct Hedges {
+    pub(super) max_attempts: MaxAttempts,
     pub(super) delay: Duration,
     /// By the codes that are not fatal.
     pub(super) classify: ByGrpcStatus,
 }
 
-/// In thousandths of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Throttling {
-    pub(super) max_tokens: u64,
-    pub(super) token_ratio: u64,
-}
-
 impl ServiceConfig {
-    pub(super) fn new(
-        methods: HashMap<String, MethodPolicy>,
-        throttling: Option<Throttling>,
-    ) -> Self {
+    pub(super) fn new(methods: HashMap<String, Plan>, throttling: Option<Throttling>) -> Self {
         Self {
             methods,
             throttling,
@@ -127,12 +148,12 @@ impl ServiceConfig {
     }
 
     /// The most specific config of a call: its method's, its service's, or the default.
-    pub(super) fn policy(&self, path: &str) -> MethodPolicy {
+    pub(super) fn plan(&self, path: &str) -> Plan {
         let method = path.strip_prefix('/').unwrap_or(path);
         let service = method.rfind('/').map_or("", |slash| &method[..=slash]);
         let names = [method, service, ""];
-        let policy = names.iter().find_map(|name| self.methods.get(*name));
-        policy.copied().unwrap_or(MethodPolicy::Once)
+        let plan = names.iter().find_map(|name| self.methods.get(*name));
+        plan.copied().unwrap_or(Plan::Once)
     }
 }
 
@@ -145,10 +166,10 @@ impl PartialEq for ServiceConfig {
 
 impl Classify for ServiceConfig {
     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
-        let is_hedged = match self.policy(outcome.uri().path()) {
-            MethodPolicy::Retry(policy) => return policy.classify.classify(outcome),
-            MethodPolicy::Hedge(_) => true,
-            MethodPolicy::Once => false,
+        let is_hedged = match self.plan(outcome.uri().path()) {
+            Plan::Retry(policy) => return policy.classify.classify(outcome),
+            Plan::Hedge(_) => true,
+            Plan::Once => false,
         };
         let verdict = ByGrpcStatus::none().classify(outcome);
         // A server that says no is heard by the throttle, whatever the method; by the layer that hedges
@@ -167,12 +188,12 @@ impl Classify for ServiceConfig {
 
     fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
         let overrides = ByGrpcStatus::none().overrides(request);
-        match self.policy(request.uri().path()) {
-            MethodPolicy::Retry(policy) => overrides
-                .max_retries(policy.max_attempts.min(MAX_ATTEMPTS) - 1)
+        match self.plan(request.uri().path()) {
+            Plan::Retry(policy) => overrides
+                .max_retries(policy.max_attempts.after_first())
                 .backoff(policy.backoff),
             // There is no code to retry; what is left is a transparent retry.
-            MethodPolicy::Hedge(_) | MethodPolicy::Once => overrides.max_retries(1),
+            Plan::Hedge(_) | Plan::Once => overrides.max_retries(1),
         }
     }
 
@@ -182,20 +203,24 @@ impl Classify for ServiceConfig {
 }
 
 impl<C> RetryLayer<C> {
-    /// Goes by a gRPC service config: each call by what it says of its method, whatever the layer's
-    /// own number of retries and back-off are. Its `retryThrottling` is the layer's budget, which it
-    /// shares with all layers of the config's clones; without one there is none.
-    /// ([`classify`](Self::classify) with the config leaves the budget as it is.)
+    /// Retries each call by the policy that a gRPC service config has for its method, whatever the layer's
+    /// own number of retries and back-off are.
+    ///
+    /// The config's `retryThrottling` is the layer's budget, which it shares with all layers of the
+    /// config's clones; without one there is no budget. ([`classify`](Self::classify) with the config leaves
+    /// the budget as it is.)
     ///
     /// Calls with a `hedgingPolicy` are hedged by a
     /// [`HedgeLayer`](crate::HedgeLayer::service_config) under this one, which also counts them.
     ///
     /// ```
-    /// use tower_http_retry::grpc::ServiceConfig;
     /// use tower_http_retry::RetryLayer;
-    /// let config: ServiceConfig = r#"{ "methodConfig": [] }"#.parse().unwrap();
+    /// use tower_http_retry::grpc::{RetryPolicy, ServiceConfig};
+    ///
+    /// let config = ServiceConfig::builder().default_policy(RetryPolicy::new()).build()?;
     /// let layer = RetryLayer::grpc().service_config(config);
     /// # let _ = layer;
+    /// # Ok::<_, tower_http_retry::grpc::ServiceConfigError>(())
     /// ```
     pub fn service_config(self, config: ServiceConfig) -> RetryLayer<ServiceConfig> {
         let layer = match config.budget.clone() {
@@ -203,11 +228,5 @@ impl<C> RetryLayer<C> {
             None => self.without_budget(),
         };
         layer.classify(config)
-    }
-}
-
-impl Throttling {
-    pub(super) fn budget(self) -> Budget {
-        Budget::of(Rule::throttling(self.max_tokens, self.token_ratio))
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 
-use super::config::{HedgingPolicy, MAX_ATTEMPTS, MethodPolicy, ServiceConfig};
+use super::config::{Hedges, Plan, ServiceConfig};
 use crate::class::Class;
 use crate::classify::{Classify, Outcome, RequestHead, Verdict};
 use crate::grpc::by_grpc_status::ByGrpcStatus;
@@ -28,15 +28,15 @@ use crate::retry_after::Hint;
 /// # Example
 ///
 /// ```
+/// use std::time::Duration;
 /// use http::{Request, Response};
+/// use tonic::Code;
 /// use tower_http_retry::classify::{Class, Classify, Outcome};
-/// use tower_http_retry::grpc::{HedgedCalls, ServiceConfig};
+/// use tower_http_retry::grpc::{HedgedCalls, HedgingPolicy, ServiceConfig};
 ///
-/// let config: ServiceConfig = r#"{ "methodConfig": [{
-///     "name": [{ "service": "hello.Greeter" }],
-///     "hedgingPolicy": { "maxAttempts": 2, "nonFatalStatusCodes": ["UNAVAILABLE"] }
-/// }]}"#.parse()?;
-/// let hedged = HedgedCalls::new(config);
+/// let policy = HedgingPolicy::new(Duration::from_millis(200))
+///     .non_fatal_status_codes([Code::Unavailable]);
+/// let hedged = HedgedCalls::new(ServiceConfig::builder().service("hello.Greeter", policy).build()?);
 ///
 /// let request = Request::post("http://127.0.0.1/hello.Greeter/SayHello").body(()).unwrap();
 /// let class = |code| {
@@ -60,10 +60,10 @@ impl HedgedCalls {
         }
     }
 
-    fn policy(&self, uri: &Uri) -> Option<HedgingPolicy> {
-        match self.config.policy(uri.path()) {
-            MethodPolicy::Hedge(policy) => Some(policy),
-            MethodPolicy::Retry(_) | MethodPolicy::Once => None,
+    fn policy(&self, uri: &Uri) -> Option<Hedges> {
+        match self.config.plan(uri.path()) {
+            Plan::Hedge(policy) => Some(policy),
+            Plan::Retry(_) | Plan::Once => None,
         }
     }
 }
@@ -121,20 +121,24 @@ impl<C, L> HedgeLayer<C, L> {
     /// # Example
     ///
     /// ```
+    /// use std::time::Duration;
+    /// use http::{Request, Response};
+    /// use tonic::Code;
     /// use tonic::body::Body;
-    /// use tonic::client::GrpcService;
     /// use tonic::transport::{Channel, Endpoint};
-    /// use tower::ServiceBuilder;
+    /// use tower::{Service, ServiceBuilder};
     /// use tower_http::map_request_body::MapRequestBodyLayer;
-    /// use tower_http_retry::grpc::{PeekTrailersLayer, ServiceConfig};
-    /// use tower_http_retry::{HedgeLayer, RetryLayer};
+    /// use tower_http_retry::grpc::{HedgingPolicy, PeekTrailersLayer, ServiceConfig};
+    /// use tower_http_retry::{BoxError, HedgeLayer, RetryLayer};
     ///
-    /// /// What a generated client takes: `GreeterClient::new(client(channel, config))`.
+    /// /// What a generated client takes: `GreeterClient::new(client(channel, config))`, or
+    /// /// `GreeterClient::with_interceptor(client(channel, config), interceptor)`.
     /// fn client(
     ///     channel: Channel,
     ///     config: ServiceConfig,
-    /// ) -> impl GrpcService<Body, Future: Send> + Clone {
+    /// ) -> impl Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future: Send> + Clone {
     ///     ServiceBuilder::new()
+    ///         .map_response(|response: Response<_>| response.map(Body::new))
     ///         .layer(RetryLayer::grpc().service_config(config.clone()))
     ///         .layer(HedgeLayer::new().service_config(config))
     ///         .layer(PeekTrailersLayer::new())
@@ -144,17 +148,14 @@ impl<C, L> HedgeLayer<C, L> {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let config: ServiceConfig = r#"{
-    ///     "methodConfig": [{
-    ///         "name": [{ "service": "hello.Greeter", "method": "SayHello" }],
-    ///         "hedgingPolicy": {
-    ///             "maxAttempts": 3,
-    ///             "hedgingDelay": "0.2s",
-    ///             "nonFatalStatusCodes": ["UNAVAILABLE"]
-    ///         }
-    ///     }],
-    ///     "retryThrottling": { "maxTokens": 10, "tokenRatio": 0.1 }
-    /// }"#.parse().unwrap();
+    /// let policy = HedgingPolicy::new(Duration::from_millis(200))
+    ///     .max_attempts(3)
+    ///     .non_fatal_status_codes([Code::Unavailable]);
+    /// let config = ServiceConfig::builder()
+    ///     .method("hello.Greeter", "SayHello", policy)
+    ///     .retry_throttling(10.0, 0.1)
+    ///     .build()
+    ///     .unwrap();
     /// let channel = Endpoint::from_static("http://127.0.0.1:50051").connect_lazy();
     /// let client = client(channel, config);
     /// # let _ = client;
@@ -169,7 +170,7 @@ impl<C, L> HedgeLayer<C, L> {
         let policies = move |uri: &Uri| {
             let policy = policies.policy(uri)?;
             Some(Policy {
-                max_hedges: policy.max_attempts.min(MAX_ATTEMPTS) - 1,
+                max_hedges: policy.max_attempts.after_first(),
                 delay: policy.delay,
             })
         };

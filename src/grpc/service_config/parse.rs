@@ -1,16 +1,23 @@
 //! A service config from its JSON.
 
-use std::collections::HashMap;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
-use super::config::{HedgingPolicy, MethodPolicy, RetryPolicy, ServiceConfig, Throttling};
-use super::fields::{Field, Fields, ServiceConfigError};
-use crate::backoff::{Backoff, Jitter};
-use crate::grpc::by_grpc_status::ByGrpcStatus;
+use super::builder::ServiceConfigBuilder;
+use super::codes::UNKNOWN;
+use super::config::ServiceConfig;
+use super::error::ServiceConfigError;
+use super::hedging_policy::HedgingPolicy;
+use super::method_policy::MethodPolicy;
+use super::name::Name;
+use super::path::Path;
+use super::retry_policy::RetryPolicy;
+use fields::{Field, Fields};
+
+mod fields;
 
 /// Each status code by its number.
 const CODES: [&str; 17] = [
@@ -42,8 +49,8 @@ impl FromStr for ServiceConfig {
     type Err = ServiceConfigError;
 
     fn from_str(json: &str) -> Result<Self, ServiceConfigError> {
-        let value = serde_json::from_str(json);
-        service_config(&value.map_err(ServiceConfigError::syntax)?)
+        let syntax = |error| Path::default().wrong(format!("is not JSON: {error}"));
+        service_config(&serde_json::from_str(json).map_err(syntax)?)
     }
 }
 
@@ -57,146 +64,85 @@ impl<'de> Deserialize<'de> for ServiceConfig {
 
 fn service_config(value: &Value) -> Parsed<ServiceConfig> {
     let config = Field::root(value).fields()?;
-    let mut methods = HashMap::new();
-    for method in config.items("methodConfig")? {
-        method_config(&method, &mut methods)?;
+    let mut builder = ServiceConfig::builder();
+    for entry in config.items("methodConfig")? {
+        builder = method_config(builder, entry)?;
     }
-    let throttling = config.get("retryThrottling").map(throttling).transpose()?;
-    Ok(ServiceConfig::new(methods, throttling))
+    if let Some(throttling) = config.get("retryThrottling") {
+        let fields = throttling.fields()?;
+        let max_tokens = fields.required("maxTokens")?.number()?;
+        let token_ratio = fields.required("tokenRatio")?.number()?;
+        builder = builder.retry_throttling(max_tokens, token_ratio);
+    }
+    builder.build()
 }
 
-fn method_config(config: &Field<'_>, methods: &mut HashMap<String, MethodPolicy>) -> Parsed<()> {
-    let fields = config.clone().fields()?;
+fn method_config(builder: ServiceConfigBuilder, entry: Field<'_>) -> Parsed<ServiceConfigBuilder> {
+    let fields = entry.clone().fields()?;
     let policy = match (fields.get("retryPolicy"), fields.get("hedgingPolicy")) {
         (Some(_), Some(_)) => {
-            return Err(config.wrong("has both a retryPolicy and a hedgingPolicy"));
+            return Err(entry.wrong("has both a retryPolicy and a hedgingPolicy"));
         }
-        (Some(policy), None) => MethodPolicy::Retry(retry_policy(policy)?),
-        (None, Some(policy)) => MethodPolicy::Hedge(hedging_policy(policy)?),
+        (Some(policy), None) => retry_policy(policy)?.into(),
+        (None, Some(policy)) => hedging_policy(policy)?.into(),
         (None, None) => MethodPolicy::Once,
     };
-    for name in fields.items("name")? {
-        if methods.insert(key(&name)?, policy).is_some() {
-            return Err(name.wrong("is configured already"));
-        }
-    }
-    Ok(())
+    let names = fields.items("name")?.into_iter().map(name);
+    Ok(builder.method_config(names.collect::<Parsed<Vec<_>>>()?, policy))
 }
 
-/// `service/method`, `service/`, or nothing.
-fn key(name: &Field<'_>) -> Parsed<String> {
-    let fields = name.clone().fields()?;
-    match (fields.text("service")?, fields.text("method")?) {
-        ("", "") => Ok(String::new()),
-        ("", _) => Err(fields.required("method")?.wrong("has no service")),
-        (service, method) => Ok(format!("{service}/{method}")),
-    }
+/// An empty string is as good as nothing.
+fn name(name: Field<'_>) -> Parsed<Name> {
+    let fields = name.fields()?;
+    Ok(match (fields.text("service")?, fields.text("method")?) {
+        ("", "") => Name::Default,
+        (service, "") => Name::Service(service.to_owned()),
+        (service, method) => Name::Method {
+            service: service.to_owned(),
+            method: method.to_owned(),
+        },
+    })
 }
 
 fn retry_policy(policy: Field<'_>) -> Parsed<RetryPolicy> {
     let fields = policy.fields()?;
-    let max_attempts = max_attempts(&fields)?;
-    let multiplier = fields.required("backoffMultiplier")?;
-    let backoff = Backoff::exponential(wait(&fields, "initialBackoff")?)
-        .max_wait(wait(&fields, "maxBackoff")?)
-        .factor(above_zero(&multiplier)?)
-        .jitter(Jitter::Between(0.8, 1.2));
-    Ok(RetryPolicy {
-        max_attempts,
-        backoff,
-        classify: retried(&fields.required("retryableStatusCodes")?)?,
-    })
+    Ok(RetryPolicy::new()
+        .max_attempts(max_attempts(&fields)?)
+        .initial_backoff(duration(&fields.required("initialBackoff")?)?)
+        .max_backoff(duration(&fields.required("maxBackoff")?)?)
+        .backoff_multiplier(fields.required("backoffMultiplier")?.number()?)
+        .retryable_status_codes(codes(fields.required("retryableStatusCodes")?.items()?)?))
 }
 
 fn hedging_policy(policy: Field<'_>) -> Parsed<HedgingPolicy> {
     let fields = policy.fields()?;
-    let max_attempts = max_attempts(&fields)?;
     let delay = fields.get("hedgingDelay");
     let delay = delay.map_or(Ok(Duration::ZERO), |delay| duration(&delay))?;
-    Ok(HedgingPolicy {
-        max_attempts,
-        delay,
-        classify: codes(fields.items("nonFatalStatusCodes")?)?,
-    })
+    Ok(HedgingPolicy::new(delay)
+        .max_attempts(max_attempts(&fields)?)
+        .non_fatal_status_codes(codes(fields.items("nonFatalStatusCodes")?)?))
 }
 
 fn max_attempts(policy: &Fields<'_>) -> Parsed<u32> {
-    let attempts = policy.required("maxAttempts")?;
-    match attempts.whole()? {
-        0 | 1 => Err(attempts.wrong("is less than 2")),
-        count => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
-    }
+    let count = policy.required("maxAttempts")?.whole()?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-fn retried(list: &Field<'_>) -> Parsed<ByGrpcStatus> {
-    let items = list.items()?;
-    match items.is_empty() {
-        true => Err(list.wrong("is empty")),
-        false => codes(items),
-    }
+fn codes(codes: Vec<Field<'_>>) -> Parsed<Vec<i32>> {
+    codes.iter().map(number).collect()
 }
 
-fn codes(codes: Vec<Field<'_>>) -> Parsed<ByGrpcStatus> {
-    let mut retried = ByGrpcStatus::none();
-    for code in codes {
-        retried = retried.also(number(&code)?);
-    }
-    Ok(retried)
-}
-
+/// A number that is no code is left to the builder.
 fn number(code: &Field<'_>) -> Parsed<i32> {
-    let number = match code.is_text() {
-        true => {
-            let name = code.text()?;
-            CODES
-                .iter()
-                .position(|known| known.eq_ignore_ascii_case(name))
-        }
-        false => usize::try_from(code.whole()?).ok(),
-    };
-    let number = number.filter(|number| *number < CODES.len());
-    number
-        .map(|number| number as i32)
-        .ok_or_else(|| code.wrong("is no status code"))
-}
-
-fn throttling(throttling: Field<'_>) -> Parsed<Throttling> {
-    let fields = throttling.fields()?;
-    let max_tokens = fields.required("maxTokens")?;
-    let token_ratio = fields.required("tokenRatio")?;
-    if max_tokens.number()? > 1_000.0 {
-        return Err(max_tokens.wrong("is above 1000"));
+    if !code.is_text() {
+        return Ok(i32::try_from(code.whole()?).unwrap_or(i32::MAX));
     }
-    Ok(Throttling {
-        max_tokens: thousandths(&max_tokens)?,
-        token_ratio: thousandths(&token_ratio)?,
-    })
-}
-
-/// Three decimals count, the others are cut off: 0.5466 is 0.546. (Rounded before that, since the
-/// nearest number to 0.57 is a little less.)
-fn thousandths(number: &Field<'_>) -> Parsed<u64> {
-    let millionths = (above_zero(number)? * 1_000_000.0).round();
-    match (millionths / 1_000.0) as u64 {
-        0 => Err(number.wrong("is less than 0.001")),
-        thousandths => Ok(thousandths),
-    }
-}
-
-fn above_zero(number: &Field<'_>) -> Parsed<f64> {
-    let value = number.number()?;
-    match value > 0.0 {
-        true => Ok(value),
-        false => Err(number.wrong("is not above zero")),
-    }
-}
-
-fn wait(fields: &Fields<'_>, name: &str) -> Parsed<Duration> {
-    let field = fields.required(name)?;
-    match duration(&field)? {
-        Duration::ZERO => Err(field.wrong("is not above zero")),
-        duration => Ok(duration),
-    }
+    let name = code.text()?;
+    let mut names = (0..).zip(CODES);
+    let known = names.find(|(_, known)| known.eq_ignore_ascii_case(name));
+    known
+        .map(|(number, _)| number)
+        .ok_or_else(|| code.wrong(UNKNOWN))
 }
 
 /// As protobuf's JSON has durations: seconds, with up to nine decimals, and an `s`.

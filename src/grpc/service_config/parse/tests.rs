@@ -2,7 +2,12 @@ use http::Request;
 use serde_json::json;
 
 use super::*;
+use crate::backoff::{Backoff, Jitter};
 use crate::classify::{Classify, RequestHead};
+use crate::grpc::by_grpc_status::ByGrpcStatus;
+use crate::grpc::service_config::config::{Plan, Retries};
+use crate::grpc::service_config::max_attempts::MaxAttempts;
+use crate::grpc::service_config::throttling::Throttling;
 use crate::limits::RetryOverride;
 
 mod hedging;
@@ -36,29 +41,33 @@ fn wrong(json: &str) -> (String, String) {
 }
 
 /// The policy of every call, where these fields are changed.
-fn policy(changes: &Value) -> RetryPolicy {
+fn policy(changes: &Value) -> Retries {
     let config = with_policy(changes).parse::<ServiceConfig>();
     retry(&config.unwrap(), "/a.B/C").expect("a policy")
 }
 
-fn retry(config: &ServiceConfig, path: &str) -> Option<RetryPolicy> {
-    match config.policy(path) {
-        MethodPolicy::Retry(policy) => Some(policy),
-        MethodPolicy::Once => None,
-        MethodPolicy::Hedge(policy) => panic!("{policy:?}"),
+fn retry(config: &ServiceConfig, path: &str) -> Option<Retries> {
+    match config.plan(path) {
+        Plan::Retry(policy) => Some(policy),
+        Plan::Once => None,
+        Plan::Hedge(policy) => panic!("{policy:?}"),
     }
 }
 
 fn backoff(base: Duration, most: Duration, factor: f64) -> Backoff {
-    use crate::backoff::Jitter;
     let backoff = Backoff::exponential(base).max_wait(most).factor(factor);
     backoff.jitter(Jitter::Between(0.8, 1.2))
+}
+
+fn attempts(count: u32) -> MaxAttempts {
+    MaxAttempts::new(count, &Path::default()).unwrap()
 }
 
 #[test]
 fn every_field_of_a_policy_that_is_wrong_is_named() {
     const WHOLE: &str = "is not a whole number of zero or more";
     const DURATION: &str = "is not a duration, as in \"0.1s\"";
+    const OK: &str = "is OK, which is not a failure";
     #[rustfmt::skip]
     let cases = [
         (json!({ "maxAttempts": null }), "maxAttempts", "is missing"),
@@ -92,6 +101,9 @@ fn every_field_of_a_policy_that_is_wrong_is_named() {
         (json!({ "retryableStatusCodes": [""] }), "retryableStatusCodes[0]", "is no status code"),
         (json!({ "retryableStatusCodes": ["14"] }), "retryableStatusCodes[0]", "is no status code"),
         (json!({ "retryableStatusCodes": [" UNAVAILABLE"] }), "retryableStatusCodes[0]", "is no status code"),
+        (json!({ "retryableStatusCodes": [0] }), "retryableStatusCodes[0]", OK),
+        (json!({ "retryableStatusCodes": [14, "OK"] }), "retryableStatusCodes[1]", OK),
+        (json!({ "retryableStatusCodes": ["ok", 17] }), "retryableStatusCodes[0]", OK),
         (json!({ "retryableStatusCodes": [17] }), "retryableStatusCodes[0]", "is no status code"),
         (json!({ "retryableStatusCodes": [u64::MAX] }), "retryableStatusCodes[0]", "is no status code"),
         (json!({ "retryableStatusCodes": [14, 4, -1] }), "retryableStatusCodes[2]", WHOLE),
@@ -246,12 +258,12 @@ fn codes_are_told_by_name_in_any_case_or_by_number() {
     assert_eq!(codes(json!(["aborted", 4])), none.also(10).also(4));
     #[rustfmt::skip]
     let names = [
-        "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+        "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
         "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
         "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
         "UNAUTHENTICATED",
     ];
-    for (number, name) in (0..).zip(names) {
+    for (number, name) in (1..).zip(names) {
         assert_eq!(codes(json!([name])), none.also(number), "{name}");
         assert_eq!(codes(json!([number])), none.also(number), "{number}");
     }
@@ -284,8 +296,8 @@ fn a_policy_is_as_it_is_written() {
         "retryableStatusCodes": [8, "ABORTED"],
         "retryableStatusMessages": ["try again"],
     });
-    let expected = RetryPolicy {
-        max_attempts: 3,
+    let expected = Retries {
+        max_attempts: attempts(3),
         backoff: backoff(Duration::from_millis(250), Duration::from_millis(100), 0.5),
         classify: ByGrpcStatus::none().also(8).also(10),
     };
@@ -344,7 +356,7 @@ fn a_config_that_says_nothing_of_retries_is_none() {
         r#"{"methodConfig": [{"name": null, "retryPolicy": null, "hedgingPolicy": null}]}"#,
         r#"{"loadBalancingConfig": [{"round_robin": {}}], "retrythrottling": 3}"#,
     ];
-    let nothing = ServiceConfig::new(HashMap::new(), None);
+    let nothing = ServiceConfig::builder().build().unwrap();
     for json in cases {
         assert_eq!(json.parse().as_ref(), Ok(&nothing), "{json}");
     }
@@ -372,7 +384,7 @@ fn entry(attempts: u32, names: &Value) -> Value {
     entry
 }
 
-fn attempts(config: &ServiceConfig, path: &str) -> Option<u32> {
+fn retried(config: &ServiceConfig, path: &str) -> Option<MaxAttempts> {
     retry(config, path).map(|policy| policy.max_attempts)
 }
 
@@ -414,7 +426,7 @@ fn a_call_goes_by_its_method_else_by_its_service_else_by_the_default() {
         ("*", Some(2)),
     ];
     for (path, expected) in cases {
-        assert_eq!(attempts(&config, path), expected, "{path:?}");
+        assert_eq!(retried(&config, path), expected.map(attempts), "{path:?}");
     }
 }
 
@@ -424,9 +436,9 @@ fn without_a_default_a_call_that_is_not_named_has_no_policy() {
         entry(3, &json!([{ "service": "a.B", "method": "C" }])),
     ]});
     let config: ServiceConfig = config.to_string().parse().unwrap();
-    assert_eq!(attempts(&config, "/a.B/C"), Some(3));
+    assert_eq!(retried(&config, "/a.B/C"), Some(attempts(3)));
     for path in ["/a.B/D", "/a.B/", "/C", "/", ""] {
-        assert_eq!(attempts(&config, path), None, "{path:?}");
+        assert_eq!(retried(&config, path), None, "{path:?}");
     }
 }
 
@@ -436,7 +448,7 @@ fn one_entry_may_stand_for_several_names() {
     let config = json!({ "methodConfig": [entry(3, &names)] });
     let config: ServiceConfig = config.to_string().parse().unwrap();
     for path in ["/a/D", "/b/C", "/b/D"] {
-        assert_eq!(attempts(&config, path), Some(3), "{path}");
+        assert_eq!(retried(&config, path), Some(attempts(3)), "{path}");
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::grpc::service_config::config::Hedges;
 
 /// A config of one method whose `hedgingPolicy` is good but for these fields.
 fn with_hedging(changes: &Value) -> String {
@@ -10,10 +11,10 @@ fn with_hedging(changes: &Value) -> String {
     with_changed("hedgingPolicy", policy, changes)
 }
 
-fn hedging(changes: &Value) -> HedgingPolicy {
+fn hedging(changes: &Value) -> Hedges {
     let config = with_hedging(changes).parse::<ServiceConfig>();
-    match config.unwrap().policy("/a.B/C") {
-        MethodPolicy::Hedge(policy) => policy,
+    match config.unwrap().plan("/a.B/C") {
+        Plan::Hedge(policy) => policy,
         other => panic!("{other:?}"),
     }
 }
@@ -22,6 +23,7 @@ fn hedging(changes: &Value) -> HedgingPolicy {
 fn every_field_of_a_hedging_policy_that_is_wrong_is_named() {
     const WHOLE: &str = "is not a whole number of zero or more";
     const DURATION: &str = "is not a duration, as in \"0.1s\"";
+    const OK: &str = "is OK, which is not a failure";
     #[rustfmt::skip]
     let cases = [
         (json!({ "maxAttempts": null }), "maxAttempts", "is missing"),
@@ -38,6 +40,8 @@ fn every_field_of_a_hedging_policy_that_is_wrong_is_named() {
         (json!({ "nonFatalStatusCodes": "UNAVAILABLE" }), "nonFatalStatusCodes", "is not a list"),
         (json!({ "nonFatalStatusCodes": 14 }), "nonFatalStatusCodes", "is not a list"),
         (json!({ "nonFatalStatusCodes": [14, "SOON"] }), "nonFatalStatusCodes[1]", "is no status code"),
+        (json!({ "nonFatalStatusCodes": ["OK"] }), "nonFatalStatusCodes[0]", OK),
+        (json!({ "nonFatalStatusCodes": [14, 0] }), "nonFatalStatusCodes[1]", OK),
         (json!({ "nonFatalStatusCodes": [17] }), "nonFatalStatusCodes[0]", "is no status code"),
         (json!({ "nonFatalStatusCodes": [null] }), "nonFatalStatusCodes[0]", WHOLE),
     ];
@@ -62,8 +66,8 @@ fn a_hedging_policy_is_as_it_is_written() {
         "nonFatalStatusCodes": ["internal", 10],
         "perAttemptRecvTimeout": "1s",
     });
-    let expected = HedgingPolicy {
-        max_attempts: 3,
+    let expected = Hedges {
+        max_attempts: super::attempts(3),
         delay: Duration::from_millis(250),
         classify: ByGrpcStatus::none().also(13).also(10),
     };
@@ -76,7 +80,7 @@ fn without_a_delay_all_attempts_are_sent_at_once_and_without_codes_all_are_fatal
         let policy = hedging(&json!({ "hedgingDelay": delay }));
         assert_eq!(policy.delay, Duration::ZERO, "{delay}");
     }
-    for codes in [json!(null), json!([]), json!(["OK"])] {
+    for codes in [json!(null), json!([])] {
         let policy = hedging(&json!({ "nonFatalStatusCodes": codes }));
         assert_eq!(policy.classify, ByGrpcStatus::none(), "{codes}");
     }
@@ -86,10 +90,8 @@ fn without_a_delay_all_attempts_are_sent_at_once_and_without_codes_all_are_fatal
 fn a_number_of_attempts_beyond_all_bounds_is_taken() {
     for attempts in [2, 5, 6, u64::MAX] {
         let policy = hedging(&json!({ "maxAttempts": attempts }));
-        assert_eq!(
-            u64::from(policy.max_attempts),
-            attempts.min(u32::MAX.into())
-        );
+        let count = u32::try_from(attempts).unwrap_or(u32::MAX);
+        assert_eq!(policy.max_attempts, super::attempts(count));
     }
 }
 
@@ -105,11 +107,11 @@ fn a_method_is_hedged_although_its_service_is_retried_and_the_other_way_round() 
         hedged(json!([{ "service": "a", "method": "C" }, { "service": "b" }])),
     ]});
     let config: ServiceConfig = config.to_string().parse().unwrap();
-    let is_hedged = |path| matches!(config.policy(path), MethodPolicy::Hedge(_));
-    let is_retried = |path| matches!(config.policy(path), MethodPolicy::Retry(_));
+    let is_hedged = |path| matches!(config.plan(path), Plan::Hedge(_));
+    let is_retried = |path| matches!(config.plan(path), Plan::Retry(_));
     assert!(is_hedged("/a/C") && is_hedged("/b/D"));
     assert!(is_retried("/a/D") && is_retried("/b/C"));
-    assert_eq!(config.policy("/c/C"), MethodPolicy::Once);
+    assert_eq!(config.plan("/c/C"), Plan::Once);
 }
 
 #[test]

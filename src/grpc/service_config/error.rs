@@ -1,0 +1,50 @@
+use std::error::Error;
+use std::fmt;
+
+/// The error of a service config that is not valid. Names the field that is wrong, and says why.
+///
+/// The fields of a config that was built in code have the names that they have in JSON. The calls of
+/// [`default_policy`](super::ServiceConfigBuilder::default_policy),
+/// [`service`](super::ServiceConfigBuilder::service) and
+/// [`method`](super::ServiceConfigBuilder::method) are the entries of `methodConfig`, in their order.
+///
+/// # Example
+///
+/// ```
+/// use tower_http_retry::grpc::ServiceConfig;
+///
+/// let error = ServiceConfig::builder().retry_throttling(2000.0, 0.1).build().unwrap_err();
+/// assert_eq!(error.field(), "retryThrottling.maxTokens");
+/// assert_eq!(error.to_string(), "retryThrottling.maxTokens: is above 1000");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceConfigError {
+    field: String,
+    problem: String,
+}
+
+impl ServiceConfigError {
+    pub(super) fn new(field: &str, problem: impl Into<String>) -> Self {
+        Self {
+            field: field.to_owned(),
+            problem: problem.into(),
+        }
+    }
+
+    /// Returns the path of the field that is wrong, as in `methodConfig[1].retryPolicy.maxBackoff`; empty
+    /// for the config as a whole.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+}
+
+impl fmt::Display for ServiceConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => write!(f, "the service config {}", self.problem),
+            field => write!(f, "{field}: {}", self.problem),
+        }
+    }
+}
+
+impl Error for ServiceConfigError {}

@@ -1,0 +1,80 @@
+use std::time::Duration;
+
+use super::codes::Codes;
+use super::config::Hedges;
+use super::error::ServiceConfigError;
+use super::max_attempts::MaxAttempts;
+use super::path::Path;
+
+/// A `hedgingPolicy` of a gRPC service config ([gRFC A6]): how the calls of a method are hedged.
+///
+/// Each setter is a field of the JSON form. Values are checked by
+/// [`ServiceConfigBuilder::build`](super::ServiceConfigBuilder::build).
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use tonic::Code;
+/// use tower_http_retry::grpc::{HedgingPolicy, ServiceConfig};
+///
+/// let policy = HedgingPolicy::new(Duration::from_millis(200))
+///     .max_attempts(3)
+///     .non_fatal_status_codes([Code::Unavailable]);
+/// assert!(ServiceConfig::builder().default_policy(policy).build().is_ok());
+///
+/// let unknown = HedgingPolicy::new(Duration::ZERO).non_fatal_status_codes([14, 17]);
+/// let error = ServiceConfig::builder().default_policy(unknown).build().unwrap_err();
+/// assert_eq!(error.field(), "methodConfig[0].hedgingPolicy.nonFatalStatusCodes[1]");
+/// ```
+///
+/// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#hedging-policy
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a policy does nothing until it is part of a config"]
+pub struct HedgingPolicy {
+    max_attempts: u32,
+    delay: Duration,
+    codes: Codes,
+}
+
+impl HedgingPolicy {
+    /// Creates a policy that sends one hedge, this long after the first attempt (`hedgingDelay`), and for
+    /// which all status codes are fatal.
+    ///
+    /// With a delay of zero, which is what JSON without a `hedgingDelay` says, all attempts are sent at
+    /// once.
+    pub fn new(delay: Duration) -> Self {
+        Self {
+            max_attempts: 2,
+            delay,
+            codes: Codes::default(),
+        }
+    }
+
+    /// Sets how often a call is sent, the first attempt included: 2 or more, of which 5 are made at most.
+    /// Defaults to 2.
+    ///
+    /// Each attempt but the first is sent the delay after the one before it.
+    pub fn max_attempts(mut self, count: u32) -> Self {
+        self.max_attempts = count;
+        self
+    }
+
+    /// Sets the status codes that do not end the call, by number or as tonic's `Code`, without `OK`. After
+    /// one of them, the next hedge is sent at once. Replaces those set before. Defaults to none.
+    pub fn non_fatal_status_codes(
+        mut self,
+        codes: impl IntoIterator<Item = impl Into<i32>>,
+    ) -> Self {
+        self.codes = Codes::new(codes);
+        self
+    }
+
+    pub(super) fn check(&self, at: &Path) -> Result<Hedges, ServiceConfigError> {
+        Ok(Hedges {
+            max_attempts: MaxAttempts::new(self.max_attempts, at)?,
+            delay: self.delay,
+            classify: self.codes.check(&at.field("nonFatalStatusCodes"))?,
+        })
+    }
+}
