@@ -239,6 +239,6 @@ pub use switch::Switch;
 #[doc(inline)]
 pub use verify::VerifyLayer;
 
-#[cfg(all(doctest, feature = "grpc", feature = "reqwest"))]
+#[cfg(all(doctest, feature = "hyper-util", feature = "tower"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -11,6 +11,7 @@
 //! - [Your own error type](#your-own-error-type)
 //! - [An axum router as the inner service](#an-axum-router-as-the-inner-service)
 //! - [A retry inside an axum server](#a-retry-inside-an-axum-server)
+//! - [A reverse proxy](#a-reverse-proxy)
 //! - [GitHub's rate limits](#githubs-rate-limits)
 //! - [Reset headers of Anthropic and OpenAI](#reset-headers-of-anthropic-and-openai)
 //! - [A service that is not `Clone`, and two time-outs](#a-service-that-is-not-clone-and-two-time-outs)
@@ -713,6 +714,40 @@
 //!
 //! A layer on the router itself (`Router::layer`) takes the same three lines, with
 //! `MapRequestBodyLayer::new(Body::new)` under the retry. It then repeats the server's own handlers.
+//!
+//! # A reverse proxy
+//!
+//! The bodies of requests and responses stream through. The request takes the host of the upstream, and its
+//! version of HTTP. The example `proxy` has request ids, spans, metrics and a page that shows the retries.
+//!
+//! ```
+//! use axum::Router;
+//! use axum::body::Body;
+//! use axum::extract::Request;
+//! use axum::http::uri::{Scheme, Uri};
+//! use axum::http::{StatusCode, Version};
+//! use hyper_util::client::legacy::Client;
+//! use hyper_util::rt::TokioExecutor;
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_http_retry::RetryLayer;
+//!
+//! /// Passes all requests on to this host and port.
+//! fn proxy(upstream: &'static str) -> Router {
+//!     let client = ServiceBuilder::new()
+//!         .layer(RetryLayer::new())
+//!         .service(Client::builder(TokioExecutor::new()).build_http());
+//!     Router::new().fallback(async move |mut request: Request| {
+//!         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+//!         let uri = Uri::builder().scheme(Scheme::HTTP).authority(upstream).path_and_query(path);
+//!         *request.uri_mut() = uri.build().map_err(|_| StatusCode::BAD_REQUEST)?;
+//!         *request.version_mut() = Version::HTTP_11; // the upstream's, whatever the client's is
+//!         let response = client.clone().oneshot(request).await;
+//!         let response = response.map_err(|_| StatusCode::BAD_GATEWAY)?;
+//!         Ok::<_, StatusCode>(response.map(Body::new))
+//!     })
+//! }
+//! # let _ = proxy("127.0.0.1:3000");
+//! ```
 //!
 //! # GitHub's rate limits
 //!

@@ -14,13 +14,13 @@ mod errors_http1;
 mod errors_http2;
 #[cfg(feature = "reqwest")]
 mod errors_reqwest;
+mod guide;
 #[cfg(feature = "hyper-util")]
 mod hedge;
 mod hostile;
 mod quic;
 #[cfg(feature = "hyper-util")]
 mod quota;
-mod readme;
 #[cfg(feature = "hyper-util")]
 mod redirects;
 #[cfg(feature = "hyper-util")]

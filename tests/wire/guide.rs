@@ -1,7 +1,7 @@
-//! The README's reverse proxy, as it stands there, between real clients and servers.
+//! The guide's reverse proxy, as it stands there, between real clients and servers.
 
 mod proxy {
-    include!("readme/proxy.rs");
+    include!("guide/proxy.rs");
 
     pub(super) fn over(upstream: &'static str) -> Router {
         proxy(upstream)
@@ -18,12 +18,13 @@ use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 
 #[test]
-fn the_proxy_that_is_tested_is_the_readmes() {
-    let (readme, tested) = (
-        include_str!("../../README.md"),
-        include_str!("readme/proxy.rs"),
-    );
-    assert!(readme.contains(tested));
+fn the_proxy_that_is_tested_is_the_guides() {
+    let page = include_str!("../../src/guide/recipes.rs");
+    let lines = page.lines().map(|line| line.trim_start_matches("//!"));
+    let lines: Vec<_> = lines
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    assert!(lines.join("\n").contains(include_str!("guide/proxy.rs")));
 }
 
 /// Where this router is served, until the test ends.
