@@ -1,8 +1,9 @@
 //! HTTP-aware retries for any [tower] `Service`.
 //!
-//! A [`RetryLayer`] keeps a copy of each request, looks at the status of each response or at the
-//! error, and sends the copy again after a back-off. It goes into hyper, axum, tonic and reqwest
-//! client stacks, above time-out, buffer and rate-limit layers.
+//! A [`RetryLayer`] keeps a copy of each request, looks at the status of the response or at the
+//! error, and sends the copy again after a back-off. It is stacked in hyper, axum, tonic and reqwest
+//! clients, above time-out, buffer and rate-limit layers. The [`guide`] has a page for each topic, and
+//! [recipes](guide::recipes).
 //!
 //! # Example
 //!
@@ -17,7 +18,7 @@
 //! use tower::{ServiceBuilder, ServiceExt};
 //! use tower_http_retry::{Attempts, BoxError, ReplayBody, RetryLayer};
 //!
-//! // A client as hyper's, of a server that is overloaded for a moment.
+//! // A client of a server that is overloaded at first.
 //! let requests = AtomicU32::new(0);
 //! let client = ServiceBuilder::new()
 //!     .layer(RetryLayer::new().mark_responses())
@@ -39,36 +40,36 @@
 //!
 //! # How a request travels
 //!
-//! 1. [`Retry`] takes the handle that was readied, keeps a snapshot of the request, and makes the
-//!    first attempt. The inner service gets a [`ReplayBody`]: the caller's body, recorded as it
-//!    passes.
-//! 2. A classifier ([`classify`]) says what the outcome means: success, permanent, transient (the
-//!    server may have acted on the request), or refused (the server did not process it).
-//!    [`ByStatus`] is the default.
-//! 3. The rules decide, from top to bottom: stop and why, or retry after how long. They ask for the
-//!    number of retries, the body, [`Idempotency`], what the server asks for ([`RetryAfter`]), the
-//!    [`Backoff`], the window, and last the [`Budget`].
-//! 4. [`ResponseFuture`] waits, reads what is left of the discarded response so that its
-//!    connection can be used again, waits for the inner service to be ready, and sends the next
-//!    attempt. Dropping it stops everything.
-//! 5. Each step is passed to listeners as an [`event`].
+//! 1. [`Retry`] keeps a snapshot of the request and makes the first attempt. The inner service receives a
+//!    [`ReplayBody`], which records the caller's body while it is sent.
+//! 2. A classifier ([`classify`]) decides what the outcome means: a success, a permanent failure, a
+//!    transient failure (the server may have acted on the request), or a refusal (the server did not
+//!    process it). The default is [`ByStatus`].
+//! 3. The rules decide whether there is a retry, and after which wait. They check the number of retries,
+//!    whether the body can be replayed, [`Idempotency`], the wait that the server asks for
+//!    ([`RetryAfter`]), the [`Backoff`], the window, and last the [`Budget`].
+//! 4. [`ResponseFuture`] waits. Meanwhile it reads the rest of the discarded response, so that its
+//!    connection can be reused. Then it waits until the inner service is ready, and makes the next
+//!    attempt. Dropping the future cancels everything.
+//! 5. Each step emits an [`event`], for callbacks, tracing and metrics.
 //!
-//! Stopping returns the last outcome itself: the last response, whole, or the last error, unwrapped.
+//! When there is no further retry, the last response or error is returned unchanged.
 //!
-//! Waiting takes a tokio runtime with time enabled, as hyper-util's client and the like do.
+//! Waiting requires a tokio runtime with time enabled.
 //!
 //! # Layers around the retry
 //!
-//! Each can be used alone. From the outside in, a whole stack is: a total time-out, what follows
-//! redirects, [`ResumeLayer`], [`RetryLayer`], [`VerifyLayer`], [`CommitLayer`], [`HedgeLayer`], an
-//! attempt's time-out, what signs requests, what converts their bodies, and the client.
+//! Each layer can be used alone. From the outside in, the order of a whole stack is: a total time-out, a
+//! layer that follows redirects, [`ResumeLayer`], [`RetryLayer`], [`VerifyLayer`], [`CommitLayer`],
+//! [`HedgeLayer`], the time-out of an attempt, layers that sign requests, a layer that converts their
+//! bodies, and the client.
 //!
 //! | layer | what it adds |
 //! |---|---|
-//! | [`ResumeLayer`] | a download that breaks off goes on where it was, or ends with an error: module [`resume`] |
+//! | [`ResumeLayer`] | resumes a download that breaks off, by range requests: module [`resume`] |
 //! | [`VerifyLayer`] | checks whether a create or a delete took effect before it is sent again: module [`verify`] |
-//! | [`CommitLayer`] | a failure in the body of a response is retried, as long as nothing of it was returned: module [`commit`] |
-//! | [`HedgeLayer`] | a request that is slower than nearly all is sent a second time, and the faster attempt counts: module [`hedge`] |
+//! | [`CommitLayer`] | retries a response whose body breaks off before any of it was returned: module [`commit`] |
+//! | [`HedgeLayer`] | sends a second attempt beside one that is slow, and returns the first success: module [`hedge`] |
 //!
 //! The page [`guide::tower_http`] has a whole stack with the layers of tower-http, and [`guide::recipes`]
 //! has others: for OAuth 2.0 tokens, reqwest, axum, replicas, rate limits, and errors.
@@ -101,13 +102,12 @@
 //!
 //! # A retry above a retry
 //!
-//! Retry at one layer only; the module [`budget`](budget#at-one-layer-only) says why. Where two
-//! are stacked, a response tells the upper layer that the server may have acted on an earlier attempt
-//! of the lower one. An error does not: it is the inner service's own, which has no place for that.
-//! If the last attempt of the lower layer ends with an error that is a refusal, or would be one of a
-//! first attempt (a `GOAWAY`: whether the attempt's body was begun to be read cannot be known from
-//! above), the upper layer takes it for a request that the server never processed, and repeats it,
-//! whatever its method. Let the upper layer take no error for a refusal:
+//! Retry at one layer only; the module [`budget`](budget#at-one-layer-only) explains why. If two retry layers
+//! are stacked, a response tells the upper layer whether the server may have acted on an earlier attempt of
+//! the lower layer. An error does not, because it is the inner service's own type. If the last attempt of
+//! the lower layer ends with an error that is a refusal, the upper layer takes the request for one that the
+//! server never processed, and repeats it whatever its method. The same applies to an HTTP/2 `GOAWAY`, which
+//! would be a refusal of a first attempt. So let the upper layer take no error for a refusal:
 //!
 //! ```
 //! use http::Request;
