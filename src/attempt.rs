@@ -6,16 +6,17 @@ use tokio::time::Instant;
 use crate::class::Class;
 use crate::reason::StopReason;
 
-/// Which attempt of a request this is: for layers below the retry, such as spans and signatures.
+/// Information about one attempt of a request, for layers below the retry that create spans or sign
+/// requests, for example.
 ///
-/// [`ReplayBody::attempt`](crate::ReplayBody::attempt) returns it to the layers right under the retry.
-/// With [`RetryLayer::mark_attempts`] it is an extension of each attempt's request, too, for those
-/// that do not see the `ReplayBody`.
+/// [`ReplayBody::attempt`](crate::ReplayBody::attempt) returns it to the layers directly below the retry.
+/// For layers that do not receive the `ReplayBody`, [`RetryLayer::mark_attempts`] adds it to the
+/// extensions of each attempt's request.
 ///
 /// # Example
 ///
-/// A span for each attempt, with tower-http's `TraceLayer` under the retry; the example `proxy` has
-/// one for the whole request above it, too.
+/// With tower-http's `TraceLayer` below the retry, each attempt has a span of its own. The example `proxy`
+/// has a span for the whole request above the retry, too.
 ///
 /// ```
 /// use http::Request;
@@ -58,7 +59,7 @@ pub struct Attempt {
     pub(crate) window_end: Option<Instant>,
 }
 
-/// What is said of an attempt, in eight bytes.
+/// The part of an [`Attempt`] that is known without the window, in eight bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) number: u32,
@@ -71,36 +72,41 @@ pub(crate) struct Mark {
 const _: () = assert!(size_of::<Mark>() == 8);
 
 impl Attempt {
-    /// The attempt's number; the first is 1.
+    /// Returns the number of the attempt, starting at 1.
     pub fn number(&self) -> u32 {
         self.mark.number
     }
 
-    /// The class of the outcome before this attempt; none for the first.
+    /// Returns the class of the outcome of the attempt before this one. Returns none for the first attempt.
     pub fn previous(&self) -> Option<Class> {
         self.mark.previous
     }
 
-    /// Whether the server may have acted on the request already: the class of an outcome before
-    /// this attempt, not only of the [`previous`](Self::previous) one, was [`Class::Transient`];
-    /// here, in a retry above this one that [marks its attempts](crate::RetryLayer::mark_attempts),
-    /// or in one under it that returned a response (an error that it returns does not tell).
+    /// Returns whether the server may have acted on the request before this attempt.
+    ///
+    /// This is true if the outcome of any earlier attempt, not only of the [`previous`](Self::previous)
+    /// one, was [`Class::Transient`]. The attempts of other retry layers are included: those of a layer
+    /// above that [marks its attempts](crate::RetryLayer::mark_attempts), and those of a layer below if it
+    /// returned a response. If a layer below returned an error, its attempts are not known.
     pub fn may_have_been_acted_on(&self) -> bool {
         self.mark.may_have_been_acted_on
     }
 
-    /// Whether the number of retries allows none after this one.
+    /// Returns whether this is the last attempt that the number of retries allows.
     pub fn is_last(&self) -> bool {
         self.mark.is_last
     }
 
-    /// Whether it is a [hedge](crate::hedge), sent beside the attempt of this number.
+    /// Returns whether this is a [hedge](crate::hedge), which is sent in addition to the attempt with this
+    /// number.
     pub fn is_hedge(&self) -> bool {
         self.mark.is_hedge
     }
 
-    /// When the window ends in which retries may start. None if it has no end, and for an attempt
-    /// that a [`ReplayBody`](crate::ReplayBody::attempt) returned.
+    /// Returns the end of the window in which retries may start.
+    ///
+    /// Returns none if the window has no end, and for an attempt that
+    /// [`ReplayBody::attempt`](crate::ReplayBody::attempt) returned.
     pub fn window_end(&self) -> Option<Instant> {
         self.window_end
     }
@@ -121,8 +127,8 @@ impl Default for Mark {
 
 /// The number of attempts of a request and the total time spent waiting.
 ///
-/// With [`RetryLayer::mark_responses`](crate::RetryLayer::mark_responses) it is an extension of the
-/// response. An [`AttemptsHandle`] reports it of a request that fails, too.
+/// With [`RetryLayer::mark_responses`](crate::RetryLayer::mark_responses), it is an extension of each
+/// response that took more than one attempt. An [`AttemptsHandle`] reports it for requests that fail, too.
 ///
 /// # Example
 ///
@@ -156,20 +162,22 @@ impl Default for Mark {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempts {
-    /// How many attempts were sent.
+    /// The number of attempts that were sent.
     pub count: u32,
-    /// The sum of the waits between them.
+    /// The total time spent waiting: the waits between attempts, including all of a wait that has just
+    /// begun, and the time that a [`Cooldown`](crate::Cooldown) held the first attempt.
     pub waited: Duration,
-    /// Why there was no further attempt. None while the request is under way, and if its caller has
-    /// dropped it.
+    /// Why there was no further attempt. It is none while the request is in progress, and if its future
+    /// was dropped.
     pub stopped: Option<StopReason>,
-    /// Whether the server may have acted on the request before the last of them, by one of this
-    /// layer's own attempts: a retry above knows of its own.
+    /// Whether the server may have acted on the request before the last attempt, because of an attempt
+    /// that this layer made. A retry layer above knows its own attempts.
     pub(crate) may_have_been_acted_on: bool,
 }
 
-/// A shared handle that reports a request's attempts even if it fails. A clone of it is put among
-/// the request's extensions.
+/// A shared handle that reports a request's attempts even if it fails.
+///
+/// The caller adds a clone of it to the request's extensions.
 ///
 /// # Example
 ///
@@ -202,12 +210,14 @@ pub struct AttemptsHandle {
 }
 
 impl AttemptsHandle {
-    /// Creates a handle.
+    /// Creates a handle that reports no attempts until a request with a clone of it is sent.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns what the request that last carried this handle has taken so far.
+    /// Returns the attempts that the request has made so far.
+    ///
+    /// If several requests carry clones of this handle, it reports the one that was updated last.
     pub fn get(&self) -> Attempts {
         *self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }

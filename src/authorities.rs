@@ -7,19 +7,19 @@ use http::Uri;
 
 use crate::authority::Authority;
 
-/// Something for each upstream: a budget. A request that finds its own waits for nobody: the map is never
-/// changed, but replaced by one with another upstream in it, which takes longer the more there are.
+/// A value for each upstream, such as a budget. A look-up takes no lock: the map is never changed, but
+/// replaced by a copy with the new upstream, which takes longer the more upstreams there are.
 pub(crate) struct Authorities<T> {
     max: usize,
     make: Box<dyn Fn() -> T + Send + Sync>,
     map: ArcSwap<HashMap<Arc<Authority<'static>>, Arc<Entry<T>>>>,
-    /// How many times another upstream was used than the one before.
+    /// A counter that orders the uses of upstreams; see `touch`.
     uses: AtomicU64,
 }
 
 struct Entry<T> {
     of: T,
-    /// What `uses` was when it was last used.
+    /// The value of `uses` when the entry was last marked as used.
     used: AtomicU64,
 }
 
@@ -33,7 +33,8 @@ impl<T> Authorities<T> {
         }
     }
 
-    /// Uses what there is for a URI's upstream, and makes it if there is none.
+    /// Calls `act` with the value of a URI's upstream, which is created if there is none, and marks it as
+    /// used.
     pub(crate) fn with<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> U {
         let authority = Authority::of(uri);
         let map = self.map.load();
@@ -45,7 +46,8 @@ impl<T> Authorities<T> {
         act(&self.insert(authority.into_owned()).of)
     }
 
-    /// The same without a use, and none is kept.
+    /// Calls `act` with the value of a URI's upstream without marking it as used. If there is none, a new one
+    /// is passed and then dropped.
     pub(crate) fn peek<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> U {
         match self.map.load().get(&Authority::of(uri)) {
             Some(entry) => act(&entry.of),
@@ -53,14 +55,15 @@ impl<T> Authorities<T> {
         }
     }
 
-    /// What there is for a URI's upstream, without a use; none is made.
+    /// Calls `act` with the value of a URI's upstream if there is one, without marking it as used.
     pub(crate) fn find<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> Option<U> {
         let map = self.map.load();
         map.get(&Authority::of(uri)).map(|entry| act(&entry.of))
     }
 
-    /// Which of the eighth that was used last was used last of all is never asked: others go
-    /// first. So a few upstreams that are used in turn write nothing that threads share.
+    /// Marks an entry as used, unless it is among the most recently used eighth. The order within that
+    /// eighth does not matter, because other entries are removed first. So a few upstreams that are used in
+    /// turn write nothing that threads share.
     fn touch(&self, entry: &Entry<T>) {
         let uses = self.uses.load(Ordering::Relaxed);
         let others = uses.saturating_sub(entry.used.load(Ordering::Relaxed));
@@ -73,7 +76,7 @@ impl<T> Authorities<T> {
         self.uses.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Threads that meet here agree on one entry.
+    /// Inserts an entry, and returns the one that is in the map: another thread may have inserted one.
     fn insert(&self, authority: Authority<'static>) -> Arc<Entry<T>> {
         let authority = Arc::new(authority);
         let made = Arc::new(Entry {

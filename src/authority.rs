@@ -3,8 +3,8 @@ use std::fmt;
 
 use http::Uri;
 
-/// Who a URI asks, in lower case and without a port that goes without saying. One that asks nobody,
-/// as in a request to an origin server, is none of the others.
+/// The scheme, host and port of a URI, in lower case and without the default port of the scheme. All URIs
+/// without a host, as in requests to an origin server, have the same one.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Authority<'a> {
     scheme: Cow<'a, str>,
@@ -36,7 +36,7 @@ impl<'a> Authority<'a> {
     }
 }
 
-/// As in a URI, without user info.
+/// Writes the host and port as in a URI, without user info.
 impl fmt::Display for Authority<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.host)?;

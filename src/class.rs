@@ -1,11 +1,11 @@
-/// What the outcome of one attempt says about sending the request again.
+/// Whether the outcome of an attempt is a success or a failure, and which kind of failure.
 ///
 /// # Example
 ///
 /// ```
 /// use tower_http_retry::classify::{Class, Verdict};
 ///
-/// // A service known to recognize a repeated request.
+/// // This service recognizes a repeated request.
 /// let verdict: Verdict = Class::Transient.repeatable();
 /// assert_eq!(verdict.class(), Class::Transient);
 /// assert_ne!(verdict, Verdict::from(Class::Transient));
@@ -15,10 +15,11 @@
 pub enum Class {
     /// The outcome is a success and is returned.
     Success,
-    /// The outcome is a failure that a retry would not cure. It is returned.
+    /// The outcome is a failure that a retry would not cure, such as a 404. It is returned.
     Permanent,
-    /// The outcome is a failure that may pass. The server may have acted on the request, so it is
-    /// retried only if it may be repeated.
+    /// The outcome is a failure that can be temporary, such as a 503 or a reset connection.
+    ///
+    /// The server may have acted on the request, so it is retried only if it is safe to repeat.
     Transient,
     /// The server did not process the request.
     ///

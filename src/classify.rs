@@ -1,14 +1,14 @@
-//! Deciding which outcomes are retried.
+//! Classifiers, which decide which outcomes are retried.
 //!
-//! A [`Classify`] looks at the [`Outcome`] of an attempt and returns a [`Verdict`]: a [`Class`], and
-//! what else bears on the next attempt. [`ByStatus`] is the default of a
-//! [`RetryLayer`](crate::RetryLayer). A closure is a classifier through
+//! A [`Classify`] receives the [`Outcome`] of an attempt and returns a [`Verdict`]: a [`Class`], and
+//! settings for the next attempt, such as the wait. [`ByStatus`] is the default of a
+//! [`RetryLayer`](crate::RetryLayer). To use a closure as a classifier, call
 //! [`RetryLayer::classify_fn`](crate::RetryLayer::classify_fn).
 //!
 //! # Rate-limit headers of one provider
 //!
-//! [`RetryLayer::rate_limit_headers`](crate::RetryLayer::rate_limit_headers) reads the common ones.
-//! For others, use a classifier. Anthropic sends the time of a reset as in RFC 3339, which
+//! [`RetryLayer::rate_limit_headers`](crate::RetryLayer::rate_limit_headers) reads the common headers. For
+//! other headers, use a classifier. Anthropic sends the time of a reset in the format of RFC 3339, which
 //! [`Verdict::retry_at`] measures against the local clock:
 //!
 //! ```
@@ -46,7 +46,7 @@
 //! assert_ne!(anthropic(&outcome), outcome.by_status());
 //! ```
 //!
-//! OpenAI sends the time until all of a quota is there again, in the format of Go's durations:
+//! OpenAI sends the time until a quota is fully renewed, in the format of Go's durations:
 //!
 //! ```
 //! use std::time::Duration;

@@ -6,22 +6,24 @@ use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// A response that is let go is read to its end, so that its connection can be used again; but, unless
-/// a layer says otherwise, no more of it than this, and no longer.
+/// How much of a discarded response is read, so that its connection can be reused, unless the layer has
+/// another limit.
 pub(crate) const DRAINED_BYTES: usize = 64 * 1024;
+
+/// How long a discarded response is read during the wait.
 pub(crate) const DRAINED_FOR: Duration = Duration::from_secs(1);
 
-/// What a frame counts at least, or one without data could be followed by any number of them.
+/// The size that each frame counts at least. Otherwise a body could have any number of empty frames.
 const DRAINED_FRAME: usize = 16;
 
-/// Once the wait is over, what is left of an HTTP/1 response is read no longer than this.
+/// How long the rest of an HTTP/1 response is read after the wait.
 pub(crate) const DRAINED_ON_FOR: Duration = Duration::from_millis(100);
 
-/// So many frames are read in one poll: of the smallest, as many as the usual limit allows.
+/// How many frames are read in one poll: as many of the smallest frames as the default limit allows.
 const FRAMES_AT_ONCE: usize = DRAINED_BYTES / DRAINED_FRAME;
 
 pin_project! {
-    /// What is left of a response that is let go.
+    /// The rest of a discarded response.
     pub(crate) struct Leftover<T> {
         #[pin]
         response: T,
@@ -30,8 +32,8 @@ pin_project! {
 }
 
 impl<T: Body> Leftover<T> {
-    /// Reads so many bytes of this body at most, in what it is `put` into. None if there is nothing to
-    /// read, or more than that for certain.
+    /// Reads at most `limit` bytes of a body, which `put` wraps. Returns none if there is nothing to read, or
+    /// if the body is known to be longer than the limit.
     pub(crate) fn of<R: Body>(body: R, limit: usize, put: impl FnOnce(R) -> T) -> Option<Self> {
         let is_worthwhile =
             limit > 0 && !body.is_end_stream() && body.size_hint().lower() <= limit as u64;
@@ -41,8 +43,8 @@ impl<T: Body> Leftover<T> {
         })
     }
 
-    /// Ready at the end, or once enough was read. A body that always has another frame yields in
-    /// between, so that the time for it can run out.
+    /// Reads the body; ready at its end or at the limit. After many frames in one poll it yields, so that the
+    /// timer of the caller can fire.
     pub(crate) fn poll_drained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         for _ in 0..FRAMES_AT_ONCE {
@@ -62,7 +64,7 @@ impl<T: Body> Leftover<T> {
     }
 }
 
-/// How much of the room a frame takes.
+/// Returns how much a frame counts towards the limit.
 pub(crate) fn room_of<D: Buf>(frame: &Frame<D>) -> usize {
     length_of(frame).max(DRAINED_FRAME)
 }
@@ -71,7 +73,7 @@ pub(crate) fn length_of<D: Buf>(frame: &Frame<D>) -> usize {
     frame.data_ref().map_or(0, Buf::remaining)
 }
 
-/// The size of what was read ahead, so many bytes, and of what is left.
+/// Returns the size hint of a body of which `read` bytes were read ahead, given the hint for the rest.
 pub(crate) fn size_with(read: usize, left: &SizeHint) -> SizeHint {
     let read = read as u64;
     let mut hint = SizeHint::new();

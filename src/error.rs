@@ -8,15 +8,25 @@ use http::Response;
 
 use crate::reason::StopReason;
 
-/// Any error: the inner service's own, unwrapped, or one of this crate's.
+/// Alias for a type-erased error: the error of the inner service, or an error of this crate.
 ///
-/// `error.is::<TheirError>()` and `error.downcast::<TheirError>()` find the inner service's error
-/// as if there were no retry layer. This crate's own error is [`RetryError`]. Other layers have one each:
-/// [`Unverified`](crate::verify::Unverified), [`BrokenAnswer`](crate::commit::BrokenAnswer), and
-/// [`ResumeError`](crate::resume::ResumeError).
+/// The error of the inner service is not wrapped: `error.is::<TheirError>()` and
+/// `error.downcast::<TheirError>()` find it as if there were no retry layer. The retry layer's own error
+/// is [`RetryError`]. Other layers have one error each: [`Unverified`](crate::verify::Unverified),
+/// [`BrokenAnswer`](crate::commit::BrokenAnswer), and [`ResumeError`](crate::resume::ResumeError).
+///
+/// # Example
+///
+/// ```
+/// use std::io::{Error, ErrorKind};
+/// use tower_http_retry::{BoxError, RetryError};
+///
+/// let error = BoxError::from(Error::from(ErrorKind::ConnectionReset));
+/// assert!(error.is::<Error>() && !error.is::<RetryError>());
+/// ```
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Error of a [`Retry`](crate::Retry) itself, as opposed to one of its inner service.
+/// Error of [`Retry`](crate::Retry) itself, as opposed to an error of its inner service.
 ///
 /// # Example
 ///
@@ -45,38 +55,43 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// ```
 #[non_exhaustive]
 pub enum RetryError {
-    /// An attempt had no response head within
-    /// [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout).
+    /// The head of an attempt's response did not arrive within the
+    /// [time-out of an attempt](crate::RetryLayer::attempt_timeout).
     #[non_exhaustive]
     AttemptTimedOut {
-        /// How long the attempt was given.
+        /// The time-out of the attempt.
         timeout: Duration,
     },
-    /// A retry could not start after the outcome before it had been discarded.
+    /// A retry could not be sent after its wait, and the last outcome had already been discarded.
     ///
-    /// Giving up returns the last outcome itself wherever that can be known before the wait. It
-    /// cannot where the inner service is not ready again, or the timer does not fire (after a
-    /// suspend, say), until the window has ended ([`StopReason::Window`]); or where the source of
-    /// the body fails during the wait, in an upload that still goes on
-    /// ([`StopReason::NotReplayable`]).
+    /// If the layer can know before the wait that it has to give up, it returns the last outcome itself.
+    /// This error is returned if the reason arises later:
+    ///
+    /// - [`StopReason::Window`]: the window ended before the inner service was ready or before the timer
+    ///   fired, for example after a suspend, or a [`Cooldown`](crate::Cooldown) holds the retry for longer
+    ///   than the window.
+    /// - [`StopReason::NotReplayable`]: the source of the request body failed in an upload that was still
+    ///   in progress.
     #[non_exhaustive]
     Abandoned {
-        /// Why the retry did not start.
+        /// Why the retry was not sent.
         reason: StopReason,
-        /// The last outcome. Of a response it is the head, without extensions: they can hold what
-        /// the next attempt needs, a permit for example. An error is this error's source, too.
+        /// The last outcome. If it is a response, only its head is kept, without extensions, because they
+        /// can hold a resource that the next attempt needs, such as a permit. If it is an error, it is also
+        /// the source of this error.
         last: Result<Response<()>, BoxError>,
     },
-    /// The request was not sent: a [`Cooldown`](crate::Cooldown) holds requests for longer than this
-    /// one can wait, too many requests wait already, or the request's window ended while it waited.
+    /// The request was not sent, because a [`Cooldown`](crate::Cooldown) holds requests for longer than
+    /// this one can wait, too many requests wait already, or the request's window ended while it waited.
     #[non_exhaustive]
     CoolingDown {
-        /// How much is left of the hold; zero if it has ended, and other requests wait to be sent first.
+        /// How much is left of the hold. It is zero if the hold has ended and other requests are sent
+        /// first.
         left: Duration,
     },
 }
 
-/// Without the response's headers: they may contain credentials.
+/// Omits the headers of the response, which may contain credentials.
 impl fmt::Debug for RetryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -113,7 +128,7 @@ impl fmt::Display for RetryError {
                 f.write_str("not sent: other requests wait to be sent first, after a cooldown")
             }
             Self::CoolingDown { left } => {
-                // No more digits than a reader needs.
+                // Rounded up to the millisecond, as more digits are of no use.
                 let left = Duration::from_micros(left.as_micros().div_ceil(1_000) as u64 * 1_000);
                 write!(f, "not sent: requests are held for another {left:?}")
             }
@@ -134,12 +149,12 @@ impl Error for RetryError {
     }
 }
 
-/// An error and those that it was made of, the outermost first.
+/// Returns an error and its sources, starting with the error itself.
 pub(crate) fn chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> + 'a {
     std::iter::successors(Some(error), |&error| {
-        // The source of one that wraps an error skips that.
+        // The `source` of these two is that of the error that they wrap, and skips the error itself.
         if let Some(io) = error.downcast_ref::<io::Error>() {
             io.get_ref().map(|inner| inner as _)
         } else if let Some(shared) = error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
@@ -150,7 +165,7 @@ pub(crate) fn chain<'a>(
     })
 }
 
-/// Whether an attempt's own time-out is in the chain.
+/// Whether this is the error of an attempt's time-out.
 pub(crate) fn is_attempt_timeout(error: &(dyn Error + 'static)) -> bool {
     let error = error.downcast_ref();
     matches!(error, Some(RetryError::AttemptTimedOut { .. }))

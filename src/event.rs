@@ -1,4 +1,6 @@
-//! Events of requests: for logs, metrics and tests.
+//! Events of requests, for logs, metrics and tests.
+//!
+//! [`RetryLayer::on_event`](crate::RetryLayer::on_event) adds a callback that receives each [`Event`].
 
 use std::error::Error;
 use std::fmt;
@@ -12,36 +14,70 @@ use crate::class::Class;
 use crate::head::{RequestHead, ResponseHead};
 pub use crate::reason::{StopReason, WaitReason};
 
-/// One step of a request, passed to [`RetryLayer::on_event`] as it happens and, with feature
-/// `tracing`, emitted as a tracing event: a retry at level `DEBUG`, a stop with a failure at `WARN`
-/// (but a first attempt that is permanent, such as a 404, is not: nothing was retried). The start of a
-/// cooldown is at `WARN`, its end at `INFO`; requests that are held, or not sent because of it, are at
-/// `DEBUG`. Feature `metrics` counts all of them.
+/// One step of a request, which is passed to the callbacks of [`RetryLayer::on_event`].
 ///
-/// Each request emits `AttemptStarted`, then any number of times `RetryScheduled` and
-/// `AttemptStarted`, then `Stopped` (never, if its caller drops the future). A retry that cannot be
-/// sent after its wait emits `RetryScheduled` and `Stopped`, the latter with what the caller gets
-/// instead. If a [`Cooldown`](crate::Cooldown) holds an attempt, `Held` is emitted before it.
+/// # Order of events
+///
+/// Each request emits `AttemptStarted`, then `RetryScheduled` and `AttemptStarted` for each retry, then
+/// `Stopped`. If its future is dropped, `Stopped` is not emitted. If a retry cannot be sent after its
+/// wait, `RetryScheduled` is followed by `Stopped`, with the error that the caller receives. If a
+/// [`Cooldown`](crate::Cooldown) holds an attempt, `Held` is emitted before it. If the first attempt is
+/// not sent because of a cooldown, `Stopped` is emitted without `AttemptStarted`.
+///
+/// # Logs and metrics
+///
+/// With feature `tracing`, events are emitted through `tracing` as well:
+///
+/// - a retry at level `DEBUG`;
+/// - a stop with a failure at level `WARN`, but not if the first attempt failed permanently, as with a
+///   404, because nothing was retried;
+/// - the start of a cooldown at level `WARN`, and its end at level `INFO`;
+/// - a request that a cooldown holds, or that is not sent because of it, at level `DEBUG`.
+///
+/// With feature `metrics`, all events are counted: see the module `metrics`.
+///
+/// # Credentials
 ///
 /// [`method`](Self::method), [`host`](Self::host), [`port`](Self::port) and [`path`](Self::path) are
-/// safe to log. [`request`](Self::request) is the whole head, whose query and headers may contain
-/// credentials.
+/// safe to log. [`request`](Self::request) returns the whole head, whose user info, query and headers may
+/// contain credentials.
 ///
 /// # Example
 ///
 /// ```
-/// use tower_http_retry::RetryLayer;
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), tower_http_retry::BoxError> {
+/// use std::sync::{Arc, Mutex};
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Empty;
+/// use tower::ServiceBuilder;
 /// use tower_http_retry::event::EventKind;
+/// use tower_http_retry::{BoxError, ReplayBody, RetryLayer};
 ///
-/// let layer = RetryLayer::new().on_event(|event| match event.kind() {
-///     EventKind::RetryScheduled { after, reason, .. } => {
-///         let status = event.status().map_or(0, |status| status.as_u16());
-///         println!("attempt {}: {status}; again in {after:?}: {reason}", event.attempt());
-///     }
-///     EventKind::Stopped(reason) => println!("{} {}: {reason}", event.method(), event.host()),
-///     _ => {}
+/// type Body = Empty<bytes::Bytes>;
+/// let log = Arc::new(Mutex::new(Vec::new()));
+/// let lines = log.clone();
+/// let layer = RetryLayer::new().max_retries(1).on_event(move |event| {
+///     let status = event.status().map_or(0, |status| status.as_u16());
+///     let line = match event.kind() {
+///         EventKind::RetryScheduled { reason, .. } => format!("{status}, retrying: {reason}"),
+///         EventKind::Stopped(reason) => format!("{status}, stopped: {reason}"),
+///         _ => return,
+///     };
+///     lines.lock().unwrap().push(line);
 /// });
-/// # let _ = layer;
+/// let client = ServiceBuilder::new()
+///     .layer(layer)
+///     .service_fn(async |_: Request<ReplayBody<Body>>| {
+///         let response = Response::builder().status(StatusCode::BAD_GATEWAY);
+///         Ok::<_, BoxError>(response.body(Body::new())?)
+///     });
+///
+/// client.send(Request::new(Body::new())).await?;
+/// let lines = ["502, retrying: back-off", "502, stopped: the retries are used up"];
+/// assert_eq!(*log.lock().unwrap(), lines);
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// [`RetryLayer::on_event`]: crate::RetryLayer::on_event
@@ -59,41 +95,51 @@ pub struct Event<'a> {
     pub(crate) kind: EventKind,
 }
 
-/// What happened to a request at one moment.
+/// The kind of an [`Event`].
+///
+/// # Example
+///
+/// ```
+/// use tower_http_retry::event::{EventKind, StopReason};
+///
+/// assert_eq!(EventKind::Stopped(StopReason::Window).as_str(), "stopped");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
     /// An attempt was passed to the inner service.
     AttemptStarted,
-    /// The attempt's outcome is discarded; the next attempt follows after a wait, if it still can.
+    /// The outcome of the attempt was discarded. The next attempt is sent after a wait, if it is still
+    /// possible then.
     #[non_exhaustive]
     RetryScheduled {
-        /// How long the wait is.
+        /// The length of the wait.
         after: Duration,
-        /// What determined it.
+        /// What determined the length of the wait.
         reason: WaitReason,
     },
-    /// The outcome is returned to the caller.
+    /// There is no further attempt, and the outcome is returned to the caller.
     Stopped(StopReason),
-    /// A [`Cooldown`](crate::Cooldown) holds the next attempt. The event's attempt is the one before it, or
-    /// 0.
+    /// A [`Cooldown`](crate::Cooldown) holds the next attempt. The [number](Event::attempt) of the event is
+    /// that of the attempt before it, or 0.
     #[non_exhaustive]
     Held {
-        /// How much is left of the hold; zero if it has ended, and the attempt waits for others.
+        /// How much is left of the hold. It is zero if the hold has ended and other requests are sent
+        /// first.
         left: Duration,
     },
-    /// With the outcome of this attempt, a [`Cooldown`](crate::Cooldown) started to hold requests.
+    /// A [`Cooldown`](crate::Cooldown) started to hold requests because of the outcome of this attempt.
     #[non_exhaustive]
     CooldownStarted {
         /// How long requests are held.
         left: Duration,
     },
-    /// With the outcome of this attempt, a [`Cooldown`](crate::Cooldown) stopped holding requests.
+    /// A [`Cooldown`](crate::Cooldown) stopped holding requests because of the outcome of this attempt.
     CooldownEnded,
 }
 
 impl EventKind {
-    /// Returns the `snake_case` name.
+    /// Returns the name in `snake_case`.
     ///
     /// ```
     /// use tower_http_retry::event::EventKind;
@@ -110,7 +156,7 @@ impl EventKind {
         }
     }
 
-    /// Whether it happens to a request that succeeds at once.
+    /// Whether a request emits this if its first attempt succeeds.
     #[inline]
     pub(crate) fn is_routine(self) -> bool {
         matches!(
@@ -121,79 +167,86 @@ impl EventKind {
 }
 
 impl<'a> Event<'a> {
-    /// What happened.
+    /// Returns what happened.
     pub fn kind(&self) -> EventKind {
         self.kind
     }
 
-    /// The head of the caller's request. Its extensions tie the events of one request together.
+    /// Returns the head of the caller's request. An extension of it can identify the events of one
+    /// request.
     ///
     /// Its query, user info and headers may contain credentials.
     pub fn request(&self) -> RequestHead<'a> {
         self.request
     }
 
-    /// The request's method.
+    /// Returns the method of the request.
     pub fn method(&self) -> &'a Method {
         self.request.method
     }
 
-    /// The host that the request is for; empty where its URI has none.
+    /// Returns the host of the request's URI, or an empty string if it has none.
     pub fn host(&self) -> &'a str {
         self.request.uri.host().unwrap_or_default()
     }
 
-    /// The port that the request is for, where its URI names one.
+    /// Returns the port of the request's URI, if it contains one.
     pub fn port(&self) -> Option<u16> {
         self.request.uri.port_u16()
     }
 
-    /// The URI's path, without the query.
+    /// Returns the path of the request's URI, without the query.
     pub fn path(&self) -> &'a str {
         self.request.uri.path()
     }
 
-    /// The number of the attempt that this is about; the first is 1. It is 0 while a cooldown holds the
-    /// first attempt.
+    /// Returns the number of the attempt that this event belongs to, starting at 1. It is 0 while a cooldown
+    /// holds the first attempt, and if the request is not sent because of that.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// The time since the first attempt's start; while a cooldown holds the first attempt, since the
-    /// request was made.
+    /// Returns the time since the start of the first attempt. While a cooldown holds the first attempt, this
+    /// is the time since the service was called.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// The time since this attempt's start.
+    /// Returns the time since the start of this attempt.
     pub fn attempt_elapsed(&self) -> Duration {
         self.attempt_started.elapsed()
     }
 
-    /// What the classifier said of the attempt's outcome; none while there is no outcome, and for a
-    /// retry that could not be sent.
+    /// Returns the class of the attempt's outcome. Returns none if there is no outcome yet, and if an attempt
+    /// could not be sent.
     pub fn class(&self) -> Option<Class> {
         self.class
     }
 
-    /// Whether the attempt's outcome was a time-out.
+    /// Returns whether the attempt failed with a time-out.
     pub fn is_timed_out(&self) -> bool {
         self.timed_out
     }
 
-    /// The status of the attempt's response, where it had one.
+    /// Returns the status of the attempt's response, if there is a response.
     pub fn status(&self) -> Option<StatusCode> {
         self.outcome?.ok().map(|head| head.status)
     }
 
-    /// The attempt's error, where it had one; or the one that tells why a retry could not be sent.
+    /// Returns the error of the attempt, if it failed with one. If an attempt could not be sent, returns the
+    /// error that the caller receives.
     pub fn error(&self) -> Option<&'a (dyn Error + 'static)> {
         self.outcome?.err()
     }
 
-    /// What failed, in a word, as OpenTelemetry's `error.type` has it: the response's status, from
-    /// 400 on; `timeout` or `refused`, if the error was that; else `_OTHER`, as for gRPC's errors in
-    /// a 200. None after a success, and while there is no outcome.
+    /// Returns a short name of the failure for OpenTelemetry's attribute `error.type`:
+    ///
+    /// - the status, if the response has a status of 400 or above;
+    /// - `timeout`, if the attempt failed with a time-out;
+    /// - `refused`, if it failed with another error of the class [`Class::Refused`];
+    /// - `_OTHER` otherwise, for example for a gRPC error in a response with status 200.
+    ///
+    /// Returns none if the request stopped with a success, and if there is no outcome yet.
     ///
     /// ```
     /// use tower_http_retry::RetryLayer;
@@ -217,20 +270,21 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// How long was waited between the attempts, in sum, with the wait that follows this step; and how
-    /// long a cooldown held the first attempt.
+    /// Returns the total time spent waiting: the waits between attempts, including the wait that follows
+    /// this event, and the time that a cooldown held the first attempt.
     pub fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// How many of the retries that were sent by now were
-    /// [transparent](crate::classify::Verdict::transparent), and do not count as retries.
+    /// Returns how many of the retries sent so far were
+    /// [transparent](crate::classify::Verdict::transparent). Transparent retries do not count towards
+    /// [`max_retries`](crate::RetryLayer::max_retries).
     pub fn transparent_retries(&self) -> u32 {
         self.transparent_retries
     }
 
-    /// The tokens that are left in the budget at this moment, after this step's retry was paid for.
-    /// None without a budget, and for one that has [no tokens to tell](Budget::tokens).
+    /// Returns the number of tokens that are left in the budget now, after the cost of this event's retry.
+    /// Returns none if there is no budget, and if [`Budget::tokens_of`] returns none for it.
     pub fn budget_tokens(&self) -> Option<f64> {
         self.budget?.tokens_of(self.request.uri)
     }

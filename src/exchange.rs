@@ -28,8 +28,8 @@ mod telling;
 
 use telling::{Seen, sending, tell};
 
-/// One request through all of its attempts: what is known of it, and so what is next. How far it has
-/// come is kept elsewhere, as most requests end with their first attempt.
+/// One request and all of its attempts: decides what happens after each attempt. The progress is stored
+/// elsewhere, because most requests end with their first attempt.
 pub(crate) struct Exchange<C, B> {
     settings: Arc<Settings<C>>,
     snapshot: Snapshot<B>,
@@ -40,19 +40,19 @@ pub(crate) struct Exchange<C, B> {
     handle: Option<AttemptsHandle>,
 }
 
-/// An attempt that was waited for.
+/// An attempt after a wait: a retry, or a first attempt that was held.
 pub(crate) struct Later<'a, B> {
     pub(crate) progress: &'a Progress,
     pub(crate) hold: Option<&'a mut Hold<B>>,
 }
 
 impl<C: Classify, B: Body> Exchange<C, B> {
-    /// When its first attempt started; while it is held, when it came.
+    /// When the first attempt started or, while it is held, when the request arrived.
     pub(crate) fn started(&self) -> Instant {
         self.started
     }
 
-    /// Sends the next attempt; or why it cannot be made after all, now that its wait is over.
+    /// Sends the next attempt after its wait, or returns why it cannot be sent any more.
     pub(crate) fn next_attempt<F>(
         &mut self,
         progress: &mut Progress,
@@ -80,7 +80,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let mut head = self.snapshot.parts(progress, window, known_names);
         let counted = progress.counted_retries();
         if let (Some(name), 1..) = (&self.settings.retry_count_header, counted) {
-            // A map that is full goes without it.
+            // If the map is full, the header is left out.
             let _ = head.headers.try_insert(name, HeaderValue::from(counted));
         }
         let since_arrival = elapsed.saturating_add(held);
@@ -93,9 +93,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         Ok(send(Request::from_parts(head, body)))
     }
 
-    /// What an attempt's outcome means for the request: the wait, and the progress of the attempt
-    /// after it, if there is to be one. A response that is to be returned is marked.
-    // Few first attempts need their progress, which is made where it is asked for: 20 instructions
+    /// Decides what follows an attempt's outcome: the wait and the progress of the next attempt, or the
+    /// reason to stop. A response that is returned to the caller is marked.
+    // The progress of a first attempt is created only where it is needed, which is rare: 20 instructions
     // less for each request.
     #[inline]
     pub(crate) fn settle<R>(
@@ -142,8 +142,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         Err(stop)
     }
 
-    /// A response that says "refused" may say it of the last of several requests alone: a retry under
-    /// this one made others before, or a redirect was followed.
+    /// Makes a refusal transient if it may be that of the last of several requests only, because a retry
+    /// below made others before, or a redirect was followed.
     fn of_this_attempt(&self, verdict: Verdict, seen: Seen<'_>) -> Verdict {
         let is_of_other = |head: ResponseHead<'_>| {
             let Snapshot { method, uri, .. } = &self.snapshot;
@@ -158,8 +158,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
     }
 
-    /// Says on a response what it took. If it is a failure, a retry above has to know that it is not
-    /// the only attempt that the server may have acted on.
+    /// Adds the attempts to a response. A failure always has them if the server may have acted on an earlier
+    /// attempt, because a retry above could take it for a refusal otherwise.
     #[inline]
     fn mark<R>(&self, progress: &Progress, stop: StopReason, response: &mut Response<R>) {
         if progress.retries() == 0 {
@@ -173,7 +173,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
     }
 
-    /// Tells that there is no attempt although there was to be one, and what is returned instead.
+    /// Emits that a scheduled attempt is not sent, with the error that is returned instead.
     pub(crate) fn gave_up(
         &mut self,
         progress: &Progress,
@@ -196,7 +196,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             .filter(|timeout| *timeout != Duration::MAX)
     }
 
-    /// How much of a response that is let go is read.
+    /// How much of a discarded response is read.
     pub(crate) fn max_drain_bytes(&self) -> usize {
         self.settings.max_drain_bytes
     }
@@ -220,7 +220,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         })
     }
 
-    /// There is no further attempt.
+    /// Ends the request after its last attempt.
     #[inline]
     fn end<P: Borrow<Progress>>(&mut self, progress: impl Fn() -> P, stop: StopReason) {
         self.snapshot.commit_body();
@@ -242,7 +242,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     }
 }
 
-/// What is left of a window, if it has an end.
+/// Returns the rest of a window; `Duration::MAX` if it has no end.
 fn left_of(window: Duration, elapsed: Duration) -> Duration {
     match window {
         Duration::MAX => window,
@@ -250,7 +250,7 @@ fn left_of(window: Duration, elapsed: Duration) -> Duration {
     }
 }
 
-/// Whether a retry under this one returns it after an attempt that the server may have acted on.
+/// Whether a retry below returned this response after an attempt that the server may have acted on.
 fn was_acted_on_below(response: &Extensions) -> bool {
     let below = response.get::<Attempts>();
     below.is_some_and(|below| below.may_have_been_acted_on)

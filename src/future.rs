@@ -20,23 +20,44 @@ use crate::timer::{poll_timer, sleep_since};
 use crate::waiting::Waiting;
 
 pin_project! {
-    /// The future of a [`Retry`](crate::Retry): the one place that waits.
+    /// Response future of [`Retry`](crate::Retry).
     ///
-    /// Dropping it stops everything: nothing more is sent, no task or timer is left.
+    /// If it is dropped, the request is cancelled: nothing more is sent, and no task or timer remains.
     ///
     /// # Panics
     ///
-    /// When polled again after it has completed; and, if it has to wait, outside a tokio runtime
+    /// It panics if it is polled after it has completed, and if it has to wait outside of a tokio runtime
     /// with time enabled.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), tower_http_retry::BoxError> {
+    /// use http::{Request, Response};
+    /// use http_body_util::Empty;
+    /// use tower::{Service, ServiceBuilder, ServiceExt};
+    /// use tower_http_retry::{BoxError, ByStatus, ReplayBody, ResponseFuture, RetryLayer};
+    ///
+    /// type Body = Empty<bytes::Bytes>;
+    /// let mut client = ServiceBuilder::new().layer(RetryLayer::new()).service_fn(
+    ///     async |_: Request<ReplayBody<Body>>| Ok::<_, BoxError>(Response::new(Body::new())),
+    /// );
+    /// let request = Request::new(Body::new());
+    /// let future: ResponseFuture<_, ByStatus, Body> = client.ready().await?.call(request);
+    /// assert!(future.await?.status().is_success());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub struct ResponseFuture<S, C, B>
     where
         S: Service<Request<ReplayBody<B>>>,
     {
-        // The handle that makes the attempts; let go at the end, as it may be ready, and hold a
-        // permit for that.
+        // Makes the attempts. It is dropped when the future completes, because it may be ready and hold
+        // a permit.
         inner: Option<S>,
         exchange: Exchange<C, B>,
-        // Of an attempt that takes so long that its time-out is waited for.
+        // The time-out of the attempt; created when the attempt is first pending.
         timeout: Option<Pin<Box<Sleep>>>,
         waiting: Option<Pin<Box<Waiting<S::Response, B>>>>,
         #[pin]
@@ -73,7 +94,7 @@ where
         }
     }
 
-    /// Of a request that is held; `inner` is not ready.
+    /// The future of a request that is held; `inner` is not ready.
     pub(crate) fn held(
         inner: S,
         exchange: Exchange<C, B>,
@@ -165,12 +186,12 @@ where
     B: Body,
     R: Body,
 {
-    /// Lets go of all that is of no use any more, however long the future is kept.
+    /// Drops what is no longer needed, as the caller may keep the future for long.
     fn complete(self: Pin<&mut Self>) {
         let mut this = self.project();
         this.state.set(State::Completed);
         *this.inner = None;
-        // Most have neither: to see that takes less than to drop them.
+        // Most futures have neither, and this check costs less than to drop them.
         if this.timeout.is_some() || this.waiting.is_some() {
             *this.timeout = None;
             *this.waiting = None;
@@ -194,7 +215,7 @@ where
         Poll::Ready(RetryError::AttemptTimedOut { timeout }.into())
     }
 
-    /// Waits for the wait's end, and drains what was let go meanwhile.
+    /// Waits for the end of the wait, and drains the discarded response meanwhile.
     fn poll_wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.project().waiting {
             Some(waiting) => waiting.as_mut().poll_wait(cx),
@@ -244,7 +265,7 @@ where
         let mut waits = waiting.as_mut().project();
         let next = match inner.poll_ready(cx) {
             Poll::Ready(Ok(())) if !exchange.may_go(waits.hold.as_deref()) => {
-                // It is ready, and may hold a permit for that.
+                // The service is ready, and may hold a permit: a clone is not ready.
                 *inner = inner.clone();
                 waits.ask_again();
                 return Poll::Ready(Ok(None));
@@ -260,7 +281,8 @@ where
                 return Poll::Ready(Err(exchange.gave_up(waits.progress, stop)));
             }
             Poll::Pending => {
-                // The window is that of retries: a first attempt waits as one does that was not held.
+                // Only retries are limited by the window. A first attempt waits for readiness without a
+                // limit, as it does if it was not held.
                 if *waits.window == Duration::MAX || waits.is_unsent() {
                     return Poll::Pending;
                 }

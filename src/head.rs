@@ -6,7 +6,7 @@ use http::{
 
 use crate::headers::Headers;
 
-/// The head of a request, as it was first sent.
+/// The head of a request: its method, URI, headers and extensions, as it was first sent.
 ///
 /// # Example
 ///
@@ -28,7 +28,7 @@ pub struct RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// The head of this request.
+    /// Creates the head of a request.
     pub fn of<B>(request: &'a Request<B>) -> Self {
         Self {
             method: request.method(),
@@ -47,35 +47,39 @@ impl<'a> RequestHead<'a> {
         }
     }
 
-    /// The method.
+    /// Returns the method.
     pub fn method(&self) -> &'a Method {
         self.method
     }
 
-    /// The URI.
+    /// Returns the URI.
     pub fn uri(&self) -> &'a Uri {
         self.uri
     }
 
-    /// The first value of a header, where it is text: visible ASCII.
+    /// Returns the first value of a header. Returns none if there is no such header, or if the value contains
+    /// anything but visible ASCII characters, spaces and tabs.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         let text = std::str::from_utf8(self.headers.find(name)?).ok()?;
         let is_visible = |byte: u8| byte == b'\t' || (b' '..=b'~').contains(&byte);
         text.bytes().all(is_visible).then_some(text)
     }
 
-    /// All headers. A copy of them is made when a retry layer is first asked for it.
+    /// Returns all headers.
+    ///
+    /// In a retry layer, the first call for a request copies them into a map. Use [`header`](Self::header)
+    /// to read single headers without a copy.
     pub fn headers(&self) -> &'a HeaderMap {
         self.headers.map()
     }
 
-    /// The extensions.
+    /// Returns the extensions.
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions
     }
 }
 
-/// Without headers: they may contain credentials.
+/// Omits the query and the headers, which may contain credentials.
 impl fmt::Debug for RequestHead<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestHead")
@@ -85,25 +89,33 @@ impl fmt::Debug for RequestHead<'_> {
     }
 }
 
-/// The head of a response.
+/// The head of a response: its status, version, headers and extensions.
 ///
 /// # Example
 ///
 /// ```
-/// use http::StatusCode;
+/// use http::{Request, Response, StatusCode};
 /// use tower_http_retry::RetryLayer;
-/// use tower_http_retry::classify::Class;
+/// use tower_http_retry::classify::{Class, Outcome, Verdict};
 ///
-/// // This service says in a header that a 404 may pass.
-/// let layer = RetryLayer::new().classify_fn(|outcome| match outcome.result() {
-///     Ok(head)
-///         if head.status() == StatusCode::NOT_FOUND && head.header("x-replica") == Some("stale") =>
-///     {
-///         Class::Transient.into()
+/// // With this header, a 404 of this service is temporary.
+/// fn stale(outcome: &Outcome<'_>) -> Verdict {
+///     match outcome.result() {
+///         Ok(head)
+///             if head.status() == StatusCode::NOT_FOUND
+///                 && head.header("x-replica") == Some("stale") =>
+///         {
+///             Class::Transient.into()
+///         }
+///         _ => outcome.by_status(),
 ///     }
-///     _ => outcome.by_status(),
-/// });
+/// }
+/// let layer = RetryLayer::new().classify_fn(stale);
 /// # let _ = layer;
+///
+/// let request = Request::new(());
+/// let response = Response::builder().status(404).header("x-replica", "stale").body(()).unwrap();
+/// assert_eq!(stale(&Outcome::response(&request, &response)).class(), Class::Transient);
 /// ```
 #[derive(Clone, Copy)]
 pub struct ResponseHead<'a> {
@@ -132,33 +144,34 @@ impl<'a> ResponseHead<'a> {
         }
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The version of HTTP.
+    /// Returns the HTTP version.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// The headers.
+    /// Returns the headers.
     pub fn headers(&self) -> &'a HeaderMap {
         self.headers
     }
 
-    /// The extensions: a layer below may have left something for the classifier here.
+    /// Returns the extensions. A layer below can add an extension for the classifier.
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions
     }
 
-    /// The first value of a header, where it is text.
+    /// Returns the first value of a header. Returns none if there is no such header, or if the value contains
+    /// anything but visible ASCII characters, spaces and tabs.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
-/// Without the headers: they may contain credentials.
+/// Omits the headers, which may contain credentials.
 impl fmt::Debug for ResponseHead<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseHead")

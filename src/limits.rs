@@ -6,35 +6,53 @@ use crate::backoff::Backoff;
 
 /// Settings of a single request, which take precedence over those of the layer.
 ///
-/// It is an extension of the request. What is not set is as the layer has it. Every retry layer
-/// below the caller reads it.
+/// The caller adds it to the request's extensions. Settings that it does not contain are those of the
+/// layer. Every retry layer that the request passes through reads it.
 ///
 /// # Example
 ///
 /// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), tower_http_retry::BoxError> {
 /// use std::time::Duration;
-/// use http::Request;
-/// use tower_http_retry::{Backoff, RetryOverride};
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Empty;
+/// use tower::ServiceBuilder;
+/// use tower_http_retry::{AttemptsHandle, Backoff, BoxError, ReplayBody, RetryLayer, RetryOverride};
 ///
-/// // A person waits at a browser, who will press the button again.
+/// type Body = Empty<bytes::Bytes>;
+/// let client = ServiceBuilder::new()
+///     .layer(RetryLayer::new())
+///     .service_fn(async |_: Request<ReplayBody<Body>>| {
+///         let response = Response::builder().status(StatusCode::BAD_GATEWAY);
+///         Ok::<_, BoxError>(response.body(Body::new())?)
+///     });
+/// let attempts = AttemptsHandle::new();
+///
+/// // The user of a browser can retry this request by hand.
 /// let interactive = Request::get("https://example.com/")
 ///     .extension(RetryOverride::once())
-///     .body(())
-///     .unwrap();
+///     .extension(attempts.clone())
+///     .body(Body::new())?;
+/// client.send(interactive).await?;
+/// assert_eq!(attempts.get().count, 1);
 ///
-/// // This POST is safe to repeat, and worth some patience.
+/// // This POST is safe to repeat, and may take an hour.
 /// let job = Request::post("https://example.com/jobs/7/run")
 ///     .extension(
 ///         RetryOverride::new()
 ///             .repeatable(true)
-///             .max_retries(10)
+///             .max_retries(6)
 ///             .window(Duration::from_secs(3600))
 ///             .backoff(Backoff::fixed(Duration::from_secs(30)))
 ///             .attempt_timeout(Duration::from_secs(60)),
 ///     )
-///     .body(())
-///     .unwrap();
-/// # let _ = (interactive, job);
+///     .extension(attempts.clone())
+///     .body(Body::new())?;
+/// client.send(job).await?;
+/// assert_eq!(attempts.get().count, 7);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RetryOverride {
@@ -47,7 +65,7 @@ pub struct RetryOverride {
 }
 
 impl RetryOverride {
-    /// Creates an override that sets nothing.
+    /// Creates an override without any settings.
     pub const fn new() -> Self {
         Self {
             repeatable: None,
@@ -59,55 +77,61 @@ impl RetryOverride {
         }
     }
 
-    /// Creates an override that allows no retry: the request is sent once.
+    /// Creates an override that allows no retries: the request is sent once.
     pub const fn once() -> Self {
         Self::new().max_retries(0)
     }
 
-    /// Sets whether the request may be sent again after an attempt that the server may have acted
-    /// on, whatever [`Idempotency`](crate::Idempotency) or the
-    /// [`Verdict`](crate::classify::Verdict) says. CONNECT and `Upgrade` requests never may.
+    /// Sets whether the request is safe to repeat after the server may have acted on it.
+    ///
+    /// It takes precedence over the layer's [`Idempotency`](crate::Idempotency) and over
+    /// [`Verdict::repeatable`](crate::classify::Verdict::repeatable). CONNECT requests and requests with
+    /// an `Upgrade` header are never repeated in this case.
     pub const fn repeatable(mut self, repeatable: bool) -> Self {
         self.repeatable = Some(repeatable);
         self
     }
 
-    /// Sets the number of retries. `u32::MAX` is no limit.
+    /// Sets the maximum number of retries. `u32::MAX` disables the limit.
     #[doc(alias = "max_attempts")]
     pub const fn max_retries(mut self, max_retries: u32) -> Self {
         self.max_retries = Some(max_retries);
         self
     }
 
-    /// Sets how long after the first attempt's start a retry may start. [`Duration::MAX`] is no
-    /// limit.
+    /// Sets how long after the start of the first attempt a retry may start. [`Duration::MAX`] disables
+    /// the limit.
+    ///
+    /// It does not extend a shorter deadline that the layer reads from the request's headers: `grpc-timeout`,
+    /// or the [`deadline_header`](crate::RetryLayer::deadline_header).
     #[doc(alias = "deadline")]
     pub const fn window(mut self, window: Duration) -> Self {
         self.window = Some(window);
         self
     }
 
-    /// Sets the back-off, whatever the layer's
-    /// [`backoff_after_refusal`](crate::RetryLayer::backoff_after_refusal) is.
+    /// Sets the back-off. It also replaces the layer's
+    /// [`backoff_after_refusal`](crate::RetryLayer::backoff_after_refusal).
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = Some(backoff);
         self
     }
 
-    /// Sets how long each attempt may take to its response's head. [`Duration::MAX`] is no limit.
+    /// Sets how long each attempt may take until the head of its response arrives. [`Duration::MAX`]
+    /// disables the limit.
     pub const fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = Some(timeout);
         self
     }
 
-    /// Sets how many bytes of a streamed request body are kept for replays, as
-    /// [`RetryLayer::max_replay_bytes`](crate::RetryLayer::max_replay_bytes) does.
+    /// Sets how many bytes of a streamed request body are recorded for retries, like
+    /// [`RetryLayer::max_replay_bytes`](crate::RetryLayer::max_replay_bytes).
     ///
     /// ```
     /// use http::Request;
     /// use tower_http_retry::RetryOverride;
     ///
-    /// // An upload of which nothing is kept: it is retried only if nothing of it was read.
+    /// // This upload is not recorded. It is retried only if none of it has been read.
     /// let upload = Request::put("https://example.com/videos/7")
     ///     .extension(RetryOverride::new().max_replay_bytes(0))
     ///     .body(())
@@ -121,33 +145,33 @@ impl RetryOverride {
 }
 
 impl RetryOverride {
-    /// When the window ends of a request whose first attempt started then; none if it has no end.
+    /// The end of the window of a request whose first attempt started at `started`; none if the window has
+    /// no end.
     pub(crate) fn end_of_window(&self, started: Instant) -> Option<Instant> {
         started.checked_add(self.window?)
     }
 
-    /// Whether the request may be sent a second time while the first attempt is under way, as far as
-    /// it says so.
+    /// Whether this override allows a second attempt while the first one is still in progress.
     pub(crate) fn may_be_hedged(&self) -> bool {
         self.max_retries != Some(0) && self.repeatable != Some(false)
     }
 }
 
-/// The numbers by which a request is retried. The greatest value of each type is no limit.
+/// The limits of a request. The greatest value of each type disables a limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) max_retries: u32,
     pub(crate) window: Duration,
     pub(crate) backoff: Backoff,
-    /// After a response that turned the request away without a word of when to come back.
+    /// The back-off after a 429 or 503 that does not say how long to wait.
     pub(crate) backoff_after_refusal: Option<Backoff>,
     pub(crate) max_retry_after: Duration,
-    /// None is no limit, too.
+    /// None also disables the limit.
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) max_replay_bytes: usize,
 }
 
-/// Whether a request may be repeated, where it is said.
+/// Whether a request is safe to repeat, if it or its protocol says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Declared {
     by_request: Option<bool>,
@@ -155,15 +179,16 @@ pub(crate) struct Declared {
 }
 
 impl Declared {
-    /// The request's own word goes before the classifier's, and both before the protocol's.
+    /// The request takes precedence over the classifier, and both take precedence over the protocol.
     pub(crate) fn with(self, by_classifier: Option<bool>) -> Option<bool> {
         self.by_request.or(by_classifier).or(self.by_protocol)
     }
 }
 
 impl Limits {
-    /// Those of one request, from a layer's. Its own word goes before its protocol's, and both
-    /// before the layer's; but what the protocol says only ever shortens the window.
+    /// Returns the limits of one request, given those of the layer. The request's own override takes
+    /// precedence over its protocol's, and both take precedence over the layer. The protocol can only
+    /// shorten the window.
     #[inline]
     pub(crate) fn of_request(
         &self,
@@ -181,14 +206,15 @@ impl Limits {
         (limits, declared)
     }
 
-    /// The request was held so long before its first attempt: that is a part of its window.
+    /// Subtracts the time that the request was held before its first attempt, which is a part of its
+    /// window.
     pub(crate) fn shorten(&mut self, held: Duration) {
         if self.window != Duration::MAX {
             self.window = self.window.saturating_sub(held);
         }
     }
 
-    /// Whether a wait may be drawn.
+    /// Whether any wait has jitter.
     pub(crate) fn is_jittered(&self) -> bool {
         let after_refusal = self.backoff_after_refusal;
         self.backoff.is_jittered() || after_refusal.is_some_and(|backoff| backoff.is_jittered())

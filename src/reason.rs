@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Why there is no further attempt.
+/// The reason why there is no further attempt.
 ///
 /// # Example
 ///
@@ -8,54 +8,64 @@ use std::fmt;
 /// use tower_http_retry::event::StopReason;
 ///
 /// assert!(StopReason::Budget.is_failure() && !StopReason::Success.is_failure());
-/// assert_eq!(StopReason::Window.to_string(), "the window for retries ends before the next one");
+/// assert_eq!(StopReason::Window.to_string(), "the window ends before the next retry");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StopReason {
     /// The outcome is a success.
     Success,
-    /// The outcome is a failure that sending again will not cure.
+    /// The outcome is a failure that a retry would not cure.
     Permanent,
-    /// The retries are used up.
+    /// The maximum number of retries was made.
     Attempts,
-    /// The body cannot be played again: it is over the limit, or its source failed.
+    /// The request body cannot be replayed, because it is longer than the limit or its source failed.
     NotReplayable,
-    /// The server may have acted on the request, which may not be repeated.
+    /// The server may have acted on the request, which is not safe to repeat.
     NotIdempotent,
-    /// The server asks not to be sent the request again.
+    /// The server asks not to retry the request.
     ServerSaidNo,
-    /// The server asks for a longer wait than allowed.
+    /// The server asks for a longer wait than [allowed](crate::RetryLayer::max_retry_after).
     RetryAfterTooLong,
-    /// The window for retries ends before the next one.
+    /// The [window](crate::RetryLayer::window) ends before the next retry.
     Window,
     /// The budget does not cover a retry.
     Budget,
     /// Retries are turned off by a [`Switch`](crate::Switch).
     SwitchedOff,
-    /// The inner service failed while the retry waited for it to be ready.
+    /// The inner service failed while a retry, or a request that a [`Cooldown`](crate::Cooldown) had held,
+    /// waited for it to be ready.
     NotReady,
-    /// The request was not sent: a [`Cooldown`](crate::Cooldown) holds requests for longer than it can
-    /// wait, or too many wait.
+    /// The request was not sent, because a [`Cooldown`](crate::Cooldown) holds requests for longer than
+    /// this one can wait, or because too many requests wait.
     CoolingDown,
 }
 
-/// What determined the length of a wait.
+/// The reason for the length of a wait.
+///
+/// # Example
+///
+/// ```
+/// use tower_http_retry::event::WaitReason;
+///
+/// assert_eq!(WaitReason::Server.to_string(), "requested by the server");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WaitReason {
-    /// The back-off.
+    /// The back-off, or the wait that the classifier [set](crate::classify::Verdict::backoff) in its place.
     Backoff,
-    /// The back-off, one step further up after a time-out.
+    /// The back-off, increased by one step after a time-out.
     TimedOut,
-    /// The server's own hint.
+    /// The wait that the server asked for, or that the classifier gave on its behalf.
     Server,
-    /// The failure is one after which the first retry of a request does not wait. It costs the budget
-    /// nothing.
+    /// The retry does not wait: it is the first retry after a failure that is retried
+    /// [immediately](crate::classify::Verdict::at_once). It costs the budget nothing.
     AtOnce,
-    /// As `AtOnce`; and it does not count as a retry.
+    /// The retry does not wait, and does not count towards the number of retries. See
+    /// [`Verdict::transparent`](crate::classify::Verdict::transparent).
     Transparent,
-    /// A [`Cooldown`](crate::Cooldown) that holds requests for longer than the wait would be otherwise.
+    /// The hold of a [`Cooldown`](crate::Cooldown), which is longer than the wait would be otherwise.
     Cooldown,
 }
 
@@ -83,7 +93,7 @@ impl StopReason {
         }
     }
 
-    /// Whether the outcome that is handed over is a failure.
+    /// Returns whether the returned outcome is a failure.
     pub fn is_failure(&self) -> bool {
         *self != Self::Success
     }
@@ -93,15 +103,15 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Success => "success",
-            Self::Permanent => "sending again will not help",
+            Self::Permanent => "a retry would not help",
             Self::Attempts => "the retries are used up",
             Self::NotReplayable => "the body cannot be sent again",
             Self::NotIdempotent => {
-                "the server may have acted on a request that may not be repeated"
+                "the server may have acted on the request, which is not safe to repeat"
             }
-            Self::ServerSaidNo => "the server asks not to be sent the request again",
+            Self::ServerSaidNo => "the server asks not to retry the request",
             Self::RetryAfterTooLong => "the server asks for a longer wait than allowed",
-            Self::Window => "the window for retries ends before the next one",
+            Self::Window => "the window ends before the next retry",
             Self::Budget => "the budget does not cover a retry",
             Self::SwitchedOff => "retries are switched off",
             Self::NotReady => "the service failed before it was ready for a retry",
@@ -132,11 +142,11 @@ impl WaitReason {
 impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Backoff => "backoff",
-            Self::TimedOut => "backoff, one step up after a time-out",
-            Self::Server => "the server asked for it",
-            Self::AtOnce => "sent again at once",
-            Self::Transparent => "refused unprocessed, sent again transparently",
+            Self::Backoff => "back-off",
+            Self::TimedOut => "back-off, one step up after a time-out",
+            Self::Server => "requested by the server",
+            Self::AtOnce => "retried immediately",
+            Self::Transparent => "not processed by the server, retried transparently",
             Self::Cooldown => "requests are held by a cooldown",
         })
     }

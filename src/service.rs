@@ -17,18 +17,20 @@ use crate::settings::Settings;
 use crate::striped::Striped;
 use crate::waiting::Waiting;
 
-/// Middleware that sends requests again; made by [`RetryLayer`](crate::RetryLayer).
+/// Middleware that retries HTTP requests that fail transiently. It is created by
+/// [`RetryLayer`](crate::RetryLayer).
 ///
-/// The inner service gets requests whose body is a [`ReplayBody`], and must be `Clone`; what is
-/// not, as `tower`'s `RateLimit`, goes under a `buffer`.
+/// The inner service receives requests whose body is a [`ReplayBody`], and must be `Clone`. If it is not,
+/// as tower's `RateLimit` is not, put a `buffer` above it.
 ///
 /// # Errors
 ///
-/// The inner service's own error, unwrapped; or one of [this crate's](BoxError).
+/// Requests fail with the error of the inner service, unwrapped, or with an error of
+/// [this crate](BoxError).
 ///
 /// # Example
 ///
-/// The type of a whole stack can be named, with a function pointer to convert the body:
+/// A function pointer that converts the body gives the stack a type that can be named:
 ///
 /// ```
 /// use http::Request;
@@ -50,7 +52,7 @@ use crate::waiting::Waiting;
 /// # accepts(client(axum::Router::<()>::new()));
 /// ```
 ///
-/// Retry and conversion as one, so that both can be left out:
+/// The retry and the conversion of the body can be made optional together:
 ///
 /// ```
 /// use tower::ServiceBuilder;
@@ -78,30 +80,30 @@ impl<S, C> Retry<S, C> {
         Self { inner, settings }
     }
 
-    /// The inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service.
+    /// Returns a mutable reference to the inner service.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service, without its retries.
+    /// Returns the inner service, and drops the retry.
     pub fn into_inner(self) -> S {
         self.inner
     }
 
-    /// Sends a request by a clone of this service, once that is ready.
+    /// Sends a request through a clone of this service, as soon as the clone is ready.
     ///
-    /// It is [`ServiceExt::oneshot`] without the clone. And where the stack does not fit, because the
-    /// inner service is not `Clone` for example, the compiler names what is missing here, which it
-    /// does not for `oneshot`.
+    /// This is [`ServiceExt::oneshot`] for a service that is borrowed. If a trait bound is not met, for
+    /// example because the inner service is not `Clone`, the compiler names that bound, which it does not
+    /// do for `oneshot`.
     ///
     /// # Errors
     ///
-    /// See [`Retry`].
+    /// See [`Retry`](Self#errors).
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -140,7 +142,7 @@ impl<S, C> Retry<S, C> {
         async move {
             poll_fn(|cx| service.poll_ready(cx)).await?;
             let response = service.call(request);
-            // It may hold what the request waits for.
+            // It may hold a permit that the request waits for.
             drop(service);
             response.await
         }
@@ -164,12 +166,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The handle that was readied makes the call; a clone of it is not ready.
+        // The service that is ready makes the call; a clone of it is not ready.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let settings = self.settings.own().clone();
         if settings.holds(request.uri()) {
-            // It is ready, and may hold what another request needs.
+            // It is ready, and may hold a permit that another request needs.
             drop(inner);
             let (exchange, waiting) = Waiting::held(settings, request);
             return ResponseFuture::held(self.inner.clone(), exchange, waiting);

@@ -1,5 +1,5 @@
-//! Events through `tracing`, with OpenTelemetry's names for the fields. Numbers are signed: its
-//! attributes have no unsigned ones, so that tracing-opentelemetry makes strings of those.
+//! Events through `tracing`, with OpenTelemetry's names for the fields. Numbers are signed, because
+//! OpenTelemetry has no unsigned attributes: tracing-opentelemetry converts unsigned numbers to strings.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub(crate) const TARGET: &str = "tower_http_retry";
 
 pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
     match event.kind {
-        // A matter of course.
+        // Each request emits these.
         EventKind::AttemptStarted | EventKind::Stopped(StopReason::Success) => {}
         EventKind::RetryScheduled { after, reason } => debug!(
             target: TARGET,
@@ -27,9 +27,9 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
             },
             "retrying",
         ),
-        // An answer that is no concern of retries, such as a 404.
+        // Retries have no part in this outcome, such as a 404.
         EventKind::Stopped(StopReason::Permanent) if event.attempt == 1 => {}
-        // One for each request that is sent during a hold, whose start was told.
+        // Emitted for each request during a hold, whose start was emitted at `WARN`.
         EventKind::Stopped(stop @ StopReason::CoolingDown) => debug!(
             target: TARGET,
             {
@@ -86,7 +86,7 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
     }
 }
 
-/// A host name, or an address without the brackets that it has in a URI.
+/// Returns a host name, or an IPv6 address without the brackets that it has in a URI.
 pub(crate) fn address(host: &str) -> Option<&str> {
     let bare = host
         .strip_prefix('[')

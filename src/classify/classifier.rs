@@ -9,10 +9,10 @@ use super::verdict::Verdict;
 use crate::head::RequestHead;
 use crate::limits::RetryOverride;
 
-/// Decides what the outcome of one attempt means for sending the request again.
+/// Decides whether the outcome of an attempt is retried.
 ///
-/// [`ByStatus`] is the default. A closure is a classifier through [`RetryLayer::classify_fn`];
-/// implement the trait to give one a name, or state.
+/// [`ByStatus`] is the default. For a closure, use [`RetryLayer::classify_fn`]. Implement the trait for a
+/// classifier that has a name or state.
 ///
 /// # Example
 ///
@@ -44,7 +44,7 @@ use crate::limits::RetryOverride;
 /// # let _ = layer;
 /// ```
 ///
-/// One that knows of a deadline that is among a request's headers:
+/// This classifier reads the deadline of a request from a header:
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,10 +52,10 @@ use crate::limits::RetryOverride;
 /// use tower_http_retry::classify::{Classify, Outcome, RequestHead, Verdict};
 /// use tower_http_retry::{ByStatus, RetryOverride};
 ///
-/// /// `x-time-left: 1500` is how many milliseconds the caller waits for the answer.
-/// struct Hurried;
+/// /// `x-time-left` is the time that the caller waits for the response, in milliseconds.
+/// struct TimeLeft;
 ///
-/// impl Classify for Hurried {
+/// impl Classify for TimeLeft {
 ///     fn classify(&self, outcome: &Outcome<'_>) -> Verdict {
 ///         ByStatus::new().classify(outcome)
 ///     }
@@ -79,7 +79,7 @@ use crate::limits::RetryOverride;
 ///
 /// let request = Request::get("/").header("x-time-left", "1500").body(()).unwrap();
 /// let within = RetryOverride::new().window(Duration::from_millis(1500));
-/// assert_eq!(Hurried.overrides(&RequestHead::of(&request)), within);
+/// assert_eq!(TimeLeft.overrides(&RequestHead::of(&request)), within);
 /// ```
 ///
 /// [`ByStatus`]: super::ByStatus
@@ -91,27 +91,33 @@ use crate::limits::RetryOverride;
     note = "for a closure use `RetryLayer::classify_fn`; a type implements `Classify`"
 )]
 pub trait Classify {
-    /// The verdict on one outcome.
+    /// Classifies one outcome.
     ///
-    /// A retry layer asks once for each outcome, before it looks at the number of retries, the window and
-    /// the budget.
+    /// A retry layer calls this once for each outcome, before it checks the number of retries, the window
+    /// and the budget.
     fn classify(&self, outcome: &Outcome<'_>) -> Verdict;
 
-    /// What a request's protocol says of it instead of the layer: its deadline, as
-    /// [`RetryOverride::window`], or the rules of its method. Nothing, unless implemented.
+    /// Returns settings that the protocol of a request determines, such as its deadline
+    /// ([`RetryOverride::window`]) or the rules of its method. By default, returns none.
     ///
-    /// What it says takes the place of the layer's settings, but for the window: the shorter of the
-    /// two holds. It is asked before the first attempt and once for each outcome that could be
-    /// retried, and may answer differently each time: settings can change while a program runs. The
-    /// answer holds until the next one. The request's own [`RetryOverride`] goes before it, but does
-    /// not make a window longer that is given here.
+    /// They replace the layer's settings, except for the window: the shorter window is used. The
+    /// [`RetryOverride`] of the request itself takes precedence, but does not extend a window that is
+    /// returned here. [`Verdict::repeatable`] takes precedence, too.
+    ///
+    /// A retry layer calls this before the first attempt and once for each outcome that could be retried.
+    /// It may return different settings each time, so that they can change while the program runs. They
+    /// apply until the next call.
     fn overrides(&self, request: &RequestHead<'_>) -> RetryOverride {
         let _ = request;
         RetryOverride::new()
     }
 
-    /// Brings the headers of a retry up to date before it is sent: those of the caller's request,
-    /// so long after the first attempt's start. They are left as they are, unless implemented.
+    /// Updates the headers of a retry before it is sent. By default, they are unchanged.
+    ///
+    /// `headers` are those of the caller's request. `elapsed` is the time since the first attempt started,
+    /// plus the time that a [`Cooldown`](crate::Cooldown) held it. If the first attempt was held, its headers
+    /// are updated, too. A [`HedgeLayer`](crate::HedgeLayer) calls this for each hedge, with the headers of
+    /// its request and the time since that was sent.
     fn renew(&self, headers: &mut HeaderMap, elapsed: Duration) {
         let _ = (headers, elapsed);
     }
@@ -145,7 +151,22 @@ impl<C: Classify + ?Sized> Classify for Arc<C> {
     }
 }
 
-/// A closure as a classifier; made by [`RetryLayer::classify_fn`].
+/// Classifier that calls a closure. It is created by [`RetryLayer::classify_fn`].
+///
+/// # Example
+///
+/// ```
+/// use tower_http_retry::RetryLayer;
+/// use tower_http_retry::classify::{ClassifyFn, Outcome, Verdict};
+///
+/// fn by_status(outcome: &Outcome<'_>) -> Verdict {
+///     outcome.by_status()
+/// }
+/// // A function pointer gives the layer a type that can be named.
+/// type Layer = RetryLayer<ClassifyFn<fn(&Outcome<'_>) -> Verdict>>;
+/// let layer: Layer = RetryLayer::new().classify_fn(by_status);
+/// # let _ = layer;
+/// ```
 ///
 /// [`RetryLayer::classify_fn`]: crate::RetryLayer::classify_fn
 #[derive(Clone, Copy)]

@@ -11,9 +11,9 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::idempotency::Idempotency;
 use crate::whole_body::WholeBody;
 
-/// What an attempt came to: a response's head or an error, with the head of its request.
+/// The outcome of an attempt: the head of its response or its error, with the head of its request.
 ///
-/// Build one with [`Outcome::response`] or [`Outcome::error`] to test a classifier by itself.
+/// To test a classifier, create one with [`Outcome::response`] or [`Outcome::error`].
 ///
 /// # Example
 ///
@@ -37,29 +37,29 @@ pub struct Outcome<'a> {
     pub(crate) attempted: Attempted<'a>,
 }
 
-/// What is known of an attempt beside its request's head and what it came to.
+/// The facts of an attempt besides the head of its request and its result.
 #[derive(Clone, Copy)]
 pub(crate) struct Attempted<'a> {
     pub(crate) number: u32,
     pub(crate) may_have_been_acted_on: bool,
     pub(crate) elapsed: Elapsed,
     pub(crate) body: RequestBody<'a>,
-    /// The response's body, if a classifier is shown it by itself.
+    /// The body of the response, if it is given here and not as an extension of the response.
     pub(crate) response_body: Option<&'a Bytes>,
-    /// Whether the error is that of a response's body, whose head had come.
+    /// Whether the error is that of the body of a response, whose head had arrived.
     pub(crate) is_of_body: bool,
-    /// Which headers are idempotency keys; none for the usual ones.
+    /// Determines which headers are idempotency keys; none for the default headers.
     pub(crate) idempotency: Option<&'a Idempotency>,
 }
 
-/// The time since the first attempt's start, or a way to tell it to a classifier that asks.
+/// The time since the first attempt's start, which is computed only if a classifier needs it.
 #[derive(Clone, Copy)]
 pub(crate) enum Elapsed {
     Told(Duration),
     Since(Instant),
 }
 
-/// How far an attempt's body was read, or a way to tell it to a classifier that asks.
+/// How far an attempt's body was read, which is computed only if a classifier needs it.
 #[derive(Clone, Copy)]
 pub(crate) enum RequestBody<'a> {
     Told(BodyProgress),
@@ -67,22 +67,23 @@ pub(crate) enum RequestBody<'a> {
 }
 
 impl<'a> Outcome<'a> {
-    /// An attempt that was answered: the first one, at once.
+    /// Creates the outcome of an attempt that got a response. It is the first attempt, with no time elapsed.
     pub fn response<B, R>(request: &'a Request<B>, response: &'a Response<R>) -> Self {
         Self::new(RequestHead::of(request), Ok(ResponseHead::of(response)))
     }
 
-    /// An attempt that failed: the first one, at once.
+    /// Creates the outcome of an attempt that failed with an error. It is the first attempt, with no time
+    /// elapsed.
     pub fn error<B>(request: &'a Request<B>, error: &'a (dyn Error + 'static)) -> Self {
         Self::new(RequestHead::of(request), Err(error))
     }
 
-    /// A response whose body failed with this error, after its head had come.
+    /// Creates the outcome of a response whose body failed with this error, after its head had arrived.
     pub(crate) fn of_body(request: RequestHead<'a>, error: &'a (dyn Error + 'static)) -> Self {
         Self::new(request, Err(error)).in_body()
     }
 
-    /// The same outcome, whose error is that of a response's body.
+    /// Returns the same outcome with its error as that of the body of a response.
     pub(crate) fn in_body(&self) -> Self {
         let mut attempted = self.attempted;
         attempted.is_of_body = true;
@@ -109,72 +110,75 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// The same outcome, of the attempt with this number.
+    /// Sets the number of the attempt. Defaults to 1.
     pub fn on_attempt(mut self, number: u32) -> Self {
         self.attempted.number = number;
         self
     }
 
-    /// The same outcome, so long after the first attempt's start.
+    /// Sets the time since the start of the first attempt. Defaults to zero.
     pub fn after(mut self, elapsed: Duration) -> Self {
         self.attempted.elapsed = Elapsed::Told(elapsed);
         self
     }
 
-    /// The same outcome, of an attempt whose body was read so far. [`BodyProgress::Empty`] unless
-    /// set.
+    /// Sets how far the attempt's request body was read. Defaults to [`BodyProgress::Empty`].
     pub fn with_request_body(mut self, progress: BodyProgress) -> Self {
         self.attempted.body = RequestBody::Told(progress);
         self
     }
 
-    /// Sets the body of the response, as a [`CommitLayer::whole`](crate::CommitLayer::whole) would.
+    /// Sets the body of the response, as if a [`CommitLayer::whole`](crate::CommitLayer::whole) had read it.
+    /// Defaults to none.
     pub fn with_body(mut self, body: &'a Bytes) -> Self {
         self.attempted.response_body = Some(body);
         self
     }
 
-    /// The same outcome, after an attempt that the server may have acted on.
+    /// Marks the outcome as one after an attempt that the server may have acted on.
     pub fn acted_on_before(mut self) -> Self {
         self.attempted.may_have_been_acted_on = true;
         self
     }
 
-    /// The head of the request.
+    /// Returns the head of the request.
     pub fn request(&self) -> RequestHead<'a> {
         self.request
     }
 
-    /// The request's method.
+    /// Returns the method of the request.
     pub fn method(&self) -> &'a Method {
         self.request.method
     }
 
-    /// The request's URI.
+    /// Returns the URI of the request.
     pub fn uri(&self) -> &'a Uri {
         self.request.uri
     }
 
-    /// The request's headers.
+    /// Returns the headers of the request.
+    ///
+    /// In a retry layer, the first call for a request copies them into a map. Use [`RequestHead::header`]
+    /// to read single headers without a copy.
     pub fn headers(&self) -> &'a HeaderMap {
         self.request.headers.map()
     }
 
-    /// The request's extensions.
+    /// Returns the extensions of the request.
     pub fn extensions(&self) -> &'a Extensions {
         self.request.extensions
     }
 
-    /// The response's head, or the error.
+    /// Returns the head of the response, or the error.
     ///
     /// # Errors
     ///
-    /// The attempt's own error, where there was no response.
+    /// Returns the error of the attempt if there was no response.
     pub fn result(&self) -> Result<ResponseHead<'a>, &'a (dyn Error + 'static)> {
         self.result
     }
 
-    /// The response's status, where there was a response.
+    /// Returns the status of the response, if there was a response.
     pub fn status(&self) -> Option<StatusCode> {
         self.result.ok().map(|head| head.status)
     }
@@ -194,7 +198,7 @@ impl<'a> Outcome<'a> {
     /// use tower_http_retry::RetryLayer;
     /// use tower_http_retry::classify::{Class, Outcome, Verdict};
     ///
-    /// // This service answers 200, and says in the text that it failed.
+    /// // This service responds with status 200 and an error in the body.
     /// fn failed(outcome: &Outcome<'_>) -> Verdict {
     ///     match outcome.body() {
     ///         Some(body) if body.starts_with(b"InternalError") => Class::Transient.into(),
@@ -217,12 +221,12 @@ impl<'a> Outcome<'a> {
         self.attempted.response_body.or_else(read)
     }
 
-    /// The attempt's number; the first is 1.
+    /// Returns the number of the attempt, starting at 1.
     pub fn attempt(&self) -> u32 {
         self.attempted.number
     }
 
-    /// The time since the first attempt's start.
+    /// Returns the time since the start of the first attempt.
     pub fn elapsed(&self) -> Duration {
         match self.attempted.elapsed {
             Elapsed::Told(elapsed) => elapsed,
@@ -230,12 +234,12 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// Whether the server may have acted on the request in an attempt before this one.
+    /// Returns whether the server may have acted on the request in an attempt before this one.
     pub fn may_have_been_acted_on(&self) -> bool {
         self.attempted.may_have_been_acted_on
     }
 
-    /// How far this attempt's request body was read.
+    /// Returns how far the attempt's request body was read.
     pub fn request_body(&self) -> BodyProgress {
         match self.attempted.body {
             RequestBody::Told(progress) => progress,
@@ -243,8 +247,8 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// Whether the request carries an idempotency key: a header of the layer's
-    /// [`Idempotency`](crate::Idempotency::key) that is not empty.
+    /// Returns whether the request has an idempotency key, which is a non-empty value of a header that the
+    /// layer's [`Idempotency`](crate::Idempotency::key) takes for a key.
     pub fn has_idempotency_key(&self) -> bool {
         let header = |name: &HeaderName| self.request.headers.find(name);
         match self.attempted.idempotency {

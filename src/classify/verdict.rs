@@ -4,19 +4,22 @@ use crate::budget::AwaitedCodes;
 use crate::class::Class;
 use crate::retry_after::Hint;
 
-/// The result of classifying one outcome: its [`Class`], and what else bears on the next attempt.
+/// The result of classifying one outcome: its [`Class`], and settings for the next attempt, such as the
+/// wait.
 ///
-/// Made from a class, by `into()` or by the class's methods of the same names.
+/// Create one from a class, with `into()` or with the methods of [`Class`] that have the same names as those
+/// of a verdict.
 ///
 /// # Example
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
+/// use http::{Request, Response};
 /// use tower_http_retry::RetryLayer;
-/// use tower_http_retry::classify::Class;
+/// use tower_http_retry::classify::{Class, Outcome, Verdict};
 ///
-/// // GitHub: 403 or 429 with nothing remaining waits for the reset; 403 otherwise is permanent.
-/// let layer = RetryLayer::new().classify_fn(|outcome| {
+/// // GitHub responds with 403 or 429 if a quota is used up. Any other 403 is permanent.
+/// fn github(outcome: &Outcome<'_>) -> Verdict {
 ///     let limited = outcome.result().ok().filter(|head| {
 ///         matches!(head.status().as_u16(), 403 | 429)
 ///             && head.header("x-ratelimit-remaining") == Some("0")
@@ -26,8 +29,16 @@ use crate::retry_after::Hint;
 ///         Some(reset) => Class::Refused.retry_at(reset),
 ///         None => outcome.by_status(),
 ///     }
-/// });
+/// }
+/// let layer = RetryLayer::new().classify_fn(github);
 /// # let _ = layer;
+///
+/// let request = Request::new(());
+/// let forbidden = Response::builder().status(403).header("x-ratelimit-remaining", "0");
+/// let limited = forbidden.header("x-ratelimit-reset", "4070908800").body(()).unwrap();
+/// assert_eq!(github(&Outcome::response(&request, &limited)).class(), Class::Refused);
+/// let forbidden = Response::builder().status(403).body(()).unwrap();
+/// assert_eq!(github(&Outcome::response(&request, &forbidden)).class(), Class::Permanent);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -36,48 +47,60 @@ pub struct Verdict {
     pub(crate) timed_out: bool,
     pub(crate) at_once: bool,
     pub(crate) transparent: bool,
-    /// What the classifier asks of the next attempt, in the place of the response's headers.
+    /// The hint that the classifier gives, which replaces the one in the response's headers.
     pub(crate) hint: Option<Hint>,
     pub(crate) ignores_retry_after: bool,
     /// The classifier's own wait.
     pub(crate) backoff: Option<Duration>,
-    /// Nothing is left of the client's quota until then.
+    /// The client's quota is used up until the end of the wait in `hint`.
     pub(crate) exhausted: bool,
     pub(crate) awaited: AwaitedCodes,
 }
 
 impl Verdict {
-    /// The class.
+    /// Returns the class.
     pub fn class(&self) -> Class {
         self.class
     }
 
-    /// The request may be sent again whatever its method, unless it
-    /// [says otherwise](crate::RetryOverride::repeatable) itself: for services known to be safe.
+    /// Allows a retry regardless of the request's method, if the service is known to handle a repeated
+    /// request.
+    ///
+    /// [`RetryOverride::repeatable`](crate::RetryOverride::repeatable) of the request takes precedence.
+    /// CONNECT requests and requests with an `Upgrade` header are not repeated after the server may have
+    /// acted on them.
     pub fn repeatable(mut self) -> Self {
         self.repeatable = true;
         self
     }
 
-    /// The failure was a time-out, which takes longer to pass: the wait is one step further up.
+    /// Marks the failure as a time-out.
+    ///
+    /// The back-off is one step longer, because the cause of a time-out takes longer to resolve. With
+    /// [`Budget::earning`](crate::Budget::earning), the retry costs two tokens.
     pub fn timed_out(mut self) -> Self {
         self.timed_out = true;
         self
     }
 
-    /// The first retry of a request that is asked for in this way does not wait for the back-off.
+    /// Sends the retry immediately, if no retry of the request was sent immediately before.
     ///
-    /// It costs the budget nothing, and the failure before it is not counted there, unless the server
-    /// says when to come back. Use it only for failures that cost the server no work: otherwise each
-    /// request adds an attempt that no budget bounds.
+    /// Such a retry costs the budget nothing, and the budget does not count the failure before it. If the
+    /// server asks for a wait, the retry waits for that time and costs the same as any other.
+    ///
+    /// Use this only for failures that cause no work on the server. For others, it would add one attempt to
+    /// each request that the budget does not limit.
     pub fn at_once(mut self) -> Self {
         self.at_once = true;
         self
     }
 
-    /// As [`at_once`](Self::at_once); and a retry that is sent at once so does not count as one of the
-    /// layer's retries, unless the layer makes none at all. gRPC's transparent retry ([gRFC A6]).
-    /// There is one for a request, and none where the server says how long to wait.
+    /// Sends the retry immediately, like [`at_once`](Self::at_once), and does not count it as a retry. This
+    /// is gRPC's transparent retry ([gRFC A6]).
+    ///
+    /// Such a retry counts neither towards [`max_retries`](crate::RetryLayer::max_retries) nor against the
+    /// budget. Each request has at most one retry that is sent immediately. It has none if the server asks
+    /// for a wait, or if `max_retries` is 0.
     ///
     /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries
     pub fn transparent(mut self) -> Self {
@@ -85,31 +108,39 @@ impl Verdict {
         self.at_once()
     }
 
-    /// The server asks to wait at least so long, whatever the response's headers say. Zero asks for
-    /// nothing.
+    /// Sets the minimum wait that the server asks for. It replaces the wait in the response's headers.
+    ///
+    /// If `wait` is zero, no wait is set, and the headers are used.
+    /// [`max_retry_after`](crate::RetryLayer::max_retry_after) applies.
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.hint = (!wait.is_zero()).then_some(Hint::AtLeast(wait));
         self
     }
 
-    /// The server asks to wait until this time by the local clock; a time gone by asks nothing.
+    /// Sets the earliest time that the server asks for, measured against the local clock. It replaces the
+    /// wait in the response's headers.
+    ///
+    /// If `time` has passed, no wait is set, and the headers are used.
+    /// [`max_retry_after`](crate::RetryLayer::max_retry_after) applies.
     pub fn retry_at(self, time: SystemTime) -> Self {
         let wait = time.duration_since(SystemTime::now());
         self.retry_after(wait.unwrap_or(Duration::ZERO))
     }
 
-    /// The server asks to wait exactly so long; after that, the back-off starts again from its
-    /// first step.
+    /// Sets the exact wait that the server asks for. It replaces the wait in the response's headers.
+    ///
+    /// The back-off starts again from its first step after that. If `wait` is zero, the retry is sent
+    /// immediately. [`max_retry_after`](crate::RetryLayer::max_retry_after) applies.
     pub fn retry_after_exactly(mut self, wait: Duration) -> Self {
         self.hint = Some(Hint::Exactly(wait));
         self
     }
 
-    /// Sets the wait before the next attempt in the place of the back-off's.
+    /// Sets the wait before the next attempt, which replaces the wait of the back-off.
     ///
-    /// No jitter is added, and [`max_retry_after`](crate::RetryLayer::max_retry_after) does not
-    /// bound it. If the server asks for a longer wait, that holds. The first retry of a verdict that
-    /// is [`at_once`](Self::at_once), too, does not wait.
+    /// No jitter is added, and [`max_retry_after`](crate::RetryLayer::max_retry_after) does not apply. If
+    /// the server asks for a longer wait, the longer wait is used. A retry that is sent immediately because
+    /// the verdict is also [`at_once`](Self::at_once) does not wait.
     ///
     /// ```
     /// use std::time::Duration;
@@ -117,7 +148,7 @@ impl Verdict {
     /// use tower_http_retry::RetryLayer;
     /// use tower_http_retry::classify::Class;
     ///
-    /// // A lock that is held for some seconds, whatever the number of the attempt.
+    /// // A lock is held for some seconds, regardless of the number of attempts.
     /// let layer = RetryLayer::new().classify_fn(|outcome| match outcome.status() {
     ///     Some(StatusCode::LOCKED) => Class::Refused.backoff(Duration::from_secs(2)),
     ///     _ => outcome.by_status(),
@@ -129,18 +160,18 @@ impl Verdict {
         self
     }
 
-    /// The response says that the client's quota is used up and is renewed after this time.
+    /// Marks the client's quota as used up, and sets the time after which it is renewed.
     ///
-    /// A [`Cooldown`](crate::Cooldown) holds all requests until then, also if the verdict is a success. A
-    /// retry of this request waits at least as long, as with [`retry_after`](Self::retry_after). Zero has
-    /// no effect.
+    /// A [`Cooldown`](crate::Cooldown) holds all requests until then, even if the outcome is a success. A
+    /// retry of this request waits at least as long, as with [`retry_after`](Self::retry_after). If `wait`
+    /// is zero, the quota is not marked as used up, and no wait is set.
     ///
     /// ```
     /// use std::time::Duration;
     /// use tower_http_retry::RetryLayer;
     /// use tower_http_retry::classify::Verdict;
     ///
-    /// // This service counts down in a header of its own.
+    /// // This service sends the rest of a quota in a header of its own.
     /// let layer = RetryLayer::new().classify_fn(|outcome| {
     ///     let verdict: Verdict = outcome.by_status();
     ///     let response = outcome.result().ok();
@@ -158,19 +189,19 @@ impl Verdict {
         self.retry_after(wait)
     }
 
-    /// The server asks not to be sent this request again.
+    /// Prevents a retry, because the server asks not to retry the request.
     pub fn no_retry(mut self) -> Self {
         self.hint = Some(Hint::Never);
         self
     }
 
-    /// The response's headers are not read for a wait.
+    /// Ignores the wait in the response's headers, such as `Retry-After`.
     pub fn ignore_retry_after(mut self) -> Self {
         self.ignores_retry_after = true;
         self
     }
 
-    /// What is asked of the next attempt: by the classifier, or else by the response's headers.
+    /// Returns the hint of the classifier, or else that of the response's headers.
     pub(crate) fn hint(self, headers: impl FnOnce() -> Option<Hint>) -> Option<Hint> {
         match self.ignores_retry_after {
             true => self.hint,
@@ -196,59 +227,59 @@ impl From<Class> for Verdict {
     }
 }
 
-/// A verdict of this class, with what the [`Verdict`]'s method of the same name adds.
+/// Methods that create a [`Verdict`] of this class and call its method of the same name.
 impl Class {
-    /// [`Verdict::repeatable`] of this class.
+    /// Creates a verdict of this class with [`Verdict::repeatable`].
     pub fn repeatable(self) -> Verdict {
         Verdict::from(self).repeatable()
     }
 
-    /// [`Verdict::timed_out`] of this class.
+    /// Creates a verdict of this class with [`Verdict::timed_out`].
     pub fn timed_out(self) -> Verdict {
         Verdict::from(self).timed_out()
     }
 
-    /// [`Verdict::at_once`] of this class.
+    /// Creates a verdict of this class with [`Verdict::at_once`].
     pub fn at_once(self) -> Verdict {
         Verdict::from(self).at_once()
     }
 
-    /// [`Verdict::transparent`] of this class.
+    /// Creates a verdict of this class with [`Verdict::transparent`].
     pub fn transparent(self) -> Verdict {
         Verdict::from(self).transparent()
     }
 
-    /// [`Verdict::retry_after`] of this class.
+    /// Creates a verdict of this class with [`Verdict::retry_after`].
     pub fn retry_after(self, wait: Duration) -> Verdict {
         Verdict::from(self).retry_after(wait)
     }
 
-    /// [`Verdict::retry_at`] of this class.
+    /// Creates a verdict of this class with [`Verdict::retry_at`].
     pub fn retry_at(self, time: SystemTime) -> Verdict {
         Verdict::from(self).retry_at(time)
     }
 
-    /// [`Verdict::retry_after_exactly`] of this class.
+    /// Creates a verdict of this class with [`Verdict::retry_after_exactly`].
     pub fn retry_after_exactly(self, wait: Duration) -> Verdict {
         Verdict::from(self).retry_after_exactly(wait)
     }
 
-    /// [`Verdict::backoff`] of this class.
+    /// Creates a verdict of this class with [`Verdict::backoff`].
     pub fn backoff(self, wait: Duration) -> Verdict {
         Verdict::from(self).backoff(wait)
     }
 
-    /// [`Verdict::exhausted`] of this class.
+    /// Creates a verdict of this class with [`Verdict::exhausted`].
     pub fn exhausted(self, wait: Duration) -> Verdict {
         Verdict::from(self).exhausted(wait)
     }
 
-    /// [`Verdict::no_retry`] of this class.
+    /// Creates a verdict of this class with [`Verdict::no_retry`].
     pub fn no_retry(self) -> Verdict {
         Verdict::from(self).no_retry()
     }
 
-    /// [`Verdict::ignore_retry_after`] of this class.
+    /// Creates a verdict of this class with [`Verdict::ignore_retry_after`].
     pub fn ignore_retry_after(self) -> Verdict {
         Verdict::from(self).ignore_retry_after()
     }

@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 
-/// A request of which nothing is sent yet.
+/// A request that has not been sent yet.
 pub(crate) struct Unsent<B> {
     pub(crate) progress: Progress,
     pub(crate) first: Request<ReplayBody<B>>,
@@ -24,10 +24,10 @@ pub(crate) struct Unsent<B> {
 }
 
 impl<C: Classify, B: Body> Exchange<C, B> {
-    /// Keeps a snapshot of a request, and sends the first attempt; or makes it, if it is sent later.
-    /// `finish` gets both.
-    // All is put together at once, when nothing more can panic, and so in its place: 85 instructions
-    // less for each request than with a snapshot, and an exchange, that are moved there.
+    /// Takes a snapshot of a request, and passes the first attempt to `send`, which sends it or, if
+    /// `is_sent` is false, keeps it. `finish` receives the exchange and what `send` returned.
+    // The parts are assembled last, when nothing can panic any more, and so in their final place: 85
+    // instructions less for each request than if a snapshot and an exchange are moved there.
     #[inline]
     pub(crate) fn begin<F, T>(
         settings: Arc<Settings<C>>,
@@ -40,7 +40,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         if let Some(name) = &settings.retry_count_header {
             head.headers.remove(name);
         }
-        // What a retry above this one left; it may know of attempts before the first one here.
+        // A retry above this one adds these. It may have made attempts before.
         let (above, handle) = match &mut head.extensions {
             extensions if extensions.is_empty() => (None, None),
             extensions => (extensions.remove::<Attempt>(), extensions.remove()),
@@ -62,7 +62,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let headers = KeptHeaders::of(&head.headers, &settings.known_names);
         let extensions = head.extensions.clone();
         settings.tell_deadline(&mut head.headers, limits.window, limits.attempt_timeout);
-        // As a retry above this one does.
+        // If a retry above marks its attempts, this one does, too.
         let marks = settings.marks_attempts || above.is_some();
         if marks {
             head.extensions.insert(progress().attempt(limits.window));
@@ -88,7 +88,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         finish(exchange, attempt)
     }
 
-    /// Keeps a snapshot of a request that is sent later.
+    /// Takes a snapshot of a request that is sent later.
     pub(crate) fn hold(settings: Arc<Settings<C>>, request: Request<B>) -> (Self, Unsent<B>) {
         let (limits, _) = settings.limits(&RequestHead::of(&request));
         Self::begin(

@@ -18,11 +18,12 @@ use crate::progress::Progress;
 use crate::reason::StopReason;
 use crate::retry_after::Hint;
 
-/// What the budget and the rules make of an outcome.
+/// Passes outcomes to the budget and the rules.
 impl<C: Classify, B: Body> Exchange<C, B> {
-    /// Tells the budget of an attempt that is the last one by its outcome alone: now, or when the
-    /// status of its call comes, if the budget waits for that.
-    // Inlined always, a first attempt's progress need not be in memory: 34 instructions less.
+    /// Reports a final outcome to the budget: immediately, or when the status of the call arrives, if the
+    /// budget waits for that.
+    // Always inlined, so that the progress of a first attempt is not written to memory: 34 instructions
+    // less.
     #[inline(always)]
     pub(super) fn account(
         &self,
@@ -49,8 +50,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
             .at_budget(uri, |rule| progress().account(rule, ending));
     }
 
-    /// Whether there is a retry after a failure that allows for one; its progress is that of the next
-    /// attempt then.
+    /// Decides whether a failure that is not final is retried. If it is, `progress` becomes that of the next
+    /// attempt.
     pub(super) fn decide(
         &mut self,
         progress: &mut Progress,
@@ -62,7 +63,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let (mut limits, declared) = self.settings.limits(&self.head());
         limits.shorten(held);
         let facts = self.facts(progress, now, verdict, head(seen), declared);
-        // A failed attempt whose place another one takes at once is none for the budget.
+        // An attempt that is repeated for free does not count as a failure for the budget.
         let charged = (!facts.is_free()).then(|| progress.failure(now, verdict));
         let mut rng = self.generator(progress, &limits);
         let mut is_told = false;
@@ -114,7 +115,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
     }
 
-    /// What is asked of the next attempt, by the classifier or by the response's headers.
+    /// Returns the hint of the classifier, or else that of the response's headers.
     pub(super) fn hint(
         &self,
         verdict: Verdict,
@@ -124,7 +125,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         verdict.hint(|| self.settings.retry_after.hint(requested))
     }
 
-    /// Where nothing is spread, nothing is drawn, and any will do.
+    /// Returns the generator of the jitter. Without jitter, it is not used.
     fn generator(&self, progress: &Progress, limits: &Limits) -> Rng {
         match progress.jitter {
             Some(state) => Rng::with_seed(state),
@@ -133,7 +134,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
     }
 
-    /// Makes sure of the body, and of what the retry costs.
+    /// Reserves the body, and takes the cost of the retry from the budget.
     fn claim(
         &self,
         progress: &Progress,
@@ -147,12 +148,12 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         match self.snapshot.reserve_body(is_covered) {
             Some(true) => Ok(()),
             Some(false) => Err(StopReason::Budget),
-            // It was read on meanwhile, beyond what is kept.
+            // More of it was read meanwhile than is recorded.
             None => Err(StopReason::NotReplayable),
         }
     }
 
-    /// Whether a request may be sent again although it may have been acted on.
+    /// Whether the request is safe to repeat after the server may have acted on it.
     fn may_repeat(&self, declared: Option<bool>) -> bool {
         let request = self.head();
         let header = |name: &HeaderName| request.headers.find(name);
@@ -160,8 +161,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         idempotency.may_repeat(request.method, header, declared)
     }
 
-    /// Tells the budget of a failed attempt, and takes from it what a retry costs; false if that is
-    /// not there.
+    /// Reports a failed attempt to the budget, and takes the cost of a retry from it. Returns false if the
+    /// budget does not cover it.
     fn pay(&self, progress: &Progress, failure: Failure) -> bool {
         let is_first = progress.paid_for.is_none();
         let paid = self.settings.at_budget(&self.snapshot.uri, |rule| {
@@ -171,7 +172,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         paid.unwrap_or(true)
     }
 
-    /// Tells the budget of a failed attempt after which there is no retry.
+    /// Reports a failed attempt that is not retried to the budget.
     fn fail(&self, progress: &Progress) {
         let uri = &self.snapshot.uri;
         self.settings
@@ -179,7 +180,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     }
 }
 
-/// The head of a response, also of one whose body failed.
+/// Returns the head of the response, also if its body failed.
 pub(super) fn head(seen: Seen<'_>) -> Option<ResponseHead<'_>> {
     seen.map_or_else(BrokenAnswer::head_in, Some)
 }

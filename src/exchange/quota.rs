@@ -21,9 +21,9 @@ use crate::rate_limit::{Quota, left};
 use crate::redirected::was_redirected;
 use crate::retry_after::Hint;
 
-/// What a cooldown learns of an attempt, and says of the next one.
+/// Reports outcomes to the cooldown, and asks it whether an attempt may be sent.
 impl<C: Classify, B: Body> Exchange<C, B> {
-    /// Tells the cooldown, if there is one, what an attempt came to.
+    /// Reports the outcome of an attempt to the cooldown, if there is one.
     #[inline]
     pub(super) fn hear(
         &self,
@@ -58,7 +58,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         passage: Option<Passage>,
     ) {
         let heard = match seen {
-            // Another upstream's.
+            // After a redirect, the response is that of another upstream.
             Ok(head) if was_redirected(&self.snapshot.uri, head.extensions) => Heard {
                 now: Instant::now(),
                 sent: progress.attempt_started,
@@ -98,7 +98,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         };
         let exhausted = match verdict.exhausted {
             true => asked.max(quota.exhausted),
-            // The latest that is asked for.
+            // The longest of the waits.
             false => quota
                 .exhausted
                 .map(|wait| asked.map_or(wait, |asked| asked.max(wait))),
@@ -111,9 +111,9 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
     }
 
-    /// How long the server asks to wait, or the classifier on its behalf.
+    /// Returns the wait that the server asks for, or that the classifier gives on its behalf.
     fn asked(&self, verdict: Verdict, response: Option<ResponseHead<'_>>) -> Option<Duration> {
-        // The headers of a success ask for nothing.
+        // The headers of a success are not read for a wait.
         let response = response.filter(|_| verdict.class != Class::Success);
         match self.hint(verdict, response)? {
             Hint::AtLeast(wait) | Hint::Exactly(wait) => Some(wait),
@@ -134,7 +134,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         self.settings.cooldown.is_some()
     }
 
-    /// The first attempt, which was held.
+    /// Returns the request of a first attempt that was held, and starts the attempt.
     pub(super) fn first_attempt(
         &mut self,
         progress: &mut Progress,
@@ -156,7 +156,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         first
     }
 
-    /// A place among those that wait, if requests are held by now.
+    /// Returns a place in the queue, if requests are held now.
     pub(crate) fn turn(&self, progress: &Progress, window: Duration) -> Option<Pin<Box<Turn>>> {
         let cooldown = self.settings.cooldown.as_ref()?;
         let is_retry = progress.number() > 0;
@@ -164,7 +164,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         cooldown.turn(&self.snapshot.uri, is_retry, until)
     }
 
-    /// Whether the attempt may go, now that the inner service is ready.
+    /// Whether the attempt may be sent now that the inner service is ready.
     pub(crate) fn may_go(&self, hold: Option<&Hold<B>>) -> bool {
         match hold.and_then(|hold| hold.passage.as_ref()) {
             Some(passage) => passage.stands(),
@@ -172,13 +172,13 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
     }
 
-    /// Tells that the attempt waits until requests go.
+    /// Emits that the attempt is held.
     pub(crate) fn tell_held(&self, progress: &Progress, left: Duration) {
         self.tell(|| &*progress, EventKind::Held { left }, None, None);
     }
 }
 
-/// What an outcome says of the quota.
+/// Returns what an outcome means for the cooldown.
 fn said(
     verdict: Verdict,
     response: Option<ResponseHead<'_>>,

@@ -8,10 +8,10 @@ use crate::head::{RequestHead, ResponseHead};
 use crate::progress::Progress;
 use crate::settings::Settings;
 
-/// What classifiers and listeners see of an outcome.
+/// The outcome that classifiers and listeners receive.
 pub(super) type Seen<'a> = Result<ResponseHead<'a>, &'a (dyn Error + 'static)>;
 
-/// An attempt is about to be passed to the inner service.
+/// Emits the start of an attempt, before it is passed to the inner service.
 #[inline]
 pub(super) fn sending<C, P: Borrow<Progress>>(
     settings: &Settings<C>,
@@ -26,7 +26,7 @@ pub(super) fn sending<C, P: Borrow<Progress>>(
     tell(settings, request, progress, kind, None, None);
 }
 
-/// Without a listener the event is not made, and the progress need not be in memory.
+/// Emits an event. Without a listener, neither the event nor the progress is created.
 #[inline]
 pub(super) fn tell<C, P: Borrow<Progress>>(
     settings: &Settings<C>,

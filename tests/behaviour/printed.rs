@@ -211,13 +211,13 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
     let stops: Vec<_> = stops.iter().map(ToString::to_string).collect();
     let sentences = [
         "success",
-        "sending again will not help",
+        "a retry would not help",
         "the retries are used up",
         "the body cannot be sent again",
-        "the server may have acted on a request that may not be repeated",
-        "the server asks not to be sent the request again",
+        "the server may have acted on the request, which is not safe to repeat",
+        "the server asks not to retry the request",
         "the server asks for a longer wait than allowed",
-        "the window for retries ends before the next one",
+        "the window ends before the next retry",
         "the budget does not cover a retry",
         "retries are switched off",
         "the service failed before it was ready for a retry",
@@ -225,17 +225,17 @@ fn a_stop_and_a_reason_print_as_a_sentence() {
     ];
     assert_eq!(stops, sentences);
     let reasons = [
-        (WaitReason::Backoff, "backoff"),
+        (WaitReason::Backoff, "back-off"),
         (
             WaitReason::TimedOut,
-            "backoff, one step up after a time-out",
+            "back-off, one step up after a time-out",
         ),
-        (WaitReason::Server, "the server asked for it"),
+        (WaitReason::Server, "requested by the server"),
         (WaitReason::Cooldown, "requests are held by a cooldown"),
-        (WaitReason::AtOnce, "sent again at once"),
+        (WaitReason::AtOnce, "retried immediately"),
         (
             WaitReason::Transparent,
-            "refused unprocessed, sent again transparently",
+            "not processed by the server, retried transparently",
         ),
     ];
     for (reason, sentence) in reasons {

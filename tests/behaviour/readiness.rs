@@ -240,7 +240,7 @@ async fn waiting_for_readiness_counts_into_the_window_and_its_end_carries_the_la
     assert!(std::error::Error::source(&*error).is_none());
     assert_eq!(
         error.to_string(),
-        "gave up before a retry could start: the window for retries ends before the next one; \
+        "gave up before a retry could start: the window ends before the next retry; \
          the last response was 503 Service Unavailable"
     );
 }

@@ -43,7 +43,7 @@ fn retrying(method: &str, status: &str) -> String {
     format!(
         "DEBUG tower_http_retry: retrying http.request.method=\"{method}\" \
          http.request.resend_count=1 http.response.status_code={status} {SERVER} \
-         error.type=\"{status}\" wait_ms=1000 reason=backoff"
+         error.type=\"{status}\" wait_ms=1000 reason=back-off"
     )
 }
 
@@ -168,8 +168,8 @@ async fn a_wait_says_what_determined_it() {
     assert_eq!(
         waits,
         [
-            Some("2000 reason=backoff, one step up after a time-out"),
-            Some("30000 reason=the server asked for it")
+            Some("2000 reason=back-off, one step up after a time-out"),
+            Some("30000 reason=requested by the server")
         ]
     );
 }

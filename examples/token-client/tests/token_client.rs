@@ -14,7 +14,7 @@ fn the_token_client_gets_its_token() {
     for told in [
         "attempt 1  503 Service Unavailable",
         "attempt 2  429 Too Many Requests",
-        "the server asked for it",
+        "requested by the server",
         "attempt 3  504 Gateway Timeout",
         "one step up after a time-out",
         "attempt 4  200 OK",

@@ -34,7 +34,7 @@ async fn a_client_error_is_printed_and_ends_with_22() {
     let run = request(&[&server.url]).await;
     assert_eq!((run.status, run.text()), (22, "no such item"));
     server.only();
-    let told = "attempt 1: 404 Not Found; the end: sending again will not help";
+    let told = "attempt 1: 404 Not Found; the end: a retry would not help";
     assert!(run.stderr.contains(told), "{}", run.stderr);
 }
 
@@ -46,8 +46,8 @@ async fn a_failure_is_retried_until_it_passes() {
     assert_eq!(server.seen().len(), 3);
     for told in [
         "attempt 1: GET 127.0.0.1:",
-        "attempt 1: 503 Service Unavailable; again in 1.0ms: backoff",
-        "attempt 2: 503 Service Unavailable; again in 2.0ms: backoff",
+        "attempt 1: 503 Service Unavailable; again in 1.0ms: back-off",
+        "attempt 2: 503 Service Unavailable; again in 2.0ms: back-off",
         "attempt 3: 200 OK; the end: success",
     ] {
         assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
@@ -107,7 +107,7 @@ async fn a_wait_that_ends_after_the_window_is_not_begun() {
     let options = ["--base", "1h", "--within", "30m"];
     let run = request(&[&options[..], &[&server.url]].concat()).await;
     assert_eq!((run.status, run.text()), (22, "answer 1"));
-    assert!(run.stderr.contains("the end: the window for retries ends"));
+    assert!(run.stderr.contains("the end: the window ends"));
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn the_server_is_obeyed_unless_it_asks_for_too_much() {
         [json!({ "request": 1, "status": 429, "attempts": 2, "waited_ms": 7, "error": null })]
     );
     for told in [
-        "again in 7.0ms: the server asked for it",
+        "again in 7.0ms: requested by the server",
         "the end: the server asks for a longer wait than allowed",
     ] {
         assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
@@ -139,9 +139,9 @@ async fn rate_limit_headers_are_obeyed_where_that_is_asked_for() {
     for (options, told) in [
         (
             &["--rate-limit-headers"][..],
-            "again in 7.0ms: the server asked for it",
+            "again in 7.0ms: requested by the server",
         ),
-        (&[], "again in 1.0ms: backoff"),
+        (&[], "again in 1.0ms: back-off"),
     ] {
         let server = Server::start(|number| match number {
             1 => (
@@ -163,7 +163,7 @@ async fn a_post_is_sent_again_only_where_that_is_asked_for() {
     let server = Server::failing(1).await;
     let run = quick_request(&["-d", "a=1", &server.url]).await;
     assert_eq!((run.status, run.text()), (22, "answer 1"));
-    assert!(run.stderr.contains("may not be repeated"), "{}", run.stderr);
+    assert!(run.stderr.contains("not safe to repeat"), "{}", run.stderr);
 
     let server = Server::failing(1).await;
     let run = quick_request(&["-d", "a=1", "--replay-any", &server.url]).await;

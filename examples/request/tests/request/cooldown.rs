@@ -40,7 +40,7 @@ async fn the_timeline_tells_when_requests_are_held_and_when_no_more() {
         &run,
         &[
             "attempt 1: 429 Too Many Requests; requests are held from now on, for 30.0ms\n",
-            "attempt 1: 429 Too Many Requests; again in 30.0ms: the server asked for it\n",
+            "attempt 1: 429 Too Many Requests; again in 30.0ms: requested by the server\n",
             "attempt 2: 200 OK; no request is held any more\n",
             "attempt 2: 200 OK; the end: success\n",
         ],
