@@ -246,7 +246,7 @@ impl<'a> Event<'a> {
     /// - `refused`, if it failed with another error of the class [`Class::Refused`];
     /// - `_OTHER` otherwise, for example for a gRPC error in a response with status 200.
     ///
-    /// Returns none if the request stopped with a success, and if there is no outcome yet.
+    /// Returns none after a success, and if there is no outcome yet.
     ///
     /// ```
     /// use tower_http_retry::RetryLayer;
@@ -259,7 +259,7 @@ impl<'a> Event<'a> {
     /// # let _ = layer;
     /// ```
     pub fn error_type(&self) -> Option<&str> {
-        if self.kind == EventKind::Stopped(StopReason::Success) {
+        if self.class == Some(Class::Success) {
             return None;
         }
         Some(match self.outcome.as_ref()? {

@@ -8,9 +8,9 @@ use crate::support::level::Level;
 use crate::support::step::Step;
 use http::Method;
 use tower::{Layer, ServiceExt};
-use tower_http_retry::RetryLayer;
 use tower_http_retry::classify::Class;
 use tower_http_retry::event::{StopReason, WaitReason};
+use tower_http_retry::{Cooldown, RetryLayer};
 
 use crate::support::stops;
 use crate::support::upstream::Answer::{Error, Headers, Never, Status};
@@ -235,6 +235,34 @@ async fn a_failure_in_a_200_has_no_status_for_its_word() {
     let words = words.lock().unwrap();
     let words: Vec<_> = words.iter().flatten().collect();
     assert_eq!(words, ["_OTHER", "_OTHER", "400", "503"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cooldown_that_a_success_starts_or_ends_is_no_failure() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let noted = told.clone();
+    let layer = stops::layer()
+        .rate_limit_headers(true)
+        .cooldown(Cooldown::new())
+        .on_event(move |event| {
+            let error_type = event.error_type().map(str::to_owned);
+            noted
+                .lock()
+                .unwrap()
+                .push((event.kind().as_str(), error_type));
+        });
+    let exhausted = vec![("ratelimit", r#""default";r=0;t=3"#.to_owned())];
+    let service = layer.layer(Upstream::new([Headers(200, exhausted), Status(200)]));
+    for _ in 0..2 {
+        service.send(get()).await.unwrap();
+    }
+    let told = told.lock().unwrap();
+    let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+    assert!(names.contains(&"cooldown_started") && names.contains(&"cooldown_ended"));
+    assert!(
+        told.iter().all(|(_, error_type)| error_type.is_none()),
+        "{told:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
