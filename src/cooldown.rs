@@ -24,6 +24,11 @@ pub(crate) use hearing::Heard;
 pub(crate) use said::{Change, Said};
 pub(crate) use turn::{Passage, Refused, Turn};
 
+// The defaults.
+pub(crate) const MAX_HOLD: Duration = Duration::from_secs(5);
+pub(crate) const MAX_WAITING: usize = 1_024;
+pub(crate) const LONGEST: Duration = Duration::from_secs(5 * 60);
+
 /// Holds requests while a quota is used up, until the server renews it.
 ///
 /// Once its quota is used up, a client gets a 429 for each further request, and some services block a
@@ -226,9 +231,9 @@ impl Cooldown {
 
     fn with(shut: Arc<AtomicU64>, scope: Scope) -> Self {
         Self {
-            max_hold: Duration::from_secs(5),
-            max_waiting: 1_024,
-            longest: Duration::from_secs(5 * 60),
+            max_hold: MAX_HOLD,
+            max_waiting: MAX_WAITING,
+            longest: LONGEST,
             shut,
             scope,
         }

@@ -141,6 +141,7 @@
 //! | `metrics` | no | counters and histograms through the facade `metrics`, with `grpc` also gRPC's own: see the module of that name |
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
 //! | `tower-http` | no | a response that tower-http's `FollowRedirect` got from another URI is known for one: it is no refusal of the request, and no proof for a [`VerifyLayer`] |
+//! | `config` | no | the settings of a layer from a TOML, JSON or YAML file: `RetryConfig`; serde's traits for `Backoff`, `Jitter`, `ByStatus`, `Idempotency` and `RetryAfter` |
 //! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`, for retries and for hedges; implies `grpc` |
 //!
 //! [tower]: https://docs.rs/tower
@@ -150,6 +151,8 @@
 #![deny(rustdoc::broken_intra_doc_links)]
 
 // In the order in which a request travels: each module imports only what stands below it.
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 pub mod resume;
@@ -200,6 +203,8 @@ mod retry_after;
 mod striped;
 mod sync;
 mod timer;
+#[cfg(feature = "config")]
+mod notation;
 mod verified;
 mod whole_body;
 

@@ -11,27 +11,7 @@ use super::config::{HedgingPolicy, MethodPolicy, RetryPolicy, ServiceConfig, Thr
 use super::fields::{Field, Fields, ServiceConfigError};
 use crate::backoff::{Backoff, Jitter};
 use crate::grpc::by_grpc_status::ByGrpcStatus;
-
-/// Each status code by its number.
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
+use crate::grpc::code::NAMES;
 
 /// What protobuf's durations can be (10,000 years).
 const LONGEST: u64 = 315_576_000_000;
@@ -148,13 +128,13 @@ fn number(code: &Field<'_>) -> Parsed<i32> {
     let number = match code.is_text() {
         true => {
             let name = code.text()?;
-            CODES
+            NAMES
                 .iter()
                 .position(|known| known.eq_ignore_ascii_case(name))
         }
         false => usize::try_from(code.whole()?).ok(),
     };
-    let number = number.filter(|number| *number < CODES.len());
+    let number = number.filter(|number| *number < NAMES.len());
     number
         .map(|number| number as i32)
         .ok_or_else(|| code.wrong("is no status code"))
