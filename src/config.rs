@@ -164,6 +164,15 @@
 //! # Ok::<_, serde_json::Error>(())
 //! ```
 //!
+//! # Schema
+//!
+//! With feature `schemars`, [`RetryConfig`] and its parts implement `schemars::JsonSchema`, so that editors can
+//! complete and check a config file. `cargo run -p config -- --schema`, one of the repository's examples,
+//! prints the schema.
+//!
+//! A schema cannot say everything: the order of the numbers of `between`, for example, is only checked when
+//! the config is read.
+//!
 //! [humantime]: https://docs.rs/humantime
 //! [serde]: https://docs.rs/serde
 //! [serde_path_to_error]: https://docs.rs/serde_path_to_error
@@ -171,6 +180,8 @@
 mod budget;
 mod cooldown;
 mod retry;
+#[cfg(feature = "schemars")]
+mod schema;
 
 pub use budget::BudgetConfig;
 pub use cooldown::CooldownConfig;

@@ -142,6 +142,7 @@
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
 //! | `tower-http` | no | a response that tower-http's `FollowRedirect` got from another URI is known for one: it is no refusal of the request, and no proof for a [`VerifyLayer`] |
 //! | `config` | no | the settings of a layer from a TOML, JSON or YAML file: `RetryConfig`; serde's traits for `Backoff`, `Jitter`, `ByStatus`, `Idempotency` and `RetryAfter` |
+//! | `schemars` | no | the JSON schema of `RetryConfig`; implies `config` |
 //! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`, for retries and for hedges; implies `grpc` |
 //!
 //! [tower]: https://docs.rs/tower

@@ -7,6 +7,8 @@ use tower_http_retry::config::RetryConfig;
 mod layers;
 mod read;
 mod round_trips;
+#[cfg(feature = "schemars")]
+mod schema;
 mod waits;
 mod wrong;
 

@@ -57,8 +57,8 @@ per_authority = 50
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Each field another than by default.
-fn expected() -> RetryConfig {
+/// Each field is another than by default.
+pub fn everything() -> RetryConfig {
     let mut config = RetryConfig::default();
     config.max_retries = 3;
     config.window = 90 * SECOND;
@@ -96,7 +96,19 @@ fn expected() -> RetryConfig {
     config.mark_attempts = true;
     config.mark_responses = true;
     config.jitter_seed = Some(7);
+    #[cfg(feature = "metrics")]
+    {
+        config.metrics_by_authority = true;
+    }
     config
+}
+
+/// What the fields are called in a file: that of metrics is there with its feature.
+fn toml() -> String {
+    match cfg!(feature = "metrics") {
+        true => format!("metrics_by_authority = true\n{TOML}"),
+        false => TOML.to_owned(),
+    }
 }
 
 fn of_json(json: serde_json::Value) -> RetryConfig {
@@ -105,10 +117,10 @@ fn of_json(json: serde_json::Value) -> RetryConfig {
 
 #[test]
 fn each_field_is_read_in_each_format() {
-    let read: RetryConfig = toml::from_str(TOML).unwrap();
-    assert_eq!(read, expected());
+    let read: RetryConfig = toml::from_str(&toml()).unwrap();
+    assert_eq!(read, everything());
     // The others' texts are made of the first.
-    let value: serde_json::Value = toml::from_str(TOML).unwrap();
+    let value: serde_json::Value = toml::from_str(&toml()).unwrap();
     let json = serde_json::to_string(&value).unwrap();
     assert_eq!(serde_json::from_str::<RetryConfig>(&json).unwrap(), read);
     let yaml = serde_saphyr::to_string(&value).unwrap();
@@ -244,7 +256,7 @@ fn it_can_be_a_part_of_a_bigger_config() {
     let url = "http://service.test".to_owned();
     let nested = Nested {
         url: url.clone(),
-        retry: expected(),
+        retry: everything(),
     };
     let toml = toml::to_string(&nested).unwrap();
     assert_eq!(toml::from_str::<Nested>(&toml).unwrap(), nested);
@@ -253,7 +265,7 @@ fn it_can_be_a_part_of_a_bigger_config() {
     };
     let flat = Flat {
         url,
-        retry: expected(),
+        retry: everything(),
         more,
     };
     let toml = toml::to_string(&flat).unwrap();
