@@ -1,3 +1,5 @@
+//! Holding requests while a quota is used up: see [`Cooldown`].
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +18,14 @@ mod queue;
 mod row;
 mod said;
 mod slow_start;
+mod snapshot;
 mod state;
 mod turn;
 
 use gate::Gate;
 pub(crate) use hearing::Heard;
 pub(crate) use said::{Change, Said};
+pub use snapshot::{CooldownPhase, CooldownSnapshot, CooldownState};
 pub(crate) use turn::{Passage, Refused, Turn};
 
 // The defaults.
@@ -321,6 +325,22 @@ impl Cooldown {
     /// over.
     pub fn waiting(&self, uri: &Uri) -> usize {
         self.peek(uri, |gate| gate.with(|state| state.waiting()))
+    }
+
+    /// Returns the state of the cooldown, of each upstream if it is for each. Nothing is changed by it: no
+    /// upstream is added, and none counts as used.
+    pub fn snapshot(&self) -> CooldownSnapshot {
+        let now = Instant::now();
+        let mut snapshot = CooldownSnapshot::default();
+        match &self.scope {
+            Scope::All(gate) => snapshot.shared = Some(gate.seen(now)),
+            Scope::Each(gates) => gates.each(|authority, gate| {
+                snapshot
+                    .upstreams
+                    .insert(authority.origin(), gate.seen(now));
+            }),
+        }
+        snapshot
     }
 
     fn at<T>(&self, uri: &Uri, act: impl FnOnce(&Arc<Gate>) -> T) -> T {

@@ -183,7 +183,7 @@ mod limits;
 pub mod body;
 mod attempt;
 pub mod budget;
-mod cooldown;
+pub mod cooldown;
 mod authorities;
 mod authority;
 mod backoff;
@@ -219,6 +219,7 @@ pub use budget::Budget;
 pub use classify::ByStatus;
 #[doc(inline)]
 pub use commit::CommitLayer;
+#[doc(inline)]
 pub use cooldown::Cooldown;
 pub use error::{BoxError, RetryError};
 pub use future::ResponseFuture;

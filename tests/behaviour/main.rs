@@ -51,6 +51,7 @@ mod resume;
 mod resume_hostile;
 mod resume_limits;
 mod resume_reports;
+mod snapshots;
 mod stacked;
 mod telling;
 #[cfg(feature = "tower")]

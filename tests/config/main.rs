@@ -9,6 +9,7 @@ mod read;
 mod round_trips;
 #[cfg(feature = "schemars")]
 mod schema;
+mod snapshots;
 mod waits;
 mod wrong;
 

@@ -6,9 +6,9 @@ use crate::notation::UNLIMITED;
 
 /// As the crate humantime reads a duration: numbers, which may have blanks in them, and units.
 const TIME: &str = concat!(
-    r"^\s*([0-9][0-9\s]*(\.[0-9\s]*[0-9][0-9\s]*)?(nanos|nsec|ns|usec|us|µs|millis|msec|ms|",
+    r"^(0|\s*([0-9][0-9\s]*(\.[0-9\s]*[0-9][0-9\s]*)?(nanos|nsec|ns|usec|us|µs|millis|msec|ms|",
     r"seconds|second|secs|sec|s|minutes|minute|min|mins|m|hours|hour|hr|hrs|h|days|day|d|",
-    r"weeks|week|wk|wks|w|months|month|M|years|year|yr|yrs|y)\s*)+$",
+    r"weeks|week|wk|wks|w|months|month|M|years|year|yr|yrs|y)\s*)+)$",
 );
 
 /// A field's name and schema.
