@@ -164,6 +164,50 @@
 //! # Ok::<_, serde_json::Error>(())
 //! ```
 //!
+//! # Status pages
+//!
+//! [`BudgetSnapshot`](crate::budget::BudgetSnapshot), [`CooldownSnapshot`](crate::cooldown::CooldownSnapshot) and
+//! [`HedgeSnapshot`](crate::hedge::HedgeSnapshot) are written as JSON, for example, to show the state of a
+//! client on a page:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), tower_http_retry::BoxError> {
+//! use http::Uri;
+//! use std::time::Duration;
+//! use tower_http_retry::budget::BudgetSnapshot;
+//! use tower_http_retry::cooldown::CooldownSnapshot;
+//! use tower_http_retry::{Budget, Cooldown, RetryLayer};
+//!
+//! #[derive(serde::Serialize)]
+//! struct Status {
+//!     budget: BudgetSnapshot,
+//!     cooldown: CooldownSnapshot,
+//! }
+//!
+//! let budget = Budget::earning(5);
+//! let cooldown = Cooldown::per_authority(100);
+//! let layer = RetryLayer::new().budget(budget.clone()).cooldown(cooldown.clone());
+//! # let _ = layer;
+//! cooldown.hold(&Uri::from_static("https://service.test/"), Duration::from_secs(90));
+//!
+//! let status = Status { budget: budget.snapshot(), cooldown: cooldown.snapshot() };
+//! let expected = serde_json::json!({
+//!     "budget": {
+//!         "shared": { "kind": "earning", "tokens": 10.0, "capacity": 10.0 },
+//!         "upstreams": {},
+//!     },
+//!     "cooldown": {
+//!         "upstreams": {
+//!             "https://service.test": { "phase": "holding", "left": "1m 30s", "waiting": 0 },
+//!         },
+//!     },
+//! });
+//! assert_eq!(serde_json::to_value(&status)?, expected);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Schema
 //!
 //! With feature `schemars`, [`RetryConfig`] and its parts implement `schemars::JsonSchema`, so that editors can

@@ -141,7 +141,7 @@
 //! | `metrics` | no | counters and histograms through the facade `metrics`, with `grpc` also gRPC's own: see the module of that name |
 //! | `grpc` | no | gRPC's retries: `RetryLayer::grpc`, `ByGrpcStatus`, `PeekTrailersLayer`; implies `http2` and `hyper-util` |
 //! | `tower-http` | no | a response that tower-http's `FollowRedirect` got from another URI is known for one: it is no refusal of the request, and no proof for a [`VerifyLayer`] |
-//! | `config` | no | the settings of a layer from a TOML, JSON or YAML file: `RetryConfig`; serde's traits for `Backoff`, `Jitter`, `ByStatus`, `Idempotency` and `RetryAfter` |
+//! | `config` | no | the settings of a layer from a TOML, JSON or YAML file: `RetryConfig`; serde's traits for `Backoff`, `Jitter`, `ByStatus`, `Idempotency`, `RetryAfter`, and for snapshots of budgets, cooldowns and hedges |
 //! | `schemars` | no | the JSON schema of `RetryConfig`; implies `config` |
 //! | `serde` | no | gRPC service configs, from JSON: `ServiceConfig`, for retries and for hedges; implies `grpc` |
 //!
