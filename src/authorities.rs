@@ -57,8 +57,24 @@ impl<T> Authorities<T> {
 
     /// Calls `act` with the value of a URI's upstream if there is one, without marking it as used.
     pub(crate) fn find<U>(&self, uri: &Uri, act: impl FnOnce(&T) -> U) -> Option<U> {
+        self.find_of(&Authority::of(uri), act)
+    }
+
+    /// The same by its name.
+    pub(crate) fn find_of<U>(
+        &self,
+        authority: &Authority<'_>,
+        act: impl FnOnce(&T) -> U,
+    ) -> Option<U> {
         let map = self.map.load();
-        map.get(&Authority::of(uri)).map(|entry| act(&entry.of))
+        map.get(authority).map(|entry| act(&entry.of))
+    }
+
+    /// What there is for each, without a use, in no order.
+    pub(crate) fn each(&self, mut act: impl FnMut(&Authority<'static>, &T)) {
+        for (authority, entry) in &**self.map.load() {
+            act(authority, &entry.of);
+        }
     }
 
     /// Marks an entry as used, unless it is among the most recently used eighth. The order within that

@@ -27,6 +27,14 @@ impl<'a> Authority<'a> {
         }
     }
 
+    /// With its scheme; empty if it asks nobody.
+    pub(crate) fn origin(&self) -> String {
+        match self.scheme.is_empty() {
+            true => self.to_string(),
+            false => format!("{}://{self}", self.scheme),
+        }
+    }
+
     pub(crate) fn into_owned(self) -> Authority<'static> {
         Authority {
             scheme: Cow::Owned(self.scheme.into_owned()),

@@ -185,5 +185,7 @@ fn from_nanos(nanos: u128) -> Duration {
     }
 }
 
+#[cfg(feature = "config")]
+mod serde;
 #[cfg(test)]
 mod tests;

@@ -173,6 +173,7 @@ mod ending;
 mod handle;
 mod recent;
 mod rule;
+mod snapshot;
 mod throttle;
 #[cfg(feature = "tower")]
 mod tower;
@@ -183,3 +184,4 @@ pub(crate) use committed::{CallStatus, CommittedCall};
 pub(crate) use ending::{Ending, Failure};
 pub use handle::Budget;
 pub(crate) use rule::Rule;
+pub use snapshot::{BudgetKind, BudgetSnapshot, BudgetState};

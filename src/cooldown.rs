@@ -1,3 +1,5 @@
+//! Holding requests while a quota is used up: see [`Cooldown`].
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +18,20 @@ mod queue;
 mod row;
 mod said;
 mod slow_start;
+mod snapshot;
 mod state;
 mod turn;
 
 use gate::Gate;
 pub(crate) use hearing::Heard;
 pub(crate) use said::{Change, Said};
+pub use snapshot::{CooldownPhase, CooldownSnapshot, CooldownState};
 pub(crate) use turn::{Passage, Refused, Turn};
+
+// The defaults.
+pub(crate) const MAX_HOLD: Duration = Duration::from_secs(5);
+pub(crate) const MAX_WAITING: usize = 1_024;
+pub(crate) const LONGEST: Duration = Duration::from_secs(5 * 60);
 
 /// Holds requests while a quota is used up, until the server renews it.
 ///
@@ -226,9 +235,9 @@ impl Cooldown {
 
     fn with(shut: Arc<AtomicU64>, scope: Scope) -> Self {
         Self {
-            max_hold: Duration::from_secs(5),
-            max_waiting: 1_024,
-            longest: Duration::from_secs(5 * 60),
+            max_hold: MAX_HOLD,
+            max_waiting: MAX_WAITING,
+            longest: LONGEST,
             shut,
             scope,
         }
@@ -316,6 +325,22 @@ impl Cooldown {
     /// over.
     pub fn waiting(&self, uri: &Uri) -> usize {
         self.peek(uri, |gate| gate.with(|state| state.waiting()))
+    }
+
+    /// Returns the state of the cooldown, of each upstream if it is for each. Nothing is changed by it: no
+    /// upstream is added, and none counts as used.
+    pub fn snapshot(&self) -> CooldownSnapshot {
+        let now = Instant::now();
+        let mut snapshot = CooldownSnapshot::default();
+        match &self.scope {
+            Scope::All(gate) => snapshot.shared = Some(gate.seen(now)),
+            Scope::Each(gates) => gates.each(|authority, gate| {
+                snapshot
+                    .upstreams
+                    .insert(authority.origin(), gate.seen(now));
+            }),
+        }
+        snapshot
     }
 
     fn at<T>(&self, uri: &Uri, act: impl FnOnce(&Arc<Gate>) -> T) -> T {

@@ -281,6 +281,7 @@ mod survival;
 mod buckets;
 mod control;
 mod purse;
+mod snapshot;
 mod kept_body;
 mod body;
 
@@ -292,3 +293,4 @@ pub use losers::{DropLosers, KeepLosers, KeptCall, Losers};
 pub use service::Hedge;
 #[cfg(feature = "grpc")]
 pub(crate) use settings::Policy;
+pub use snapshot::{HedgeSnapshot, HedgeState};

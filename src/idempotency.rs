@@ -25,26 +25,26 @@ use http::{HeaderName, Method};
 ///
 /// [RFC 9110, section 9.2.2]: https://www.rfc-editor.org/rfc/rfc9110.html#section-9.2.2
 /// [`RetryOverride::repeatable`]: crate::RetryOverride::repeatable
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
-    any: bool,
+    methods: Methods,
     also: Vec<Method>,
     except: Vec<Method>,
     keys: Vec<HeaderName>,
 }
 
+/// Which methods are repeatable, but for those that are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Methods {
+    Idempotent,
+    Safe,
+    Any,
+}
+
 impl Idempotency {
     /// RFC 9110's idempotent methods, and requests with an idempotency key.
     pub fn new() -> Self {
-        Self {
-            any: false,
-            also: Vec::new(),
-            except: Vec::new(),
-            keys: vec![
-                HeaderName::from_static("idempotency-key"),
-                HeaderName::from_static("x-idempotency-key"),
-            ],
-        }
+        Self::of(Methods::Idempotent)
     }
 
     /// Only requests with a safe method may be sent again ([RFC 9110, section 9.2.1]: GET, HEAD, OPTIONS,
@@ -61,11 +61,7 @@ impl Idempotency {
     ///
     /// [RFC 9110, section 9.2.1]: https://www.rfc-editor.org/rfc/rfc9110.html#section-9.2.1
     pub fn safe() -> Self {
-        Self {
-            except: vec![Method::PUT, Method::DELETE],
-            keys: Vec::new(),
-            ..Self::new()
-        }
+        Self::of(Methods::Safe)
     }
 
     /// Every request may be sent again: for services known to recognize a repeated request.
@@ -76,9 +72,20 @@ impl Idempotency {
     /// # let _ = layer;
     /// ```
     pub fn any() -> Self {
+        Self::of(Methods::Any)
+    }
+
+    /// These methods, with the keys that count beside them.
+    fn of(methods: Methods) -> Self {
+        let keys: &[_] = match methods {
+            Methods::Idempotent | Methods::Any => &["idempotency-key", "x-idempotency-key"],
+            Methods::Safe => &[],
+        };
         Self {
-            any: true,
-            ..Self::new()
+            methods,
+            also: Vec::new(),
+            except: Vec::new(),
+            keys: keys.iter().copied().map(HeaderName::from_static).collect(),
         }
     }
 
@@ -134,8 +141,8 @@ impl Idempotency {
             return false;
         }
         let by_method = || {
-            let idempotent = is_idempotent(method) || self.any || self.also.contains(method);
-            idempotent && !self.except.contains(method)
+            let is_among = self.methods.include(method) || self.also.contains(method);
+            is_among && !self.except.contains(method)
         };
         declared.unwrap_or_else(|| by_method() || self.has_key(header))
     }
@@ -160,10 +167,19 @@ impl Default for Idempotency {
     }
 }
 
-/// `http` knows QUERY only since version 1.5.
-fn is_idempotent(method: &Method) -> bool {
-    method.is_idempotent() || method.as_str() == "QUERY"
+impl Methods {
+    fn include(self, method: &Method) -> bool {
+        // `http` knows QUERY only since version 1.5.
+        let is_query = || method.as_str() == "QUERY";
+        match self {
+            Self::Idempotent => method.is_idempotent() || is_query(),
+            Self::Safe => method.is_safe() || is_query(),
+            Self::Any => true,
+        }
+    }
 }
 
+#[cfg(feature = "config")]
+mod serde;
 #[cfg(test)]
 mod tests;

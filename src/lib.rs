@@ -145,6 +145,8 @@
 //! | `tower-http` | no | `classify::ByTowerHttp` for classifiers of tower-http; [redirects](self#redirects) that its `FollowRedirect` follows below this layer are recognized |
 //! | `grpc` | no | module `grpc`: gRPC's retries, `RetryLayer::grpc`, and service configs. Implies `http2` and `hyper-util` |
 //! | `serde` | no | parses gRPC service configs from JSON. Implies `grpc` |
+//! | `config` | no | module `config`: settings from a TOML, JSON or YAML file; serde's traits for settings and snapshots |
+//! | `schemars` | no | the JSON schema of a config file. Implies `config` |
 //! | `metrics` | no | counters and histograms through the `metrics` facade: module `metrics` |
 //!
 //! [tower]: https://docs.rs/tower
@@ -155,6 +157,8 @@
 
 // In the order in which a request travels: each module imports only what stands below it.
 pub mod guide;
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "reqwest")]
@@ -186,7 +190,7 @@ mod limits;
 pub mod body;
 mod attempt;
 pub mod budget;
-mod cooldown;
+pub mod cooldown;
 mod deadline_header;
 mod authorities;
 mod authority;
@@ -209,6 +213,8 @@ mod striped;
 mod switch;
 mod sync;
 mod timer;
+#[cfg(feature = "config")]
+mod notation;
 mod verified;
 mod whole_body;
 
@@ -222,6 +228,7 @@ pub use budget::Budget;
 pub use classify::ByStatus;
 #[doc(inline)]
 pub use commit::CommitLayer;
+#[doc(inline)]
 pub use cooldown::Cooldown;
 pub use deadline_header::DeadlineUnit;
 pub use error::{BoxError, RetryError};

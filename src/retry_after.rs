@@ -154,5 +154,7 @@ pub(crate) fn text(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok().map(str::trim)
 }
 
+#[cfg(feature = "config")]
+mod serde;
 #[cfg(test)]
 mod tests;

@@ -195,6 +195,10 @@ impl Bucket {
         level.min(self.capacity())
     }
 
+    pub(super) fn earns_from_failure(&self) -> bool {
+        self.terms.earns_from_failure
+    }
+
     pub(super) fn capacity(&self) -> u64 {
         let room = self.recent.times(self.terms.room, Instant::now());
         room.max(self.floor)

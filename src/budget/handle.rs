@@ -3,8 +3,10 @@ use std::sync::Arc;
 
 use http::Uri;
 
-use super::rule::Rule;
+use super::rule::{Rule, tokens};
+use super::snapshot::{BudgetSnapshot, BudgetState};
 use crate::authorities::Authorities;
+use crate::authority::Authority;
 
 /// What all requests through one layer, or to one upstream, may add to the load together.
 ///
@@ -174,6 +176,43 @@ impl Budget {
         }
     }
 
+    /// Returns the state of the budget, of each upstream if it is for each. Nothing is changed by it: no
+    /// upstream is added, and none counts as used.
+    ///
+    /// ```
+    /// use http::Uri;
+    /// use tower_http_retry::{Budget, RetryLayer};
+    ///
+    /// let budget = Budget::per_authority(100);
+    /// let layer = RetryLayer::new().budget(budget.clone());
+    /// # let _ = layer;
+    /// // No request was sent yet.
+    /// assert!(budget.snapshot().upstreams.is_empty());
+    /// ```
+    pub fn snapshot(&self) -> BudgetSnapshot {
+        let mut snapshot = BudgetSnapshot::default();
+        match &self.scope {
+            Scope::All(rule) => snapshot.shared = Some(rule.state()),
+            Scope::Each(authorities) => authorities.each(|authority, budget| {
+                let state = budget.state_of(authority);
+                snapshot
+                    .upstreams
+                    .extend(state.map(|state| (authority.origin(), state)));
+            }),
+        }
+        snapshot
+    }
+
+    /// None if there is none yet.
+    fn state_of(&self, authority: &Authority<'_>) -> Option<BudgetState> {
+        match &self.scope {
+            Scope::All(rule) => Some(rule.state()),
+            Scope::Each(authorities) => {
+                authorities.find_of(authority, |budget| budget.state_of(authority))?
+            }
+        }
+    }
+
     /// Whether there are clones of it.
     pub(crate) fn is_shared(&self) -> bool {
         match &self.scope {
@@ -210,9 +249,4 @@ impl fmt::Debug for Budget {
             .field("tokens", &self.tokens())
             .finish()
     }
-}
-
-/// Levels are in thousandths of a token.
-fn tokens(level: u64) -> f64 {
-    level as f64 / 1_000.0
 }

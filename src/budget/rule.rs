@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::bucket::{Bucket, Terms};
 use super::ending::{Ending, Failure};
+use super::snapshot::{BudgetKind, BudgetState};
 use super::throttle::Throttle;
 
 /// What one upstream's requests share.
@@ -70,6 +71,22 @@ impl Rule {
         }
     }
 
+    pub(super) fn state(&self) -> BudgetState {
+        let (kind, capacity) = match self {
+            Self::Bucket(bucket) if bucket.earns_from_failure() => {
+                (BudgetKind::Ratio, Some(bucket.capacity()))
+            }
+            Self::Bucket(bucket) => (BudgetKind::Earning, Some(bucket.capacity())),
+            Self::Throttle(throttle) => (BudgetKind::Throttle, Some(throttle.capacity())),
+            Self::Foreign(_) => (BudgetKind::Other, None),
+        };
+        BudgetState {
+            kind,
+            tokens: self.level().map(tokens),
+            capacity: capacity.map(tokens),
+        }
+    }
+
     /// Whether more than half of what it can hold is left. One that does not tell has.
     pub(crate) fn is_above_half(&self) -> bool {
         match self {
@@ -129,6 +146,11 @@ impl Rule {
             Self::Foreign(budget) => budget.withdraw(),
         }
     }
+}
+
+/// Levels are in thousandths of a token.
+pub(super) fn tokens(level: u64) -> f64 {
+    level as f64 / 1_000.0
 }
 
 /// Negative and not a number are zero; what is too large is the largest.

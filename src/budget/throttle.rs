@@ -33,6 +33,10 @@ impl Throttle {
         self.level() > self.max / 2
     }
 
+    pub(super) fn capacity(&self) -> u64 {
+        self.max
+    }
+
     pub(super) fn level(&self) -> u64 {
         self.level.load(Ordering::Relaxed)
     }

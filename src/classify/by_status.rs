@@ -9,6 +9,12 @@ use crate::head::ResponseHead;
 use crate::redirected::may_be_redirected;
 use crate::verified::Verified;
 
+#[cfg(feature = "config")]
+mod serde;
+mod statuses;
+
+use statuses::Statuses;
+
 /// Goes by the response's status, and by the errors in an error's chain of sources.
 ///
 /// Microsoft's retry guidelines, made safe: every 5xx is [`Class::Transient`], 429 is
@@ -66,24 +72,20 @@ use crate::verified::Verified;
 /// [draft-ietf-httpapi-idempotency-key-header]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByStatus {
-    /// A bit for each status.
-    retried: [u64; 16],
-    should_retry: Option<HeaderName>,
+    retried: Statuses,
+    should_retry_header: Option<HeaderName>,
     /// Whether a 409 to a keyed request's retry is transient.
-    awaits_keyed: bool,
+    keyed_conflict: bool,
 }
 
 impl ByStatus {
     /// Creates a classifier that retries 429 and every 5xx.
     pub const fn new() -> Self {
-        let mut retried = Self::none().with(429);
-        let mut status = 500;
-        while status < 600 {
-            retried = retried.with(status);
-            status += 1;
+        Self {
+            retried: Statuses::none().with(429).with_series(5),
+            should_retry_header: None,
+            keyed_conflict: true,
         }
-        retried.awaits_keyed = true;
-        retried
     }
 
     /// Creates a classifier that retries no status, only errors.
@@ -98,23 +100,24 @@ impl ByStatus {
     /// ```
     pub const fn none() -> Self {
         Self {
-            retried: [0; 16],
-            should_retry: None,
-            awaits_keyed: false,
+            retried: Statuses::none(),
+            should_retry_header: None,
+            keyed_conflict: false,
         }
     }
 
     /// Responses with this status are retried, too. 429, 421 and 425 are then refused, as RFC 6585,
     /// RFC 9110 and RFC 8470 define them; any other status is transient.
-    pub const fn also(self, status: StatusCode) -> Self {
-        self.with(status.as_u16())
+    pub const fn also(mut self, status: StatusCode) -> Self {
+        self.retried = self.retried.with(status.as_u16());
+        self
     }
 
     /// Responses with this status are final.
     pub const fn except(mut self, status: StatusCode) -> Self {
         let status = status.as_u16();
-        self.retried[status as usize / 64] &= !(1 << (status % 64));
-        self.awaits_keyed &= status != 409;
+        self.retried = self.retried.without(status);
+        self.keyed_conflict &= status != 409;
         self
     }
 
@@ -133,7 +136,7 @@ impl ByStatus {
     /// # let _ = layer;
     /// ```
     pub fn should_retry_header(mut self, name: HeaderName) -> Self {
-        self.should_retry = Some(name);
+        self.should_retry_header = Some(name);
         self
     }
 
@@ -143,22 +146,17 @@ impl ByStatus {
     /// `stripe-should-retry`, as Stripe sends it.
     pub const STRIPE_SHOULD_RETRY: HeaderName = HeaderName::from_static("stripe-should-retry");
 
-    const fn with(mut self, status: u16) -> Self {
-        self.retried[status as usize / 64] |= 1 << (status % 64);
-        self
-    }
-
     #[inline]
     fn of_response(&self, outcome: &Outcome<'_>, head: &ResponseHead<'_>) -> Verdict {
         let status = head.status.as_u16();
         // Most responses end here: 15 instructions less.
-        if status < 400 && !self.retries(status) {
+        if status < 400 && !self.retried.contain(status) {
             return Class::Success.into();
         }
         let told = self.told(head);
         let is_final = *outcome.method() == Method::CONNECT || status == 101;
         let is_retried = told.unwrap_or(false)
-            || self.retries(status)
+            || self.retried.contain(status)
             || (status == 409 && self.awaits(outcome, head));
         if is_final || !is_retried {
             return match status {
@@ -168,7 +166,7 @@ impl ByStatus {
         }
         let verdict = match status {
             408 | 504 => Class::Transient.timed_out(),
-            421 | 425 | 429 if self.retries(status) && !is_of_other(outcome, head) => {
+            421 | 425 | 429 if self.retried.contain(status) && !is_of_other(outcome, head) => {
                 Class::Refused.into()
             }
             _ => Class::Transient.into(),
@@ -181,7 +179,7 @@ impl ByStatus {
 
     /// What the server says of a failure in the header for it.
     fn told(&self, head: &ResponseHead<'_>) -> Option<bool> {
-        let name = self.should_retry.as_ref()?;
+        let name = self.should_retry_header.as_ref()?;
         let status = head.status;
         if !(status.is_client_error() || status.is_server_error()) {
             return None;
@@ -196,14 +194,10 @@ impl ByStatus {
     /// Whether a 409 says that the service is still at work on an earlier attempt: it knows it by
     /// its key. What a [`VerifyLayer`](crate::VerifyLayer) found out is no such answer.
     fn awaits(&self, outcome: &Outcome<'_>, head: &ResponseHead<'_>) -> bool {
-        self.awaits_keyed
+        self.keyed_conflict
             && outcome.may_have_been_acted_on()
             && outcome.has_idempotency_key()
             && head.extensions.get::<Verified>().is_none()
-    }
-
-    const fn retries(&self, status: u16) -> bool {
-        self.retried[status as usize / 64] & (1 << (status % 64)) != 0
     }
 }
 

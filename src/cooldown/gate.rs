@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::snapshot::CooldownState;
 use super::state::State;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering, PoisonError};
 
@@ -91,6 +92,12 @@ impl Gate {
             waker.wake();
         }
         result
+    }
+
+    /// The state as it is, which is not changed.
+    pub(crate) fn seen(&self, now: Instant) -> CooldownState {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.seen(now)
     }
 
     fn stamp(&self, now: Instant) -> u64 {

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const LONG_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The end of a hold: a few requests at a time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SlowStart {
     /// How many may go now.
     permits: u64,

@@ -12,6 +12,7 @@ use super::queue::{LOOKS_EVERY, Queue, Ticket};
 use super::row::Row;
 use super::said::{Change, Spread};
 use super::slow_start::SlowStart;
+use super::snapshot::{CooldownPhase, CooldownState};
 use crate::timer::later;
 
 mod outcomes;
@@ -81,6 +82,33 @@ impl State {
             Phase::Holding { opens, .. } => Some(opens.saturating_duration_since(now)),
             Phase::SlowStart(start) if start.may_go() && self.queue.is_empty() => None,
             Phase::SlowStart(start) => Some(start.left(now)),
+        }
+    }
+
+    /// What it is to one that looks on.
+    pub(crate) fn seen(&self, now: Instant) -> CooldownState {
+        let start = match &self.phase {
+            Phase::Open => None,
+            Phase::Holding { opens, .. } if now < *opens => {
+                return self.state(CooldownPhase::Holding, Some(*opens - now));
+            }
+            Phase::Holding { .. } => Some(SlowStart::new(now)),
+            Phase::SlowStart(start) => Some(start.clone()),
+        };
+        let Some(mut start) = start else {
+            return self.state(CooldownPhase::Open, None);
+        };
+        start.advance(now);
+        let goes_at_once = start.may_go() && self.queue.is_empty();
+        let left = (!goes_at_once).then(|| start.left(now));
+        self.state(CooldownPhase::SlowStart, left)
+    }
+
+    fn state(&self, phase: CooldownPhase, left: Option<Duration>) -> CooldownState {
+        CooldownState {
+            phase,
+            left,
+            waiting: self.waiting(),
         }
     }
 

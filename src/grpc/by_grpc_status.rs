@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ use crate::limits::RetryOverride;
 /// ```
 ///
 /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ByGrpcStatus {
     /// A bit for each code.
     retried: u32,
@@ -196,6 +197,15 @@ impl ByGrpcStatus {
 impl Default for ByGrpcStatus {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl fmt::Debug for ByGrpcStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let retried: Vec<_> = Code::all().filter(|code| self.retries(*code)).collect();
+        f.debug_struct("ByGrpcStatus")
+            .field("retried", &retried)
+            .finish()
     }
 }
 

@@ -1,11 +1,34 @@
+use std::fmt;
+
 use h2::Reason;
 use http::{HeaderValue, StatusCode};
 
 use super::pushback::number;
 
 /// A gRPC status code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Code(u8);
+
+/// Of each code, by its number.
+pub(super) const NAMES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
 
 impl Code {
     pub(super) const OK: Self = Self(0);
@@ -36,6 +59,10 @@ impl Code {
 
     pub(super) const fn is_ok(self) -> bool {
         self.0 == Self::OK.0
+    }
+
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (0..NAMES.len()).map(|number| Self(number as u8))
     }
 
     /// What is no code is `UNKNOWN`.
@@ -72,5 +99,11 @@ impl Code {
             Reason::STREAM_CLOSED | Reason::HTTP_1_1_REQUIRED => Self::UNKNOWN,
             _ => Self::INTERNAL,
         }
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAMES[usize::from(self.0)])
     }
 }

@@ -9,6 +9,7 @@ use super::losers::{DropLosers, KeepLosers};
 use super::service::Hedge;
 use super::settings::Settings;
 use super::shared::Shared;
+use super::snapshot::HedgeSnapshot;
 use crate::budget::Budget;
 use crate::classify::{ByStatus, Classify, ClassifyFn, Outcome, Verdict};
 use crate::cooldown::Cooldown;
@@ -208,6 +209,23 @@ impl<C, L> HedgeLayer<C, L> {
     /// while too little is known. It is negative if requests without a hedge are faster.
     pub fn saved_seconds(&self, uri: &Uri) -> Option<f64> {
         self.shared.saved(uri)
+    }
+
+    /// Returns what is known now, of each upstream if the layer is for each. Nothing is changed by it: no
+    /// upstream is added, and none counts as used.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// use tower_http_retry::HedgeLayer;
+    ///
+    /// // No request was sent yet.
+    /// let layer = HedgeLayer::new().per_authority(100);
+    /// assert!(layer.snapshot().upstreams.is_empty());
+    /// # }
+    /// ```
+    pub fn snapshot(&self) -> HedgeSnapshot {
+        self.shared.snapshot()
     }
 
     pub(super) fn with(self, set: impl FnOnce(&mut Settings<C>)) -> Self {

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::buckets::{BUCKETS, bucket};
 use super::control::{Control, Group};
 use super::purse::Purse;
+use super::snapshot::HedgeState;
 use super::survival::Times;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
@@ -179,6 +180,18 @@ impl Learned {
         self.lock().control.saved()
     }
 
+    pub(super) fn state(&self) -> HedgeState {
+        let state = self.lock();
+        let successes = state.successes(&self.ended).saturating_sub(state.paid_in);
+        let (hedges, capacity) = state.purse.hedges(successes);
+        HedgeState {
+            delay: self.delay(),
+            saved_seconds: state.control.saved(),
+            hedges,
+            capacity,
+        }
+    }
+
     #[cold]
     fn work_out(&self, now: Instant, due: u64, next: u64) {
         let order = Ordering::Relaxed;
@@ -205,11 +218,15 @@ impl Learned {
 impl State {
     /// Earns for the successes since the last look.
     fn pay_in(&mut self, ended: &[AtomicU32; BUCKETS]) {
+        self.earn(self.successes(ended));
+    }
+
+    /// How many there were since the delay was worked out.
+    fn successes(&self, ended: &[AtomicU32; BUCKETS]) -> u64 {
         let successes = |(count, before): (&AtomicU32, &u32)| {
             u64::from(count.load(Ordering::Relaxed).wrapping_sub(*before))
         };
-        let successes = ended.iter().zip(&self.ended).map(successes).sum();
-        self.earn(successes);
+        ended.iter().zip(&self.ended).map(successes).sum()
     }
 
     /// Earns for so many successes since the delay was worked out, of which some may have earned already.

@@ -26,10 +26,19 @@ impl Purse {
     }
 
     pub(super) fn earn(&mut self, successes: u64) {
-        let level = self
-            .level
-            .saturating_add(self.earned.saturating_mul(successes));
-        self.level = level.min(self.capacity);
+        self.level = self.level_with(successes);
+    }
+
+    /// The level with what so many more successes earn.
+    fn level_with(&self, successes: u64) -> u64 {
+        let earned = self.earned.saturating_mul(successes);
+        self.level.saturating_add(earned).min(self.capacity)
+    }
+
+    /// How many hedges it holds with what so many more successes earn, and how many there is room for.
+    pub(super) fn hedges(&self, successes: u64) -> (f64, f64) {
+        let hedges = |level: u64| level as f64 / HEDGE as f64;
+        (hedges(self.level_with(successes)), hedges(self.capacity))
     }
 
     /// There were so many successes in a time: there is room for what a second of it earns.

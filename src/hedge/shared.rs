@@ -5,6 +5,7 @@ use http::Uri;
 
 use super::learned::{Learned, Terms};
 use super::settings::Settings;
+use super::snapshot::HedgeSnapshot;
 use crate::authorities::Authorities;
 
 /// What all services of a layer, and all their requests, share.
@@ -49,6 +50,19 @@ impl<C> Shared<C> {
                 .find(uri, |learned| learned.delay())
                 .unwrap_or(self.settings.terms.fixed),
         }
+    }
+
+    pub(super) fn snapshot(&self) -> HedgeSnapshot {
+        let mut snapshot = HedgeSnapshot::default();
+        match &self.scope {
+            Scope::All(learned) => snapshot.shared = Some(learned.state()),
+            Scope::Each(upstreams) => upstreams.each(|authority, learned| {
+                snapshot
+                    .upstreams
+                    .insert(authority.origin(), learned.state());
+            }),
+        }
+        snapshot
     }
 
     /// How many seconds a hedge to this URI's upstream saves.

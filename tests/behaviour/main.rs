@@ -57,6 +57,7 @@ mod resume;
 mod resume_hostile;
 mod resume_limits;
 mod resume_reports;
+mod snapshots;
 mod stacked;
 mod switch;
 mod telling;

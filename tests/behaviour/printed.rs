@@ -6,12 +6,13 @@ use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceExt};
 use tower_http_retry::classify::{Class, Outcome, RequestHead};
 use tower_http_retry::event::{StopReason, WaitReason};
 use tower_http_retry::{
-    BoxError, CommitLayer, Cooldown, HedgeLayer, ReplayBody, ResumeLayer, RetryLayer, VerifyLayer,
+    BoxError, ByStatus, CommitLayer, Cooldown, HedgeLayer, ReplayBody, ResumeLayer, RetryLayer,
+    VerifyLayer,
 };
 
 use crate::support::stops;
@@ -54,7 +55,7 @@ fn a_layer_and_its_service_print_their_settings() {
         limits: Limits { max_retries: 2, window: 300s, \
         backoff: Backoff { base: 1s, factor: 2.0, max_wait: 18446744073709551615.999999999s, jitter: Equal }, \
         backoff_after_refusal: None, max_retry_after: 300s, attempt_timeout: None, max_replay_bytes: 1048576 }, \
-        idempotency: Idempotency { any: false, also: [], except: [], \
+        idempotency: Idempotency { methods: Idempotent, also: [], except: [], \
         keys: [\"idempotency-key\", \"x-idempotency-key\"] }, retry_after: Minimum, \
         rate_limit_headers: false, budget: Default(Budget { kind: \"bucket\", tokens: Some(6.0) }), \
         cooldown: None, switch: None, \
@@ -133,7 +134,7 @@ fn a_hedge_layer_and_its_service_print_their_settings() {
     let future = service.call(Request::new(ReplayBody::<Body>::default()));
     let settings = "settings: Settings { classify: ClassifyFn { .. }, terms: Terms { \
         extra_load: 0.05, stragglers: 2.0, fixed: None, withheld: 0.0625, seed: None }, \
-        idempotency: Idempotency { any: false, also: [], except: [PUT, DELETE], keys: [] }, \
+        idempotency: Idempotency { methods: Safe, also: [], except: [], keys: [] }, \
         retry_budget: None, cooldown: None, .. }, losers: DropLosers";
     assert_printed(
         &[&layer, &service, &future],
@@ -143,6 +144,35 @@ fn a_hedge_layer_and_its_service_print_their_settings() {
             "HedgeFuture { .. }",
         ],
     );
+}
+
+#[test]
+fn classifiers_print_what_they_retry() {
+    let but_one = ByStatus::none()
+        .also(StatusCode::CONFLICT)
+        .also(StatusCode::NOT_FOUND)
+        .should_retry_header(ByStatus::X_SHOULD_RETRY);
+    assert_printed(
+        &[&ByStatus::new(), &but_one],
+        &[
+            "ByStatus { retried: [429, 5xx], should_retry_header: None, keyed_conflict: true }",
+            "ByStatus { retried: [404, 409], should_retry_header: Some(\"x-should-retry\"), keyed_conflict: false }",
+        ],
+    );
+    #[cfg(feature = "grpc")]
+    {
+        use tower_http_retry::grpc::ByGrpcStatus;
+        let all = (0..17).fold(ByGrpcStatus::none(), ByGrpcStatus::also);
+        assert_printed(
+            &[&ByGrpcStatus::new(), &all.except(1).except(2)],
+            &[
+                "ByGrpcStatus { retried: [UNAVAILABLE] }",
+                "ByGrpcStatus { retried: [INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, \
+                PERMISSION_DENIED, RESOURCE_EXHAUSTED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, \
+                UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, UNAUTHENTICATED] }",
+            ],
+        );
+    }
 }
 
 #[test]

@@ -46,9 +46,10 @@ mod budget {
     use recent::Recent;
     use throttle::Throttle;
 
-    #[allow(dead_code, reason = "a hedge asks it how full it is")]
+    #[allow(dead_code, reason = "a hedge, and a snapshot, ask it how full it is")]
     mod bucket;
     mod recent;
+    #[allow(dead_code, reason = "a snapshot asks it how full it can be")]
     mod throttle;
 
     mod ending {

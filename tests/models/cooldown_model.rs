@@ -20,13 +20,32 @@ mod cooldown {
     use said::{Said, Terms};
 
     mod belief;
+    #[allow(dead_code, reason = "snapshots are not in the model")]
     mod gate;
     mod look;
     mod queue;
     mod row;
     mod said;
     mod slow_start;
+    #[allow(dead_code, reason = "snapshots are not in the model")]
     mod state;
+
+    #[allow(dead_code, reason = "nobody reads what is not in the model")]
+    mod snapshot {
+        use std::time::Duration;
+
+        pub(super) struct CooldownState {
+            pub(super) phase: CooldownPhase,
+            pub(super) left: Option<Duration>,
+            pub(super) waiting: usize,
+        }
+
+        pub(super) enum CooldownPhase {
+            Open,
+            Holding,
+            SlowStart,
+        }
+    }
 
     const PATIENT: Patience = Patience {
         max_hold: Duration::MAX,

@@ -16,10 +16,23 @@ mod hedge {
     mod control;
     #[allow(
         dead_code,
-        reason = "what hedges save, and other upstreams, are not in the model"
+        reason = "what hedges save, other upstreams, and snapshots are not in the model"
     )]
     mod learned;
+    #[allow(dead_code, reason = "snapshots are not in the model")]
     mod purse;
+
+    #[allow(dead_code, reason = "nobody reads what is not in the model")]
+    mod snapshot {
+        use std::time::Duration;
+
+        pub(super) struct HedgeState {
+            pub(super) delay: Option<Duration>,
+            pub(super) saved_seconds: Option<f64>,
+            pub(super) hedges: f64,
+            pub(super) capacity: f64,
+        }
+    }
 
     mod buckets {
         use std::time::Duration;

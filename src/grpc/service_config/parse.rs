@@ -15,30 +15,10 @@ use super::method_policy::MethodPolicy;
 use super::name::Name;
 use super::path::Path;
 use super::retry_policy::RetryPolicy;
+use crate::grpc::code::NAMES;
 use fields::{Field, Fields};
 
 mod fields;
-
-/// Each status code by its number.
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
 
 /// What protobuf's durations can be (10,000 years).
 const LONGEST: u64 = 315_576_000_000;
@@ -138,7 +118,7 @@ fn number(code: &Field<'_>) -> Parsed<i32> {
         return Ok(i32::try_from(code.whole()?).unwrap_or(i32::MAX));
     }
     let name = code.text()?;
-    let mut names = (0..).zip(CODES);
+    let mut names = (0..).zip(NAMES);
     let known = names.find(|(_, known)| known.eq_ignore_ascii_case(name));
     known
         .map(|(number, _)| number)

@@ -1,0 +1,92 @@
+use schemars::{Schema, json_schema};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::notation::UNLIMITED;
+
+/// As the crate humantime reads a duration: numbers, which may have blanks in them, and units.
+const TIME: &str = concat!(
+    r"^(0|\s*([0-9][0-9\s]*(\.[0-9\s]*[0-9][0-9\s]*)?(nanos|nsec|ns|usec|us|µs|millis|msec|ms|",
+    r"seconds|second|secs|sec|s|minutes|minute|min|mins|m|hours|hour|hr|hrs|h|days|day|d|",
+    r"weeks|week|wk|wks|w|months|month|M|years|year|yr|yrs|y)\s*)+)$",
+);
+
+/// A field's name and schema.
+pub(super) type Field = (&'static str, Schema);
+
+pub(super) fn field(name: &'static str, description: &str, mut schema: Schema) -> Field {
+    schema.insert("description".to_owned(), description.into());
+    (name, schema)
+}
+
+/// What has these fields and no other.
+pub(super) fn map(description: &str, fields: Vec<Field>) -> Schema {
+    let fields = fields
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema.to_value()));
+    let fields: serde_json::Map<_, _> = fields.collect();
+    json_schema!({
+        "type": "object",
+        "description": description,
+        "properties": fields,
+        "additionalProperties": false,
+    })
+}
+
+/// Says what each field is unless it is given.
+pub(super) fn with_defaults(mut schema: Schema, defaults: impl Serialize) -> Schema {
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    let defaults = serde_json::to_value(defaults);
+    if let (Some(fields), Ok(Value::Object(defaults))) = (fields, defaults) {
+        for (name, default) in defaults {
+            fields[&name]["default"] = default;
+        }
+    }
+    schema
+}
+
+pub(super) fn or_null(schema: Schema) -> Schema {
+    json_schema!({ "anyOf": [schema, { "type": "null" }] })
+}
+
+pub(super) fn or_unlimited(schema: Schema) -> Schema {
+    json_schema!({ "anyOf": [schema, { "const": UNLIMITED }] })
+}
+
+pub(super) fn time() -> Schema {
+    text(TIME)
+}
+
+/// The name of one.
+pub(super) fn header() -> Schema {
+    text("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+}
+
+/// In upper case.
+pub(super) fn method() -> Schema {
+    text("^[!#$%&'*+.^_`|~0-9A-Z-]+$")
+}
+
+pub(super) fn text(pattern: &str) -> Schema {
+    json_schema!({ "type": "string", "pattern": pattern })
+}
+
+pub(super) fn words(words: &[&str]) -> Schema {
+    json_schema!({ "type": "string", "enum": words })
+}
+
+pub(super) fn boolean() -> Schema {
+    json_schema!({ "type": "boolean" })
+}
+
+pub(super) fn list(items: Schema) -> Schema {
+    json_schema!({ "type": "array", "items": items })
+}
+
+pub(super) fn whole(least: u64, most: Option<u64>) -> Schema {
+    let mut schema = json_schema!({ "type": "integer", "minimum": least });
+    if let Some(most) = most {
+        schema.insert("maximum".to_owned(), most.into());
+    }
+    schema
+}

@@ -1,0 +1,72 @@
+use std::fmt;
+use std::marker::PhantomData;
+
+use http::{HeaderName, Method};
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserializer, Serializer};
+
+use super::Notation;
+
+/// A type that has a textual form of its own.
+pub(crate) struct Text<T>(PhantomData<T>);
+
+pub(crate) trait Textual: Sized {
+    /// What is said where it is something else.
+    const EXPECTED: &'static str;
+
+    fn text(&self) -> &str;
+
+    fn parse(text: &str) -> Option<Self>;
+}
+
+impl Textual for HeaderName {
+    const EXPECTED: &'static str = "the name of a header";
+
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Textual for Method {
+    const EXPECTED: &'static str = "a method in upper case, such as \"PATCH\"";
+
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+
+    /// `patch` is another method than `PATCH`, which nobody means.
+    fn parse(text: &str) -> Option<Self> {
+        let has_lower_case = text.bytes().any(|byte| byte.is_ascii_lowercase());
+        text.parse().ok().filter(|_| !has_lower_case)
+    }
+}
+
+impl<T: Textual> Notation for Text<T> {
+    type Value = T;
+
+    fn write<S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(value.text())
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_any(TextVisitor(PhantomData))
+    }
+}
+
+struct TextVisitor<T>(PhantomData<T>);
+
+impl<T: Textual> Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::EXPECTED)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        T::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}

@@ -1,0 +1,163 @@
+//! The JSON schema of a config: what it has room for is what is read.
+
+use std::collections::BTreeSet;
+
+use schemars::schema_for;
+use serde_json::{Map, Value};
+use tower_http_retry::config::{BudgetConfig, RetryConfig};
+
+use crate::read::everything;
+
+fn schema() -> Value {
+    schema_for!(RetryConfig).to_value()
+}
+
+/// All objects of a schema that say what fields there are.
+fn maps<'a>(schema: &'a Value, maps: &mut Vec<&'a Map<String, Value>>) {
+    match schema {
+        Value::Object(object) => {
+            if object.get("type").is_some_and(|kind| kind == "object") {
+                maps.push(object);
+            }
+            object.values().for_each(|value| maps_of(value, maps));
+        }
+        Value::Array(values) => values.iter().for_each(|value| maps_of(value, maps)),
+        _ => {}
+    }
+}
+
+use maps as maps_of;
+
+/// The schemas that one stands for, by reference or as one of several.
+fn resolved<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        return resolved(root, root.pointer(&reference[1..]).expect(reference));
+    }
+    match schema.get("anyOf").and_then(Value::as_array) {
+        Some(schemas) => schemas
+            .iter()
+            .flat_map(|schema| resolved(root, schema))
+            .collect(),
+        None => vec![schema],
+    }
+}
+
+fn names(value: &Value) -> BTreeSet<&str> {
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+/// The fields of a value, and of those in it, are those of the schema.
+fn assert_same_fields(root: &Value, schemas: &[&Value], values: &[Value], path: &str) {
+    let maps = values.iter().filter(|value| value.is_object());
+    let written: BTreeSet<_> = maps.flat_map(names).collect();
+    let described = schemas.iter().filter_map(|schema| schema.get("properties"));
+    let described: BTreeSet<_> = described.flat_map(names).collect();
+    assert_eq!(written, described, "{path}");
+    for name in written {
+        let field = |schema: &&Value| schema.pointer(&format!("/properties/{name}")).cloned();
+        let fields: Vec<_> = schemas.iter().filter_map(field).collect();
+        let fields: Vec<_> = fields
+            .iter()
+            .flat_map(|field| resolved(root, field))
+            .map(Value::clone)
+            .collect();
+        let fields: Vec<_> = fields.iter().collect();
+        let values = values.iter().filter_map(|value| value.get(name).cloned());
+        assert_same_fields(
+            root,
+            &fields,
+            &values.collect::<Vec<_>>(),
+            &format!("{path}.{name}"),
+        );
+    }
+}
+
+#[test]
+fn a_schema_has_each_field_that_is_written_and_no_other() {
+    let root = schema();
+    let budgets = [
+        BudgetConfig::None,
+        BudgetConfig::Earning {
+            per_authority: Some(1),
+        },
+        BudgetConfig::Ratio {
+            ratio: 0.5,
+            per_authority: Some(1),
+        },
+        BudgetConfig::Throttle {
+            max_tokens: 1,
+            token_ratio: 0.5,
+            per_authority: Some(1),
+        },
+    ];
+    let configs = budgets.map(|budget| {
+        let mut config = everything();
+        config.backoff_after_refusal = Some(config.backoff);
+        config.budget = budget;
+        serde_json::to_value(config).unwrap()
+    });
+    assert_same_fields(&root, &[&root], &configs, "config");
+}
+
+#[test]
+fn a_schema_has_no_room_for_unknown_fields() {
+    let schema = schema();
+    let mut found = Vec::new();
+    maps(&schema, &mut found);
+    // The config, two of jitter's and the back-off's, four of a budget's kinds, and three other parts.
+    assert_eq!(found.len(), 10);
+    for map in found {
+        assert_eq!(map["additionalProperties"], false, "{map:?}");
+    }
+}
+
+#[test]
+fn a_schema_has_the_defaults() {
+    let schema = schema();
+    let default = serde_json::to_value(RetryConfig::default()).unwrap();
+    for (name, field) in schema["properties"].as_object().unwrap() {
+        assert_eq!(field.get("default"), default.get(name), "{name}");
+        assert!(field["description"].is_string(), "{name}");
+    }
+    assert_eq!(
+        schema.pointer("/$defs/Backoff/properties/max_wait/default"),
+        Some(&"unlimited".into())
+    );
+}
+
+/// Each list of words is that of what is read.
+#[test]
+fn each_word_of_a_schema_is_read() {
+    let schema = schema();
+    let words = |pointer: &str| {
+        let words = schema.pointer(pointer).and_then(Value::as_array);
+        words.unwrap_or_else(|| panic!("{pointer}")).clone()
+    };
+    let read = |field: &str, value: Value| {
+        let (outer, inner) = field.split_once('.').unwrap_or((field, ""));
+        let value = match inner {
+            "" => value,
+            inner => serde_json::json!({ inner: value }),
+        };
+        serde_json::from_value::<RetryConfig>(serde_json::json!({ outer: value })).unwrap();
+    };
+    let cases = [
+        ("retry_after", "/$defs/RetryAfter/enum", 3),
+        ("backoff.jitter", "/$defs/Jitter/anyOf/0/enum", 4),
+        (
+            "idempotency.methods",
+            "/$defs/Idempotency/properties/methods/enum",
+            3,
+        ),
+    ];
+    for (field, pointer, count) in cases {
+        let words = words(pointer);
+        assert_eq!(words.len(), count);
+        words.into_iter().for_each(|word| read(field, word));
+    }
+}
