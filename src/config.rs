@@ -36,6 +36,7 @@
 //! | `max_replay_bytes` | a whole number, or `"unlimited"` | `1048576` |
 //! | `max_drain_bytes` | a whole number | `65536` |
 //! | `retry_count_header` | the name of a header | none |
+//! | `deadline_header.name`, `deadline_header.unit` | the name of a header, and `"seconds"` or `"milliseconds"`: both are required | none: no such header |
 //! | `mark_attempts`, `mark_responses` | whether attempts and responses are marked | `false` |
 //! | `jitter_seed` | a whole number | none: entropy |
 //! | `metrics_by_authority` (feature `metrics`) | whether metrics have the label `authority` | `false` |
@@ -223,10 +224,12 @@
 
 mod budget;
 mod cooldown;
+mod deadline_header;
 mod retry;
 #[cfg(feature = "schemars")]
 mod schema;
 
 pub use budget::BudgetConfig;
 pub use cooldown::CooldownConfig;
+pub use deadline_header::DeadlineHeaderConfig;
 pub use retry::RetryConfig;

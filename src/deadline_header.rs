@@ -54,3 +54,6 @@ impl DeadlineHeader {
         let _ = headers.try_insert(&self.name, HeaderValue::from(count.max(1)));
     }
 }
+
+#[cfg(feature = "config")]
+mod serde;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::budget::BudgetConfig;
 use super::cooldown::CooldownConfig;
+use super::deadline_header::DeadlineHeaderConfig;
 use crate::backoff::Backoff;
 use crate::classify::ByStatus;
 use crate::idempotency::Idempotency;
@@ -76,6 +77,8 @@ pub struct RetryConfig {
     pub max_drain_bytes: usize,
     /// The header with the number of retries: [`RetryLayer::retry_count_header`]. Defaults to `None`.
     pub retry_count_header: Option<HeaderName>,
+    /// The header with the time that is left: [`RetryLayer::deadline_header`]. Defaults to `None`.
+    pub deadline_header: Option<DeadlineHeaderConfig>,
     /// Whether each attempt is marked: [`RetryLayer::mark_attempts`]. Defaults to `false`.
     pub mark_attempts: bool,
     /// Whether responses are marked: [`RetryLayer::mark_responses`]. Defaults to `false`.
@@ -108,6 +111,7 @@ impl Default for RetryConfig {
             max_replay_bytes: limits.max_replay_bytes,
             max_drain_bytes: settings.max_drain_bytes,
             retry_count_header: settings.retry_count_header,
+            deadline_header: None,
             mark_attempts: settings.marks_attempts,
             mark_responses: settings.marks_responses,
             jitter_seed: None,
@@ -169,6 +173,11 @@ struct Fields {
         skip_serializing_if = "Option::is_none"
     )]
     retry_count_header: Option<HeaderName>,
+    #[serde(
+        with = "As::<Option<DeadlineHeaderConfig>>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    deadline_header: Option<DeadlineHeaderConfig>,
     mark_attempts: bool,
     mark_responses: bool,
     #[serde(
@@ -226,6 +235,9 @@ impl From<RetryConfig> for RetryLayer {
         }
         if let Some(name) = config.retry_count_header {
             layer = layer.retry_count_header(name);
+        }
+        if let Some(header) = config.deadline_header {
+            layer = layer.deadline_header(header.name, header.unit);
         }
         if config.mark_attempts {
             layer = layer.mark_attempts();

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::budget::BudgetConfig;
 use super::cooldown::CooldownConfig;
+use super::deadline_header::DeadlineHeaderConfig;
 use super::retry::RetryConfig;
 use crate::backoff::Backoff;
 use crate::classify::ByStatus;
@@ -26,7 +27,7 @@ impl JsonSchema for RetryConfig {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let fields = [parts(generator), limits(generator), marks()].concat();
+        let fields = [parts(generator), limits(generator), marks(generator)].concat();
         with_defaults(
             map("The settings of a retry layer", fields),
             Self::default(),
@@ -106,13 +107,19 @@ fn limits(generator: &mut SchemaGenerator) -> Vec<Field> {
     ]
 }
 
-fn marks() -> Vec<Field> {
+fn marks(generator: &mut SchemaGenerator) -> Vec<Field> {
     let seed = or_null(whole(0, None));
+    let deadline = generator.subschema_for::<DeadlineHeaderConfig>();
     vec![
         field(
             "retry_count_header",
             "The header with the number of retries",
             or_null(header()),
+        ),
+        field(
+            "deadline_header",
+            "The header with the time that is left",
+            or_null(deadline),
         ),
         field("mark_attempts", "Whether each attempt is marked", boolean()),
         field("mark_responses", "Whether responses are marked", boolean()),
@@ -195,5 +202,22 @@ impl JsonSchema for CooldownConfig {
             map("When requests are held", fields),
             CooldownConfig::default(),
         )
+    }
+}
+
+impl JsonSchema for DeadlineHeaderConfig {
+    fn schema_name() -> Cow<'static, str> {
+        "DeadlineHeaderConfig".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let unit = words(&["seconds", "milliseconds"]);
+        let fields = vec![
+            field("name", "The name of the header", header()),
+            field("unit", "The unit of its number", unit),
+        ];
+        let mut schema = map("A header with the time that is left", fields);
+        schema.insert("required".to_owned(), Value::from(vec!["name", "unit"]));
+        schema
     }
 }

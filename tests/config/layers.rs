@@ -253,6 +253,23 @@ async fn retries_are_counted_in_a_header_as_configured() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_time_that_is_left_is_sent_as_configured() {
+    let header = |unit: &str| json!({ "name": "X-Time-Left", "unit": unit });
+    for (header, left) in [
+        (Value::Null, None),
+        (header("seconds"), Some("90")),
+        (header("milliseconds"), Some("90000")),
+    ] {
+        let upstream = Upstream::new([Status(200)]);
+        let layer = layer(json!({ "deadline_header": header, "window": "90s" }));
+        layer.layer(upstream.clone()).send(get()).await.unwrap();
+        let expected = left.map(HeaderValue::from_static);
+        let seen = upstream.seen();
+        assert_eq!(seen[0].headers.get("x-time-left"), expected.as_ref());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn attempts_and_responses_are_marked_as_configured() {
     for (attempts, responses) in [(false, false), (true, false), (false, true)] {
         let upstream = Upstream::new([Status(503), Status(200)]);

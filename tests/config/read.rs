@@ -5,8 +5,10 @@ use std::time::Duration;
 use http::{HeaderName, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tower_http_retry::config::{BudgetConfig, CooldownConfig, RetryConfig};
-use tower_http_retry::{Backoff, ByStatus, Idempotency, Jitter, RetryAfter, RetryLayer};
+use tower_http_retry::config::{BudgetConfig, CooldownConfig, DeadlineHeaderConfig, RetryConfig};
+use tower_http_retry::{
+    Backoff, ByStatus, DeadlineUnit, Idempotency, Jitter, RetryAfter, RetryLayer,
+};
 
 const TOML: &str = r#"
 max_retries = 3
@@ -47,6 +49,10 @@ kind = "throttle"
 max_tokens = 10
 token_ratio = 0.1
 per_authority = 100
+
+[deadline_header]
+name = "X-Time-Left"
+unit = "milliseconds"
 
 [cooldown]
 max_hold = "10s"
@@ -93,6 +99,10 @@ pub fn everything() -> RetryConfig {
     config.max_replay_bytes = 4_096;
     config.max_drain_bytes = 0;
     config.retry_count_header = Some(HeaderName::from_static("x-retry-count"));
+    config.deadline_header = Some(DeadlineHeaderConfig::new(
+        HeaderName::from_static("x-time-left"),
+        DeadlineUnit::Milliseconds,
+    ));
     config.mark_attempts = true;
     config.mark_responses = true;
     config.jitter_seed = Some(7);
@@ -154,7 +164,7 @@ fn a_part_that_is_empty_is_the_parts_default() {
 fn an_optional_field_may_be_null() {
     let config = of_json(json!({
         "backoff_after_refusal": null, "cooldown": null, "attempt_timeout": null,
-        "retry_count_header": null, "jitter_seed": null,
+        "retry_count_header": null, "deadline_header": null, "jitter_seed": null,
         "classify": { "should_retry_header": null }, "idempotency": { "keys": null },
         "budget": { "per_authority": null, "ratio": null },
     }));

@@ -6,8 +6,8 @@ use http::{HeaderName, Method, StatusCode};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use tower_http_retry::config::{BudgetConfig, CooldownConfig, RetryConfig};
-use tower_http_retry::{Backoff, ByStatus, Idempotency, Jitter, RetryAfter};
+use tower_http_retry::config::{BudgetConfig, CooldownConfig, DeadlineHeaderConfig, RetryConfig};
+use tower_http_retry::{Backoff, ByStatus, DeadlineUnit, Idempotency, Jitter, RetryAfter};
 
 fn time() -> impl Strategy<Value = Duration> {
     let any = (any::<u64>(), 0..1_000_000_000_u32);
@@ -173,12 +173,20 @@ fn waits() -> impl Strategy<Value = RetryConfig> {
     )
 }
 
+fn unit() -> impl Strategy<Value = DeadlineUnit> {
+    prop_oneof![
+        Just(DeadlineUnit::Seconds),
+        Just(DeadlineUnit::Milliseconds)
+    ]
+}
+
 fn config() -> impl Strategy<Value = RetryConfig> {
     let parts = (classify(), idempotency(), budget(), option::of(cooldown()));
     let others = (
         size(),
         any::<usize>(),
         option::of(header()),
+        option::of((header(), unit())),
         any::<[bool; 4]>(),
     );
     (waits(), parts, others).prop_map(|(mut config, parts, others)| {
@@ -188,13 +196,15 @@ fn config() -> impl Strategy<Value = RetryConfig> {
             config.budget,
             config.cooldown,
         ) = parts;
-        let flags;
+        let (deadline, flags);
         (
             config.max_replay_bytes,
             config.max_drain_bytes,
             config.retry_count_header,
+            deadline,
             flags,
         ) = others;
+        config.deadline_header = deadline.map(|(name, unit)| DeadlineHeaderConfig::new(name, unit));
         [
             config.rate_limit_headers,
             config.mark_attempts,

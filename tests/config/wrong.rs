@@ -32,7 +32,7 @@ fn an_unknown_field_is_named_with_those_there_are() {
     let expected = "windw: unknown field `windw`, expected one of `max_retries`, `window`, `backoff`, \
         `backoff_after_refusal`, `classify`, `idempotency`, `budget`, `cooldown`, `attempt_timeout`, \
         `retry_after`, `max_retry_after`, `rate_limit_headers`, `max_replay_bytes`, `max_drain_bytes`, \
-        `retry_count_header`, `mark_attempts`, `mark_responses`, `jitter_seed`";
+        `retry_count_header`, `deadline_header`, `mark_attempts`, `mark_responses`, `jitter_seed`";
     let of_metrics = if cfg!(feature = "metrics") {
         ", `metrics_by_authority`"
     } else {
