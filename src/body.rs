@@ -1,4 +1,4 @@
-//! The request body that the inner service of a [`Retry`](crate::Retry) gets.
+//! Request body of the service below a [`Retry`](crate::Retry), which is recorded and replayed.
 
 mod error;
 mod progress;

@@ -6,15 +6,21 @@ use http::response;
 use crate::error::{BoxError, chain};
 use crate::head::ResponseHead;
 
-/// Error of a response whose body failed before a [`CommitLayer`](crate::CommitLayer) had returned it.
+/// Error of a response whose body failed before a [`CommitLayer`](crate::CommitLayer) returned it.
 ///
-/// The body ended with an error, was shorter than its `Content-Length`, or did not come within
-/// [`CommitLayer::timeout`](crate::CommitLayer::timeout). The error's [source](Error::source) is the
-/// body's own error, or an [`io::Error`](std::io::Error) of the kind `UnexpectedEof` or `TimedOut`.
+/// There are three cases. The [source](Error::source) is the error in brackets:
 ///
-/// A retry above classifies it by its source, with two differences. The server did act on the request, so
-/// a source that would be [refused](crate::classify::Class::Refused) by itself is transient. And the
-/// headers of the response are read: the wait is at least its `Retry-After`.
+/// - The body ended with an error (the body's own error).
+/// - The body was shorter than its `Content-Length` (an [`io::Error`](std::io::Error) of the kind
+///   `UnexpectedEof`).
+/// - The body did not arrive within [`CommitLayer::timeout`](crate::CommitLayer::timeout) (an
+///   [`io::Error`](std::io::Error) of the kind `TimedOut`).
+///
+/// A retry above classifies it by its source, with two differences:
+///
+/// - A source that is [refused](crate::classify::Class::Refused) otherwise is transient, because the server
+///   acted on the request.
+/// - The headers of the response are read: the wait is at least its `Retry-After`.
 ///
 /// # Example
 ///
@@ -25,7 +31,7 @@ use crate::head::ResponseHead;
 /// fn advice(error: &BoxError) -> Option<String> {
 ///     let broken = error.downcast_ref::<BrokenAnswer>()?;
 ///     let status = broken.response().status();
-///     Some(format!("{status}, and then only {} bytes", broken.delivered()))
+///     Some(format!("{status}, but only {} bytes arrived", broken.delivered()))
 /// }
 /// # assert_eq!(advice(&"other".into()), None);
 /// ```
@@ -36,7 +42,7 @@ pub struct BrokenAnswer {
 }
 
 impl BrokenAnswer {
-    /// Without the head's extensions: they can hold what the next attempt needs.
+    /// Clears the extensions of the head, which can hold resources that the next attempt needs.
     pub(crate) fn new(mut head: response::Parts, delivered: u64, source: BoxError) -> Self {
         head.extensions.clear();
         Self {
@@ -51,23 +57,23 @@ impl BrokenAnswer {
         ResponseHead::of_parts(&self.head)
     }
 
-    /// Returns how many bytes of the body had arrived. They were discarded.
+    /// Returns how many bytes of the body arrived. They were discarded.
     pub fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// Returns the source.
+    /// Consumes the error and returns its source.
     pub fn into_source(self) -> BoxError {
         self.source
     }
 
-    /// The head of the response that broke, if an error comes from one.
+    /// The head of the response whose body failed, if that caused an error.
     pub(crate) fn head_in<'a>(error: &'a (dyn Error + 'static)) -> Option<ResponseHead<'a>> {
         chain(error).find_map(|error| Some(error.downcast_ref::<Self>()?.response()))
     }
 }
 
-/// Without the response's headers: they may contain credentials.
+/// Omits the response's headers, which may contain credentials.
 impl fmt::Debug for BrokenAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BrokenAnswer")
@@ -86,7 +92,7 @@ impl fmt::Display for BrokenAnswer {
         let status = head.status;
         write!(
             f,
-            "the body of the response ({status}) failed after {delivered} bytes"
+            "the body of the {status} response failed after {delivered} bytes"
         )
     }
 }

@@ -1,59 +1,69 @@
 //! Retrying failures in the body of a response.
 //!
-//! A retry sees the head of a response, not its body. If the connection breaks while the body is on
-//! its way, the retry has ended, and the error is the caller's. A [`CommitLayer`] under the
-//! retry holds a response back until its *commit point*: the first bytes of its body, or the end of it. A
-//! failure before that point is an error of the attempt ([`BrokenAnswer`]), which the retry
-//! above treats as any other. A failure after it is the caller's, as without the layer.
+//! A retry ends when the head of a response arrives. If the connection breaks while the body is being
+//! received, the caller gets the error. A [`CommitLayer`] below the retry holds each response back until its
+//! *commit point*: the first bytes of its body, or the end of its body.
 //!
-//! | | commit point | kept in memory | use it for |
+//! - A failure before the commit point is an error of the attempt ([`BrokenAnswer`]). The retry above handles
+//!   it like any other error.
+//! - A failure after the commit point is returned to the caller, as without the layer.
+//!
+//! | constructor | commit point | kept in memory | use it for |
 //! |---|---|---|---|
-//! | [`CommitLayer::first_bytes`](crate::CommitLayer::first_bytes) | the first data frame that is not empty, or the end | one frame | streams of events, large responses |
-//! | [`CommitLayer::whole`](crate::CommitLayer::whole) | the end, or more than a limit | the body, up to the limit | responses of an API |
+//! | [`CommitLayer::first_bytes`](crate::CommitLayer::first_bytes) | the first data frame that is not empty, or the end | one frame | event streams, large responses |
+//! | [`CommitLayer::whole`](crate::CommitLayer::whole) | the end, or more bytes than a limit | the body, up to the limit | API responses |
 //!
-//! # What is read
+//! # Which responses are read
 //!
-//! Every response is read up to the commit point, except for these, which are returned as soon as their
-//! heads arrive:
+//! Each response is read up to the commit point, except for these, which are returned when their heads
+//! arrive:
 //!
 //! - responses to HEAD and CONNECT, 1xx, 204 and 304, which have no body;
 //! - 5xx and 429, unless [`read_failures`](crate::CommitLayer::read_failures) is set;
-//! - for `whole`, a stream of events (`text/event-stream`), and a response whose `Content-Length` is
-//!   above the limit.
+//! - with `whole`, event streams (`text/event-stream`), and responses whose `Content-Length` is above the
+//!   limit.
 //!
-//! A body that turns out to be longer than the limit is returned with what was read. Nothing of it is
-//! lost. Frames without data do not count as first bytes; but 64 of them in a row (1,024 for `whole`) are
-//! the commit point, so that a server that sends nothing else is not waited for.
+//! If a body turns out to be longer than the limit, the response is returned with the bytes that were read,
+//! followed by the rest. No data is lost.
 //!
-//! # What is an error
+//! Frames without data do not count as first bytes. If a server sends more than 64 of them before any data
+//! (with `whole`, more than 1,024 in total), the response is returned, so that such a server does not block
+//! it.
 //!
-//! A [`BrokenAnswer`] is a body that ended with an error; a body shorter than the response's
-//! `Content-Length`; and one that was not there within the layer's
-//! [`timeout`](crate::CommitLayer::timeout). It holds the response's head, how many bytes came, and the
-//! body's own error. It is transient if that error, or one that it was made of, is transient or a
-//! refusal; else it is permanent. The server has acted on the request, so it is never a refusal: a POST
-//! is repeated only if it is declared repeatable.
+//! # Errors
 //!
-//! The caller then gets the error and not the response, whatever its status: a 404 or a 201 whose body
-//! breaks is a `BrokenAnswer`, whose head still says so. Only 5xx and 429 that are
-//! [read](crate::CommitLayer::read_failures) are returned all the same.
+//! The error is [`BrokenAnswer`] in three cases:
 //!
-//! # The stack
+//! - The body ended with an error.
+//! - The body is shorter than the response's `Content-Length`.
+//! - The commit point was not reached within the layer's [`timeout`](crate::CommitLayer::timeout).
 //!
-//! The layer goes under the retry, and under a [`VerifyLayer`](crate::VerifyLayer), and above a layer that
-//! converts the bodies of requests. A
-//! [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) covers the time up to the commit
-//! point. The body of a response that was read whole is one frame of data.
+//! It contains the head of the response, the number of bytes that arrived, and the body's own error. It is
+//! classified as transient if that error, or an error in its source chain, is transient or refused;
+//! otherwise it is permanent. It is never refused, because the server acted on the request. Therefore the
+//! request is retried only if it is safe to repeat, which a POST is not unless it has an idempotency key or
+//! is [declared repeatable](crate::RetryOverride::repeatable).
 //!
-//! # A limit that is told in the body
+//! The caller gets the error instead of the response, whatever its status. If, for example, the body of a 404
+//! or a 201 breaks, the status is still available from
+//! [`BrokenAnswer::response`](crate::commit::BrokenAnswer::response). Only a 5xx or 429 that is
+//! [read](crate::CommitLayer::read_failures) is returned as a response even if its body breaks.
 //!
-//! GitHub answers requests above its secondary rate limit with 403 (or 429), and says so in the body only.
-//! [A recipe](crate::guide::recipes#githubs-rate-limits) has a classifier that reads it.
+//! # Stacking
 //!
-//! # A failure that is answered 200
+//! Put the layer below the retry and below a [`VerifyLayer`](crate::VerifyLayer), and above a layer that
+//! converts request bodies. [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) covers the
+//! time until the commit point. The body of a response that was read completely is a single data frame.
 //!
-//! Some operations of S3 send the head, 200, while they are still at work, and say in the body that they
-//! failed:
+//! # Rate limits that are reported in the body
+//!
+//! GitHub answers requests above its secondary rate limit with 403 or 429, and reports the reason only in
+//! the body. A [recipe](crate::guide::recipes#githubs-rate-limits) has a classifier that reads it.
+//!
+//! # Failures that are reported with 200
+//!
+//! Some S3 operations send a head with the status 200 while they are still in progress, and report a failure
+//! in the body. A classifier can read the body if it was read completely:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -91,11 +101,11 @@
 //! # }
 //! ```
 //!
-//! # A stream that ends before its first event
+//! # Event streams that break before the first event
 //!
-//! Under [`CommitLayer::first_bytes`](crate::CommitLayer::first_bytes), a stream of events that breaks
-//! before its first bytes is asked for again; a comment that the server sends to keep the stream open
-//! counts as such. One that breaks after them is not: what the caller has seen of it would come twice.
+//! With [`CommitLayer::first_bytes`](crate::CommitLayer::first_bytes), an event stream that breaks before its
+//! first bytes is retried. A comment that the server sends to keep the stream open counts as first bytes. A
+//! stream that breaks later is not retried, because the caller would receive the same events twice.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]

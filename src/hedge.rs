@@ -1,10 +1,11 @@
-//! Sends a second attempt beside one that is slow, and returns the one that succeeds first.
+//! Hedging: sending a second attempt beside one that is slow, and returning the first success.
 //!
-//! Where one request in twenty takes ten times as long as the others, because a replica collects garbage or
-//! a packet is lost, a second attempt is nearly always faster than waiting. It is called a hedge. Hedges
-//! take load to save time, so a client that sends too many makes an overload worse.
-//! [`HedgeLayer`] needs no setting: it learns from the requests when one is slow, sends
-//! no more hedges than successes have earned, and measures whether they help.
+//! If one request in twenty takes ten times as long as the others, because a replica collects garbage or a
+//! packet is lost, a second attempt is nearly always faster than waiting. Such an attempt is called a hedge.
+//! Hedges add load to save time, so a client that sends too many of them makes an overload worse.
+//!
+//! [`HedgeLayer`] needs no settings. It learns from the requests which ones are slow, sends no more hedges
+//! than successes have earned, and measures whether they help.
 //!
 //! # Example
 //!
@@ -35,14 +36,14 @@
 //!     });
 //! let get = || Request::get("http://service.test/items/7").body(Body::new());
 //!
-//! // It learns from the first requests..
+//! // The layer learns from the first requests.
 //! for _ in 0..300 {
 //!     client.clone().oneshot(get()?).await?;
 //! }
 //! let delay = layer.delay(&"http://service.test/".parse()?).expect("it has learned");
 //! assert!(delay > Duration::from_millis(19) && delay < Duration::from_millis(23));
 //!
-//! // .. and from then on, a request that takes longer is sent a second time.
+//! // Now a request that takes longer than this delay is hedged.
 //! attempts.store(29, Ordering::Relaxed);
 //! let start = Instant::now();
 //! client.clone().oneshot(get()?).await?;
@@ -53,10 +54,11 @@
 //!
 //! # Which requests are hedged
 //!
-//! Requests with a safe method: GET, HEAD, OPTIONS, TRACE and QUERY. Two attempts of one request can arrive
-//! in any order, and the slower one can be acted on after the faster one was answered. For a PUT that
-//! means that it can undo a later one. [`HedgeLayer::idempotency`](crate::HedgeLayer::idempotency) allows
-//! more where the service can take it.
+//! Requests with a safe method are hedged: GET, HEAD, OPTIONS, TRACE and QUERY. Two attempts of one request
+//! can arrive in any order, and the server can act on the slower one after it has answered the faster one. A
+//! hedged PUT could therefore undo a later PUT. Use
+//! [`HedgeLayer::idempotency`](crate::HedgeLayer::idempotency) to allow further methods if the service
+//! supports it.
 //!
 //! A request is never hedged if it
 //!
@@ -65,32 +67,32 @@
 //! - has a body that is not read to its end when the hedge is due, or is longer than 1 MiB. A body in memory
 //!   is not limited.
 //!
-//! Such a request is sent once. All others may be sent twice at most: there is one hedge.
+//! Such a request is sent once. All other requests have at most one hedge.
 //!
 //! # When a hedge is sent
 //!
-//! When there is no response after a delay, which is the longest of
+//! A hedge is sent if there is no response after a delay, which is the longest of
 //!
 //! - the time that a share of the attempts exceeds, [`extra_load`](crate::HedgeLayer::extra_load): 5 %;
-//! - twice the median ([`stragglers`](crate::HedgeLayer::stragglers)): where all requests take about the
-//!   same time, the slowest are not worth a hedge;
+//! - twice the median ([`stragglers`](crate::HedgeLayer::stragglers)), because hedges gain nothing if all
+//!   requests take about the same time;
 //! - one millisecond.
 //!
-//! The delay is learned from first attempts that succeed, from the call to the response's head. An attempt
-//! that was cut, because its hedge won or because a time-out or the caller dropped it, would have taken
-//! longer than it did, and counts as such (the estimate is that of Kaplan and Meier). An estimate from
-//! completed requests alone would be too short, because hedges cut the slow ones. Other failures are not
-//! counted.
+//! The delay is learned from first attempts that succeed. Their time is measured from the call to the head of
+//! the response. An attempt that was dropped before its outcome, because its hedge won, or because of a
+//! time-out or the caller, counts as one that would have taken longer (this is the Kaplan-Meier estimate).
+//! An estimate from completed attempts alone would be too short, because hedges cut the slow ones. Other
+//! failures are not counted.
 //!
-//! The delay is worked out once a second. Hedging starts after 5 / `extra_load` attempts: 100 by default.
-//! Samples lose a tenth of their weight each second, or every ten seconds while there are few, so that one
-//! request a second is enough to learn from. With fewer, set the delay by
+//! The delay is computed once a second. Hedging starts after 5 / `extra_load` attempts, which are 100 by
+//! default. Samples lose a tenth of their weight each second, or every ten seconds while there are few, so
+//! that one request a second is sufficient. If there are fewer requests, set a fixed delay with
 //! [`after`](crate::HedgeLayer::after).
 //!
 //! A hedge that is due is not sent if
 //!
 //! - successes have not earned it: see [below](#what-hedges-add-to-the-load);
-//! - the inner service is not ready at once;
+//! - the inner service is not ready immediately;
 //! - a [`Cooldown`](crate::HedgeLayer::cooldown) holds requests, or at most half of the
 //!   [budget of the retry](crate::HedgeLayer::retry_budget) is left;
 //! - it is withheld for [comparison](#what-it-saves): it is sent one delay later, if it is still due then.
@@ -100,43 +102,45 @@
 //! - The first success. The other attempt is dropped at that moment, unless
 //!   [`keep_losers`](crate::HedgeLayer::keep_losers) is set. The body of the response is untouched.
 //! - The first permanent failure, such as a 404. A permanent *error* of the hedge is not returned while the
-//!   first attempt is under way: a layer below that sheds load, for example, turns away only the hedge.
-//! - If one attempt fails transiently, the other is waited for. If both fail, the first attempt's outcome is
-//!   returned. If the first attempt was refused (such as a 429) and the hedge was not, the hedge's outcome is
-//!   returned, since the server may have acted on it.
+//!   first attempt is in flight, because it can concern the hedge only, for example if a layer below sheds
+//!   load.
+//! - If one attempt fails transiently, the layer waits for the other. If both fail, the outcome of the first
+//!   attempt is returned. However, if the first attempt was refused (for example with a 429) and the hedge
+//!   was not, the outcome of the hedge is returned, because the server may have acted on it.
 //!
-//! A failure before the hedge is sent is returned: to send the request again is the retry's task.
+//! A failure before the hedge is sent is returned immediately. A retry above can retry it.
 //!
 //! # What hedges add to the load
 //!
-//! A first attempt that succeeds earns a part of a hedge: 0.05 by default. A hedge costs one. At most three
-//! are kept, or as many as a second earns, if that is more. Nothing is earned by time, so a service that
-//! fails or hangs gets no hedges after the first few.
+//! Each first attempt that succeeds earns a fraction of a hedge, 0.05 by default. At most three hedges are
+//! saved up, or the number that is earned in one second, if that is more. Nothing is earned over time, so a
+//! service that fails or hangs receives no more hedges after the first few.
 //!
 //! # What it saves
 //!
-//! One in 16 due hedges, chosen at random, is sent one delay later. Within that time, the layer compares how
-//! long these requests take with those whose hedge was sent when it was due. The difference of the means
-//! of the last 64 to 128 of each is what a hedge saves, at least:
+//! To measure this, one in 16 due hedges, chosen at random, is withheld and sent one delay later. The layer
+//! compares how long both groups of requests take within this additional delay: those whose hedge was
+//! withheld, and those whose hedge was sent when it was due. The difference of the means of the last 64 to
+//! 128 requests of each group is the time that a hedge saves at least. It is available from
 //! [`HedgeLayer::saved_seconds`](crate::HedgeLayer::saved_seconds), [`HedgeEvent::saved_seconds`], and the
 //! metric `tower_http_retry_hedge_saved_seconds`.
 //!
-//! While it is known that hedges save time, one in 64 is withheld; while it is known that they do not, one in
-//! eight is sent when it is due.
+//! As long as this shows that hedges save time, one in 64 is withheld. As long as it shows that they do not,
+//! only one in eight is sent when it is due.
 //!
 //! # When it helps
 //!
 //! `cargo run --release -p storm -- --hedge` simulates services and the rules of other libraries beside those
 //! of this layer. All are set to a share of 10 %: `layer` is `HedgeLayer::new().extra_load(0.1)`, and `tower`
 //! is `tower::hedge::Hedge`. `fixed` uses the p95 of normal operation as a fixed delay, without a budget.
-//! Latencies are in milliseconds. `extra` is the number of hedges in percent of the requests, and `worst 10 s`
-//! the same in the ten seconds with the most.
+//! Latencies are in milliseconds. `extra` is the number of hedges in percent of the requests, and
+//! `worst 10 s` the same in the ten seconds with the most.
 //!
-//! In `stragglers`, requests take 5 ± 2 ms, and one attempt in 20 takes ten times as long. In `small-clients`,
-//! 100 clients of 10 requests a second each call it. `steady` takes 5 ± 1 ms and has no stragglers. In
-//! `queues`, 20 replicas of 20 ± 8 ms with stragglers work on one request at a time, at a load of 0.5. In
-//! `bimodal`, a fifth of the requests take ten times as long wherever they are sent. In `one-slow-*`, one
-//! replica of ten does, behind a random and behind a least-loaded balancer.
+//! In `stragglers`, requests take 5 ± 2 ms, and one attempt in 20 takes ten times as long. In
+//! `small-clients`, 100 clients of 10 requests a second each call it. `steady` takes 5 ± 1 ms and has no
+//! stragglers. In `queues`, 20 replicas of 20 ± 8 ms with stragglers work on one request at a time, at a load
+//! of 0.5. In `bimodal`, a fifth of the requests take ten times as long wherever they are sent. In
+//! `one-slow-*`, one replica of ten does, behind a random and behind a least-loaded balancer.
 //!
 //! | scenario              | hedges         | p50 | p99 | p99.9 | extra | worst 10 s |
 //! | --------------------- | -------------- | --- | --- | ----- | ----- | ---------- |
@@ -173,8 +177,8 @@
 //! | one-slow-least-loaded | layer          | 5   | 17  | 23    | 6.7   | 7.0        |
 //!
 //! In `slow-down`, all requests take ten times as long for 20 s; in `tenfold`, they come to take that long
-//! within 10 s. In a brown-out, 6 of 20 servers are left for 20 s, at a load of 0.7 and 0.8, and attempts time
-//! out after 500 ms. The latencies, `extra` and `success` are those of the fault.
+//! within 10 s. In a brown-out, 6 of 20 servers are left for 20 s, at a load of 0.7 and 0.8, and attempts
+//! time out after 500 ms. The latencies, `extra` and `success` are those of the fault.
 //!
 //! | scenario     | hedges         | recovery | p50 | p99 | extra | worst 10 s | success | of all |
 //! | ------------ | -------------- | -------- | --- | --- | ----- | ---------- | ------- | ------ |
@@ -201,33 +205,36 @@
 //! | brown-out-80 | finagle        | 53.0 s   | 259 | 493 | 0.0   | 72.5       | 1.5     | 53.0   |
 //! | brown-out-80 | layer          | 3.0 s    | 174 | 495 | 1.9   | 3.7        | 0.8     | 76.1   |
 //!
-//! - Against stragglers, the p99 falls from 64 to 17 ms for 7 % more load. Where nothing can be gained, nothing
-//!   is sent: rules that hedge a fixed share of the requests hedge `steady`, too.
-//! - When everything becomes slow, the layer sends no more than its share, and a brown-out ends as soon as
-//!   without hedges. Without a budget it never ends, and with one that is refilled by time it takes longer.
-//! - Where certain requests are always slow, as in `bimodal`, hedging gains almost nothing: the second attempt
-//!   is as slow as the first.
-//! - Each client keeps three hedges at least: `small-clients` use them up now and then, by chance.
-//! - Behind a balancer that prefers the least loaded replica, a hedge goes to another one than its first
-//!   attempt. Behind a random one, the share is used up by requests to the slow replica.
+//! - With stragglers, the p99 decreases from 64 to 17 ms for 7 % more load. In `steady`, where hedges gain
+//!   nothing, the layer sends none; rules that hedge a fixed share of the requests do.
+//! - When all requests become slow, the layer sends no more hedges than its share, and a brown-out ends as
+//!   soon as without hedges. Without a budget, it never ends. With a budget that is refilled over time, it
+//!   takes longer.
+//! - If certain requests are always slow, as in `bimodal`, hedging gains almost nothing, because the second
+//!   attempt is as slow as the first.
+//! - Each client saves up three hedges. In `small-clients`, they are sometimes used up by chance.
+//! - Behind a balancer that prefers the least loaded replica, a hedge reaches another replica than its first
+//!   attempt. Behind a random balancer, requests to the slow replica use up the share.
 //!
 //! # What it costs
 //!
-//! - **Over HTTP/1.1** an attempt that is dropped closes its connection, and the next request may have to
-//!   open another. With [`keep_losers`](crate::HedgeLayer::keep_losers) it goes on instead, and gives its
-//!   connection back. Over HTTP/2 only its stream is reset.
-//! - **At the server** the work for an attempt that is dropped often goes on.
-//! - **In the client** a copy of the request's head is kept, in one allocation if it has headers, and a
+//! - **Over HTTP/1.1**, an attempt that is dropped closes its connection, and the next request may have to
+//!   open another one. With [`keep_losers`](crate::HedgeLayer::keep_losers), the attempt continues instead,
+//!   and its connection is reused. Over HTTP/2, only the stream is reset.
+//! - **On the server**, the work for an attempt that was dropped often continues.
+//! - **In the client**, a copy of the request's head is kept, in one allocation if it has headers, and a
 //!   timer is set. `benches/` has the figures.
 //!
 //! # Load balancers
 //!
-//! A hedge helps if it reaches another replica. With a random choice among ten it does in nine of ten cases.
-//! A balancer that prefers the replica with the fewest requests in flight, as `tower::balance` with
-//! `PendingRequests`, nearly always chooses another one, since the first attempt is still in flight. A
-//! balancer that sends equal requests to the same replica (by a hash of the URI, or a session's cookie)
-//! makes hedges useless: let it look at [`HedgeBody::is_hedge`], or at
-//! [`Attempt::is_hedge`](crate::Attempt::is_hedge).
+//! A hedge helps if it reaches another replica:
+//!
+//! - A random choice among ten replicas reaches another one in nine of ten cases.
+//! - A balancer that prefers the replica with the fewest requests in flight, such as `tower::balance` with
+//!   `PendingRequests`, nearly always chooses another one, because the first attempt is still in flight.
+//! - A balancer that sends equal requests to the same replica (by a hash of the URI, or a session cookie)
+//!   makes hedges useless. Make it choose another replica if [`HedgeBody::is_hedge`] or
+//!   [`Attempt::is_hedge`](crate::Attempt::is_hedge) returns `true`.
 //!
 //! If a layer sends to several upstreams that differ in speed, use
 //! [`per_authority`](crate::HedgeLayer::per_authority).
@@ -254,14 +261,15 @@
 //! # accepts(client);
 //! ```
 //!
-//! For the retry, an attempt and its hedge are one attempt. A [`VerifyLayer`](crate::VerifyLayer) and a
-//! [`CommitLayer`](crate::CommitLayer) go between the two.
+//! The retry counts an attempt and its hedge as one attempt. Put a [`VerifyLayer`](crate::VerifyLayer) and a
+//! [`CommitLayer`](crate::CommitLayer) between the two layers.
 //!
 //! # gRPC
 //!
-//! All gRPC calls are POSTs, and the client cannot know whether they may be sent twice. The service's
-//! config can say so: with feature `grpc`, `HedgeLayer::service_config` hedges the calls whose method has a
-//! `hedgingPolicy`, by gRPC's own rules: with a delay of its own, and up to four hedges.
+//! All gRPC calls are POSTs, and the client cannot know which of them may be sent twice. A gRPC service
+//! config declares this. With the feature `grpc`, `HedgeLayer::service_config` hedges the calls whose method
+//! has a `hedgingPolicy` in the config. The rules are those of gRPC: the policy sets the delay, and allows up
+//! to four hedges.
 
 #[cfg(feature = "grpc")]
 mod policies;

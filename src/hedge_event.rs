@@ -3,23 +3,44 @@ use std::time::Duration;
 
 use crate::head::RequestHead;
 
-/// One step of a request that was, or could have been, hedged: what
-/// [`HedgeLayer::on_event`](crate::HedgeLayer::on_event) is told.
+/// Step of a request whose hedge was due. Passed to the callbacks of
+/// [`HedgeLayer::on_event`](crate::HedgeLayer::on_event).
 ///
 /// No event is emitted when the caller drops a request.
 ///
 /// # Example
 ///
 /// ```
-/// use tower_http_retry::HedgeLayer;
-/// use tower_http_retry::hedge::HedgeEventKind;
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), tower_http_retry::BoxError> {
+/// use std::sync::{Arc, Mutex};
+/// use std::time::Duration;
+/// use http::{Request, Response};
+/// use http_body_util::Empty;
+/// use tokio::time::sleep;
+/// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_http_retry::hedge::{HedgeBody, HedgeEventKind};
+/// use tower_http_retry::{BoxError, HedgeLayer};
 ///
-/// let layer = HedgeLayer::new().on_event(|event| {
-///     if event.kind() == HedgeEventKind::Won {
-///         println!("{}: the hedge was faster", event.request().uri().path());
+/// type Body = Empty<bytes::Bytes>;
+/// let kinds = Arc::new(Mutex::new(Vec::new()));
+/// let seen = kinds.clone();
+/// let layer = HedgeLayer::new()
+///     .after(Duration::from_millis(50))
+///     .control(0.0)
+///     .on_event(move |event| seen.lock().unwrap().push(event.kind()));
+/// // The first attempt takes a second, the hedge takes no time.
+/// let client = ServiceBuilder::new().layer(layer).service_fn(async |request: Request<HedgeBody<Body>>| {
+///     if !request.body().is_hedge() {
+///         sleep(Duration::from_secs(1)).await;
 ///     }
+///     Ok::<_, BoxError>(Response::new(Body::new()))
 /// });
-/// # let _ = layer;
+///
+/// client.oneshot(Request::get("http://service.test/").body(Body::new())?).await?;
+/// assert_eq!(*kinds.lock().unwrap(), [HedgeEventKind::Sent, HedgeEventKind::Won]);
+/// # Ok(())
+/// # }
 /// ```
 pub struct HedgeEvent<'a> {
     pub(crate) request: RequestHead<'a>,
@@ -30,42 +51,53 @@ pub struct HedgeEvent<'a> {
     pub(crate) saved: Option<f64>,
 }
 
-/// What happened to a request at one moment.
+/// Kind of a [`HedgeEvent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HedgeEventKind {
     /// A hedge was sent.
     Sent,
-    /// A hedge was due, and is withheld for another delay, so that a
-    /// [comparison](crate::hedge#what-it-saves) can be made.
+    /// A hedge was due, but is withheld for one more delay, to
+    /// [compare](crate::hedge#what-it-saves) requests with and without a hedge.
     Withheld,
-    /// A hedge was due, and was not sent.
+    /// A hedge was due, but was not sent.
     NotSent(NotSent),
     /// The outcome of a hedge is returned.
     Won,
-    /// A hedge was sent, and the outcome of the first attempt is returned. It was no transient failure.
+    /// A hedge was sent, but the outcome of the first attempt is returned, which is not a transient failure.
     Lost,
-    /// A hedge was sent, and all attempts have failed: each transiently, or the hedge with an error.
+    /// A hedge was sent, and all attempts failed, each of them transiently or, if it is a hedge, with an
+    /// error.
     Failed,
 }
 
-/// Why a hedge that was due was not sent.
+/// Reason why a hedge that was due was not sent.
+///
+/// # Example
+///
+/// ```
+/// use tower_http_retry::hedge::{HedgeEventKind, NotSent};
+///
+/// let kind = HedgeEventKind::NotSent(NotSent::Budget);
+/// assert_eq!(kind.as_str(), "budget");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotSent {
-    /// Successes have not earned enough; or little is left in the
-    /// [budget of the retry](crate::HedgeLayer::retry_budget).
+    /// Successes have not earned a hedge, or at most half of the
+    /// [budget of the retry](crate::HedgeLayer::retry_budget) is left.
     Budget,
-    /// The inner service was not ready at once.
+    /// The inner service was not ready immediately.
     NotReady,
-    /// The request's body has not been read to its end, or is too large to be kept.
+    /// The request body has not been read to its end, or is too large to be recorded.
     NotReplayable,
     /// A [`Cooldown`](crate::Cooldown) holds requests.
     CoolingDown,
 }
 
 impl HedgeEventKind {
-    /// Returns the `snake_case` name; of one that was not sent, the reason's.
+    /// Returns the `snake_case` name that is used in metrics. For [`NotSent`](Self::NotSent), it is the name
+    /// of the reason.
     ///
     /// ```
     /// use tower_http_retry::hedge::{HedgeEventKind, NotSent};
@@ -88,34 +120,36 @@ impl HedgeEventKind {
 }
 
 impl<'a> HedgeEvent<'a> {
-    /// What happened.
+    /// Returns what happened.
     pub fn kind(&self) -> HedgeEventKind {
         self.kind
     }
 
-    /// The head of the caller's request. Its query and headers may contain credentials.
+    /// Returns the head of the caller's request. Its query and headers may contain credentials.
     pub fn request(&self) -> RequestHead<'a> {
         self.request
     }
 
-    /// The time since the first attempt's start.
+    /// Returns the time since the start of the first attempt.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// How many hedges were sent for the request by now.
+    /// Returns how many hedges were sent for the request so far.
     pub fn sent(&self) -> u32 {
         self.sent
     }
 
-    /// How many of them replaced an attempt whose stream the server refused, in a call that goes by a gRPC
-    /// service config. They do not count towards its `maxAttempts`.
+    /// Returns how many of the hedges replaced an attempt whose stream the server refused. Such hedges exist
+    /// only with a gRPC service config, and do not count towards its `maxAttempts`.
     pub fn transparent_retries(&self) -> u32 {
         self.transparent.min(self.sent)
     }
 
-    /// How many seconds a hedge [saves](crate::hedge#what-it-saves) on average, as far as is known when a request
-    /// ends whose hedge was due. It is negative if the requests without a hedge were faster.
+    /// Returns how many seconds a hedge [saves](crate::hedge#what-it-saves) on average.
+    ///
+    /// It is negative if requests without a hedge were faster. It is `None` unless the request ends with this
+    /// event, and as long as too little is known.
     pub fn saved_seconds(&self) -> Option<f64> {
         self.saved
     }
@@ -131,12 +165,26 @@ impl fmt::Debug for HedgeEvent<'_> {
     }
 }
 
-/// How a response was hedged: an extension of responses for which a hedge was sent, with
-/// [`HedgeLayer::mark_responses`](crate::HedgeLayer::mark_responses).
+/// Extension of a response for which a hedge was sent.
+///
+/// Added if [`HedgeLayer::mark_responses`](crate::HedgeLayer::mark_responses) is set.
+///
+/// # Example
+///
+/// ```
+/// use http::Response;
+/// use tower_http_retry::hedge::Hedged;
+///
+/// /// Returns whether a hedge was faster than the first attempt.
+/// fn was_hedge_faster<R>(response: &Response<R>) -> bool {
+///     response.extensions().get().is_some_and(|hedged: &Hedged| hedged.won)
+/// }
+/// assert!(!was_hedge_faster(&Response::new(())));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hedged {
-    /// How many hedges were sent.
+    /// The number of hedges that were sent.
     pub sent: u32,
     /// Whether the response is that of a hedge.
     pub won: bool,

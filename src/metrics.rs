@@ -1,60 +1,78 @@
-//! What is counted and measured, through the facade of the crate [metrics]: feature `metrics`.
+//! Metrics, recorded through the facade of the crate [metrics] (feature `metrics`).
 //!
-//! Every layer tells it, and it costs little while no recorder is installed. Names, units and labels
-//! are a part of this crate's interface:
+//! All layers record these metrics. As long as no recorder is installed, this costs little. Call [`describe`]
+//! once to register descriptions and units. Names, units and labels are part of this crate's public
+//! interface.
 //!
-//! | metric | kind | unit | labels | what |
+//! | metric | kind | unit | labels | meaning |
 //! |---|---|---|---|---|
-//! | `tower_http_retry_attempts_total` | counter | attempts | `method` | attempts that were started, the first ones and the retries |
-//! | `tower_http_retry_attempt_duration_seconds` | histogram | seconds | `method`, `status` | from an attempt's start to its outcome: a response's head, or an error |
-//! | `tower_http_retry_retries_total` | counter | retries | `method`, `status`, `reason` | outcomes that were let go, for another attempt after a wait |
-//! | `tower_http_retry_wait_seconds` | histogram | seconds | `method`, `status`, `reason` | that wait, as it was decided |
-//! | `tower_http_retry_stops_total` | counter | requests | `method`, `status`, `reason` | requests that ended, and why |
+//! | `tower_http_retry_attempts_total` | counter | attempts | `method` | attempts that were started: first attempts and retries |
+//! | `tower_http_retry_attempt_duration_seconds` | histogram | seconds | `method`, `status` | time from the start of an attempt to its outcome: a response head, or an error |
+//! | `tower_http_retry_retries_total` | counter | retries | `method`, `status`, `reason` | retries that were scheduled, with the status of the outcome before |
+//! | `tower_http_retry_wait_seconds` | histogram | seconds | `method`, `status`, `reason` | scheduled wait before a retry |
+//! | `tower_http_retry_stops_total` | counter | requests | `method`, `status`, `reason` | requests that ended, by the reason for not retrying |
 //! | `tower_http_retry_held_total` | counter | requests | `method` | requests and retries that a [`Cooldown`](crate::Cooldown) held |
-//! | `tower_http_retry_cooldowns_total` | counter | cooldowns | none | cooldowns that started because of responses |
-//! | `tower_http_retry_cooling_down` | gauge | cooldowns | none | cooldowns that have started and not ended. A cooldown ends with a response, so this does not fall while no request is sent, nor if the state of its upstream is replaced |
-//! | `tower_http_retry_budget_tokens` | gauge | tokens | none | what is left in the budget |
-//! | `tower_http_retry_hedges_total` | counter | hedges | `method`, `result` | hedges that were due, and what became of them: those that were sent count twice, when they are sent and when the request ends |
-//! | `tower_http_retry_hedge_delay_seconds` | histogram | seconds | `method` | from the first attempt's start until its hedge was sent |
-//! | `tower_http_retry_hedge_saved_seconds` | gauge | seconds | none | how much a hedge [saves](crate::hedge#what-it-saves) on average, as far as it is known; of the layer which told it last |
+//! | `tower_http_retry_cooldowns_total` | counter | cooldowns | none | cooldowns that responses started |
+//! | `tower_http_retry_cooling_down` | gauge | cooldowns | none | cooldowns that have started and not ended |
+//! | `tower_http_retry_budget_tokens` | gauge | tokens | none | tokens that are left in the budget |
+//! | `tower_http_retry_hedges_total` | counter | hedges | `method`, `result` | hedges that were due, by result |
+//! | `tower_http_retry_hedge_delay_seconds` | histogram | seconds | `method` | time from the start of the first attempt until its hedge was sent |
+//! | `tower_http_retry_hedge_saved_seconds` | gauge | seconds | none | time that a hedge [saves](crate::hedge#what-it-saves) on average, once it is known |
 //!
-//! With feature `grpc` there are also those of [gRFC A96], for gRPC calls: requests whose `content-type`
-//! begins with `application/grpc`. They are told once, when a call ends that was sent more than once or
-//! had to wait, and never of zero. What a retry tells is without what a hedge under it tells.
+//! - A cooldown ends with a response. `tower_http_retry_cooling_down` therefore does not decrease while no
+//!   request is sent, nor if the state of an upstream is replaced.
+//! - A hedge that is sent is counted twice in `tower_http_retry_hedges_total`: when it is sent, and when the
+//!   request ends.
+//! - If a process has several layers, their values are added up. Only the tokens and the saved time have the
+//!   value of the layer that recorded last. Set the label `authority` to distinguish the tokens.
+//! - Some exporters turn histograms into summaries, which cannot be aggregated, unless buckets are
+//!   configured, for example with `PrometheusBuilder::set_buckets`.
 //!
-//! | metric | kind | unit | labels | what |
-//! |---|---|---|---|---|
-//! | `grpc.client.call.retries` | histogram | retries | `grpc.method`, `grpc.target` | retries of the call, without the transparent ones; buckets of 1, 2, 3, 4, 5 are recommended |
-//! | `grpc.client.call.transparent_retries` | histogram | retries | `grpc.method`, `grpc.target` | transparent retries of the call, and hedges in the place of an attempt that was refused; buckets of 1, 2, 3, 4, 5, 10 |
-//! | `grpc.client.call.hedges` | histogram | hedges | `grpc.method`, `grpc.target` | hedges of the call, without those; buckets of 1, 2, 3, 4, 5 |
-//! | `grpc.client.call.retry_delay` | histogram | seconds | `grpc.method`, `grpc.target` | time in which a retry waited, in sum, and in which a [`Cooldown`](crate::Cooldown) held the call |
+//! # gRPC
+//!
+//! With the feature `grpc`, the metrics of [gRFC A96] are recorded for gRPC calls, which are requests whose
+//! `content-type` begins with `application/grpc`. They are recorded when a call ends that was sent more than
+//! once or had to wait. Values of zero are not recorded. A retry and a hedge below it record their
+//! values separately.
+//!
+//! | metric | kind | unit | labels | meaning | buckets |
+//! |---|---|---|---|---|---|
+//! | `grpc.client.call.retries` | histogram | retries | `grpc.method`, `grpc.target` | retries of the call, without transparent ones | 1, 2, 3, 4, 5 |
+//! | `grpc.client.call.transparent_retries` | histogram | retries | `grpc.method`, `grpc.target` | transparent retries of the call, and hedges that replaced a refused attempt | 1, 2, 3, 4, 5, 10 |
+//! | `grpc.client.call.hedges` | histogram | hedges | `grpc.method`, `grpc.target` | other hedges of the call | 1, 2, 3, 4, 5 |
+//! | `grpc.client.call.retry_delay` | histogram | seconds | `grpc.method`, `grpc.target` | total time that the call waited for a retry or was held by a [`Cooldown`](crate::Cooldown) | |
+//!
+//! The buckets are recommendations.
+//!
+//! # Labels
 //!
 //! | label | values |
 //! |---|---|
-//! | `method` | a method of RFC 9110, `PATCH` or `QUERY`; else `_OTHER`, as OpenTelemetry has it |
-//! | `status` | the class of the response's status, `1xx` to `5xx`; of an error [`Event::error_type`]: `timeout`, `refused`; else `_OTHER` |
-//! | `reason` | of a retry [`WaitReason::as_str`], of a stop [`StopReason::name`] |
+//! | `method` | a method of RFC 9110, `PATCH` or `QUERY`; otherwise `_OTHER`, following OpenTelemetry |
+//! | `status` | the class of the response status, `1xx` to `5xx`, or the [`Event::error_type`] of an error, `timeout` or `refused`; otherwise `_OTHER`. For gRPC calls, it is the HTTP status |
+//! | `reason` | [`WaitReason::as_str`] for a retry, [`StopReason::as_str`] for a request that ended |
 //! | `result` | [`HedgeEventKind::as_str`](crate::hedge::HedgeEventKind::as_str) |
-//! | `grpc.method` | the path of the request's URI, without its first slash: `hello.Greeter/SayHello` |
-//! | `grpc.target` | the scheme and authority of the request's URI: `http://greeter.test:50051`; empty without one, as in calls of a generated client that was not made with its origin |
-//! | `authority` | the host of the request's URI, with its port if that is not the scheme's own: `http` and `https` of a host share one, and requests without a host have an empty one. On all metrics but gRPC's, and only where [`RetryLayer::metrics_by_authority`] asks for it |
+//! | `grpc.method` | the path of the request's URI without the leading slash: `hello.Greeter/SayHello` |
+//! | `grpc.target` | the scheme and authority of the request's URI: `http://greeter.test:50051`. Empty if the URI has no scheme, as in calls of a generated client that was created without an origin |
+//! | `authority` | the host of the request's URI, with its port unless it is the default port of the scheme. `http` and `https` on the same host share a value. Empty without a host |
 //!
-//! An attempt is counted when it starts, as gRPC's `grpc.client.attempt.started` is ([gRFC A66]), and
-//! a request when it ends. So while an upstream hangs and a time-out above the layer cuts requests
-//! short, attempts go on to be counted, although neither durations nor stops are. But for those, for
-//! retries that could not start after their wait, and for requests that were held and not sent (stops
-//! of reason `cooling_down`), attempts are retries plus stops. With gRPC, the
-//! status is the one of HTTP.
+//! All metrics except those of gRPC and of hedges have the label `authority` if
+//! [`RetryLayer::metrics_by_authority`] is set.
 //!
-//! The budget's level is told with every retry and with every failure that was to be retried; after
-//! other outcomes, by each thread, only if it has not told it in the last 100 ms: what they earn last
-//! may be missing. With the label `authority` it is told always; without it, a budget for each
-//! upstream ([`Budget::per_authority`](crate::Budget::per_authority)) is not told. Where a process has
-//! several layers, they count together, and the level is that of the layer which told it last: ask for
-//! the authority there.
+//! # When values are recorded
 //!
-//! Some exporters make summaries of histograms, which cannot be added up, unless they are given
-//! buckets, as with `PrometheusBuilder::set_buckets`.
+//! An attempt is counted when it starts, like gRPC's `grpc.client.attempt.started` ([gRFC A66]). A request is
+//! counted when it ends. Attempts therefore equal retries plus stops, except for:
+//!
+//! - requests that a time-out above the layer cancels: while an upstream hangs, their attempts are counted,
+//!   but neither durations nor stops;
+//! - retries that could not start after their wait;
+//! - requests that were held and never sent (stops with the reason `cooling_down`).
+//!
+//! The budget's tokens are recorded with each retry, and with each failure that would have been retried.
+//! After other outcomes, each thread records them at most once in 100 ms, so the last increase may be
+//! missing. With the label `authority`, they are recorded after each outcome. Without this label, a budget
+//! for each upstream ([`Budget::per_authority`](crate::Budget::per_authority)) is not recorded.
 //!
 //! # Example
 //!
@@ -67,7 +85,7 @@
 //! use tower::{ServiceBuilder, ServiceExt};
 //! use tower_http_retry::{BoxError, ReplayBody, RetryLayer};
 //!
-//! // A program has one recorder, for all threads: `install_recorder()`.
+//! // A program usually installs one global recorder with `install_recorder()`.
 //! let recorder = PrometheusBuilder::new().build_recorder();
 //! let _guard = metrics::set_default_local_recorder(&recorder);
 //! tower_http_retry::metrics::describe();
@@ -103,7 +121,7 @@
 //! [`Event::error_type`]: crate::event::Event::error_type
 //! [`RetryLayer::metrics_by_authority`]: crate::RetryLayer::metrics_by_authority
 //! [`WaitReason::as_str`]: crate::event::WaitReason::as_str
-//! [`StopReason::name`]: crate::event::StopReason::as_str
+//! [`StopReason::as_str`]: crate::event::StopReason::as_str
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -150,13 +168,13 @@ static COOLING_DOWN: Family<0> = Family::new("tower_http_retry_cooling_down", []
 
 const BUDGET: &str = "tower_http_retry_budget_tokens";
 
-/// A thread tells the budget's level after what is no concern of retries no more often than this: it
-/// takes a lock, and a look at what all threads have earned.
+/// How often a thread records the budget's tokens after an outcome that is not retried. It takes a lock and
+/// a sum over all threads.
 const LEVEL_EVERY: Duration = Duration::from_millis(100);
 
-/// Tells the recorder what the metrics are, with their units: once, when it is installed.
+/// Registers the descriptions and units of all metrics with the current recorder.
 ///
-/// The [module](self) has an example.
+/// Call it once, after a recorder is installed. The [module](self#example) has an example.
 pub fn describe() {
     describe_counter!(ATTEMPTS.name, Unit::Count, "Attempts that were started.");
     describe_histogram!(
@@ -164,23 +182,19 @@ pub fn describe() {
         Unit::Seconds,
         "Time from an attempt's start to its outcome."
     );
-    describe_counter!(
-        RETRIES.name,
-        Unit::Count,
-        "Outcomes that were let go, for another attempt after a wait."
-    );
+    describe_counter!(RETRIES.name, Unit::Count, "Retries that were scheduled.");
     describe_histogram!(WAIT.name, Unit::Seconds, "Wait before a retry.");
-    describe_counter!(STOPS.name, Unit::Count, "Requests that ended, and why.");
+    describe_counter!(STOPS.name, Unit::Count, "Requests that ended, by reason.");
     describe_counter!(
         HELD.name,
         Unit::Count,
-        "Requests and retries that had to wait as requests were held."
+        "Requests and retries that a cooldown held."
     );
     describe_counter!(COOLDOWNS.name, Unit::Count, "Cooldowns that started.");
     describe_gauge!(
         COOLING_DOWN.name,
         Unit::Count,
-        "Cooldowns that have started, and not ended yet."
+        "Cooldowns that have started and not ended."
     );
     describe_gauge!(BUDGET, "Tokens that are left in the retry budget.");
     hedges::describe();
@@ -218,7 +232,7 @@ pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
     }
 }
 
-/// An attempt has ended; or, without a class, the wait for one that could not start.
+/// Records the end of an attempt. Without a class, it is the wait for an attempt that could not start.
 fn ended(event: &Event<'_>, labels: [Place; 2], authority: Option<&SharedString>) {
     let now = Instant::now();
     if event.class.is_some() {
@@ -243,7 +257,7 @@ fn tell_level(event: &Event<'_>, authority: Option<&SharedString>, now: Instant)
     with_recorder(|recorder| recorder.register_gauge(&key, &METADATA).set(tokens));
 }
 
-/// That of a budget for all, unless nothing but a success or the like has come since it was told.
+/// The tokens of a shared budget, unless this thread has recorded them lately and the outcome is routine.
 fn due_tokens(event: &Event<'_>, now: Instant) -> Option<f64> {
     thread_local! {
         static TOLD: Cell<Option<Instant>> = const { Cell::new(None) };

@@ -1,74 +1,88 @@
-//! Resuming downloads that break off.
+//! Resuming downloads whose connection breaks.
 //!
-//! If a connection breaks while a response's body is on its way, the caller has a part of it and an
-//! error. A [`ResumeLayer`] above a retry asks for the rest by a range request (RFC 9110, section 14) and
-//! continues the body with it. The body of a response that can be resumed is whole,
-//! or ends with a [`ResumeError`]: it is never silently short, and never made of two versions. Any other
-//! response passes through unchanged, with its own error.
+//! If a connection breaks while a response body is being received, the caller has a part of the body and
+//! an error. A [`ResumeLayer`] above a retry requests the rest with a range request (RFC 9110, section 14)
+//! and continues the body with it.
 //!
-//! # What is resumed
+//! The body of a response that can be resumed is either complete or ends with a [`ResumeError`]. It is
+//! never silently truncated, and never mixes two versions of a representation. All other responses pass
+//! through unchanged, with their own errors.
 //!
-//! A response can be resumed if all of this holds:
+//! # Which responses can be resumed
 //!
-//! - The request is a GET without a body and without `Upgrade`.
-//! - The status is 200 with a `Content-Length`, or 206 with a `Content-Range` of one range and a
-//!   `Content-Length`.
+//! A response can be resumed if all of these conditions are met:
+//!
+//! - The request is a GET without a body and without an `Upgrade` header.
+//! - The status is 200 with a `Content-Length`, or 206 with a `Content-Length` and a `Content-Range` of
+//!   one range.
 //! - The response has a strong validator: an `ETag` that is not weak, or a `Last-Modified` that is at
-//!   least a second older than its `Date` (RFC 9110, section 8.8.2.2). Without one, it can be resumed
-//!   only with [`verify_prefix`](crate::ResumeLayer::verify_prefix).
-//! - It is neither a stream of events (`text/event-stream`) nor `multipart/byteranges`.
+//!   least one second earlier than its `Date` (RFC 9110, section 8.8.2.2). A response without one can be
+//!   resumed only with [`verify_prefix`](crate::ResumeLayer::verify_prefix).
+//! - The content type is neither `text/event-stream` nor `multipart/byteranges`.
 //!
-//! A layer below that decompresses bodies removes their `Content-Length`, so that such responses pass
-//! through. Put decompression above this layer.
+//! [`ResumeBody::is_resumable`] returns whether a response can be resumed.
 //!
-//! [`ResumeBody::is_resumable`] says whether a response can be resumed.
+//! A layer that decompresses bodies removes their `Content-Length`. If it is below this layer, such
+//! responses pass through, so put decompression above this layer.
 //!
-//! # When it is resumed
+//! # When a body is resumed
 //!
-//! A body breaks off if it ends with an error that [may pass](crate::ResumeLayer::classify), if it ends
-//! before its length, or if it gives nothing for [too long](crate::ResumeLayer::idle_timeout). If the
-//! connection breaks after the last byte, the body has ended.
+//! A body is resumed in three cases:
 //!
-//! Each resumption is a request of its own to the inner service: the caller's, with `Range` set to what is
-//! left and `If-Match` (or `If-Unmodified-Since`) to the validator. The caller's own conditions are left out.
-//! The retry below retries it, and counts it for its budget and its cooldown, as any request. Its body is
-//! empty: `B::default()`. An [`AttemptsHandle`](crate::AttemptsHandle) of the caller reports the last of
-//! them.
+//! - It ends with a [transient error](crate::ResumeLayer::classify).
+//! - It ends before the promised length.
+//! - It yields no data for longer than the [idle time-out](crate::ResumeLayer::idle_timeout).
 //!
-//! | answer | what happens |
+//! If the connection breaks after the last byte, the body is complete.
+//!
+//! Each resumption is a separate request to the inner service. It is a copy of the caller's request with
+//! an empty body (`B::default()`). `Range` is set to the missing bytes, and `If-Match` or
+//! `If-Unmodified-Since` to the validator. The caller's own conditions are removed. Without a strong
+//! validator, the request is for the same bytes as the first one (see
+//! [`verify_prefix`](crate::ResumeLayer::verify_prefix)), and only the caller's `If-None-Match` and
+//! `If-Modified-Since` are removed.
+//!
+//! A retry below handles a resumption like any other request, including its budget and its cooldown. If
+//! the caller's request has an [`AttemptsHandle`](crate::AttemptsHandle), it reports the last of these
+//! requests.
+//!
+//! The response to this request decides what happens:
+//!
+//! | response | result |
 //! |---|---|
-//! | 206 that starts at the byte that was asked for | the body goes on |
-//! | 206 that starts earlier | the bytes that were delivered are skipped, up to [`skip_limit`](crate::ResumeLayer::skip_limit) |
-//! | 206 that ends earlier | the body goes on, and then breaks off again |
+//! | 206 that starts at the requested byte | the body continues |
+//! | 206 that starts earlier | the bytes that were already delivered are skipped, up to [`skip_limit`](crate::ResumeLayer::skip_limit) |
+//! | 206 that ends earlier | the body continues, and is resumed again at the end of this response |
 //! | 206 that starts later, ends later, or has no `Content-Range` | [`Unresumable::WrongRange`] |
-//! | 206 with another validator or none, another length or content encoding | [`Unresumable::Changed`] |
-//! | 200 with the same strong validator and length | what was delivered is skipped, up to the limit |
+//! | 206 without the validator, or with another validator, length or content encoding | [`Unresumable::Changed`] |
+//! | 200 with the same strong validator and length | the bytes that were already delivered are skipped, up to `skip_limit` |
 //! | 200 with another validator, length or content encoding | [`Unresumable::Changed`] |
 //! | any other 200 | [`Unresumable::RangeIgnored`] |
-//! | any 200 of the same length and content encoding, with [`verify_prefix`](crate::ResumeLayer::verify_prefix) | what was delivered is compared, and skipped |
-//! | 412; 416 that says that there is less than was promised | [`Unresumable::Changed`] |
+//! | other 200 with the same length and content encoding, with [`verify_prefix`](crate::ResumeLayer::verify_prefix) | the bytes that were already delivered are compared and skipped |
+//! | 412, or 416 with a length below the promised one | [`Unresumable::Changed`] |
 //! | any other status | [`Unresumable::Status`] |
 //! | an error | [`ResumeError`] with that error as its source |
 //!
-//! A 206 has to repeat the validator (RFC 9110, sections 15.3.7 and 15.3.7.3). The condition alone does not
-//! show that it is of the same version: a cache does not look at it.
+//! A 206 must repeat the validator (RFC 9110, sections 15.3.7 and 15.3.7.3). The condition of the request
+//! alone does not prove that the version is the same, because caches do not evaluate it.
 //!
-//! # The stack
+//! # Stacking
 //!
-//! The layer goes above the retry, and under what follows redirects. Without a retry below, a resumption
-//! that is answered 503 is the end. Where the retry has a [`CommitLayer`](crate::CommitLayer) below it,
-//! a body that breaks before its first byte is retried before this layer sees it: that counts as a retry,
-//! not as a resumption.
+//! Put the layer above the retry and below a layer that follows redirects. Without a retry below, a
+//! resumption that fails or is answered with, for example, 503 ends the body. The layer can also be put
+//! below a retry, but then its resumptions are neither retried nor budgeted.
 //!
-//! Layers that add credentials which expire go below this layer. It can also stand under a retry; its
-//! resumptions are then neither retried nor budgeted.
+//! If there is a [`CommitLayer`](crate::CommitLayer) below the retry, a body that breaks before its first
+//! byte is retried there. This counts as a retry and not as a resumption.
 //!
-//! [`idle_timeout`](crate::ResumeLayer::idle_timeout) bounds the time between two frames. The time to the
-//! head of a response is bounded by the retry's
-//! [`attempt_timeout`](crate::RetryLayer::attempt_timeout): a download from a server that falls silent
-//! needs both.
+//! Put layers that add credentials below this layer if the credentials can expire.
 //!
-//! The request's body must implement [`Default`], for an empty body. The response's body is a
+//! The [idle time-out](crate::ResumeLayer::idle_timeout) limits the time between two frames of a body. The
+//! time until the head of a response is limited by
+//! [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout). To protect a download from a server
+//! that stops responding, set both.
+//!
+//! The request body must implement [`Default`], which has to return an empty body. The response body is a
 //! [`ResumeBody`].
 //!
 //! # Example
@@ -82,7 +96,7 @@
 //! use tower::{ServiceBuilder, ServiceExt};
 //! use tower_http_retry::{BoxError, ReplayBody, ResumeLayer, RetryLayer};
 //!
-//! // A server that promises ten bytes, and whose connection breaks after four of them.
+//! // The server promises ten bytes, but the connection breaks after four.
 //! type Body = Full<Bytes>;
 //! let server = |request: Request<ReplayBody<Body>>| {
 //!     let response = Response::builder().header("etag", "\"v1\"");

@@ -1,4 +1,7 @@
-/// What a probe found: an extension of the response that was made from its answer.
+/// Result of a probe.
+///
+/// It is an extension of each response that a [`VerifyLayer`](crate::VerifyLayer) makes from the response
+/// to a probe.
 ///
 /// # Example
 ///
@@ -6,25 +9,33 @@
 /// use http::Response;
 /// use tower_http_retry::verify::Verified;
 ///
-/// /// Whether the item was made by an attempt whose answer was lost.
-/// fn was_made_before<R>(response: &Response<R>) -> bool {
+/// /// Returns whether an earlier attempt, whose response was lost, created the item.
+/// fn was_created_before<R>(response: &Response<R>) -> bool {
 ///     response.extensions().get() == Some(&Verified::Created)
 /// }
-/// # assert!(!was_made_before(&Response::new(())));
+///
+/// let mut response = Response::new(());
+/// assert!(!was_created_before(&response));
+/// response.extensions_mut().insert(Verified::Created);
+/// assert!(was_created_before(&response));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verified {
-    /// The item exists: 201, with the probe's response. Its `Location`, where it has none, is the
-    /// probe's URI, if that is not the request's own (RFC 9110, section 15.3.2) and has no query.
+    /// The item exists. The response is the probe's, with the status 201.
+    ///
+    /// If it has no `Location`, the probe's URI is added, unless that URI is the request's own (RFC 9110,
+    /// section 15.3.2) or has a query.
     Created,
-    /// The item is gone: 204, without headers.
+    /// The item does not exist any more. The response is a 204 without headers.
     Deleted,
-    /// An item exists that is [not the one](crate::VerifyLayer::same) that was to be created: 409,
-    /// or 412 where the request has `If-None-Match`, with the probe's response. It was not sent
-    /// again.
+    /// An item exists, but it is [not the one](crate::VerifyLayer::same) that the request creates. The
+    /// request was not sent again.
+    ///
+    /// The response is the probe's, with the status 409, or 412 if the request has `If-None-Match`.
     Conflict,
-    /// The probe failed in a way that may pass: its own response, with its status. It is what the
-    /// caller gets where the retry above does not ask anew.
+    /// The probe failed transiently. The response is the probe's, with its own status.
+    ///
+    /// The caller gets it if the retry above does not retry it.
     Unavailable,
 }

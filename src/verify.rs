@@ -1,58 +1,66 @@
-//! Checking whether a create or a delete took effect before sending it again.
+//! Verifying whether a create or a delete took effect before it is retried.
 //!
-//! The server may have acted on a request whose response was lost or was a 5xx. If the request is
-//! sent again blindly, a create makes a duplicate or is answered 409, and a delete is answered 404:
-//! the caller sees a failure that did not happen. A [`VerifyLayer`] goes right under a
-//! [`RetryLayer`](crate::RetryLayer). It implements the third of Microsoft's retry guidelines: verify
-//! that an item does not exist before creating or deleting it again.
+//! If the response to a request is lost or is a 5xx, the server may have acted on the request all the same.
+//! If the request is then repeated blindly, a create makes a duplicate or is answered 409, and a delete is
+//! answered 404, so that the caller sees a failure although the operation succeeded.
 //!
-//! # What is verified
+//! A [`VerifyLayer`] directly below a [`RetryLayer`](crate::RetryLayer) sends a *probe* before it repeats
+//! such a request, usually a GET that shows whether the item exists. It implements the third of Microsoft's
+//! retry guidelines: verify that an item does not exist before creating or deleting it again.
 //!
-//! Only a retry after an attempt that the server may have acted on
-//! ([`Attempt::may_have_been_acted_on`](crate::Attempt::may_have_been_acted_on)) is verified, and
-//! only these requests:
+//! # Which requests are verified
+//!
+//! A request is verified only if it is a retry, and the server may have acted on an earlier attempt
+//! ([`Attempt::may_have_been_acted_on`](crate::Attempt::may_have_been_acted_on)). The method decides, too:
 //!
 //! | request | verified | probe |
 //! |---|---|---|
 //! | DELETE | yes | GET on the same URI |
 //! | PUT with `If-None-Match: *` | yes | GET on the same URI |
 //! | PUT without conditions | only with [`put_creates`](VerifyLayer::put_creates) | GET on the same URI |
-//! | PUT with `If-Match`, `If-Unmodified-Since`, `Content-Range`, or entity tags in `If-None-Match` | no: it changes an item | |
-//! | POST | only with [`probe`](VerifyLayer::probe) | what that closure returns |
+//! | PUT with `If-Match`, `If-Unmodified-Since`, `Content-Range`, or entity tags in `If-None-Match` | no, because it changes an item | |
+//! | POST | only with [`probe`](VerifyLayer::probe) | the request that this closure returns |
 //! | any other method | no | |
 //!
-//! The layer sends the probe through the same inner service, and goes by the answer:
+//! All other requests pass through unchanged: first attempts, retries after refusals (the server did not act
+//! on those), and requests for which the closure of [`probe`](VerifyLayer::probe) returns `None`. The layer
+//! acts only before a request is repeated. If the retry returns an outcome without a further attempt,
+//! for example because the number of retries is reached or the body cannot be replayed, that outcome is
+//! returned unverified.
 //!
-//! | answer to the probe | create (POST, PUT) | delete |
+//! # What the probe decides
+//!
+//! The probe is sent through the same inner service. Its response decides what happens:
+//!
+//! | response to the probe | create (POST, PUT) | delete |
 //! |---|---|---|
-//! | 200, 203, 204: the item exists | done: 201 with the probe's response, or a conflict (see [`same`](VerifyLayer::same)) | it is sent |
-//! | 404, 410: there is no item | it is sent | done: 204 |
-//! | 408, 421, 425, 429, 5xx; an error | returned, so that the retry above backs off and probes anew if it takes the outcome for transient | the same |
-//! | any other status, other 2xx included | the error [`Unverified`], which is permanent | the same |
+//! | 200, 203, 204: the item exists | done: 201 with the probe's response, or a conflict (see [`same`](VerifyLayer::same)) | the request is sent |
+//! | 404, 410: there is no item | the request is sent | done: 204 |
+//! | 408, 421, 425, 429, 5xx; an error | returned, so that the retry above backs off and probes again if it classifies the outcome as transient | the same |
+//! | any other status, including other 2xx | the error [`Unverified`], which is permanent | the same |
 //! | any status, after a redirect was followed | the error [`Unverified`] | the same |
 //!
-//! 202 says that something is still at work, 206 and 207 speak of parts or of several resources:
-//! none of them proves that the item exists. An answer after a redirect is another resource's (see
-//! [redirects](self#redirects)).
+//! Other 2xx do not prove that the item exists: 202 means that an operation is still in progress, and 206
+//! and 207 concern a part of a resource or several resources. A response after a redirect concerns
+//! another resource (see [redirects](self#redirects)).
 //!
-//! A response that is made from the answer to a probe carries [`Verified`] as an extension. If the
-//! operation is sent and answered with a [conflict](VerifyLayer::conflict_statuses), the layer probes once
-//! more before it returns the conflict. It reads the conflict first, to free its connection. A
-//! conflict that is longer than 64 KiB, or that takes longer than a second to read, is returned at
-//! once.
+//! A response that is made from the response to a probe carries [`Verified`] as an extension.
 //!
-//! Everything else passes through unchanged: first attempts, retries after refusals (the server did
-//! not act on those), and requests for which [`probe`](VerifyLayer::probe) returns none. The layer only acts
-//! before a request is sent again. What the retry returns after its last attempt, or because the body
-//! cannot be replayed, is the service's own answer.
+//! If the request is sent and answered with a [conflict](VerifyLayer::conflict_statuses), such as 409 for a
+//! create or 404 for a delete, the layer probes once more before it returns the conflict. It reads the body
+//! of the conflict first, which frees its connection. A conflict whose body is longer than 64 KiB, or takes
+//! longer than one second, is returned immediately. The conflict is also returned if the second probe cannot
+//! be sent, or if it fails on the last attempt (with an error, 408, 421, 425, 429 or 5xx).
 //!
-//! | setter | default |
-//! |---|---|
-//! | [`probe`](VerifyLayer::probe) | GET on the same URI for PUT and DELETE; none for POST |
-//! | [`method`](VerifyLayer::method) | the probe's own |
-//! | [`put_creates`](VerifyLayer::put_creates) | off: PUT is verified only with `If-None-Match: *` |
-//! | [`same`](VerifyLayer::same), [`same_body`](VerifyLayer::same_body) | any item that exists is taken for the one that the request creates |
-//! | [`conflict_statuses`](VerifyLayer::conflict_statuses) | 409, 412; for deletes 404, 410, 412 |
+//! # Settings
+//!
+//! | setter | what it sets | default |
+//! |---|---|---|
+//! | [`probe`](VerifyLayer::probe) | the request that checks whether the item exists | GET on the same URI for PUT and DELETE, none for POST |
+//! | [`method`](VerifyLayer::method) | the method of all probes | that of the probe |
+//! | [`put_creates`](VerifyLayer::put_creates) | verifies each PUT without conditions | off: only with `If-None-Match: *` |
+//! | [`same`](VerifyLayer::same), [`same_body`](VerifyLayer::same_body) | whether an existing item is the one that the request creates | always |
+//! | [`conflict_statuses`](VerifyLayer::conflict_statuses) | further statuses that are conflicts | 409 and 412; 404, 410 and 412 for deletes |
 //!
 //! # Example
 //!
@@ -66,11 +74,11 @@
 //! use tower_http_retry::verify::Verified;
 //! use tower_http_retry::{Attempts, BoxError, ReplayBody, RetryLayer, RetryOverride, VerifyLayer};
 //!
-//! /// Where that is which a POST creates: known to the caller, and so to the probe.
+//! /// The URI of the item that a POST creates. The caller chooses it, so the probe knows it.
 //! #[derive(Clone)]
 //! struct Item(Uri);
 //!
-//! // A service that does what it is asked, and then fails to say so.
+//! // The service creates the item, but answers 500.
 //! type Body = Empty<bytes::Bytes>;
 //! let items = Mutex::new(Vec::new());
 //! let service = |request: Request<ReplayBody<Body>>| {
@@ -99,7 +107,7 @@
 //!     .layer(verify)
 //!     .service_fn(service);
 //!
-//! // A POST is sent again only where it says that it may be.
+//! // A POST is retried only if it is declared repeatable.
 //! let item = Uri::from_static("http://service.test/items/alpha");
 //! let create = Request::post("http://service.test/items")
 //!     .extension(Item(item.clone()))
@@ -116,63 +124,68 @@
 //!
 //! # When to verify
 //!
-//! - A create under an id that the server chooses (POST). Sent again blindly, it makes a duplicate,
-//!   or fails if names are unique. It must be [declared
-//!   repeatable](crate::RetryOverride::repeatable), or it is not sent again at all. Declare the
-//!   requests that are verified, one by one, rather than the method.
-//! - A create under a name that the client chooses (PUT), if the service refuses it when the item
-//!   exists. Send `If-None-Match: *` with it. If the service does not know that header, use
+//! - **A create for which the server chooses the id (POST).** If it is repeated blindly, it makes a
+//!   duplicate, or fails if names are unique. The request must be [declared
+//!   repeatable](crate::RetryOverride::repeatable), because a POST is not retried otherwise after the server
+//!   may have acted on it. Declare single requests that are verified, rather than the method.
+//! - **A create under a name that the client chooses (PUT)**, if the service refuses it when the item
+//!   exists. Send `If-None-Match: *` with it. If the service does not support this header, use
 //!   [`put_creates`](VerifyLayer::put_creates).
-//! - A delete whose caller should not see a 404 for the item that it has just deleted.
+//! - **A delete** whose caller should not see a 404 for the item that it has just deleted.
 //!
-//! A PUT that replaces an item needs no verification. It can be repeated as it is, and the existence
-//! of the item does not show that it was replaced.
+//! A PUT that replaces an item needs no verification. It can be repeated as it is, and the existence of the
+//! item does not prove that it was replaced.
 //!
-//! # When another way is better
+//! # Alternatives
 //!
-//! If the service takes an idempotency key (`Idempotency-Key`), use it: the service itself
-//! recognizes a repeated request, at any time and in any order. If it takes conditions (RFC 9110,
-//! section 13), send them as well: `If-None-Match: *` with a create, so that it cannot replace what
-//! another client made meanwhile, and `If-Match` with a delete, so that it cannot delete a newer
-//! item. The 412 that a repeated create then gets is verified like any conflict.
+//! If the service supports an idempotency key (`Idempotency-Key`), use it instead: the service then
+//! recognizes a repeated request itself, at any time and in any order.
 //!
-//! # The race with an attempt that still runs
+//! If the service supports conditions (RFC 9110, section 13), send them in addition. With
+//! `If-None-Match: *`, a create cannot replace an item that another client has created meanwhile. With
+//! `If-Match`, a delete cannot delete a newer item. If a repeated create is then answered 412, this is
+//! verified like any other conflict.
 //!
-//! After a timeout the first attempt may still be at work. A probe that comes too early finds
-//! nothing, and the operation is sent: a service without unique names then makes two items. Only
-//! the service can close that gap, by the means above. Unique names help (the conflict is then
-//! verified), and so does a wait that is longer than the service works.
+//! # Race with an earlier attempt
+//!
+//! After a time-out, the server may still be working on the first attempt. If the probe arrives too early,
+//! it finds no item, and the request is sent again. A service without unique names then creates two items.
+//! Only the service can prevent this, with an idempotency key or conditions. Two things make it less likely:
+//! unique names, because the conflict is then verified, and a wait that is longer than the service takes.
 //!
 //! # Redirects
 //!
-//! Nothing below this layer may follow redirects. A probe that is redirected to a sign-in page, for
-//! example, is answered 200 whether the item exists or not, and a redirected operation may be
-//! repeated after an error of another request than its own. tower-http's `FollowRedirect` goes above
-//! the retry. reqwest follows redirects by default; turn that off with
-//! `redirect(reqwest::redirect::Policy::none())`.
+//! No layer or client below this layer may follow redirects. For example, a probe that is redirected to a
+//! sign-in page is answered 200 whether the item exists or not. A redirected operation may be repeated
+//! because of an error of another request.
 //!
-//! With the feature `tower-http`, this layer reads the `RequestUri` that a `FollowRedirect` below it
-//! leaves on responses. If that is not the probe's URI, the answer is [`Unverified`]; so it is if a
-//! layer between the two rewrites the URI, which belongs above this one. Redirects that reqwest or
-//! another client follows by itself cannot be seen.
+//! - Put tower-http's `FollowRedirect` above the retry.
+//! - reqwest follows redirects by default. Turn this off with `redirect(reqwest::redirect::Policy::none())`.
 //!
-//! # The stack
+//! With the feature `tower-http`, this layer reads the `RequestUri` that a `FollowRedirect` below it adds to
+//! responses. If it differs from the probe's URI, the error is [`Unverified`]. It also differs if a layer
+//! between the two rewrites the URI; put such a layer above this one. Redirects that reqwest or another
+//! client follows internally are not detected.
 //!
-//! Probes are sent with the request's headers and extensions (see [`probe`](VerifyLayer::probe)); a layer
-//! that signs requests goes under this one. An attempt is made of up to three requests: the probe,
-//! the operation, and a probe of its conflict. [`Attempts`](crate::Attempts),
-//! [`Event`](crate::event::Event)s and the budget count them as one; an [attempt's
-//! time-out](crate::RetryLayer::attempt_timeout) covers all of them, a time-out under this layer each
-//! one. The window bounds when an attempt may start, not when its operation is sent.
+//! # Stacking
 //!
-//! The layer stands right under the retry: its request body is a
-//! [`ReplayBody`](crate::ReplayBody), which knows the number of the attempt, so that a stack in which
-//! it could do nothing does not compile. What converts the body goes under it. The response body is a
-//! [`VerifyBody`]; to leave the layer out at run time, give it a [`probe`](VerifyLayer::probe) that
-//! returns none.
+//! Put this layer directly below the retry. Its request body is a [`ReplayBody`](crate::ReplayBody), which
+//! contains the number of the attempt, so a stack in which the layer has no effect does not compile. Put
+//! layers that convert the body, and layers that sign requests, below it: probes are sent with the
+//! request's headers and extensions (see [`probe`](VerifyLayer::probe)).
 //!
-//! Where one retry layer stands above another, the layer under the lower one knows of the attempts of
-//! the upper one only if that [marks them](crate::RetryLayer::mark_attempts).
+//! One attempt can consist of up to three requests: the probe, the operation, and a probe for its conflict.
+//!
+//! - [`Attempts`](crate::Attempts), [`Event`](crate::event::Event)s and the budget count them as one attempt.
+//! - The retry's [attempt time-out](crate::RetryLayer::attempt_timeout) covers all of them together. A
+//!   time-out below this layer covers each one.
+//! - The retry's window limits when an attempt may start, not when its operation is sent.
+//!
+//! The response body is a [`VerifyBody`]. To turn the layer off at run time, use a
+//! [`probe`](VerifyLayer::probe) that returns `None`.
+//!
+//! If there are two retry layers above this layer, it knows of the attempts of the upper one only if
+//! that layer [marks them](crate::RetryLayer::mark_attempts).
 
 mod answer;
 mod body;

@@ -1,8 +1,13 @@
 use std::error::Error;
 use std::fmt;
 
-/// A body was read on after a later attempt had begun to read it, past what is kept for one, or after
-/// the caller had dropped the request.
+/// Error of a request body that must not be read any more.
+///
+/// An attempt gets it if it continues to read its body in one of these cases:
+///
+/// - A later attempt has started to read the body.
+/// - A later attempt is decided, and the attempt reads beyond what is recorded for it.
+/// - The caller has dropped the request.
 ///
 /// # Example
 ///
@@ -23,7 +28,7 @@ use std::fmt;
 ///     async move {
 ///         let kept = earlier.lock().unwrap().take();
 ///         let Some(old) = kept else {
-///             // The first attempt is answered before its body is read.
+///             // The server answers the first attempt before it reads the body.
 ///             *earlier.lock().unwrap() = Some(request.into_body());
 ///             let mut response = Response::new(Body::default());
 ///             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -45,13 +50,15 @@ pub struct Superseded;
 
 impl fmt::Display for Superseded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request body was taken over by a later attempt, or dropped by its caller")
+        f.write_str(
+            "the request body was superseded by a later attempt, or its request was dropped",
+        )
     }
 }
 
 impl Error for Superseded {}
 
-/// Why a record cannot be played.
+/// Why a recording cannot be replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unplayable {
     OverLimit,
@@ -63,11 +70,11 @@ impl fmt::Display for Unplayable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OverLimit => {
-                "the request body cannot be sent again: it is over the limit for replays"
+                "the request body cannot be sent again: it is longer than the limit for replays"
             }
-            Self::SourceFailed => "the request body cannot be sent again: its source failed",
+            Self::SourceFailed => "the request body cannot be sent again: reading it failed",
             Self::UnknownFrame => {
-                "the request body cannot be sent again: it has a frame of an unknown kind"
+                "the request body cannot be sent again: it has a frame that is neither data nor trailers"
             }
         })
     }

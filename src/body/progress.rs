@@ -1,7 +1,7 @@
-/// How far the service under the retry has read an attempt's request body.
+/// How much of the request body an attempt has read.
 ///
-/// Some errors of HTTP/2 mean "not processed" only if the client had begun to send the body; see
-/// [`ByStatus`](crate::ByStatus).
+/// Some HTTP/2 errors prove that the server did not process the request only if the client had started to
+/// send the body. See [`ByStatus`](crate::ByStatus).
 ///
 /// # Example
 ///
@@ -20,8 +20,8 @@
 pub enum BodyProgress {
     /// The request has no body.
     Empty,
-    /// Nothing of this attempt's body was read.
+    /// The request has a body, but this attempt has not read any of it.
     Unread,
-    /// This attempt's body was read, at least in part.
+    /// This attempt has read at least a part of the body.
     Begun,
 }

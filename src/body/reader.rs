@@ -3,17 +3,17 @@ use http_body::{Frame, SizeHint};
 
 use super::record::Piece;
 
-/// One attempt's place on the tape.
+/// The position of one attempt on the tape.
 pub(super) struct Reader {
-    /// How many bytes the source said it has, at least and at most.
+    /// The bounds of the source's size hint at the start.
     lower: u64,
     upper: Option<u64>,
-    /// How many pieces, and bytes, it has been given.
+    /// How many pieces and bytes this reader has received.
     pub(super) pieces: usize,
     bytes: u64,
-    /// Whether it has been given all: then no later reader can take that back.
+    /// Whether it has received everything. A later reader cannot change that.
     pub(super) ended: bool,
-    /// Whether it has been given an error.
+    /// Whether it has received an error.
     failed: bool,
 }
 
@@ -52,23 +52,23 @@ impl Reader {
         self.failed = true;
     }
 
-    /// Whether it has been given nothing yet.
+    /// Whether it has received nothing yet.
     pub(super) fn is_at_start(&self) -> bool {
         self.pieces == 0 && !self.is_over()
     }
 
-    /// Whether nothing more is given. A body that failed is over, too, but must not seem whole.
+    /// Whether it receives nothing more. This includes a body that failed, which must not seem complete.
     pub(super) fn is_over(&self) -> bool {
         self.ended || self.failed
     }
 
-    /// Not before the first poll, whatever is known of the source by then: each attempt starts as
-    /// the first did.
+    /// Never `true` before the first poll, whatever is known of the source, so that each attempt starts
+    /// like the first one.
     pub(super) fn is_end_stream(&self) -> bool {
         self.ended
     }
 
-    /// What the source said when it came, less what has passed since.
+    /// The source's size hint at the start, less what this reader has received.
     pub(super) fn size_hint(&self) -> SizeHint {
         let mut size = SizeHint::new();
         size.set_lower(self.lower.saturating_sub(self.bytes));

@@ -3,10 +3,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::error::Unplayable;
 
-/// What a source gave, up to a limit. The first piece has a place of its own: it is the only one of
-/// a body in memory.
+/// The frames of a source, up to a limit. The first piece is stored separately, because a body in memory has
+/// no other.
 pub(super) struct Record<C: ?Sized = [u8]> {
-    /// Why it is not kept any more.
+    /// Why the record was dropped.
     unplayable: Option<Unplayable>,
     first: First,
     rest: Vec<Piece>,
@@ -18,7 +18,7 @@ pub(super) struct Record<C: ?Sized = [u8]> {
 enum First {
     None,
     Kept(Piece),
-    /// So many bytes of the copy.
+    /// The first bytes of the copy, of this number.
     Copied(usize),
 }
 
@@ -28,7 +28,7 @@ pub(super) enum Piece {
     Trailers(Box<HeaderMap>),
 }
 
-/// A frame on its way to a reader.
+/// A frame that is passed to a reader.
 #[derive(Clone, Copy)]
 pub(super) enum Passing<'a> {
     Data(&'a Bytes),
@@ -69,7 +69,7 @@ impl Record {
         piece.ok_or(Unplayable::SourceFailed)
     }
 
-    /// Keeps a piece for which there is room; what is in memory needs none.
+    /// Keeps a piece if there is room for it. A piece that is in memory anyway needs no room.
     #[inline]
     pub(super) fn push(&mut self, piece: Passing<'_>, in_memory: bool) -> Result<(), Unplayable> {
         let size = match piece {
@@ -83,18 +83,18 @@ impl Record {
         Ok(())
     }
 
-    /// Keeps a piece for which there is no room, and none after it.
+    /// Keeps a piece although there is no room for it, and none after it.
     pub(super) fn push_last(&mut self, piece: Passing<'_>) {
         self.keep(piece);
         self.fill();
     }
 
-    /// There is no room any more.
+    /// Sets the room for further pieces to zero.
     pub(super) fn fill(&mut self) {
         self.room = 0;
     }
 
-    /// Keeps nothing any more.
+    /// Drops the record.
     pub(super) fn drop_all(&mut self, why: Unplayable) {
         self.unplayable = Some(why);
         self.first = First::None;
@@ -105,7 +105,7 @@ impl Record {
     fn keep(&mut self, piece: Passing<'_>) {
         let is_first = matches!(self.first, First::None);
         let piece = match piece {
-            // To share bytes that nobody shares yet would take an allocation.
+            // Sharing bytes that have one owner takes an allocation.
             Passing::Data(data)
                 if is_first && data.len() <= self.copy.len() && data.is_unique() =>
             {

@@ -10,31 +10,33 @@ use super::tape::{SharedTape, lock};
 use crate::attempt::{Attempt, Mark};
 use crate::error::BoxError;
 
-/// A request body that is read once and can be sent many times; what the service under the retry
-/// gets.
+/// Request body of the service below a retry, which can be sent several times.
 ///
-/// The frames of the caller's body go through to the first attempt as they come. What passes is
-/// recorded, trailers included, up to [`RetryLayer::max_replay_bytes`]; a later attempt plays the
-/// record, then goes on reading where the earlier one stopped. A body that is in memory already
-/// (all of it arrives in its first frame, as with `Full<Bytes>`) costs nothing to keep and is not
-/// limited. Over the limit, the attempt goes on unharmed, and the request is not sent again.
+/// The frames of the caller's body are passed to the first attempt as they arrive, and are recorded,
+/// including trailers. A later attempt replays the recording, and then continues to read the caller's body
+/// where the earlier attempt stopped.
 ///
-/// Size hint and end are the same for each attempt, so that each is sent with the same
-/// `content-length`, or chunked.
-///
-/// Once a retry is decided, an earlier attempt that still uploads may go on only as far as the
-/// record reaches: nothing is lost for the attempt to come. Once the last answer is there,
-/// what a stream gives is not kept any more.
+/// - At most [`RetryLayer::max_replay_bytes`] are recorded. If the body is longer, the attempt continues
+///   normally, but the request is not retried.
+/// - A body that is in memory already is not limited, and costs next to nothing to record. This is a body
+///   that arrives completely in its first frame, such as `Full<Bytes>`.
+/// - The size hint is the same for each attempt, so each is sent with the same `content-length`, or chunked.
+/// - An earlier attempt that is still uploading when a retry is decided can continue only as far as the
+///   recording has room, so that no data is lost for the retry.
+/// - After the final response has arrived, the rest of a streamed body is not recorded.
 ///
 /// # Errors
 ///
-/// The caller's own error, to the attempt that met it, and that its source failed, to a later one;
-/// [`Superseded`](super::Superseded), to an attempt that reads on after a later one has begun to,
-/// past what is kept for it, or after the caller has dropped the request. Nothing follows an error.
+/// The body ends after its first error, which is one of these:
+///
+/// - The error of the caller's body. A later attempt that replays it gets an error which says that the body
+///   cannot be sent again.
+/// - [`Superseded`](super::Superseded), if an attempt continues to read after a later attempt has started to
+///   read, beyond what is recorded for a later attempt, or after the caller has dropped the request.
 ///
 /// # Example
 ///
-/// A service that takes another kind of body goes under the retry with a line that converts it:
+/// For a service that takes another body type, add a layer below the retry that converts the body:
 ///
 /// ```
 /// use axum::body::Body;
@@ -54,7 +56,7 @@ use crate::error::BoxError;
 ///
 /// [`RetryLayer::max_replay_bytes`]: crate::RetryLayer::max_replay_bytes
 pub struct ReplayBody<B> {
-    /// None if the body is empty, which costs nothing.
+    /// `None` if the body is empty, so that it needs no allocation.
     playing: Option<Playing<B>>,
     mark: Mark,
 }
@@ -69,9 +71,11 @@ impl<B> ReplayBody<B> {
         Self { playing, mark }
     }
 
-    /// The attempt that this is the body of: for layers right under the retry, which need no
-    /// [extension](crate::RetryLayer::mark_attempts) for it. Its
-    /// [`window_end`](Attempt::window_end) is not known here.
+    /// Returns the attempt that this body belongs to.
+    ///
+    /// Layers directly below the retry can use it instead of the
+    /// [extension](crate::RetryLayer::mark_attempts). Its [`window_end`](Attempt::window_end) is always
+    /// `None` here.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -110,17 +114,17 @@ where
 {
     /// Returns the whole body as bytes, if all of it is in memory.
     ///
-    /// It is for clients whose own body can be sent again only if it is bytes: reqwest follows a 307
-    /// only then. The caller's body is in memory if it knows its exact size and all of it comes in
-    /// one frame at the first poll, as with `Full<Bytes>`.
+    /// Use it for clients that can repeat a request only if its body is bytes. For example, reqwest follows a
+    /// 307 only then. The caller's body is in memory if its size hint is exact and all of it arrives in one
+    /// frame at the first poll, as with `Full<Bytes>`.
     ///
-    /// A body that was turned into bytes does not count as
-    /// [begun](crate::classify::BodyProgress::Begun): the layer cannot see whether it was sent.
+    /// A body that was converted into bytes does not count as
+    /// [begun](crate::classify::BodyProgress::Begun), because the layer cannot detect whether it was sent.
     ///
     /// # Errors
     ///
-    /// The body itself, from which nothing is lost, if it is not in memory, has trailers, failed, or
-    /// was read already in part.
+    /// Returns the unchanged body if it is not in memory, has trailers, has failed, or was already read in
+    /// part.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -218,7 +222,7 @@ where
     }
 }
 
-/// An empty body, of a first attempt.
+/// Creates the empty body of a first attempt.
 impl<B> Default for ReplayBody<B> {
     fn default() -> Self {
         Self::new(None, Mark::default())

@@ -7,7 +7,7 @@ use super::tape::{self, SharedTape, lock};
 use crate::attempt::Mark;
 use crate::error::BoxError;
 
-/// What is kept of a body: makes the [`ReplayBody`] of each attempt.
+/// The recording of a body. Makes the [`ReplayBody`] of each attempt.
 pub(crate) struct Replays<B> {
     /// None if the body is empty.
     tape: Option<SharedTape<B>>,
@@ -16,8 +16,8 @@ pub(crate) struct Replays<B> {
 }
 
 impl<B: Body> Replays<B> {
-    /// Keeps a body, and gives the first attempt's.
-    // Inlined always, it is built in its place: 40 instructions less for each request.
+    /// Starts to record a body, and returns the body of the first attempt.
+    // Always inlined, so that it is built in place, which saves 40 instructions for each request.
     #[inline(always)]
     pub(crate) fn of(source: B, max_replay_bytes: usize, first: Mark) -> (Self, ReplayBody<B>) {
         let playing = match source.is_end_stream() {
@@ -36,7 +36,7 @@ impl<B: Body> Replays<B> {
         (replays, ReplayBody::new(playing, first))
     }
 
-    /// A body of which nothing is kept but what is in memory.
+    /// A body that is not recorded, unless it is in memory.
     pub(crate) fn passing(source: B) -> ReplayBody<B> {
         let (mut replays, body) = Self::of(source, 0, Mark::default());
         replays.commit();
@@ -53,7 +53,7 @@ impl<B: Body> Replays<B> {
         ReplayBody::new(playing, attempt)
     }
 
-    /// Reads what is there of a body that the latest attempt has not begun to read.
+    /// Reads what is available of a body that the latest attempt has not begun to read.
     pub(crate) fn read_ahead(&self)
     where
         B::Error: Into<BoxError>,
@@ -63,7 +63,7 @@ impl<B: Body> Replays<B> {
         }
     }
 
-    /// The body once more, for an attempt beside the latest one; none unless all of it is there.
+    /// The body for an attempt beside the latest one. `None` unless all of it is recorded.
     pub(crate) fn beside(&self) -> Option<ReplayBody<B>>
     where
         B::Error: Into<BoxError>,
@@ -84,8 +84,8 @@ impl<B: Body> Replays<B> {
         })
     }
 
-    /// Makes sure of the body of a next attempt, which this says is possible: those before it may
-    /// read on, but only what can be kept for it. What follows is [`confirm`](Self::confirm).
+    /// Reserves the body for a next attempt, and returns whether that is possible. Earlier attempts may
+    /// then read only what can be kept for it. [`confirm`](Self::confirm) must follow.
     pub(crate) fn reserve(&self) -> bool {
         let Some(tape) = &self.tape else {
             return true;
@@ -94,7 +94,7 @@ impl<B: Body> Replays<B> {
         lock(tape).is_ok_and(|mut tape| tape.as_mut().reserve(next))
     }
 
-    /// There will be the next attempt that the body was reserved for, or not.
+    /// Tells whether the next attempt, for which the body was reserved, comes.
     pub(crate) fn confirm(&self, comes: bool) {
         let tape = self.tape.as_ref();
         let waiting = tape.and_then(|tape| lock(tape).ok()?.as_mut().confirm(comes));
@@ -103,8 +103,8 @@ impl<B: Body> Replays<B> {
         }
     }
 
-    /// There will be no next attempt: what is read from now on need not be kept. (Where it is being
-    /// read at this moment, it is kept up to the limit: nobody waits here.)
+    /// Stops recording, because there is no next attempt. (This does not wait for a lock: if the body is
+    /// being read at this moment, it is recorded up to the limit.)
     #[inline]
     pub(crate) fn commit(&mut self) {
         if let Some(tape) = self.tape.take() {
@@ -112,7 +112,7 @@ impl<B: Body> Replays<B> {
         }
     }
 
-    /// How far the latest attempt's body was read.
+    /// How much of the body the latest attempt has read.
     pub(crate) fn progress(&self) -> BodyProgress {
         let has_begun = |tape| lock(tape).is_ok_and(|tape| tape.has_begun(self.latest));
         match &self.tape {
@@ -122,14 +122,14 @@ impl<B: Body> Replays<B> {
         }
     }
 
-    /// Whether all that the source has given so far can be given again.
+    /// Whether everything that the source has yielded so far can be replayed.
     pub(crate) fn is_replayable(&self) -> bool {
         let is_whole = |tape| lock(tape).is_ok_and(|tape| tape.is_replayable());
         self.tape.as_ref().is_none_or(is_whole)
     }
 }
 
-/// The request ends before its answer is there: nothing more of its body is sent.
+/// The request ends before its response is there, so no more of its body is sent.
 impl<B> Drop for Replays<B> {
     #[inline]
     fn drop(&mut self) {

@@ -15,39 +15,39 @@ use crate::error::BoxError;
 mod ahead;
 mod reservation;
 
-/// A tape that all attempts share, and its source, in one allocation. A source in a `Pin<Box<_>>`
-/// under a mutex of `std` takes one more, and 125 instructions for a body in memory, 370 for a
-/// stream of 16 chunks.
+/// A tape that all attempts share, and its source, in one allocation. A source in a `Pin<Box<_>>` in a
+/// mutex of `std` takes one allocation more, and 125 instructions for a body in memory, or 370 for a stream
+/// of 16 chunks.
 pub(super) type SharedTape<B> = Pin<Arc<Mutex<Tape<B>>>>;
 
 pin_project! {
-    /// A source, read once, and the record of what it gave.
+    /// A source, which is read once, and the recording of its frames.
     pub(super) struct Tape<B, C: ?Sized = [u8]> {
         #[pin]
         source: Option<B>,
-        // What the source said when it came.
+        // The source's size hint at the start.
         size: SizeHint,
         // How many pieces the source has given.
         given: usize,
-        // The latest reader that has begun to read, and whom to wake when another takes its place.
-        // Nobody below the next one to come may read what the record cannot keep for it.
+        // The latest reader that has begun to read; `waker` wakes it when another one takes its place.
+        // No reader below `reserved_for` may read what the recording cannot keep for that one.
         holder: u32,
         reserved_for: u32,
-        // Whether it is known that the next one comes; and whether, while it is not, all was read
-        // that can be kept for it.
+        // Whether it is decided that the next reader comes. If not, whether everything was read that can
+        // be kept for it.
         is_certain: bool,
         is_full: bool,
         // The latest reader that has read.
         begun: u32,
         waker: Option<Waker>,
-        // What the source failed with while it was read ahead; for the reader that comes to it.
+        // The error of the source while it was read ahead, for the reader that reaches it.
         failure: Option<BoxError>,
         record: Record<C>,
     }
 }
 
-/// A tape for this source. To share bytes that nobody shares yet takes an allocation; so few as
-/// 1 KiB are copied instead, into room for them in the tape's own.
+/// Creates a tape for a source. Sharing bytes that have one owner takes an allocation. Up to 1 KiB is copied
+/// into the tape's own allocation instead.
 pub(super) fn shared<B>(source: B, size: SizeHint, max_bytes: usize) -> SharedTape<B> {
     match size.exact() {
         Some(1..=128) => Arc::pin(Mutex::new(Tape::new(source, size, max_bytes, [0; 128]))),
@@ -75,7 +75,7 @@ impl<B, C> Tape<B, C> {
 }
 
 impl<B> Tape<B> {
-    /// One that begins.
+    /// Creates a reader at the start.
     pub(super) fn reader(&self) -> Reader {
         Reader::new(&self.size)
     }
@@ -86,7 +86,7 @@ impl<B> Tape<B> {
 }
 
 impl<B: Body> Tape<B> {
-    // Inlined, as what it calls: 35 instructions less for each frame.
+    // Inlined like the functions that it calls, which saves 35 instructions for each frame.
     #[inline]
     pub(super) fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -112,7 +112,7 @@ impl<B: Body> Tape<B> {
         polled
     }
 
-    /// All of the body for reader `number`, if it is in memory. It loses nothing if it is not.
+    /// The whole body for reader `number`, if it is in memory. Nothing is lost if it is not.
     pub(super) fn whole(mut self: Pin<&mut Self>, number: u32) -> Option<Bytes>
     where
         B::Error: Into<BoxError>,
@@ -130,7 +130,7 @@ impl<B: Body> Tape<B> {
         }
     }
 
-    /// Whether the record is all that the source gives.
+    /// Whether the recording has everything that the source yields.
     pub(super) fn is_whole(&self) -> bool {
         self.is_replayable() && self.source_ended()
     }
@@ -142,8 +142,8 @@ impl<B: Body> Tape<B> {
         }
     }
 
-    /// The latest attempt that reads has the source to itself. Gives the waker of the one before
-    /// it, to be woken once the lock is open: it may look at the very body that it is woken for.
+    /// Gives the source to the latest attempt that reads. Returns the waker of the attempt before it. Wake
+    /// it after the lock is released, because it may read this body.
     #[inline]
     pub(super) fn take_hold(self: Pin<&mut Self>, number: u32) -> Option<Waker> {
         let this = self.project();
@@ -190,13 +190,13 @@ impl<B: Body> Tape<B> {
         }
     }
 
-    /// Records what the source gave, for the readers after this one.
+    /// Records a frame of the source, for the readers after this one.
     #[inline]
     fn pass(self: Pin<&mut Self>, frame: Frame<B::Data>, reader: &mut Reader) -> Frame<Bytes> {
         match frame.into_data() {
             Ok(mut data) => {
                 let data = data.copy_to_bytes(data.remaining());
-                // An empty one says nothing, and any number of them would fit into the limit.
+                // Any number of empty frames would fit into the limit, so they are not recorded.
                 if !data.is_empty() {
                     self.record(Passing::Data(&data));
                     reader.passed(data.len());
@@ -224,7 +224,7 @@ impl<B: Body> Tape<B> {
         if this.record.unplayable().is_none() {
             match this.record.push(piece, in_memory) {
                 Err(Unplayable::OverLimit) if *this.holder < *this.reserved_for => {
-                    // The one that read it reads no more; who comes next plays it, and goes on.
+                    // The reader of this piece reads no more. The next one replays it, and continues.
                     this.record.push_last(piece);
                     match *this.is_certain {
                         true => *this.holder = *this.reserved_for,
@@ -259,7 +259,7 @@ fn remember(waker: &mut Option<Waker>, cx: &Context<'_>) {
     }
 }
 
-/// A source that panicked has failed.
+/// Locks a tape. A source that panicked has failed.
 pub(super) fn lock<B>(tape: &SharedTape<B>) -> Result<Pin<MutexGuard<'_, Tape<B>>>, Unplayable> {
     let locked = tape.as_ref().lock();
     locked.map_err(|_: PoisonError<_>| Unplayable::SourceFailed)

@@ -7,11 +7,35 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::read_ahead::ReadAhead;
 
-/// The response body of [`Commit`](crate::commit::Commit): what was read before the response was
-/// returned, and then the rest of the inner service's body, unchanged.
+/// Response body of [`Commit`](crate::commit::Commit).
 ///
-/// Its data is [`Bytes`], without a copy where the inner service's is. A body that was read whole is
-/// one frame of data, and its trailers if it has any.
+/// It yields the frames that were read before the response was returned, and then the rest of the inner
+/// service's body, unchanged. A body that was read completely is one data frame, followed by its trailers if
+/// it has any. Data frames are [`Bytes`]. Several frames that were read ahead are copied into one. Other
+/// frames are not copied if the inner service's are `Bytes`.
+///
+/// # Example
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), tower_http_retry::BoxError> {
+/// use http::{Request, Response};
+/// use http_body_util::{BodyExt, Full};
+/// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_http_retry::commit::CommittedBody;
+/// use tower_http_retry::{BoxError, CommitLayer};
+///
+/// type Body = Full<bytes::Bytes>;
+/// let client = ServiceBuilder::new()
+///     .layer(CommitLayer::whole(1024))
+///     .service_fn(async |_: Request<Body>| Ok::<_, BoxError>(Response::new(Body::from("an item"))));
+///
+/// let response = client.oneshot(Request::new(Body::default())).await?;
+/// let body: CommittedBody<Body> = response.into_body();
+/// assert_eq!(body.collect().await?.to_bytes(), "an item");
+/// # Ok(())
+/// # }
+/// ```
 pub struct CommittedBody<R>
 where
     R: Body,

@@ -19,14 +19,15 @@ use crate::read_ahead::{Answering, ReadAhead};
 use crate::whole_body::WholeBody;
 
 pin_project! {
-    /// The future of a [`Commit`](crate::commit::Commit).
+    /// Response future of [`Commit`](crate::commit::Commit).
     ///
-    /// Dropping it drops the call, or the response that is being read.
+    /// Dropping it drops the inner service's future, or the response that is being read.
     ///
     /// # Panics
     ///
-    /// Panics when polled again after it has completed; and outside a tokio runtime with time enabled,
-    /// if a [time-out](crate::CommitLayer::timeout) is set.
+    /// Panics when polled again after it has completed. Panics when polled outside a tokio runtime with time
+    /// enabled, if it has to wait for a body and a [time-out](crate::CommitLayer::timeout) is set or the body
+    /// of a [5xx or 429](crate::CommitLayer::read_failures) is read.
     pub struct CommitFuture<F, R>
     where
         R: Body,
@@ -34,9 +35,9 @@ pin_project! {
         #[pin]
         answering: Answering<F, R>,
         settings: Settings,
-        // Of the response, once it is there.
+        // The commit point of the response, once its head is there.
         point: Option<Point>,
-        // Made when the head is there, if the rest of it is limited and did not come at once.
+        // Created when the head is there, if the body is limited in time and did not arrive immediately.
         timer: Option<Pin<Box<Sleep>>>,
     }
 }
@@ -97,14 +98,14 @@ where
     }
 }
 
-/// Why a response that was read is none, if it is not.
+/// The error of a response whose body failed before the commit point.
 fn broken<R>(answer: &mut Response<ReadAhead<R>>, timed_out: bool) -> Option<BoxError>
 where
     R: Body + Unpin,
     R::Error: Into<BoxError>,
 {
     if timed_out {
-        let late = "the body of the response did not come in time";
+        let late = "the response body did not arrive within the time-out";
         return Some(io::Error::new(ErrorKind::TimedOut, late).into());
     }
     if let Some(error) = answer.body_mut().take_error() {
@@ -112,12 +113,12 @@ where
     }
     missed(answer).map(|announced| {
         let short =
-            format!("the body of the response is shorter than the {announced} bytes announced");
+            format!("the response body is shorter than its content-length of {announced} bytes");
         io::Error::new(ErrorKind::UnexpectedEof, short).into()
     })
 }
 
-/// The length that was announced, of a body that has ended before it.
+/// The announced length, if the body ended before it.
 fn missed<R: Body + Unpin>(answer: &Response<ReadAhead<R>>) -> Option<u64> {
     let body = answer.body();
     let announced = content_length(answer.headers())?;

@@ -5,8 +5,26 @@ use tower_layer::Layer;
 use super::point::{Point, Settings};
 use super::service::Commit;
 
-/// Layer that applies [`Commit`], which returns a response only when its first bytes, or all of it,
-/// have arrived. See the [module](super).
+/// Layer that applies [`Commit`], which holds a response back until the first bytes of its body, or the whole
+/// body, have arrived.
+///
+/// A retry above can then retry failures in the body. See the [module](super) for which responses are read,
+/// and where to put the layer.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use tower::ServiceBuilder;
+/// use tower_http_retry::{CommitLayer, RetryLayer};
+///
+/// let layers = ServiceBuilder::new()
+///     .layer(RetryLayer::new())
+///     .layer(CommitLayer::whole(2 * 1024 * 1024).timeout(Duration::from_secs(10)));
+/// # let _ = layers;
+/// ```
+///
+/// The [module](super#failures-that-are-reported-with-200) has complete examples.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct CommitLayer {
@@ -16,15 +34,14 @@ pub struct CommitLayer {
 impl CommitLayer {
     /// Creates a layer that returns a response when the first bytes of its body have arrived.
     ///
-    /// The commit point is the first data frame that is not empty, or trailers, or the end of the body.
-    /// A failure after it is the caller's.
+    /// The commit point is the first data frame that is not empty, or trailers, or the end of the body. A
+    /// failure after it is not retried, and is returned to the caller.
     ///
     /// ```
     /// use tower::ServiceBuilder;
     /// use tower_http_retry::{CommitLayer, RetryLayer};
     ///
-    /// // A stream of events that ends with an error before its first event is asked for again, and
-    /// // never after that.
+    /// // An event stream that fails before its first event is retried, and never after it.
     /// let layers = ServiceBuilder::new()
     ///     .layer(RetryLayer::new())
     ///     .layer(CommitLayer::first_bytes());
@@ -34,19 +51,22 @@ impl CommitLayer {
         Self::at(Point::FirstBytes)
     }
 
-    /// Creates a layer that returns a response when all of its body has arrived, if that is not longer
-    /// than `limit` bytes.
+    /// Creates a layer that returns a response when its whole body has arrived, if the body is not longer
+    /// than `limit` bytes. 2 MiB suits most services.
     ///
-    /// A longer body is returned as soon as it is known to be longer: when the head arrives, if its
-    /// `Content-Length` says so, else with what was read so far, followed by the rest as it comes. A stream
-    /// of events (`text/event-stream`), which does not end, is returned when its head arrives; for other
-    /// endless responses use [`first_bytes`](Self::first_bytes). Of a response no more than `limit` bytes
-    /// and one frame are read ahead, which take up to twice their size if the length is not known. 2 MiB
-    /// suits most services.
+    /// These responses are returned earlier:
     ///
-    /// Classifiers above can look at a body that was read: see
-    /// [`Outcome::body`](crate::classify::Outcome::body). For that it stays in memory for as long as the
-    /// response's extensions.
+    /// - A response whose `Content-Length` is above the limit is returned when its head arrives.
+    /// - Any other response with a longer body is returned when the limit is exceeded, with the bytes that
+    ///   were read, followed by the rest.
+    /// - An event stream (`text/event-stream`), which does not end, is returned when its head arrives. For
+    ///   other endless responses, use [`first_bytes`](Self::first_bytes).
+    ///
+    /// At most `limit` bytes and one frame of each response are read ahead. They take up to twice their size
+    /// in memory if the length is not known.
+    ///
+    /// Classifiers above can read the body with [`Outcome::body`](crate::classify::Outcome::body). For this
+    /// purpose, the body stays in memory as long as the response's extensions.
     ///
     /// ```
     /// use tower::ServiceBuilder;
@@ -71,13 +91,14 @@ impl CommitLayer {
         }
     }
 
-    /// Sets whether the bodies of 5xx and 429 responses are read before they are returned, too. Defaults
-    /// to false: a retry discards most of them, and reads what is left to free their connections.
+    /// Sets whether the bodies of 5xx and 429 responses are read before they are returned. Defaults to
+    /// `false`, because a retry discards most of these responses and drains their bodies for connection
+    /// reuse.
     ///
-    /// Set it for services that explain a 429 or a 5xx in its body, and a classifier that
-    /// [looks at it](crate::classify::Outcome::body). If such a body fails, or takes longer than a second
-    /// (or the [`timeout`](Self::timeout)), the response is returned all the same, with what was read and
-    /// the rest: its status still counts. An attempt's time-out has to be longer than that.
+    /// Set it for services that report the cause of a 429 or 5xx in its body, together with a classifier that
+    /// [reads it](crate::classify::Outcome::body). If such a body fails, or takes longer than the
+    /// [`timeout`](Self::timeout) (one second if none is set), the response is returned with what was read,
+    /// followed by the rest. The time-out of an attempt must be longer than that.
     ///
     /// ```
     /// use tower_http_retry::CommitLayer;
@@ -90,12 +111,14 @@ impl CommitLayer {
         self
     }
 
-    /// Sets how long the body may take from the response's head to the commit point. Defaults to
-    /// [`Duration::MAX`], no limit.
+    /// Sets how long the body may take from the head of the response to the commit point. Defaults to
+    /// [`Duration::MAX`], which is no limit.
     ///
-    /// If it takes longer, the error is [`BrokenAnswer`](crate::commit::BrokenAnswer), which a retry takes
-    /// for a time-out; a 5xx or 429 that is [read](Self::read_failures) is returned. The time-out of an [attempt](crate::RetryLayer::attempt_timeout) covers the
-    /// head and the time up to the commit point together.
+    /// If it takes longer, the error is [`BrokenAnswer`](crate::commit::BrokenAnswer), which a retry handles
+    /// as a time-out. A 5xx or 429 that is [read](Self::read_failures) is returned instead.
+    ///
+    /// The [attempt time-out](crate::RetryLayer::attempt_timeout) of the retry covers the time until the head
+    /// and this time together.
     ///
     /// ```
     /// use std::time::Duration;

@@ -5,7 +5,7 @@ use http::{Method, Request, Response, StatusCode};
 use crate::content::{content_length, is_event_stream};
 use crate::drain::DRAINED_FOR;
 
-/// What a layer was told.
+/// The settings of a layer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
     pub(super) point: Point,
@@ -13,7 +13,7 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
 }
 
-/// From where on a response is the caller's.
+/// The point at which a response is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Point {
     Head,
@@ -22,7 +22,7 @@ pub(super) enum Point {
 }
 
 impl Settings {
-    /// Where the answers to a request are committed, by what the request says.
+    /// Adjusts the commit point to the method of a request.
     pub(super) fn for_request<B>(mut self, request: &Request<B>) -> Self {
         if [Method::HEAD, Method::CONNECT].contains(request.method()) {
             self.point = Point::Head;
@@ -30,7 +30,7 @@ impl Settings {
         self
     }
 
-    /// How long the body may take. A failure's is not worth much time, as for a retry that discards it.
+    /// How long the body may take. A failure without a time-out is read as long as a retry would drain it.
     pub(super) fn timeout_of(&self, status: StatusCode) -> Duration {
         match self.timeout {
             Duration::MAX if is_failure(status) => DRAINED_FOR,
@@ -38,7 +38,7 @@ impl Settings {
         }
     }
 
-    /// Where this one is.
+    /// The commit point of a response.
     pub(super) fn point_of<R>(&self, response: &Response<R>) -> Point {
         let status = response.status();
         if has_no_body(status) || (is_failure(status) && !self.reads_failures) {
@@ -56,12 +56,12 @@ fn has_no_body(status: StatusCode) -> bool {
     status.is_informational() || without.contains(&status)
 }
 
-/// A retry reads the bodies of these itself, when it discards them.
+/// Responses that a retry drains itself when it discards them.
 pub(super) fn is_failure(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
-/// Whether a response is known to be longer than this by its head, or has no end.
+/// Whether the head of a response shows that it is longer than the limit or endless.
 fn is_too_long<R>(response: &Response<R>, limit: usize) -> bool {
     let headers = response.headers();
     let is_longer = |length| length > limit as u64;

@@ -9,15 +9,25 @@ use super::future::CommitFuture;
 use super::point::Settings;
 use crate::error::BoxError;
 
-/// Middleware that returns a response only when its first bytes, or all of it, have arrived.
+/// Middleware that holds a response back until the first bytes of its body, or the whole body, have arrived.
 ///
-/// Created by [`CommitLayer`](crate::CommitLayer). The response's body must be `Unpin`; one that is not
-/// can be boxed.
+/// Created by [`CommitLayer`](crate::CommitLayer). The response body must be `Unpin`. Box it if it is not.
 ///
 /// # Errors
 ///
 /// - The inner service's own error, unwrapped.
 /// - [`BrokenAnswer`](crate::commit::BrokenAnswer), if the body fails before the commit point.
+///
+/// # Example
+///
+/// ```
+/// use tower::Layer;
+/// use tower_http_retry::CommitLayer;
+/// use tower_http_retry::commit::Commit;
+///
+/// let service: Commit<&str> = CommitLayer::first_bytes().layer("client");
+/// assert_eq!(service.into_inner(), "client");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Commit<S> {
     pub(super) inner: S,
@@ -25,17 +35,17 @@ pub struct Commit<S> {
 }
 
 impl<S> Commit<S> {
-    /// The inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service.
+    /// Returns a mutable reference to the inner service.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Returns the inner service.
+    /// Consumes this service and returns the inner one.
     pub fn into_inner(self) -> S {
         self.inner
     }

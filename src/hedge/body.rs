@@ -10,18 +10,18 @@ use crate::body::{ReplayBody, Replays};
 use crate::error::BoxError;
 
 pin_project! {
-    /// The request body that the inner service of a [`Hedge`](super::Hedge) gets.
+    /// Request body of the service below a [`Hedge`](super::Hedge).
     ///
-    /// A body that is not sent a second time passes through as it is. One that may be is recorded as it
-    /// passes, up to 1 MiB; a hedge replays the recording if it is complete. A body that is in memory
-    /// already, as `Full<Bytes>`, is not limited. Each attempt has the same size hint.
+    /// If the request may be hedged, its body is recorded while it is sent, up to 1 MiB, and a hedge replays
+    /// the recording if it is complete. A body that is in memory already, such as `Full<Bytes>`, is not
+    /// limited. All other bodies pass through unchanged. Each attempt has the same size hint.
     ///
-    /// A service that takes another kind of body is stacked below with a line that converts it, as below
-    /// a retry: see [`ReplayBody`](crate::ReplayBody).
+    /// For a service that takes another body type, add a layer below that converts the body. See
+    /// [`ReplayBody`](crate::ReplayBody) for an example.
     ///
     /// # Errors
     ///
-    /// The caller's own error.
+    /// Yields the error of the caller's body.
     pub struct HedgeBody<B> {
         #[pin]
         kind: Kind<B>,
@@ -59,7 +59,7 @@ impl<B> HedgeBody<B> {
 
     /// Returns whether this body belongs to a hedge, which is sent beside another attempt.
     ///
-    /// It is for layers right below. Others see it by the extension [`Attempt`](crate::Attempt), if a
+    /// Use it in layers directly below. Other layers can use the extension [`Attempt`](crate::Attempt), if a
     /// retry above [marks its attempts](crate::RetryLayer::mark_attempts).
     ///
     /// ```
@@ -89,8 +89,8 @@ where
     ///
     /// # Errors
     ///
-    /// The body itself, from which nothing is lost, if it is not in memory, has trailers, failed, or was
-    /// read already in part.
+    /// Returns the unchanged body if it is not in memory, has trailers, has failed, or was already read in
+    /// part.
     pub fn into_bytes(self) -> Result<Bytes, Self> {
         let Self { kind, is_hedge } = self;
         let body = match kind {
@@ -144,7 +144,7 @@ where
     }
 }
 
-/// An empty body, of a first attempt.
+/// Creates the empty body of a first attempt.
 impl<B> Default for HedgeBody<B> {
     fn default() -> Self {
         Self::shared(ReplayBody::default(), false)

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-/// Eight for each doubling, from a microsecond to more than an hour.
+/// The number of buckets: eight for each doubling, from a microsecond to more than an hour.
 pub(super) const BUCKETS: usize = 256;
 
-/// Times are counted in eighths of a microsecond: the first bucket's.
+/// Times are counted in eighths of a microsecond, which is the first bucket.
 const UNIT_NANOS: u64 = 125;
 const FIRST: u64 = 8;
 
-/// The bucket of a time; shorter and longer ones count for the first and the last.
+/// The bucket of a time. Shorter and longer times are in the first and the last bucket.
 #[inline]
 pub(super) fn bucket(time: Duration) -> usize {
     let seconds = time.as_secs().saturating_mul(1_000_000_000);
@@ -18,7 +18,7 @@ pub(super) fn bucket(time: Duration) -> usize {
     (bucket as usize).min(BUCKETS - 1)
 }
 
-/// The shortest time of a bucket; the longest of the one before it.
+/// The shortest time of a bucket, which is the longest of the bucket before.
 pub(super) fn start(bucket: usize) -> Duration {
     let (shift, eighth) = (bucket as u64 / 8, bucket as u64 % 8);
     Duration::from_nanos(((FIRST + eighth) << shift) * UNIT_NANOS)

@@ -2,16 +2,16 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-/// So many requests of each kind are compared at least, and not many more: what is older counts less.
+/// How many requests of each group are compared at least. Older ones count less.
 const COMPARED: u32 = 64;
 
-/// While hedges gain nothing, one in so many is sent.
+/// While hedges gain nothing, one in this many is sent.
 const SENT_WITHOUT_GAIN: f64 = 1.0 / 8.0;
 
-/// While they do, so many times fewer are withheld: each of these is as slow as it would be without hedges.
+/// While hedges save time, the withheld share is divided by this, because withheld requests stay slow.
 const FEWER_WITH_GAIN: f64 = 4.0;
 
-/// Tells by comparison whether hedges help: some that are due are withheld, by lot.
+/// Measures whether hedges help, by withholding a random share of those that are due.
 pub(super) struct Control {
     withheld_share: f64,
     rng: Rng,
@@ -19,7 +19,7 @@ pub(super) struct Control {
     hedged: Mean,
 }
 
-/// Which of the two a request was.
+/// The group of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     Withheld,
@@ -48,7 +48,7 @@ impl Control {
         }
     }
 
-    /// A request took so long, from when its hedge was due.
+    /// Counts how long a request took after its hedge was due.
     pub(super) fn add(&mut self, group: Group, took: Duration) {
         match group {
             Group::Withheld => self.withheld.add(took),
@@ -56,7 +56,7 @@ impl Control {
         }
     }
 
-    /// How many seconds a hedge saves on average; none while too few can be compared.
+    /// How many seconds a hedge saves on average. `None` while too few requests can be compared.
     pub(super) fn saved(&self) -> Option<f64> {
         Some((self.withheld.of_enough()? - self.hedged.of_enough()?) / 1e9)
     }

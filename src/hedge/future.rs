@@ -19,14 +19,14 @@ use crate::error::BoxError;
 use crate::timer::{poll_timer, sleep_since};
 
 pin_project! {
-    /// The future of a [`Hedge`](super::Hedge).
+    /// Response future of [`Hedge`](super::Hedge).
     ///
-    /// Dropping it drops all attempts: nothing more is sent, no task or timer is left.
+    /// Dropping it drops all attempts. No request is sent afterwards, and no task or timer remains.
     ///
     /// # Panics
     ///
-    /// Panics when polled again after it has completed; and outside a tokio runtime with time enabled, if
-    /// it has to wait for the time of a hedge.
+    /// Panics when polled again after it has completed. Panics when polled outside a tokio runtime with time
+    /// enabled, if it has to wait until a hedge is due.
     pub struct HedgeFuture<S, C, B, L = DropLosers>
     where
         S: Service<Request<HedgeBody<B>>>,
@@ -35,9 +35,9 @@ pin_project! {
         #[pin]
         first: Option<L::Call>,
         losers: L,
-        // None of a request that is sent once only, and at the end.
+        // `None` for a request that is sent only once, and at the end.
         watch: Option<Watch<S, C, B>>,
-        // Until the next hedge.
+        // Runs until the next hedge is due.
         #[pin]
         timer: Option<Sleep>,
         race: Option<Box<Race<L::Call, S::Response>>>,
@@ -65,7 +65,7 @@ where
     S: Service<Request<HedgeBody<B>>>,
     L: Losers<S::Future>,
 {
-    // Inlined always, as what it is made of is: it is put together in its place.
+    // Always inlined, like its parts, so that it is built in place.
     #[inline(always)]
     pub(super) fn new(first: S::Future, losers: L, watch: Option<Watch<S, C, B>>) -> Self {
         Self {
@@ -132,8 +132,8 @@ where
     R: Body,
     L: Losers<S::Future>,
 {
-    /// The outcome of an attempt; none if there is none to wait for. Of two at once, the first attempt's
-    /// comes first.
+    /// Polls the attempts for an outcome. `None` if no attempt is in flight. If both complete at the same
+    /// time, the first attempt's outcome is returned.
     #[inline]
     fn poll_attempts(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Ended<R>>> {
         let mut this = self.project();
@@ -157,7 +157,7 @@ where
         polled
     }
 
-    /// Waits for the time of the next hedge; for ever, if there is to be none.
+    /// Waits until the next hedge is due, or for ever if there is none.
     #[inline]
     fn poll_due(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
@@ -172,9 +172,9 @@ where
         }
     }
 
-    /// What an attempt's outcome means for the request: its own outcome, if it ends. An error of a hedge
-    /// does not end it, even if it is permanent: it can be of a layer below that turns the hedge away, such
-    /// as a load shedder, while the first attempt goes on.
+    /// Handles the outcome of an attempt. Returns the outcome of the request if it ends. An error of a hedge
+    /// does not end it, even if it is permanent: it can come from a layer below that rejects only the hedge,
+    /// such as a load shedder.
     #[inline]
     fn settle(
         mut self: Pin<&mut Self>,
@@ -227,7 +227,7 @@ where
         Some(self.end(by, true, outcome, cx))
     }
 
-    /// The request ends, and all that is left of it is let go.
+    /// Ends the request, and drops or keeps the other attempts.
     #[inline]
     fn end(
         self: Pin<&mut Self>,

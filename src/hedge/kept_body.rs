@@ -5,16 +5,16 @@ use crate::attempt::Mark;
 use crate::body::{BodyProgress, ReplayBody, Replays};
 use crate::error::BoxError;
 
-/// What is kept of a body for hedges; none of one that is empty.
+/// The recording of a body for hedges. `None` if the body is empty.
 pub(super) struct KeptBody<B> {
     replays: Option<Replays<B>>,
 }
 
-/// So many bytes of a streamed body are kept, as a retry keeps them.
+/// How many bytes of a streamed body are recorded, which is the default of a retry.
 const MAX_BYTES: usize = 1024 * 1024;
 
 impl<B: Body> KeptBody<B> {
-    /// Keeps a body, and gives the first attempt's.
+    /// Starts to record a body, and returns that of the first attempt.
     #[inline(always)]
     pub(super) fn of(body: B) -> (Self, HedgeBody<B>) {
         if body.is_end_stream() {
@@ -25,8 +25,8 @@ impl<B: Body> KeptBody<B> {
         (Self { replays }, HedgeBody::shared(first, false))
     }
 
-    /// Reads what is there of a body that the first attempt has not begun to read: its connection may
-    /// still be made.
+    /// Reads what is available of a body that the first attempt has not begun to read, because it may still
+    /// be waiting for a connection.
     pub(super) fn read_ahead(&self)
     where
         B::Error: Into<BoxError>,
@@ -36,7 +36,7 @@ impl<B: Body> KeptBody<B> {
         }
     }
 
-    /// That of a hedge, if all of the body is there.
+    /// Returns the body of a hedge, if all of it is recorded.
     pub(super) fn hedge(&self) -> Option<HedgeBody<B>>
     where
         B::Error: Into<BoxError>,
@@ -48,14 +48,14 @@ impl<B: Body> KeptBody<B> {
         Some(HedgeBody::shared(body, true))
     }
 
-    /// How far the attempts have read it.
+    /// How much of the body the attempts have read.
     pub(super) fn progress(&self) -> BodyProgress {
         self.replays
             .as_ref()
             .map_or(BodyProgress::Empty, Replays::progress)
     }
 
-    /// There is an answer: who reads the body still may read on, and nothing more is kept of it.
+    /// Stops recording, because there is a response. An attempt that still reads the body may continue.
     pub(super) fn commit(&mut self) {
         if let Some(replays) = &mut self.replays {
             replays.commit();

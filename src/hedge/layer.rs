@@ -16,26 +16,42 @@ use crate::cooldown::Cooldown;
 use crate::hedge_event::HedgeEvent;
 use crate::idempotency::Idempotency;
 
-/// Layer that applies [`Hedge`], which sends a second attempt beside one that is slow. See the
-/// [module](super).
+/// Layer that applies [`Hedge`], which sends a second attempt beside one that is slow.
 ///
-/// Clones of a layer, and the services that they make, share what is learned and what is earned. A setter
-/// returns a layer that has learned nothing yet.
+/// See the [module](super) for which requests are hedged, and when. Clones of a layer, and the services that
+/// they make, share the delay and the earned hedges. A setter returns a layer that has not learned
+/// anything yet.
 ///
-/// | setter | default |
-/// |---|---|
-/// | [`extra_load`](Self::extra_load) | 0.05 |
-/// | [`stragglers`](Self::stragglers) | 2.0: twice the median |
-/// | [`after`](Self::after) | none: the delay is learned |
-/// | [`control`](Self::control) | 1/16 |
-/// | [`per_authority`](Self::per_authority) | one for all upstreams |
-/// | [`idempotency`](Self::idempotency) | [`Idempotency::safe`] |
-/// | [`classify`](Self::classify), [`classify_fn`](Self::classify_fn) | [`ByStatus`] |
-/// | [`retry_budget`](Self::retry_budget), [`cooldown`](Self::cooldown) | none |
-/// | [`keep_losers`](Self::keep_losers) | dropped at once |
-/// | [`mark_responses`](Self::mark_responses) | off |
-/// | [`on_event`](Self::on_event) | none |
-/// | [`control_seed`](Self::control_seed) | none: from entropy |
+/// | setter | what it sets | default |
+/// |---|---|---|
+/// | [`extra_load`](Self::extra_load) | how much load hedges may add | 0.05 |
+/// | [`stragglers`](Self::stragglers) | the shortest delay, as a multiple of the median | 2.0 |
+/// | [`after`](Self::after) | a fixed delay | none: the delay is learned |
+/// | [`control`](Self::control) | the share of hedges that are withheld for comparison | 1/16 |
+/// | [`per_authority`](Self::per_authority) | a delay and a budget for each upstream | one for all upstreams |
+/// | [`idempotency`](Self::idempotency) | which requests may be hedged | [`Idempotency::safe`] |
+/// | [`classify`](Self::classify), [`classify_fn`](Self::classify_fn) | which outcomes are successes | [`ByStatus`] |
+/// | [`retry_budget`](Self::retry_budget), [`cooldown`](Self::cooldown) | the budget and the cooldown of the retry above | none |
+/// | [`keep_losers`](Self::keep_losers) | how long an attempt that did not win may continue | it is dropped |
+/// | [`mark_responses`](Self::mark_responses) | an extension of responses | off |
+/// | [`on_event`](Self::on_event) | a callback for each step of a request that is slow | none |
+/// | [`control_seed`](Self::control_seed) | a seed for the choice of withheld hedges | none: random |
+///
+/// # Example
+///
+/// ```
+/// use tower::ServiceBuilder;
+/// use tower_http_retry::{HedgeLayer, RetryLayer};
+///
+/// let hedge = HedgeLayer::new().extra_load(0.02);
+/// let layers = ServiceBuilder::new().layer(RetryLayer::new()).layer(&hedge);
+/// # let _ = layers;
+///
+/// // The delay is unknown until enough requests have succeeded.
+/// assert_eq!(hedge.delay(&"http://service.test/".parse().unwrap()), None);
+/// ```
+///
+/// The [module](super#example) has a complete example.
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct HedgeLayer<C = ByStatus, L = DropLosers> {
     shared: Arc<Shared<C>>,
@@ -50,27 +66,27 @@ impl HedgeLayer {
 }
 
 impl<C, L> HedgeLayer<C, L> {
-    /// Sets what hedges may add to the load, as a share of the requests that succeed. Defaults to 0.05.
+    /// Sets how much load hedges may add, as a share of the requests that succeed. Defaults to 0.05.
     ///
-    /// It is also the share of requests that are slow enough to be hedged. Values outside 0 to 1 are clamped;
-    /// with 0 or NaN, nothing is hedged.
+    /// It is also the share of requests that are slow enough to be hedged. Values outside 0 to 1 are clamped.
+    /// If it is 0 or NaN, no request is hedged.
     pub fn extra_load(self, share: f64) -> Self {
         self.with(|settings| settings.terms.extra_load = share_of(share))
     }
 
     /// Sets how long a request has to take before it is hedged, as a multiple of the median. Defaults to 2.
     ///
-    /// Where all requests take about the same time, the slowest of them are not much slower than a hedge
-    /// would be. With 0, only [`extra_load`](Self::extra_load) determines the delay.
+    /// If all requests take about the same time, even the slowest are not much slower than a hedge would be,
+    /// and this setting prevents hedges. With 0, only [`extra_load`](Self::extra_load) determines the delay.
     pub fn stragglers(self, times_median: f64) -> Self {
         self.with(|settings| settings.terms.stragglers = times_median.max(0.0))
     }
 
     /// Sets a fixed delay. By default it is learned from the requests.
     ///
-    /// What hedges may add to the load stays limited by [`extra_load`](Self::extra_load). The
-    /// [comparison](crate::hedge#what-it-saves) spans one more delay: a delay much shorter than an attempt
-    /// shows no savings.
+    /// The load is still limited by [`extra_load`](Self::extra_load). The
+    /// [comparison](crate::hedge#what-it-saves) covers one more delay after a hedge is due. If the delay is
+    /// much shorter than an attempt, it therefore shows no savings.
     ///
     /// ```
     /// use std::time::Duration;
@@ -82,23 +98,26 @@ impl<C, L> HedgeLayer<C, L> {
         self.with(|settings| settings.terms.fixed = Some(delay))
     }
 
-    /// Sets the share of hedges that are due and withheld for another delay, to
-    /// [compare](crate::hedge#what-it-saves) with. Defaults to 1/16. While hedges are known to save time, the
-    /// share is a quarter of this. With 0, hedges are sent whether they help or not.
+    /// Sets the share of due hedges that are withheld for one more delay, for
+    /// [comparison](crate::hedge#what-it-saves). Defaults to 1/16.
+    ///
+    /// While hedges are known to save time, a quarter of this share is withheld. With 0, hedges are not
+    /// compared, and are sent whether they help or not.
     pub fn control(self, share: f64) -> Self {
         self.with(|settings| settings.terms.withheld = share_of(share))
     }
 
-    /// Seeds the random choice of withheld hedges: for tests and simulations.
+    /// Seeds the choice of withheld hedges, so that a test or a simulation can be repeated. Defaults to a
+    /// random seed.
     pub fn control_seed(self, seed: u64) -> Self {
         self.with(|settings| settings.terms.seed = Some(seed))
     }
 
-    /// Keeps a delay and a budget for each upstream, which is the scheme, host and port of a request's URI. By
-    /// default, all requests of a layer share them.
+    /// Sets a separate delay and budget for each upstream, which is the scheme, host and port of a request's
+    /// URI. By default, all requests of a layer share them.
     ///
-    /// At most this many upstreams are kept, and at least one; each takes about 6 KiB. A new one replaces the
-    /// least recently used, and has to earn its first hedge.
+    /// At most `max` upstreams are kept, and at least one. Each takes about 6 KiB. A new upstream replaces
+    /// the least recently used one, and then has to earn its first hedge.
     pub fn per_authority(self, max: usize) -> Self {
         self.with(|settings| settings.max_upstreams = Some(max))
     }
@@ -106,25 +125,33 @@ impl<C, L> HedgeLayer<C, L> {
     /// Sets which requests may be hedged. Defaults to [`Idempotency::safe`]: GET, HEAD, OPTIONS, TRACE and
     /// QUERY.
     ///
-    /// Hedging asks more of a service than retries do: it may act on both attempts, in any order, and on the
-    /// slower one after the faster one was answered. So a PUT can undo a later PUT, a DELETE can be answered
-    /// 404 because the other attempt has deleted the item, and a second request with the same idempotency
-    /// key can be answered with a conflict. Allow only what the service handles.
+    /// Hedging requires more of a service than retrying. The service may act on both attempts, in any order,
+    /// and on the slower one after it has answered the faster one:
     ///
-    /// A request's [`RetryOverride`](crate::RetryOverride) that allows no retry, or says that the request
-    /// is not repeatable, prevents a hedge, too.
+    /// - A PUT can undo a later PUT.
+    /// - A DELETE can be answered 404, because the other attempt has deleted the item.
+    /// - A second request with the same idempotency key can be answered with a conflict.
+    ///
+    /// Allow only requests for which the service handles this.
+    ///
+    /// A request is also not hedged if its [`RetryOverride`](crate::RetryOverride) allows no retry, or
+    /// declares it not repeatable.
     pub fn idempotency(self, idempotency: Idempotency) -> Self {
         self.with(|settings| settings.idempotency = idempotency)
     }
 
-    /// Sets what an outcome means. Use the classifier of the retry above. For a closure, see
-    /// [`classify_fn`](Self::classify_fn).
+    /// Sets the classifier that decides whether an attempt succeeded, failed transiently, or failed
+    /// permanently. Defaults to [`ByStatus`].
+    ///
+    /// Use the classifier of the retry above. For a closure, use [`classify_fn`](Self::classify_fn).
     pub fn classify<D: Classify>(self, classify: D) -> HedgeLayer<D, L> {
         let settings = self.shared.settings.clone();
         HedgeLayer::of(settings.with_classifier(classify), self.losers)
     }
 
-    /// Sets a closure as the classifier.
+    /// Sets a closure that classifies outcomes. See [`classify`](Self::classify).
+    ///
+    /// [`Outcome::by_status`] is the default to fall back to.
     pub fn classify_fn<F>(self, classify: F) -> HedgeLayer<ClassifyFn<F>, L>
     where
         F: Fn(&Outcome<'_>) -> Verdict,
@@ -132,10 +159,10 @@ impl<C, L> HedgeLayer<C, L> {
         self.classify(ClassifyFn { classify })
     }
 
-    /// Sends hedges only while more than half is left in this budget: that of the retry above. Defaults
+    /// Sets the budget of the retry above. Hedges are sent only while more than half of it is left. Defaults
     /// to none.
     ///
-    /// Hedges take nothing from it. Where retries are needed, they go first.
+    /// Hedges take no tokens from this budget. The condition gives retries precedence over hedges.
     ///
     /// ```
     /// use tower::ServiceBuilder;
@@ -151,7 +178,7 @@ impl<C, L> HedgeLayer<C, L> {
         self.with(|settings| settings.retry_budget = Some(budget))
     }
 
-    /// Sends no hedge while this cooldown holds requests: that of the retry above. Defaults to none.
+    /// Sets the cooldown of the retry above. No hedges are sent while it holds requests. Defaults to none.
     ///
     /// ```
     /// use tower::ServiceBuilder;
@@ -167,13 +194,14 @@ impl<C, L> HedgeLayer<C, L> {
         self.with(|settings| settings.cooldown = Some(cooldown))
     }
 
-    /// Lets an attempt that did not win go on for this time, in a task of its own. By default it is
-    /// dropped at once.
+    /// Sets how long an attempt that did not win may continue, in a separate task. By default, it is dropped
+    /// immediately.
     ///
-    /// Over HTTP/1.1, dropping an attempt closes its connection, so that each hedge costs a new one. An
-    /// attempt that goes on gives its connection back instead. Until then it keeps what it holds, such as a
-    /// permit of a concurrency limit below. The inner service's future must be `Send + 'static`, and there is
-    /// one allocation more for each request.
+    /// Over HTTP/1.1, dropping an attempt closes its connection, so each hedge costs a new connection. If the
+    /// attempt continues instead, its connection can be reused. Until then, the attempt occupies its
+    /// resources, such as a permit of a concurrency limit below.
+    ///
+    /// The inner service's future must be `Send + 'static`. Each request takes one more allocation.
     ///
     /// ```
     /// use std::time::Duration;
@@ -188,25 +216,30 @@ impl<C, L> HedgeLayer<C, L> {
         }
     }
 
-    /// Puts a [`Hedged`](super::Hedged) on each response for which a hedge was sent, as an extension. Off
-    /// by default.
+    /// Adds a [`Hedged`](super::Hedged) to the extensions of each response for which a hedge was sent. Off by
+    /// default.
     pub fn mark_responses(self) -> Self {
         self.with(|settings| settings.marks_responses = true)
     }
 
-    /// Adds a callback for each [`HedgeEvent`]: the steps of requests that are slow enough to be hedged.
+    /// Adds a callback for each [`HedgeEvent`], which is a step of a request that is slow enough to be
+    /// hedged. Defaults to none.
+    ///
+    /// Several callbacks are called in the order in which they were added.
     pub fn on_event(self, listener: impl Fn(&HedgeEvent<'_>) + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.listeners.push(Arc::new(listener)))
     }
 
-    /// Returns after how long a request to this URI's upstream is hedged now; `None` while too little is
-    /// known.
+    /// Returns the current delay after which a request to this URI's upstream is hedged. It is `None` while
+    /// too little is known.
     pub fn delay(&self, uri: &Uri) -> Option<Duration> {
         self.shared.delay(uri)
     }
 
-    /// Returns how many seconds a hedge to this URI's upstream [saves](crate::hedge#what-it-saves) on average; `None`
-    /// while too little is known. It is negative if requests without a hedge are faster.
+    /// Returns how many seconds a hedge to this URI's upstream [saves](crate::hedge#what-it-saves) on
+    /// average.
+    ///
+    /// It is negative if requests without a hedge are faster, and `None` while too little is known.
     pub fn saved_seconds(&self, uri: &Uri) -> Option<f64> {
         self.shared.saved(uri)
     }

@@ -11,23 +11,23 @@ use super::snapshot::HedgeState;
 use super::survival::Times;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
-/// What is learned counts for so much a second later; or ten seconds later, as long as there is hardly
-/// enough of it.
+/// The factor by which the weight of samples decreases each second, or every ten seconds while there are
+/// few.
 const LEFT: f32 = 0.9;
 
-/// How often the delay is worked out anew.
+/// How often the delay is computed.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// A delay is not shorter.
+/// The shortest delay.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// So many attempts that are slower than the delay have to be known of.
+/// How many samples that are slower than the delay are needed.
 const SLOW_ATTEMPTS: f32 = 5.0;
 
 /// No delay.
 const NONE: u64 = u64::MAX;
 
-/// What a layer was told of when to hedge, and how often.
+/// The settings for when to hedge, and how often.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     pub(super) extra_load: f64,
@@ -38,7 +38,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// How many attempts have to be known of.
+    /// How many samples are needed.
     fn enough(&self) -> f32 {
         SLOW_ATTEMPTS / self.extra_load as f32
     }
@@ -56,16 +56,16 @@ impl Default for Terms {
     }
 }
 
-/// What was learned of one upstream. A request adds to a count; all else is worked out once a second, by
-/// the request that comes first, and where a hedge is due.
+/// What was learned from the requests to one upstream. A request only increments a counter. Everything else
+/// is computed once a second by the first request, and when a hedge is due.
 pub(super) struct Learned {
     terms: Terms,
     epoch: Instant,
     /// In nanoseconds.
     delay: AtomicU64,
-    /// When the delay is worked out next, in milliseconds from the epoch.
+    /// When the delay is computed next, in milliseconds from the epoch.
     due: AtomicU64,
-    /// How many first attempts took how long.
+    /// The number of first attempts by their duration.
     ended: [AtomicU32; BUCKETS],
     cut: [AtomicU32; BUCKETS],
     state: Mutex<State>,
@@ -73,7 +73,7 @@ pub(super) struct Learned {
 
 pub(super) struct State {
     worked_out: Instant,
-    /// What the counts were then.
+    /// The counts at that time.
     ended: [u32; BUCKETS],
     cut: [u32; BUCKETS],
     times: Times,
@@ -116,14 +116,14 @@ impl Learned {
         }
     }
 
-    /// The same with nothing to spend.
+    /// The same without earned hedges.
     pub(super) fn without_start(terms: Terms) -> Self {
         let learned = Self::new(terms);
         learned.lock().purse.pay();
         learned
     }
 
-    /// After how long a request that starts now is hedged.
+    /// The delay of a request that starts now.
     #[inline]
     pub(super) fn delay_at(&self, now: Instant) -> Option<Duration> {
         let millis = now.saturating_duration_since(self.epoch).as_millis() as u64;
@@ -142,19 +142,19 @@ impl Learned {
         }
     }
 
-    /// A first attempt has succeeded after so long.
+    /// Counts a first attempt that succeeded, with its duration.
     #[inline]
     pub(super) fn ended(&self, took: Duration) {
         self.ended[bucket(took)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A first attempt was cut after so long.
+    /// Counts a first attempt that was cut, with the time until then.
     pub(super) fn cut(&self, took: Duration) {
         self.cut[bucket(took)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Asks for a hedge that is due, and pays for it if it is granted. One that was withheld comes late: it
-    /// is not withheld once more.
+    /// Decides whether a hedge that is due is sent, and pays for it if so. A hedge that was withheld is late,
+    /// and is not withheld again.
     pub(super) fn ask(&self, is_late: bool) -> Permit {
         let mut state = self.lock();
         state.pay_in(&self.ended);
@@ -168,7 +168,7 @@ impl Learned {
         Permit::Granted
     }
 
-    /// A request whose hedge was due took so long from then on. How much hedges save, if that is known.
+    /// Counts how long a request took after its hedge was due. Returns how much hedges save, if known.
     pub(super) fn compare(&self, group: Group, took: Duration) -> Option<f64> {
         let control = &mut self.lock().control;
         control.add(group, took);
@@ -199,7 +199,7 @@ impl Learned {
             return;
         }
         let mut state = self.lock();
-        // A thread that looked later was faster. What is left to count has come in no time.
+        // Another thread was faster. The remaining counts have arrived in no time.
         if now <= state.worked_out {
             return;
         }
@@ -216,7 +216,7 @@ impl Learned {
 }
 
 impl State {
-    /// Earns for the successes since the last look.
+    /// Earns for the successes since the last call.
     fn pay_in(&mut self, ended: &[AtomicU32; BUCKETS]) {
         self.earn(self.successes(ended));
     }
@@ -229,13 +229,13 @@ impl State {
         ended.iter().zip(&self.ended).map(successes).sum()
     }
 
-    /// Earns for so many successes since the delay was worked out, of which some may have earned already.
+    /// Earns for the successes since the delay was computed, of which some may have earned already.
     fn earn(&mut self, successes: u64) {
         self.purse.earn(successes.saturating_sub(self.paid_in));
         self.paid_in = self.paid_in.max(successes);
     }
 
-    /// Takes in what was counted since the last time, and lets what is older fade.
+    /// Adds the counts since the last time, and reduces the weight of older ones.
     fn take_in(
         &mut self,
         ended: &[AtomicU32; BUCKETS],
@@ -261,20 +261,20 @@ impl State {
         self.purse.resize(successes, time);
     }
 
-    /// None while too little is known.
+    /// `None` while too little is known.
     fn delay(&self, terms: &Terms) -> Option<Duration> {
         if self.times.count() < terms.enough() {
             return None;
         }
         let share = terms.extra_load as f32;
         let median = self.times.exceeded_by(0.5);
-        // One that is too long to be told is none.
+        // A delay that is too long to be represented is none.
         let slow = Duration::try_from_secs_f64(median.as_secs_f64() * terms.stragglers).ok()?;
         Some(self.times.exceeded_by(share).max(slow).max(SHORTEST))
     }
 }
 
-/// How much a count has grown since it was `before`.
+/// How much a count has increased since it was `before`.
 fn take(count: &AtomicU32, before: &mut u32) -> u32 {
     let now = count.load(Ordering::Relaxed);
     let grown = now.wrapping_sub(*before);

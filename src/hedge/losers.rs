@@ -11,9 +11,23 @@ use tokio::time::timeout;
 
 use crate::drain::{DRAINED_BYTES, Leftover};
 
-/// What becomes of the attempt that did not win.
+/// Decides what happens to an attempt that did not win.
 ///
-/// The trait is sealed: [`DropLosers`] and [`KeepLosers`] implement it.
+/// This trait is sealed. It is implemented by [`DropLosers`] and [`KeepLosers`], one of which is part of the
+/// type of a [`HedgeLayer`](crate::HedgeLayer).
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_http_retry::HedgeLayer;
+/// use tower_http_retry::classify::ByStatus;
+/// use tower_http_retry::hedge::{DropLosers, KeepLosers};
+///
+/// let layer: HedgeLayer<ByStatus, DropLosers> = HedgeLayer::new();
+/// let layer: HedgeLayer<ByStatus, KeepLosers> = layer.keep_losers(Duration::from_secs(1));
+/// # let _ = layer;
+/// ```
 pub trait Losers<F: Future>: Clone + sealed::Sealed {
     /// The future of an attempt.
     type Call: Future<Output = F::Output>;
@@ -29,7 +43,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// An attempt that did not win is dropped at once: the default.
+/// Drops an attempt that did not win immediately. This is the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DropLosers;
 
@@ -45,8 +59,9 @@ impl<F: Future> Losers<F> for DropLosers {
     fn let_go(&self, _: Pin<&mut F>) {}
 }
 
-/// An attempt that did not win goes on in a task of its own, for a time:
-/// [`HedgeLayer::keep_losers`](crate::HedgeLayer::keep_losers).
+/// Continues an attempt that did not win in a separate task, for a limited time.
+///
+/// Set by [`HedgeLayer::keep_losers`](crate::HedgeLayer::keep_losers).
 #[derive(Clone, Copy, Debug)]
 pub struct KeepLosers {
     pub(super) time: Duration,
@@ -72,7 +87,7 @@ where
         let (Some(call), Ok(runtime)) = (call.get_mut().call.take(), Handle::try_current()) else {
             return;
         };
-        // Its response is read, so that its connection can be used again.
+        // Its response is drained, so that its connection can be reused.
         let finish = async {
             let Ok(response) = call.await else {
                 return;
@@ -88,7 +103,7 @@ where
     }
 }
 
-/// The future of an attempt that goes on if it does not win.
+/// Future of an attempt that continues if it does not win. Used by [`KeepLosers`].
 pub struct KeptCall<F> {
     call: Option<Pin<Box<F>>>,
 }

@@ -2,17 +2,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The hedge to come.
+/// The next hedge.
 pub(super) struct Next<S> {
-    /// What it is sent through.
+    /// The clone of the service that sends it.
     pub(super) spare: S,
     since: Instant,
     delay: Duration,
-    /// Whether it is a server that asks for the delay.
+    /// Whether the server asked for the delay.
     is_asked: bool,
 }
 
-/// A timer may fire so much later than it was set for.
+/// How much later than its deadline a timer may fire.
 const TICK: Duration = Duration::from_millis(1);
 
 impl<S> Next<S> {
@@ -25,19 +25,19 @@ impl<S> Next<S> {
         }
     }
 
-    /// When it is due: so long after that time.
+    /// When it is due, as a time and the delay after it.
     pub(super) fn due(&self) -> (Instant, Duration) {
         (self.since, self.delay)
     }
 
-    /// An attempt has failed, so that there is nothing to wait for but what a server asks for.
+    /// Removes the delay after an attempt failed, unless the server asked for it.
     pub(super) fn hurry(&mut self, now: Instant) {
         if !self.is_asked {
             (self.since, self.delay) = (now, Duration::ZERO);
         }
     }
 
-    /// A server asks for a wait; of two that do, the later holds.
+    /// Sets a delay that a server asks for. If there are two, the later one is used.
     pub(super) fn wait(&mut self, now: Instant, wait: Duration) {
         let left = |next: &Self| next.delay.saturating_sub(now.duration_since(next.since));
         if !self.is_asked || left(self) < wait {

@@ -8,8 +8,8 @@ use crate::budget::Budget;
 use crate::classify::Classify;
 
 impl<C, L> HedgeLayer<C, L> {
-    /// Hedges the requests that there is a policy for, and no others. A throttle counts their attempts,
-    /// and hedges have this header, with the number of attempts before.
+    /// Hedges only requests that have a policy. A throttle counts their attempts. Hedges have this header,
+    /// with the number of attempts before.
     pub(crate) fn by_policies<D: Classify>(
         self,
         classify: D,

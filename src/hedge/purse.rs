@@ -3,10 +3,10 @@ use std::time::Duration;
 /// What a hedge costs, in millionths.
 const HEDGE: u64 = 1_000_000;
 
-/// It holds so many hedges at least.
+/// The smallest capacity, in hedges.
 const FLOOR: u64 = 3 * HEDGE;
 
-/// What successes have earned, and hedges not spent yet.
+/// The hedges that successes have earned and that are not spent yet.
 pub(super) struct Purse {
     /// What a success earns.
     earned: u64,
@@ -19,7 +19,7 @@ impl Purse {
         let earned = (extra_load * HEDGE as f64).round() as u64;
         Self {
             earned,
-            // Without a share there is none.
+            // If the share is 0, no hedges are earned.
             level: if earned == 0 { 0 } else { HEDGE },
             capacity: FLOOR,
         }
@@ -41,7 +41,7 @@ impl Purse {
         (hedges(self.level_with(successes)), hedges(self.capacity))
     }
 
-    /// There were so many successes in a time: there is room for what a second of it earns.
+    /// Sets the capacity to the hedges that one second earns, from the successes in a period.
     pub(super) fn resize(&mut self, successes: u64, time: Duration) {
         let nanos = time.as_nanos().max(1);
         let earned = u128::from(self.earned) * u128::from(successes) * 1_000_000_000 / nanos;

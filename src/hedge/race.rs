@@ -9,22 +9,21 @@ use crate::class::Class;
 use crate::drain::{DRAINED_BYTES, Leftover};
 use crate::error::BoxError;
 
-/// The hedges of a request that are under way, and what other attempts have failed with. Few requests
-/// have one.
+/// The hedges of a request that are in flight, and the failure of another attempt. Few requests have one.
 pub(super) struct Race<F, T> {
     hedges: Vec<Pin<Box<F>>>,
     failed: Option<Failed<T>>,
     leftovers: Vec<Pin<Box<Leftover<T>>>>,
 }
 
-/// An attempt that has failed in a way that may pass, while others are under way.
+/// An attempt that failed transiently while others are in flight.
 pub(super) struct Failed<T> {
     pub(super) by: By,
     pub(super) class: Class,
     pub(super) outcome: Result<T, BoxError>,
 }
 
-/// Which of a request's attempts.
+/// The first attempt or a hedge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
     First,
@@ -48,7 +47,7 @@ impl<F: Future, R: Body> Race<F, Response<R>> {
         !self.hedges.is_empty()
     }
 
-    /// The outcome of a hedge; none if there is no hedge to wait for.
+    /// Polls the hedges for an outcome. `None` if no hedge is in flight.
     pub(super) fn poll_hedges(&mut self, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         self.leftovers
             .retain_mut(|leftover| leftover.as_mut().poll_drained(cx).is_pending());
@@ -64,7 +63,7 @@ impl<F: Future, R: Body> Race<F, Response<R>> {
         }
     }
 
-    /// Keeps what is handed up if all attempts fail, and lets go of the other.
+    /// Keeps the failure that is returned if all attempts fail, and drops the other one.
     pub(super) fn keep(&mut self, failed: Failed<Response<R>>) {
         let let_go = match self.failed.take() {
             Some(before) if before.goes_before(&failed) => {
@@ -91,8 +90,8 @@ impl<F: Future, R: Body> Race<F, Response<R>> {
         self.failed.take()
     }
 
-    /// Another attempt's outcome is handed up. What has come by now of the responses that are let go is
-    /// read, so that their connections can be used again. Gives the hedges that are under way.
+    /// Ends the race, because the outcome of another attempt is returned. Reads what has arrived of discarded
+    /// responses, for connection reuse. Returns the hedges that are in flight.
     pub(super) fn end(mut self, cx: &mut Context<'_>) -> Vec<Pin<Box<F>>> {
         let failed = self.failed.take();
         self.let_go(failed);
@@ -104,8 +103,8 @@ impl<F: Future, R: Body> Race<F, Response<R>> {
 }
 
 impl<T> Failed<T> {
-    /// The first attempt's outcome is handed up. But not a refusal, if the server may have acted on
-    /// another attempt: a retry above would take the request for one that nobody acted on.
+    /// Prefers the first attempt's outcome, unless it is a refusal and the server may have acted on another
+    /// attempt. A retry above would otherwise conclude that the server did not process the request.
     fn goes_before(&self, later: &Self) -> bool {
         match (self.class, later.class) {
             (Class::Refused, Class::Refused) => self.by == By::First,

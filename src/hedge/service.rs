@@ -16,12 +16,12 @@ use crate::error::BoxError;
 
 /// Middleware that sends a second attempt beside one that is slow.
 ///
-/// Created by [`HedgeLayer`](crate::HedgeLayer). The inner service gets requests whose body is a
-/// [`HedgeBody`], and must be `Clone`.
+/// Created by [`HedgeLayer`](crate::HedgeLayer). The inner service must be `Clone`. It receives a
+/// [`HedgeBody`] as the request body.
 ///
 /// # Errors
 ///
-/// The inner service's own error, unwrapped.
+/// Returns the inner service's own error, unwrapped.
 ///
 /// # Example
 ///
@@ -57,17 +57,17 @@ impl<S, C, L> Hedge<S, C, L> {
         }
     }
 
-    /// The inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service.
+    /// Returns a mutable reference to the inner service.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Returns the inner service.
+    /// Consumes this service and returns the inner one.
     pub fn into_inner(self) -> S {
         self.inner
     }

@@ -21,7 +21,7 @@ use crate::retry_after::Hint;
 type Listener = Arc<dyn Fn(&HedgeEvent<'_>) + Send + Sync>;
 type Policies = Arc<dyn Fn(&Uri) -> Option<Policy> + Send + Sync>;
 
-/// What passes an event on to where a feature has it from.
+/// The listeners of enabled features.
 const FEATURES: &[fn(&HedgeEvent<'_>)] = &[
     #[cfg(feature = "tracing")]
     super::trace::retell,
@@ -31,7 +31,7 @@ const FEATURES: &[fn(&HedgeEvent<'_>)] = &[
     crate::metrics::retell_hedged_call,
 ];
 
-/// All that a layer was told.
+/// The settings of a layer.
 pub(super) struct Settings<C> {
     pub(super) classify: Arc<C>,
     pub(super) terms: Terms,
@@ -47,11 +47,11 @@ pub(super) struct Settings<C> {
     pub(super) known_names: Arc<KnownNames>,
 }
 
-/// How a request is hedged that goes by rules of its own.
+/// The rules for a request that has a policy of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) max_hedges: u32,
-    /// Between any two attempts.
+    /// The delay between two attempts.
     pub(crate) delay: Duration,
 }
 
@@ -97,7 +97,7 @@ impl<C> Settings<C> {
         }
     }
 
-    /// None if it is sent once only, whatever happens.
+    /// Returns `None` if the request is never hedged.
     #[inline]
     pub(super) fn plan<B>(&self, request: &Request<B>) -> Option<Plan> {
         let head = RequestHead::of(request);
@@ -123,13 +123,13 @@ impl<C> Settings<C> {
         }
     }
 
-    /// Whether a budget that hedges do not pay from has little left.
+    /// Whether at most half is left in a budget that hedges do not pay from.
     pub(super) fn is_budget_low(&self, uri: &Uri) -> bool {
         let mut budgets = self.retry_budget.iter().chain(&self.throttle);
         budgets.any(|budget| budget.at(uri, |rule| !rule.is_above_half()))
     }
 
-    /// Tells the throttle what an attempt came to.
+    /// Counts the outcome of an attempt for the throttle.
     pub(super) fn throttle(&self, uri: &Uri, verdict: Verdict, response: Option<&Extensions>) {
         let Some(throttle) = &self.throttle else {
             return;
@@ -144,7 +144,7 @@ impl<C> Settings<C> {
             }),
             Class::Transient | Class::Refused if verdict.transparent => {}
             Class::Transient | Class::Refused => throttle.at(uri, Rule::failed),
-            // It is asked for mercy, whatever it failed with.
+            // The server asks not to retry, so this counts as a failure.
             Class::Permanent if verdict.hint == Some(Hint::Never) => throttle.at(uri, Rule::failed),
             Class::Permanent => {}
         }
@@ -156,7 +156,7 @@ impl<C> Settings<C> {
     }
 }
 
-/// A stream of events lasts for as long as its client is there: two would be kept open.
+/// An event stream lasts as long as its client, so a hedge would keep two of them open.
 fn accepts_event_stream(headers: &HeaderMap) -> bool {
     const TYPE: &[u8] = b"text/event-stream";
     headers.get_all(ACCEPT).iter().any(|accepted| {

@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::snapshot::HedgeSnapshot;
 use crate::authorities::Authorities;
 
-/// What all services of a layer, and all their requests, share.
+/// The state that all services of a layer share.
 pub(super) struct Shared<C> {
     pub(super) settings: Settings<C>,
     scope: Scope,
@@ -33,7 +33,7 @@ impl<C> Shared<C> {
         Self { settings, scope }
     }
 
-    /// What was learned of a URI's upstream.
+    /// The state of a URI's upstream.
     #[inline]
     pub(super) fn at<T>(&self, uri: &Uri, act: impl FnOnce(&Learned) -> T) -> T {
         match &self.scope {
@@ -42,7 +42,7 @@ impl<C> Shared<C> {
         }
     }
 
-    /// After how long a request to this URI's upstream is hedged now.
+    /// The current delay for a URI's upstream.
     pub(super) fn delay(&self, uri: &Uri) -> Option<Duration> {
         match &self.scope {
             Scope::All(learned) => learned.delay(),
@@ -65,7 +65,7 @@ impl<C> Shared<C> {
         snapshot
     }
 
-    /// How many seconds a hedge to this URI's upstream saves.
+    /// How many seconds a hedge to a URI's upstream saves.
     pub(super) fn saved(&self, uri: &Uri) -> Option<f64> {
         match &self.scope {
             Scope::All(learned) => learned.saved(),
@@ -74,8 +74,8 @@ impl<C> Shared<C> {
     }
 }
 
-/// Of an upstream. The first of them start with a hedge. If those that replace others did, too, as many
-/// hedges could be sent as there are upstreams.
+/// Creates the state of an upstream. The first upstreams start with one earned hedge. A replacement starts
+/// with none, because otherwise each new upstream would add a hedge.
 fn one_of_many(terms: &Terms, first: &AtomicUsize) -> Learned {
     let order = Ordering::Relaxed;
     let is_first = first.fetch_update(order, order, |left| left.checked_sub(1));

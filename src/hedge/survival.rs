@@ -1,11 +1,11 @@
-//! Kaplan and Meier's estimate: how long attempts take, where some were cut short.
+//! The Kaplan-Meier estimate of how long attempts take, of which some were cut.
 
 use std::time::Duration;
 
 use super::buckets::{BUCKETS, start};
 
-/// How many attempts took how long, by bucket: those that came to their end, and those that were cut
-/// after this time, so that they would have taken longer.
+/// The number of attempts by duration, in buckets: completed ones, and those that were cut after this time
+/// and would have taken longer.
 #[derive(Clone)]
 pub(super) struct Times {
     ended: Box<[f32; BUCKETS]>,
@@ -20,8 +20,8 @@ impl Times {
         }
     }
 
-    /// Lets what is known count for so much of what it counted for. What is left of a single attempt
-    /// is forgotten in the end: the longest time that is known has to be one of late.
+    /// Multiplies the weight of all samples by a factor. A sample whose weight is negligible is removed, so
+    /// that the longest known time is a recent one.
     pub(super) fn fade(&mut self, left: f32) {
         const FORGOTTEN: f32 = 0.01;
         for weight in self.ended.iter_mut().chain(self.cut.iter_mut()) {
@@ -37,13 +37,12 @@ impl Times {
         self.cut[bucket] += cut as f32;
     }
 
-    /// How many attempts are known of.
+    /// The weighted number of samples.
     pub(super) fn count(&self) -> f32 {
         self.ended.iter().chain(self.cut.iter()).sum()
     }
 
-    /// The time that such a share of the attempts exceeds. Where that is longer than what is known, the
-    /// longest time that is.
+    /// The time that a share of the attempts exceeds, or the longest known time if that is shorter.
     pub(super) fn exceeded_by(&self, share: f32) -> Duration {
         let mut at_risk = self.count();
         let mut surviving = 1.0;
@@ -64,7 +63,7 @@ impl Times {
             longest = to;
             surviving = after;
             at_risk -= ended + cut;
-            // What rounding leaves of it.
+            // The remainder is due to rounding.
             if at_risk <= 0.0 {
                 break;
             }

@@ -1,4 +1,4 @@
-//! Hedges through `tracing`, with OpenTelemetry's names for the fields.
+//! `tracing` events for hedges, with OpenTelemetry's field names.
 
 use tracing::debug;
 
@@ -6,7 +6,7 @@ use crate::hedge_event::{HedgeEvent, HedgeEventKind};
 use crate::trace::{TARGET, address, milliseconds};
 
 pub(super) fn retell(event: &HedgeEvent<'_>) {
-    // The others follow from these, or are a matter of course.
+    // The other kinds follow from these, or are routine.
     let message = match event.kind {
         HedgeEventKind::Sent => "hedging",
         HedgeEventKind::Won => "the hedge was faster",

@@ -23,18 +23,18 @@ use crate::retry_after::{Hint, requested_wait};
 mod hedges;
 mod telling;
 
-/// One request that may be hedged: what is kept of it, and what is known.
+/// The state of one request that may be hedged.
 pub(super) struct Watch<S, C, B> {
     shared: Arc<Shared<C>>,
     head: KeptHead,
     body: KeptBody<B>,
     plan: Plan,
     pub(super) started: Instant,
-    /// None before this time, if there is one.
+    /// The end of the window, if there is one. No hedge is sent after it.
     end: Option<Instant>,
     next: Option<Next<S>>,
     sent: u32,
-    /// How many of them take the place of an attempt that the server has not seen.
+    /// How many of them replace an attempt that the server has not processed.
     transparent: u32,
     due: Option<Due>,
 }
@@ -48,7 +48,7 @@ struct Due {
 }
 
 impl<S, C: Classify, B: Body> Watch<S, C, B> {
-    /// Keeps a request, and gives the first attempt's.
+    /// Keeps a copy of a request, and returns the request of the first attempt.
     #[inline(always)]
     pub(super) fn begin(
         shared: Arc<Shared<C>>,
@@ -94,18 +94,18 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
 }
 
 impl<S, C, B: Body> Watch<S, C, B> {
-    /// When the next hedge is due: so long after that time. None if there is to be no other.
+    /// When the next hedge is due, as a time and the delay after it. `None` if there is no other hedge.
     pub(super) fn next(&self) -> Option<(Instant, Duration)> {
         self.next.as_ref().map(Next::due)
     }
 
-    /// What would be due after the end is none.
+    /// Sets the next hedge, unless it would be due after the end of the window.
     fn set_next(&mut self, next: Option<Next<S>>) {
         let end = self.end;
         self.next = next.filter(|next| end.is_none_or(|end| next.is_before(end)));
     }
 
-    /// Whether it is hedged by a policy.
+    /// Whether the request is hedged by a policy.
     pub(super) fn is_given(&self) -> bool {
         matches!(self.plan, Plan::Given(_))
     }
@@ -148,7 +148,7 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
         }
     }
 
-    /// An attempt has come to its outcome.
+    /// Handles the outcome of an attempt.
     #[inline]
     pub(super) fn hear<R>(
         &self,
@@ -175,9 +175,9 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
         }
     }
 
-    /// An attempt has failed in a way that may pass, and so a hedge that goes by a policy is sent at once,
-    /// or when the server asks for it. Whether there is to be one. It does not count as one if the server
-    /// has not seen the attempt.
+    /// Handles an attempt that failed transiently. With a policy, the next hedge is then sent immediately,
+    /// or at the time that the server asks for. Returns whether there is one. It does not count as a hedge
+    /// if the server has not processed the attempt.
     pub(super) fn advance<R>(
         &mut self,
         verdict: Verdict,

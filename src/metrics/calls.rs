@@ -1,4 +1,4 @@
-//! What gRPC's own clients tell of a call that was sent more than once: gRFC A96.
+//! The metrics of gRFC A96 for calls that were sent more than once.
 
 use metrics::{IntoF64, Key, Label, Unit, describe_histogram, with_recorder};
 
@@ -17,21 +17,25 @@ const HEDGES: &str = "grpc.client.call.hedges";
 const RETRY_DELAY: &str = "grpc.client.call.retry_delay";
 
 pub(super) fn describe() {
-    describe_histogram!(RETRIES, Unit::Count, "Retries of a call that has any.");
+    describe_histogram!(
+        RETRIES,
+        Unit::Count,
+        "Retries of a call, if there were any."
+    );
     describe_histogram!(
         TRANSPARENT_RETRIES,
         Unit::Count,
-        "Transparent retries of a call that has any."
+        "Transparent retries of a call, if there were any."
     );
-    describe_histogram!(HEDGES, Unit::Count, "Hedges of a call that has any.");
+    describe_histogram!(HEDGES, Unit::Count, "Hedges of a call, if there were any.");
     describe_histogram!(
         RETRY_DELAY,
         Unit::Seconds,
-        "Time of a call in which no attempt of it was under way."
+        "Time of a call during which no attempt was in flight."
     );
 }
 
-/// A call that was sent once, and at once, has nothing to tell.
+/// Records nothing for a call that was sent once and did not wait.
 pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
     let is_end = matches!(event.kind, EventKind::Stopped(_));
     if !is_end || (event.attempt < 2 && event.waited.is_zero()) {
@@ -67,7 +71,7 @@ struct Call {
 }
 
 impl Call {
-    /// None if it is no gRPC.
+    /// Returns `None` if the request is not a gRPC call.
     fn of(request: &RequestHead<'_>) -> Option<Self> {
         let content = request.header("content-type")?;
         if !content.starts_with("application/grpc") {
@@ -84,7 +88,7 @@ impl Call {
         })
     }
 
-    /// Records how many there were, if there were any.
+    /// Records a count, if it is not zero.
     fn count(&self, name: &'static str, count: u32) {
         if count > 0 {
             self.record(name, count);

@@ -9,11 +9,11 @@ use super::label::{Label, Place};
 pub(super) static METADATA: Metadata<'_> =
     Metadata::new("tower_http_retry", Level::INFO, Some(module_path!()));
 
-/// A metric, with all combinations of its labels' values.
+/// A metric with one key for each combination of label values.
 pub(super) struct Family<const LABELS: usize> {
     pub(super) name: &'static str,
     labels: [Label; LABELS],
-    // A key is two allocations, so each is made once, when it is first needed.
+    // A key takes two allocations, so each is created once, when it is first needed.
     keys: OnceLock<Box<[OnceLock<Key>]>>,
 }
 
@@ -57,7 +57,7 @@ impl<const LABELS: usize> Family<LABELS> {
         });
     }
 
-    /// An authority may be any, so that keys with one are not kept.
+    /// The number of authorities is not limited, so keys with one are not kept.
     fn with_key(
         &self,
         places: [Place; LABELS],

@@ -4,7 +4,7 @@ use crate::event::Event;
 use crate::hedge_event::{HedgeEventKind, NotSent};
 use crate::reason::{StopReason, WaitReason};
 
-/// A label whose values are known beforehand.
+/// A label with a fixed set of values.
 pub(super) struct Label {
     pub(super) name: &'static str,
     pub(super) values: &'static [&'static str],
@@ -70,7 +70,7 @@ pub(super) const RESULT: Label = Label {
     ],
 };
 
-/// A value's place among a label's.
+/// The index of a value among the values of a label.
 pub(super) type Place = usize;
 
 impl Label {
@@ -78,7 +78,7 @@ impl Label {
         self.values.len()
     }
 
-    /// The place of a value; of one that is not known, that of the last, which stands for all others.
+    /// The index of a value. An unknown value gets the last index, which stands for all others.
     pub(super) fn place(&self, value: &str) -> Place {
         let known = self.values.iter().position(|known| *known == value);
         known.unwrap_or(self.len() - 1)

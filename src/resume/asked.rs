@@ -9,13 +9,13 @@ use crate::head::RequestHead;
 use crate::headers::KnownNames;
 use crate::kept_head::KeptHead;
 
-/// What is kept of a request, to ask for the rest of its answer.
+/// The head of a request, kept to request the rest of its response.
 pub(super) struct Asked {
     kept: KeptHead,
 }
 
 impl Asked {
-    /// None if no answer to it can be resumed.
+    /// Returns `None` if no response to the request can be resumed.
     pub(super) fn of<B: Body>(request: &Request<B>, known: &KnownNames) -> Option<Self> {
         let can_be = *request.method() == Method::GET
             && request.body().is_end_stream()
@@ -29,8 +29,9 @@ impl Asked {
         self.kept.head(known)
     }
 
-    /// Asks once more, and not whether the caller has it already. A part is asked for on one condition alone:
-    /// some of the caller's would go before it.
+    /// Builds the request of a resumption, without the conditions of the caller that ask for changes only.
+    /// If it is for a part, the caller's other conditions are removed, too: some take precedence over
+    /// the condition of the resumption.
     pub(super) fn request<B: Default>(&self, ask: Ask, known: &KnownNames) -> Request<B> {
         let mut request = self.kept.request(B::default(), known);
         let headers = request.headers_mut();

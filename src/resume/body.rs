@@ -16,31 +16,63 @@ use crate::error::BoxError;
 use crate::read_ahead::in_bytes;
 
 pin_project! {
-    /// The response body of [`Resume`](crate::resume::Resume): the inner service's, and what is left of
-    /// it from further responses, if it breaks off.
+    /// Response body of [`Resume`](crate::resume::Resume).
     ///
-    /// Its data is [`Bytes`], without a copy where the inner service's is. Of a response that can be
-    /// resumed, [`size_hint`](Body::size_hint) is exact at each moment: what is left of the length that
-    /// the head of the first response promised. Trailers are those of the response that has the last
-    /// byte. Dropping the body stops everything. The body is `Unpin` where the inner service's is; its type
-    /// names the whole stack below, so that most users box it, or name it `impl Body`.
+    /// It yields the inner service's body. If the connection breaks, it continues with the bodies of
+    /// further responses.
+    ///
+    /// - Data frames are [`Bytes`]. They are not copied if the inner service's are `Bytes`.
+    /// - If the response can be resumed, [`size_hint`](Body::size_hint) is always exact: it is the length
+    ///   that the head of the first response promised, less what was delivered.
+    /// - Trailers are those of the response that delivers the last byte.
+    /// - Dropping the body cancels a resumption that is waiting or in flight.
+    /// - The body is `Unpin` if the inner service's body is.
+    ///
+    /// The type contains the types of the whole stack below, so most users box it, or write `impl Body`.
     ///
     /// # Errors
     ///
-    /// [`ResumeError`], if the body ends before all of it was delivered; it gives nothing after that. A
-    /// response that is not resumed gives the inner service's own error.
+    /// Yields a [`ResumeError`] if the body could not be delivered completely; it is the last item. The body
+    /// of a response that cannot be resumed yields the inner service's own error.
     ///
     /// # Panics
     ///
     /// Panics when polled outside a tokio runtime with time enabled, if it has to wait.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), tower_http_retry::BoxError> {
+    /// use http::{Request, Response};
+    /// use http_body::Body as _;
+    /// use http_body_util::{BodyExt, Full};
+    /// use tower::{ServiceBuilder, ServiceExt};
+    /// use tower_http_retry::{BoxError, ResumeLayer};
+    ///
+    /// type Body = Full<bytes::Bytes>;
+    /// let service = ServiceBuilder::new()
+    ///     .layer(ResumeLayer::new())
+    ///     .service_fn(async |_: Request<Body>| {
+    ///         let response = Response::builder().header("etag", "\"v1\"").header("content-length", 10);
+    ///         Ok::<_, BoxError>(response.body(Body::from("0123456789"))?)
+    ///     });
+    ///
+    /// let body = service.oneshot(Request::new(Body::default())).await?.into_body();
+    /// assert!(body.is_resumable());
+    /// assert_eq!(body.size_hint().exact(), Some(10));
+    /// assert_eq!(body.collect().await?.to_bytes(), "0123456789");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub struct ResumeBody<S, C, B, R>
     where
         S: Service<Request<B>>,
     {
-        // The present attempt's. None between two attempts, and after the end.
+        // The current attempt's body. `None` between two attempts, and after the end.
         #[pin]
         body: Option<R>,
-        // None if the body passes as it is, and after the end.
+        // `None` if the body passes through unchanged, and after the end.
         resuming: Option<Pin<Box<Resuming<S, C, B>>>>,
     }
 }
@@ -54,14 +86,16 @@ where
         Self { body, resuming }
     }
 
-    /// Whether the body is resumed if it breaks off: its response [can be](crate::resume#what-is-resumed),
-    /// and it has not ended yet.
+    /// Returns whether the body is resumed if its connection breaks.
+    ///
+    /// It is if its response [can be resumed](crate::resume#which-responses-can-be-resumed) and the body has
+    /// not ended yet.
     pub fn is_resumable(&self) -> bool {
         let resuming = self.resuming.as_ref();
         resuming.is_some_and(|resuming| resuming.download().can_resume())
     }
 
-    /// There is nothing after this: of the attempt that is under way nothing is read any more.
+    /// Ends the body, and drops the current attempt.
     fn end(self: Pin<&mut Self>) {
         let mut this = self.project();
         this.body.set(None);
@@ -80,7 +114,7 @@ where
     R: Body,
     R::Error: Into<BoxError>,
 {
-    /// The next frame of the present attempt, which comes from the next one if need be.
+    /// Polls the next frame of the current attempt. Waits for the next attempt if there is none.
     fn poll_attempt(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -99,13 +133,16 @@ where
             Poll::Ready(frame) => frame,
             Poll::Pending => {
                 ready!(resuming.as_mut().poll_idle(cx));
-                let idle = io::Error::new(ErrorKind::TimedOut, "no data came for too long");
+                let idle = io::Error::new(
+                    ErrorKind::TimedOut,
+                    "no data arrived within the idle time-out",
+                );
                 Some(Err(idle.into()))
             }
         }))
     }
 
-    /// What a frame of an attempt, or its end, is to the caller.
+    /// Decides what the caller gets for a frame of an attempt, or for its end.
     fn take(mut self: Pin<&mut Self>, given: Given) -> Result<Taken, ResumeError> {
         let Some(resuming) = self.as_mut().project().resuming else {
             return Ok(Taken::Given(given));
@@ -120,7 +157,7 @@ where
             Err(trailers) if resuming.download().is_done() => {
                 return Ok(Taken::Given(Some(Ok(trailers))));
             }
-            // Trailers are the end of an attempt; before the last byte they are not the caller's.
+            // Trailers end an attempt. Before the last byte, the caller does not get them.
             Err(_) => return self.ended(None),
         };
         let was_empty = data.is_empty();
@@ -134,15 +171,16 @@ where
         })
     }
 
-    /// An attempt has ended: so has the body, if that was all of it.
+    /// Handles the end of an attempt. It ends the body, too, if all bytes were delivered.
     fn ended(mut self: Pin<&mut Self>, error: Option<BoxError>) -> Result<Taken, ResumeError> {
         let mut this = self.as_mut().project();
         if let Some(resuming) = this.resuming {
             let is_done = resuming.download().is_done();
-            let early = || io::Error::new(ErrorKind::UnexpectedEof, "the body ended early").into();
+            let early =
+                || io::Error::new(ErrorKind::UnexpectedEof, "the response body ended early").into();
             let error = error.or_else(|| (!is_done).then(early));
-            // After the last byte, what breaks the connection is no loss. Any other error is one of what
-            // came: of a layer that compares a digest, for example.
+            // After the last byte, a broken connection loses nothing. Any other error concerns the
+            // data, for example one of a layer that compares a digest.
             if let Some(error) = error.filter(|error| !(is_done && resuming.passes(error))) {
                 this.body.set(None);
                 resuming.as_mut().broke(error)?;
@@ -154,10 +192,10 @@ where
     }
 }
 
-/// What is made of a frame of an attempt.
+/// What the caller gets for a frame of an attempt.
 enum Taken {
     Given(Given),
-    /// It was delivered before, or the attempt has ended.
+    /// The data was delivered before, or the attempt has ended.
     Nothing,
 }
 

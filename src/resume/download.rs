@@ -15,50 +15,50 @@ use crate::content::{content_length, is_event_stream, is_media_type};
 use crate::error::BoxError;
 use crate::reason::StopReason;
 
-/// A body on its way to the caller, over all attempts. It says what to ask for next, whether an answer
-/// goes on where the last one ended, and which of its bytes are new.
+/// The state of a download across all attempts. It decides what to request next, whether a response
+/// continues the body, and which bytes of it are new.
 ///
-/// Positions count from the start of the representation.
+/// Positions are counted from the start of the representation.
 pub(super) struct Download {
-    /// What the first response's head promised.
+    /// The bytes that the head of the first response promised.
     span: Range<u64>,
-    /// Of the next byte for the caller.
+    /// The position of the next byte for the caller.
     next: u64,
     version: Version,
-    /// Of what was delivered, if it may be compared.
+    /// The hash of the delivered bytes, with `verify_prefix`.
     prefix: Option<Prefix>,
     skip_limit: u64,
     part: Part,
 }
 
-/// What the present attempt gives.
+/// The part that the current attempt delivers.
 struct Part {
-    /// Of its next byte.
+    /// The position of its next byte.
     at: u64,
     end: u64,
     check: Option<Check>,
 }
 
-/// What was delivered is read again, to see whether it is the same.
+/// The comparison of the delivered bytes with those that are read again.
 struct Check {
     read: DefaultHasher,
-    /// Then it is of this version.
+    /// The version of the download if the bytes are the same.
     version: Version,
 }
 
-/// What an attempt asks for.
+/// What an attempt requests.
 pub(super) enum Ask {
-    /// What is left, of this version only.
+    /// The missing bytes, of this version only.
     Rest {
         range: HeaderValue,
         condition: (HeaderName, HeaderValue),
     },
-    /// The same as the first one.
+    /// The same as the first request.
     All,
 }
 
 impl Download {
-    /// None if the response cannot be resumed.
+    /// Returns `None` if the response cannot be resumed.
     pub(super) fn begin<R: Body>(response: &Response<R>, limits: &Limits) -> Option<Self> {
         let headers = response.headers();
         if is_event_stream(headers) {
@@ -67,7 +67,7 @@ impl Download {
         let (span, complete) = part_of(response)?;
         let bytes = span.end - span.start;
         let size = response.body().size_hint();
-        // What decompresses a part takes its length away, and leaves the range.
+        // A layer that decompresses a part removes its length, but leaves the range.
         let is_of_length = content_length(headers).is_some() || size.upper().is_some();
         if bytes == 0 || size.lower() > bytes || !is_of_length {
             return None;
@@ -92,7 +92,7 @@ impl Download {
         self.next - self.span.start
     }
 
-    /// How many bytes the caller was promised.
+    /// How many bytes the head of the first response promised.
     pub(super) fn expected(&self) -> u64 {
         self.span.end - self.span.start
     }
@@ -101,7 +101,7 @@ impl Download {
         self.next == self.span.end
     }
 
-    /// Whether all is delivered, and the present attempt goes on beyond that.
+    /// Whether all bytes are delivered although the current attempt has more.
     pub(super) fn goes_on(&self) -> bool {
         self.is_done() && self.part.end > self.span.end
     }
@@ -110,7 +110,7 @@ impl Download {
         ResumeError::new(self.delivered(), self.expected(), reason, source)
     }
 
-    /// What to ask for next; none if nothing could show that the answer is of the same version.
+    /// What to request next. `None` if nothing could prove that the response is of the same version.
     pub(super) fn ask(&self) -> Option<Ask> {
         if let Some(condition) = self.version.condition() {
             let range = format!("bytes={}-{}", self.next, self.span.end - 1);
@@ -120,7 +120,7 @@ impl Download {
         self.can_compare().then_some(Ask::All)
     }
 
-    /// Whether there is anything to ask for.
+    /// Whether there is anything that can be requested.
     pub(super) fn can_resume(&self) -> bool {
         self.version.condition().is_some() || self.can_compare()
     }
@@ -129,7 +129,7 @@ impl Download {
         self.prefix.as_ref().is_some_and(Prefix::is_whole)
     }
 
-    /// Goes on with an answer to what was asked for.
+    /// Continues with the response to what was requested.
     pub(super) fn resume<R: Body>(&mut self, response: &Response<R>) -> Result<(), Unresumable> {
         let status = response.status();
         match status {
@@ -144,7 +144,7 @@ impl Download {
         }
     }
 
-    /// The server has ignored the range, or there was none.
+    /// Continues with a 200: the server ignored the range, or none was requested.
     fn resume_with_all<R: Body>(&mut self, response: &Response<R>) -> Result<(), Unresumable> {
         let Some((part, complete)) = part_of(response) else {
             return Err(Unresumable::RangeIgnored);
@@ -205,7 +205,7 @@ impl Download {
         Ok(())
     }
 
-    /// What of an attempt's data is new to the caller.
+    /// Returns the part of an attempt's data that is new to the caller.
     pub(super) fn take(&mut self, mut data: Bytes) -> Result<Bytes, Unresumable> {
         let start = self.part.at;
         let length = data.len() as u64;
@@ -225,12 +225,12 @@ impl Download {
         Ok(data)
     }
 
-    /// Compares what was delivered, once all of it was read again.
+    /// Compares the delivered bytes once all of them are read again.
     fn check(&mut self, start: u64, again: &[u8]) -> Result<(), Unresumable> {
         let Some(check) = &mut self.part.check else {
             return Ok(());
         };
-        // What is before the span was never delivered.
+        // Bytes before the span were never delivered.
         let before = self
             .span
             .start
@@ -261,8 +261,8 @@ impl Part {
     }
 }
 
-/// The part of the representation that a response has, and the length of all of it, if that is known.
-/// None if the head does not say it, or says two things.
+/// The part of the representation that a response contains, and the length of the whole, if it is known.
+/// `None` if the head does not give the part, or contradicts itself.
 fn part_of<R: Body>(response: &Response<R>) -> Option<(Range<u64>, Option<u64>)> {
     let headers = response.headers();
     let length = content_length(headers);

@@ -5,17 +5,18 @@ use super::unresumable::Unresumable;
 use crate::error::BoxError;
 use crate::reason::StopReason;
 
-/// Error of a [`ResumeBody`](crate::resume::ResumeBody) that ends before all of it was delivered.
+/// Error of a [`ResumeBody`](crate::resume::ResumeBody) that could not be delivered completely.
 ///
-/// What was delivered is the beginning of one version of the representation; the rest is missing. The
-/// [source](Error::source) says why it could not be resumed:
+/// The delivered bytes are the beginning of one version of the representation; the rest is missing. The
+/// [source](Error::source) is one of these errors:
 ///
-/// - [`Unresumable`](crate::resume::Unresumable), if the server's answer does not continue the body;
-/// - the body's own error, if the [classifier](crate::ResumeLayer::classify) calls it neither transient
-///   nor refused, or if there was no other resumption; in its place an
-///   [`io::Error`](std::io::Error) of the kind `UnexpectedEof` for a body that ended early, or `TimedOut`
-///   after [`idle_timeout`](crate::ResumeLayer::idle_timeout);
-/// - the inner service's error, if a resumption failed with one.
+/// - [`Unresumable`](crate::resume::Unresumable), if the response to a resumption does not continue the
+///   body.
+/// - The inner service's error, if a resumption failed with one.
+/// - The body's own error, if the [classifier](crate::ResumeLayer::classify) classifies it neither as
+///   transient nor as refused, or if no further resumption is allowed. A body that ended early has an
+///   [`io::Error`](std::io::Error) of the kind `UnexpectedEof` instead, and one that exceeded the
+///   [idle time-out](crate::ResumeLayer::idle_timeout) has one of the kind `TimedOut`.
 ///
 /// # Example
 ///
@@ -23,7 +24,7 @@ use crate::reason::StopReason;
 /// use tower_http_retry::BoxError;
 /// use tower_http_retry::resume::{ResumeError, Unresumable};
 ///
-/// /// Whether to start the download again from its beginning.
+/// /// Returns whether to start the download again from the beginning.
 /// fn has_changed(error: &BoxError) -> bool {
 ///     let error = error.downcast_ref::<ResumeError>();
 ///     error.and_then(ResumeError::unresumable) == Some(Unresumable::Changed)
@@ -38,14 +39,17 @@ pub struct ResumeError {
     source: BoxError,
 }
 
-/// What is said of them beside the source.
+/// The reasons that the message adds to what the source says.
 const REASONS: [(StopReason, &str); 3] = [
-    (StopReason::Attempts, ", and its resumptions are used up"),
+    (StopReason::Attempts, ", and no resumptions are left"),
     (
         StopReason::Window,
         ", and the window for resumptions has ended",
     ),
-    (StopReason::NotReplayable, ", too many to be compared"),
+    (
+        StopReason::NotReplayable,
+        ", which is more than `verify_prefix` allows",
+    ),
 ];
 
 impl ResumeError {
@@ -68,25 +72,26 @@ impl ResumeError {
         self.expected
     }
 
-    /// Returns why the body was not resumed again:
+    /// Returns why the body was not resumed again.
     ///
-    /// - [`Attempts`](StopReason::Attempts):
-    ///   [`max_resumes`](crate::ResumeLayer::max_resumes) resumptions have brought no progress;
-    /// - [`Window`](StopReason::Window): the [window](crate::ResumeLayer::window) has ended;
-    /// - [`NotReplayable`](StopReason::NotReplayable): without a validator, more was delivered than
-    ///   [`verify_prefix`](crate::ResumeLayer::verify_prefix) allows to compare;
-    /// - [`Permanent`](StopReason::Permanent): the body's error will not pass, a resumption failed with an
-    ///   error, or the server's answer does not continue the body.
+    /// - [`Attempts`](StopReason::Attempts): [`max_resumes`](crate::ResumeLayer::max_resumes) resumptions
+    ///   in a row made no progress.
+    /// - [`Window`](StopReason::Window): the [window](crate::ResumeLayer::window) has ended.
+    /// - [`NotReplayable`](StopReason::NotReplayable): the response has no strong validator, and more bytes
+    ///   were delivered than [`verify_prefix`](crate::ResumeLayer::verify_prefix) allows to compare.
+    /// - [`Permanent`](StopReason::Permanent): the body's error is permanent, a resumption failed with an
+    ///   error, or the response to a resumption does not continue the body.
     pub fn reason(&self) -> StopReason {
         self.reason
     }
 
-    /// Returns the source.
+    /// Consumes the error and returns its source.
     pub fn into_source(self) -> BoxError {
         self.source
     }
 
-    /// Returns why the server's answer does not continue the body, if that is what failed.
+    /// Returns why the response to a resumption does not continue the body, if the body ended for this
+    /// reason.
     pub fn unresumable(&self) -> Option<Unresumable> {
         self.source.downcast_ref().copied()
     }
@@ -99,7 +104,10 @@ impl fmt::Display for ResumeError {
             expected,
             ..
         } = self;
-        write!(f, "the body ended after {delivered} of {expected} bytes")?;
+        write!(
+            f,
+            "the response body ended after {delivered} of {expected} bytes"
+        )?;
         let mut reasons = REASONS.iter().filter(|(reason, _)| *reason == self.reason);
         reasons.try_for_each(|(_, words)| f.write_str(words))
     }

@@ -14,11 +14,11 @@ use super::resuming::{Resuming, Start};
 use crate::error::BoxError;
 
 pin_project! {
-    /// The future of a [`Resume`](crate::resume::Resume).
+    /// Response future of [`Resume`](crate::resume::Resume).
     ///
     /// # Panics
     ///
-    /// When polled again after it has completed, if the inner service's future does.
+    /// Panics when polled again after it has completed, if the inner service's future does.
     pub struct ResumeFuture<S, C, B>
     where
         S: Service<Request<B>>,

@@ -12,19 +12,36 @@ use crate::backoff::Backoff;
 use crate::classify::{ByStatus, Classify, ClassifyFn, Outcome, Verdict};
 use crate::settings::JitterSource;
 
-/// Layer that applies [`Resume`], which resumes downloads that break off. See the [module](super).
+/// Layer that applies [`Resume`], which resumes downloads whose connection breaks.
 ///
-/// | setter | default |
-/// |---|---|
-/// | [`max_resumes`](Self::max_resumes) | 5 without progress between them |
-/// | [`backoff`](Self::backoff) | at once after progress; then 1 s, 2 s, 4 s, .. with jitter |
-/// | [`window`](Self::window) | no limit |
-/// | [`idle_timeout`](Self::idle_timeout) | none |
-/// | [`skip_limit`](Self::skip_limit) | 1 MiB |
-/// | [`verify_prefix`](Self::verify_prefix) | off |
-/// | [`classify`](Self::classify) | [`ByStatus`]: errors that may pass |
-/// | [`on_resume`](Self::on_resume) | none |
-/// | [`jitter_seed`](Self::jitter_seed) | none: from entropy |
+/// See the [module](super) for which responses are resumed, when, and where to put the layer.
+///
+/// | setter | what it sets | default |
+/// |---|---|---|
+/// | [`max_resumes`](Self::max_resumes) | the number of resumptions in a row without progress | 5 |
+/// | [`backoff`](Self::backoff) | the wait before each resumption | none after progress, then 1 s, 2 s, 4 s, .. with jitter |
+/// | [`window`](Self::window) | how long after the first response a resumption may start | no limit |
+/// | [`idle_timeout`](Self::idle_timeout) | how long the body may yield no data | no limit |
+/// | [`skip_limit`](Self::skip_limit) | how many bytes may be received twice | 1 MiB |
+/// | [`verify_prefix`](Self::verify_prefix) | whether responses without a strong validator are resumed | off |
+/// | [`classify`](Self::classify), [`classify_fn`](Self::classify_fn) | which errors are resumed | [`ByStatus`]: transient errors |
+/// | [`on_resume`](Self::on_resume) | a callback for each resumption | none |
+/// | [`jitter_seed`](Self::jitter_seed) | a seed for the jitter | none: random |
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use tower::ServiceBuilder;
+/// use tower_http_retry::{ResumeLayer, RetryLayer};
+///
+/// let layers = ServiceBuilder::new()
+///     .layer(ResumeLayer::new().idle_timeout(Duration::from_secs(30)))
+///     .layer(RetryLayer::new().attempt_timeout(Duration::from_secs(10)));
+/// # let _ = layers;
+/// ```
+///
+/// The [module](super#example) has a complete example.
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct ResumeLayer<C = ByStatus> {
     settings: Arc<Settings<C>>,
@@ -47,12 +64,13 @@ impl ResumeLayer {
 }
 
 impl<C> ResumeLayer<C> {
-    /// Sets how often a response is resumed without progress. Defaults to 5; 0 resumes nothing.
+    /// Sets how many times in a row a response is resumed without progress. Defaults to 5; 0 disables
+    /// resumptions.
     ///
-    /// Progress is 64 KiB of new data from one attempt, or new data over at least a second. After it, the
-    /// count and the [back-off](Self::backoff) start again. So a large download can be resumed any
-    /// number of times, as long as each attempt brings it further. If the number is used up, the body
-    /// ends with a [`ResumeError`](super::ResumeError).
+    /// An attempt makes progress if it delivers at least 64 KiB of new data, or new data over at least one
+    /// second. Progress resets this count and the [back-off](Self::backoff), so a large download can be
+    /// resumed any number of times as long as the attempts make progress. If no resumption is left, the
+    /// body ends with a [`ResumeError`](super::ResumeError).
     ///
     /// ```
     /// use tower_http_retry::ResumeLayer;
@@ -64,29 +82,31 @@ impl<C> ResumeLayer<C> {
         self.with(|settings| settings.limits.max_resumes = count)
     }
 
-    /// Sets how long after the first response's head a resumption may start. Defaults to
-    /// [`Duration::MAX`], no limit.
+    /// Sets how long after the head of the first response a resumption may start. Defaults to
+    /// [`Duration::MAX`], which is no limit.
     ///
-    /// If the wait for it would end later, the body ends at once. One that has started is not cancelled.
+    /// If the wait before a resumption would end after this window, the body ends immediately with a
+    /// [`ResumeError`](super::ResumeError). A resumption that has already started is not cancelled.
     pub fn window(self, window: Duration) -> Self {
         self.with(|settings| settings.limits.window = window)
     }
 
-    /// Sets the waits before resumptions without progress. Defaults to [`Backoff::default`]: 1 s, 2 s,
+    /// Sets the waits between resumptions without progress. Defaults to [`Backoff::default`]: 1 s, 2 s,
     /// 4 s, .., with jitter.
     ///
-    /// The first resumption after [progress](Self::max_resumes), or after the first response, is sent at
-    /// once; the second one waits for the first step, and so on. A retry below has waits of its own.
+    /// The first resumption of a response, and the first one after [progress](Self::max_resumes), is sent
+    /// immediately. The second one waits for the first step of the back-off, the third one for the second
+    /// step, and so on. A retry below this layer waits in addition.
     pub fn backoff(self, backoff: Backoff) -> Self {
         self.with(|settings| settings.limits.backoff = backoff)
     }
 
-    /// Sets how long the body may give nothing before it counts as broken. Defaults to
-    /// [`Duration::MAX`], no limit.
+    /// Sets how long the body may yield no data before it is resumed. Defaults to [`Duration::MAX`], which
+    /// is no limit.
     ///
-    /// The time runs from the first poll that finds no frame until a frame comes. It does not cover the
-    /// heads of responses; see [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) for
-    /// those.
+    /// The time starts with the first poll that returns pending and ends with the next data frame. It does
+    /// not cover the time until the head of a response, which is limited by
+    /// [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout).
     ///
     /// ```
     /// use std::time::Duration;
@@ -99,32 +119,36 @@ impl<C> ResumeLayer<C> {
         self.with(|settings| settings.limits.idle_timeout = timeout)
     }
 
-    /// Sets how many bytes that were delivered may be read again, in a response that starts before the
-    /// byte that was asked for. They are dropped. Defaults to 1 MiB.
+    /// Sets how many bytes may be skipped in a response that starts before the requested byte. Defaults
+    /// to 1 MiB.
     ///
-    /// Some caches answer with more than the range, and some servers ignore it and send everything. If
-    /// more than this has to be skipped, the body ends with
+    /// Some caches return more than the requested range, and some servers ignore the range and return
+    /// everything. The bytes that were already delivered, and those before the range of the caller's own
+    /// request, are read and discarded. If more bytes would have to be skipped, the body ends with
     /// [`Unresumable::RangeIgnored`](super::Unresumable::RangeIgnored).
     pub fn skip_limit(self, bytes: u64) -> Self {
         self.with(|settings| settings.limits.skip_limit = bytes)
     }
 
-    /// Resumes responses without a strong validator as well, as long as at most so many bytes were
+    /// Enables resumption of responses without a strong validator, as long as at most this many bytes were
     /// delivered. Off by default.
     ///
-    /// The layer keeps a hash of what it delivers. To resume, it asks for everything again, reads the
-    /// bytes that were delivered before, and compares their hash. If they are the same, the rest follows;
-    /// if not, the body ends with [`Unresumable::Changed`](super::Unresumable::Changed). What the caller
-    /// gets is then the newer version, whole, since both begin alike and are of the same length.
+    /// The layer computes a hash of the delivered bytes. To resume, it requests everything again, reads
+    /// the bytes that were already delivered, and compares the hashes:
     ///
-    /// A 200 in answer to a range request is compared in the same way, whatever its validator.
+    /// - If the hashes are equal, the body continues. The caller then has the complete newer version, because
+    ///   both versions have the same length and the same beginning.
+    /// - Otherwise, the body ends with [`Unresumable::Changed`](super::Unresumable::Changed).
+    ///
+    /// A 200 in response to a range request is compared in the same way, whatever its validator, unless the
+    /// same strong validator allows to [skip](Self::skip_limit) the bytes.
     ///
     /// The hash has 64 bits and a random key.
     ///
     /// ```
     /// use tower_http_retry::ResumeLayer;
     ///
-    /// // A service that sends no ETag.
+    /// // The service sends no `ETag`.
     /// let layer = ResumeLayer::new().verify_prefix(16 * 1024 * 1024);
     /// # let _ = layer;
     /// ```
@@ -134,8 +158,11 @@ impl<C> ResumeLayer<C> {
 
     /// Sets the classifier that decides which errors of a body are resumed. Defaults to [`ByStatus`].
     ///
-    /// It is asked about each body that breaks off, as an [`Outcome`](crate::classify::Outcome) with the
-    /// body's error. A transient or refused error is resumed; after any other one the body ends.
+    /// It is called for each body that breaks, with an [`Outcome`](crate::classify::Outcome) that contains
+    /// the body's error. If the class is transient or refused, the body is resumed. Otherwise it ends with a
+    /// [`ResumeError`](super::ResumeError).
+    ///
+    /// For a closure, use [`classify_fn`](Self::classify_fn).
     pub fn classify<D: Classify>(self, classify: D) -> ResumeLayer<D> {
         let settings = Arc::unwrap_or_clone(self.settings);
         ResumeLayer {
@@ -143,13 +170,15 @@ impl<C> ResumeLayer<C> {
         }
     }
 
-    /// Sets a closure as the classifier: see [`classify`](Self::classify).
+    /// Sets a closure that decides which errors of a body are resumed.
+    ///
+    /// [`Outcome::by_status`] is the default to fall back to. See [`classify`](Self::classify).
     ///
     /// ```
     /// use tower_http_retry::ResumeLayer;
     /// use tower_http_retry::classify::Class;
     ///
-    /// // The errors of this client's bodies are of a type of its own.
+    /// // The body of this client has an error type of its own.
     /// let layer = ResumeLayer::new().classify_fn(|outcome| match outcome.result() {
     ///     Err(error) if error.to_string().contains("connection lost") => Class::Transient.into(),
     ///     _ => outcome.by_status(),
@@ -163,16 +192,18 @@ impl<C> ResumeLayer<C> {
         self.classify(ClassifyFn { classify })
     }
 
-    /// Sets a closure that is called before each resumption: for logs and progress bars. Called again, it
-    /// adds a closure, which is called after the others.
+    /// Adds a callback that is called before each resumption, for example for logs or progress bars.
+    /// Defaults to none.
     ///
-    /// With feature `tracing`, each resumption is also an event at level `DEBUG`.
+    /// Several callbacks are called in the order in which they were added. With the feature `tracing`, each
+    /// resumption also emits an event at level `DEBUG`.
     pub fn on_resume(self, listener: impl Fn(&Resumption<'_>) + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.listeners.push(Arc::new(listener)))
     }
 
-    /// Draws the jitter of each wait from this seed and the number of waits before it, so that a
-    /// simulation repeats.
+    /// Seeds the jitter, so that a test or a simulation can be repeated. Defaults to a random seed.
+    ///
+    /// The jitter of each wait depends on this seed and on the number of waits before it.
     pub fn jitter_seed(self, seed: u64) -> Self {
         self.with(|settings| {
             settings.jitter = JitterSource::Seeded {

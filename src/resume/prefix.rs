@@ -1,6 +1,6 @@
 use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 
-/// A hash of the bytes that were delivered, under a key that no server knows.
+/// A hash of the delivered bytes, with a random key so that a server cannot provoke collisions.
 pub(super) struct Prefix {
     key: RandomState,
     hash: DefaultHasher,
@@ -10,7 +10,7 @@ pub(super) struct Prefix {
 }
 
 impl Prefix {
-    /// Of so many bytes at most.
+    /// Creates a hash that covers at most `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
         let key = RandomState::new();
         Self {
@@ -31,7 +31,7 @@ impl Prefix {
         }
     }
 
-    /// Whether it is of all bytes that were added.
+    /// Whether all bytes that were added are hashed.
     pub(super) fn is_whole(&self) -> bool {
         !self.is_over_limit
     }

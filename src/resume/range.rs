@@ -3,18 +3,18 @@ use http::header::CONTENT_RANGE;
 
 use crate::content::digits;
 
-/// The part of a representation that a response has (RFC 9110, section 14.4).
+/// The part of a representation that a response contains (RFC 9110, section 14.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ContentRange {
     pub(super) first: u64,
     /// One past the last byte.
     pub(super) end: u64,
-    /// The length of all of it, where the server says that.
+    /// The length of the whole representation, if the server gives it.
     pub(super) complete: Option<u64>,
 }
 
 impl ContentRange {
-    /// None unless there is exactly one, in bytes, that makes sense.
+    /// Returns `None` unless there is exactly one range, in bytes, and it is valid.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let (range, complete) = parts(headers)?;
         let (first, last) = range.split_once('-')?;
@@ -33,7 +33,7 @@ impl ContentRange {
     }
 }
 
-/// The length of the representation, as a 416 has it: `bytes */n`.
+/// The length of the representation in the `Content-Range` of a 416: `bytes */n`.
 pub(super) fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
     match parts(headers)? {
         ("*", complete) => digits(complete),
@@ -41,7 +41,7 @@ pub(super) fn unsatisfied(headers: &HeaderMap) -> Option<u64> {
     }
 }
 
-/// What is before the slash and after it.
+/// The parts before and after the slash.
 fn parts(headers: &HeaderMap) -> Option<(&str, &str)> {
     let mut values = headers.get_all(CONTENT_RANGE).iter();
     let value = values.next()?.to_str().ok()?;

@@ -23,7 +23,7 @@ use crate::error::BoxError;
 use crate::reason::StopReason;
 use crate::timer::poll_timer;
 
-/// What a download is begun with.
+/// The parts that a download starts with.
 pub(super) struct Start<S, C> {
     pub(super) service: S,
     pub(super) settings: Arc<Settings<C>>,
@@ -31,7 +31,7 @@ pub(super) struct Start<S, C> {
 }
 
 pin_project! {
-    /// What a body that can be resumed needs beside the present attempt's body.
+    /// The state of a body that can be resumed, beside the current attempt's body.
     pub(super) struct Resuming<S, C, B>
     where
         S: Service<Request<B>>,
@@ -41,9 +41,9 @@ pin_project! {
         asked: Asked,
         download: Download,
         tries: Tries,
-        // What the last attempt's body ended with, until the next one's is there.
+        // The error of the last attempt's body, until the next body is there.
         broken: Option<BoxError>,
-        // Runs while no frame comes.
+        // Runs while no frame arrives.
         #[pin]
         idle: Option<Sleep>,
         #[pin]
@@ -53,7 +53,7 @@ pin_project! {
 
 pin_project! {
     #[project = StepProj]
-    /// What comes before the next attempt's body.
+    /// The steps to the next attempt's body.
     enum Step<F> {
         Waiting {
             #[pin]
@@ -95,7 +95,7 @@ where
         &self.download
     }
 
-    /// What of an attempt's data is new to the caller.
+    /// Returns the part of an attempt's data that is new to the caller.
     pub(super) fn receive(self: Pin<&mut Self>, data: Bytes) -> Result<Bytes, ResumeError> {
         let mut this = self.project();
         this.idle.set(None);
@@ -113,7 +113,7 @@ where
         }
     }
 
-    /// Ready when no frame has come for too long.
+    /// Ready when no frame has arrived within the idle time-out.
     pub(super) fn poll_idle(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let timeout = this.settings.limits.idle_timeout;
@@ -132,7 +132,7 @@ where
     B: Default,
     R: Body,
 {
-    /// Whether an error of an attempt's body may pass: the connection broke, and not what it brought.
+    /// Whether an error of an attempt's body is transient.
     pub(super) fn passes(&self, error: &BoxError) -> bool {
         let request = self.asked.head(&self.settings.known_names);
         let outcome = Outcome::of_body(request, &**error)
@@ -144,9 +144,9 @@ where
         }
     }
 
-    /// The attempt's body has ended before its time. Begins the next one, if there is to be one.
+    /// Handles a body that broke. Starts the next attempt, if one is allowed.
     pub(super) fn broke(self: Pin<&mut Self>, error: BoxError) -> Result<(), ResumeError> {
-        // That of another layer below, which has done what can be done.
+        // The error of another resume layer below, which has already tried to resume.
         let error = match error.downcast() {
             Ok(resume_error) => return Err(*resume_error),
             Err(error) => error,
@@ -174,7 +174,7 @@ where
             error: &*error,
         });
         *this.broken = Some(error);
-        // A timer gives way to other tasks even if it is for no time.
+        // Even a timer of zero length yields to other tasks.
         this.step.set(match this.tries.is_first() {
             true => Step::Readying,
             false => Step::Waiting {
@@ -184,7 +184,7 @@ where
         Ok(())
     }
 
-    /// The next attempt's body, once it is there and goes on where the last one ended.
+    /// Polls the next attempt's body. Ready once it is there and continues the last one.
     pub(super) fn poll_resumed(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -4,19 +4,40 @@ use std::time::Duration;
 
 use crate::head::RequestHead;
 
-/// A resumption that is about to be made, passed to
+/// A resumption that is about to start. Passed to the callbacks of
 /// [`ResumeLayer::on_resume`](crate::ResumeLayer::on_resume).
 ///
 /// # Example
 ///
 /// ```
-/// use tower_http_retry::ResumeLayer;
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), tower_http_retry::BoxError> {
+/// use std::sync::{Arc, Mutex};
+/// use http::{Request, Response};
+/// use http_body_util::{BodyExt, Full};
+/// use tower::ServiceBuilder;
+/// use tower_http_retry::{BoxError, ResumeLayer};
 ///
-/// let layer = ResumeLayer::new().on_resume(|resumption| {
+/// type Body = Full<bytes::Bytes>;
+/// let log = Arc::new(Mutex::new(Vec::new()));
+/// let lines = log.clone();
+/// let layer = ResumeLayer::new().max_resumes(1).on_resume(move |resumption| {
 ///     let (delivered, expected) = (resumption.delivered(), resumption.expected());
-///     eprintln!("{delivered} of {expected} bytes: {}", resumption.error());
+///     let line = format!("{delivered} of {expected} bytes: {}", resumption.error());
+///     lines.lock().unwrap().push(line);
 /// });
-/// # let _ = layer;
+/// // The body of each response ends early.
+/// let service = ServiceBuilder::new().layer(layer).service_fn(async |_: Request<Body>| {
+///     let response = Response::builder().header("etag", "\"v1\"").header("content-length", 10);
+///     Ok::<_, BoxError>(response.body(Body::from("0123"))?)
+/// });
+///
+/// use tower::ServiceExt;
+/// let response = service.oneshot(Request::new(Body::default())).await?;
+/// assert!(response.into_body().collect().await.is_err());
+/// assert_eq!(*log.lock().unwrap(), ["4 of 10 bytes: the response body ended early"]);
+/// # Ok(())
+/// # }
 /// ```
 pub struct Resumption<'a> {
     pub(super) request: RequestHead<'a>,
@@ -28,40 +49,41 @@ pub struct Resumption<'a> {
 }
 
 impl<'a> Resumption<'a> {
-    /// The head of the caller's request. Its query and headers may contain credentials.
+    /// Returns the head of the caller's request. Its query and headers may contain credentials.
     pub fn request(&self) -> RequestHead<'a> {
         self.request
     }
 
-    /// The number of this resumption of the response; the first is 1.
+    /// Returns the number of this resumption. The first one of a response is 1.
     pub fn number(&self) -> u32 {
         self.number
     }
 
-    /// How many bytes of the body were delivered.
+    /// Returns how many bytes of the body were delivered.
     pub fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// How many bytes the head of the first response promised.
+    /// Returns how many bytes the head of the first response promised.
     pub fn expected(&self) -> u64 {
         self.expected
     }
 
-    /// How long the layer waits before it.
+    /// Returns how long the layer waits before this resumption.
     pub fn after(&self) -> Duration {
         self.after
     }
 
-    /// What the body ended with: its own error, or an [`io::Error`](std::io::Error) of the kind
-    /// `UnexpectedEof` if it ended early, or `TimedOut` after
-    /// [`idle_timeout`](crate::ResumeLayer::idle_timeout).
+    /// Returns the error that ended the body.
+    ///
+    /// It is the body's own error, or an [`io::Error`](std::io::Error): of the kind `UnexpectedEof` if the
+    /// body ended early, or `TimedOut` after the [idle time-out](crate::ResumeLayer::idle_timeout).
     pub fn error(&self) -> &'a (dyn Error + 'static) {
         self.error
     }
 }
 
-/// Without headers: they may contain credentials.
+/// Omits the headers, which may contain credentials.
 impl fmt::Debug for Resumption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resumption")

@@ -15,14 +15,25 @@ use super::settings::Settings;
 use crate::classify::{ByStatus, Classify};
 use crate::error::BoxError;
 
-/// Middleware that resumes responses whose bodies break off.
+/// Middleware that resumes response bodies whose connection breaks.
 ///
-/// Created by [`ResumeLayer`](crate::ResumeLayer).
+/// Created by [`ResumeLayer`](crate::ResumeLayer). The inner service must be `Clone`.
 ///
 /// # Errors
 ///
-/// The inner service's own error, unwrapped. A body that cannot be resumed ends with a
+/// Returns the inner service's own error, unwrapped. A body that cannot be resumed ends with a
 /// [`ResumeError`](crate::resume::ResumeError).
+///
+/// # Example
+///
+/// ```
+/// use tower::Layer;
+/// use tower_http_retry::ResumeLayer;
+/// use tower_http_retry::resume::Resume;
+///
+/// let service: Resume<&str> = ResumeLayer::new().layer("client");
+/// assert_eq!(service.into_inner(), "client");
+/// ```
 pub struct Resume<S, C = ByStatus> {
     inner: S,
     settings: Arc<Settings<C>>,
@@ -33,17 +44,17 @@ impl<S, C> Resume<S, C> {
         Self { inner, settings }
     }
 
-    /// The inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service.
+    /// Returns a mutable reference to the inner service.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Returns the inner service.
+    /// Consumes this service and returns the inner one.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -70,7 +81,8 @@ where
         let Some(asked) = Asked::of(&request, &self.settings.known_names) else {
             return ResumeFuture::new(self.inner.call(request), None);
         };
-        // The handle that was readied makes the call, and the resumptions too, once it is ready again.
+        // The clone that was polled ready makes the call. It makes the resumptions, too, once it is ready
+        // again.
         let clone = self.inner.clone();
         let mut service = mem::replace(&mut self.inner, clone);
         let call = service.call(request);

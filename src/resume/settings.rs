@@ -9,13 +9,13 @@ use crate::settings::JitterSource;
 
 type Listener = Arc<dyn Fn(&Resumption<'_>) + Send + Sync>;
 
-/// What passes a resumption on to where a feature has it from.
+/// The listeners of enabled features.
 const FEATURES: &[fn(&Resumption<'_>)] = &[
     #[cfg(feature = "tracing")]
     super::trace::retell,
 ];
 
-/// All that a layer was told.
+/// The settings of a layer.
 pub(super) struct Settings<C> {
     pub(super) classify: Arc<C>,
     pub(super) limits: Limits,

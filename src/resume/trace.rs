@@ -1,4 +1,4 @@
-//! Resumptions through `tracing`, with OpenTelemetry's names for the fields.
+//! `tracing` events for resumptions, with OpenTelemetry's field names.
 
 use tracing::debug;
 

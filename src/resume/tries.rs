@@ -7,11 +7,11 @@ use super::settings::Limits;
 use crate::backoff::Series;
 use crate::reason::StopReason;
 
-/// So many new bytes are progress, and so is new data over so long a time.
+/// An attempt makes progress if it brings this many new bytes, or new data for this long.
 const PROGRESS_BYTES: u64 = 64 * 1024;
 const PROGRESS_TIME: Duration = Duration::from_secs(1);
 
-/// How often a download was resumed, and whether that helps.
+/// Counts the resumptions of a download, and those without progress.
 pub(super) struct Tries {
     started: Instant,
     total: u32,
@@ -21,11 +21,11 @@ pub(super) struct Tries {
     received: Received,
 }
 
-/// What of the present attempt's data was new.
+/// The new data of the current attempt.
 #[derive(Default)]
 struct Received {
     bytes: u64,
-    /// When the first and the last of it came.
+    /// When the first and the last of it arrived.
     between: Option<(Instant, Instant)>,
 }
 
@@ -53,10 +53,10 @@ impl Tries {
         self.total
     }
 
-    /// So much new data has come.
+    /// Counts new data.
     pub(super) fn received(&mut self, bytes: u64) {
         let received = &mut self.received;
-        // The clock is read only until there is progress by size.
+        // Once the size alone is progress, the clock need not be read.
         if received.bytes < PROGRESS_BYTES {
             let now = Instant::now();
             let (first, _) = received.between.unwrap_or((now, now));
@@ -65,7 +65,7 @@ impl Tries {
         received.bytes += bytes;
     }
 
-    /// The wait before the next resumption; or why there is none.
+    /// Returns the wait before the next resumption, or why there is none.
     pub(super) fn next(
         &mut self,
         limits: &Limits,

@@ -3,22 +3,37 @@ use std::fmt;
 
 use http::StatusCode;
 
-/// Why the server's answer does not continue a body. It is the [source](Error::source) of a
-/// [`ResumeError`](crate::resume::ResumeError).
+/// Reason why the response to a resumption does not continue the body.
+///
+/// It is the [source](Error::source) of a [`ResumeError`](crate::resume::ResumeError).
+///
+/// # Example
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_http_retry::resume::Unresumable;
+///
+/// let reason = Unresumable::Status(StatusCode::NOT_FOUND);
+/// assert_eq!(reason.to_string(), "the server answered 404 Not Found");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unresumable {
-    /// The representation has changed since the first response: the server answered 412, or with
-    /// another validator (or a part without one), length, content encoding or, where that is
-    /// [compared](crate::ResumeLayer::verify_prefix), other bytes.
+    /// The representation has changed since the first response.
+    ///
+    /// The server answered 412, or 416 with a length below the promised one, or its response has another
+    /// validator, length or content encoding, or is a 206 without the validator. With
+    /// [`verify_prefix`](crate::ResumeLayer::verify_prefix), it is also used if the bytes differ.
     Changed,
-    /// The server ignored the range, and its answer cannot be used: more than
-    /// [`skip_limit`](crate::ResumeLayer::skip_limit) bytes would have to be skipped, or nothing shows that
-    /// it is the same version.
+    /// The server ignored the range, and its response cannot be used.
+    ///
+    /// More than [`skip_limit`](crate::ResumeLayer::skip_limit) bytes would have to be skipped, or nothing
+    /// proves that the version is the same.
     RangeIgnored,
-    /// A 206 without a `Content-Range` that continues the body, or with one that is malformed.
+    /// The server answered 206 with a `Content-Range` that is missing, malformed, or does not continue
+    /// the body.
     WrongRange,
-    /// A response has more bytes than its head says.
+    /// The body of a response is longer than its head says.
     TooLong,
     /// The server answered with this status.
     Status(StatusCode),
@@ -28,9 +43,9 @@ impl fmt::Display for Unresumable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Changed => "the representation has changed since the first response",
-            Self::RangeIgnored => "the server ignores the range that it is asked for",
-            Self::WrongRange => "the server answered with another range than it was asked for",
-            Self::TooLong => "the response has more bytes than its head says",
+            Self::RangeIgnored => "the server ignored the requested range",
+            Self::WrongRange => "the server answered with a range that does not continue the body",
+            Self::TooLong => "the response body is longer than its head says",
             Self::Status(status) => return write!(f, "the server answered {status}"),
         })
     }

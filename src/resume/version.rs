@@ -5,27 +5,27 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::retry_after::{date, text};
 
-/// What a response says of the version of the representation that it has.
+/// What the head of a response says about the version of its representation.
 #[derive(Clone, Debug)]
 pub(super) struct Version {
     etag: Option<HeaderValue>,
     last_modified: Option<HeaderValue>,
     dated: Dated,
-    /// Whether it has one of the two more than once, which says nothing that counts.
+    /// Whether one of the two headers occurs more than once, so that it cannot be used.
     is_doubled: bool,
     encodings: Vec<HeaderValue>,
-    /// The length of all of it, where it is known.
+    /// The length of the whole representation, if it is known.
     complete: Option<u64>,
 }
 
-/// What a response's `Date` makes of its `Last-Modified`.
+/// Whether `Last-Modified` is a strong validator, judged by `Date`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dated {
-    /// No two versions can have it.
+    /// It identifies one version.
     Strong,
-    /// A later version can have it, too.
+    /// A later version can have the same date.
     Weak,
-    /// One of the two is missing, or is no date.
+    /// One of the two headers is missing, or is not a date.
     Unknown,
 }
 
@@ -43,7 +43,7 @@ impl Version {
         }
     }
 
-    /// The condition that only this version meets; none without a strong validator.
+    /// The condition that only this version meets. `None` without a strong validator.
     pub(super) fn condition(&self) -> Option<(HeaderName, HeaderValue)> {
         match (self.strong_etag(), &self.last_modified) {
             (Some(etag), _) => Some((IF_MATCH, etag.clone())),
@@ -54,21 +54,21 @@ impl Version {
         }
     }
 
-    /// Whether nothing that this version and another one say of themselves differs. One that says two
-    /// things of itself does not say that it is the same.
+    /// Whether no header of the other version differs from those of this one. A version that has a
+    /// validator twice does not count as the same.
     pub(super) fn does_not_contradict(&self, other: &Self) -> bool {
         let validators = match (&self.etag, &other.etag) {
             (Some(one), Some(etag)) if one != etag => false,
-            // What a strong ETag says goes before the date.
+            // A strong ETag takes precedence over the date.
             (Some(_), Some(_)) if self.strong_etag().is_some() => true,
             _ => is_same(self.last_modified.as_ref(), other.last_modified.as_ref()),
         };
         validators && !other.is_doubled && self.has_same_length_and_encodings(other)
     }
 
-    /// Whether a part is shown to be of this version: it repeats the validator (RFC 9110, section 15.3.7.3).
-    /// That it was asked for on condition is not enough: caches do not look at the condition (RFC 9111,
-    /// section 4.3.2), and an older version meets that of a date.
+    /// Whether a part is proven to be of this version: it repeats the validator (RFC 9110, section 15.3.7.3).
+    /// The condition of its request does not prove it: caches do not evaluate the condition (RFC 9111,
+    /// section 4.3.2), and an older version, too, meets one that is a date.
     pub(super) fn is_repeated_by(&self, other: &Self) -> bool {
         let is_repeated = match self.strong_etag() {
             Some(_) => other.etag.is_some(),
@@ -77,19 +77,19 @@ impl Version {
         is_repeated && self.does_not_contradict(other)
     }
 
-    /// Whether another version is this one by its strong validator.
+    /// Whether the strong validator of another version proves that it is this one.
     pub(super) fn is_proven_to_be(&self, other: &Self) -> bool {
         let condition = self.condition();
         condition.is_some() && condition == other.condition() && self.does_not_contradict(other)
     }
 
-    /// This one, with a length that is known of another one, if its own is not.
+    /// Takes over the length of another version if its own is unknown.
     pub(super) fn with_length_of(mut self, other: &Self) -> Self {
         self.complete = self.complete.or(other.complete);
         self
     }
 
-    /// Whether both have the same length, as far as it is known, and encodings.
+    /// Whether both have the same encodings and the same length, as far as it is known.
     pub(super) fn has_same_length_and_encodings(&self, other: &Self) -> bool {
         is_same(self.complete, other.complete) && self.encodings == other.encodings
     }
@@ -99,7 +99,7 @@ impl Version {
     }
 }
 
-/// Whether two are the same, as far as both are there.
+/// Whether two values are equal, if both are there.
 fn is_same<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one == other,
@@ -107,7 +107,7 @@ fn is_same<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     }
 }
 
-/// The value of a header that is there once.
+/// The value of a header that occurs exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())

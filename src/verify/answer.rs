@@ -8,7 +8,7 @@ use super::probe;
 use crate::verified::Verified;
 use crate::whole_body::WholeBody;
 
-/// What says how content is sent: an answer to HEAD has none.
+/// Headers about the content, which a response to HEAD does not have.
 const OF_CONTENT: [HeaderName; 5] = [
     CONTENT_ENCODING,
     CONTENT_LENGTH,
@@ -18,7 +18,7 @@ const OF_CONTENT: [HeaderName; 5] = [
 ];
 
 impl Verified {
-    /// Makes the probe's answer that of the operation.
+    /// Turns the probe's response into the operation's response.
     pub(super) fn mark(
         self,
         answer: &mut response::Parts,
@@ -36,14 +36,14 @@ impl Verified {
                 let location = location(operation, probe);
                 let is_told = answer.headers.contains_key(LOCATION);
                 if let Some(location) = location.filter(|_| !is_told) {
-                    // Left out of an answer that has no room for another header.
+                    // Left out if the response has no room for another header.
                     let _ = answer.headers.try_insert(LOCATION, location);
                 }
             }
             Self::Deleted => {
                 answer.status = StatusCode::NO_CONTENT;
                 answer.headers.clear();
-                // The probe's body is not handed up.
+                // The probe's body is not returned.
                 answer.extensions.remove::<WholeBody>();
             }
             Self::Conflict if operation.headers.contains_key(IF_NONE_MATCH) => {
@@ -56,7 +56,7 @@ impl Verified {
     }
 }
 
-/// Without one, it is the request's own URI that stands for the item. Secrets stand in queries.
+/// The URI of the item. Without a `Location`, it is the request's own. A query may contain credentials.
 fn location(operation: &request::Parts, probe: &Request<()>) -> Option<HeaderValue> {
     let uri = probe.uri();
     if *uri == operation.uri || uri.query().is_some() {

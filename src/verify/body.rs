@@ -8,14 +8,40 @@ use pin_project_lite::pin_project;
 
 use crate::read_ahead::{ReadAhead, in_bytes};
 
-/// A body that is read, so that its connection can be used or its data looked at, and kept.
+/// A body that is read and kept, to free its connection or to compare its data.
 pub(super) type Kept<R> = ReadAhead<Pin<Box<R>>>;
 
 pin_project! {
-    /// The response body of [`Verify`](crate::verify::Verify).
+    /// Response body of [`Verify`](crate::verify::Verify).
     ///
-    /// It is the inner service's body, or one that was read before the response was returned, or
-    /// empty. Its data is [`Bytes`], without a copy where the inner service's is.
+    /// It is the inner service's body, unchanged; or a body that was read before the response was returned;
+    /// or empty. Data frames are [`Bytes`]. Unless they were read before, they are not copied if the inner
+    /// service's are `Bytes`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), tower_http_retry::BoxError> {
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt, Full};
+    /// use tower::{ServiceBuilder, ServiceExt};
+    /// use tower_http_retry::verify::VerifyBody;
+    /// use tower_http_retry::{BoxError, ReplayBody, RetryLayer, VerifyLayer};
+    ///
+    /// type Body = Full<bytes::Bytes>;
+    /// let client = ServiceBuilder::new()
+    ///     .layer(RetryLayer::new())
+    ///     .layer(VerifyLayer::new())
+    ///     .service_fn(async |_: Request<ReplayBody<Body>>| {
+    ///         Ok::<_, BoxError>(Response::new(Body::from("an item")))
+    ///     });
+    /// let response = client.oneshot(Request::new(Body::default())).await?;
+    /// let body: VerifyBody<Body> = response.into_body();
+    /// assert_eq!(body.collect().await?.to_bytes(), "an item");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub struct VerifyBody<R>
     where
         R: Body,

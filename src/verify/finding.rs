@@ -3,29 +3,30 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, request, response};
 
 use super::unverified::Doubt;
 
-/// What a request does to an item, so that the item's existence tells whether it was done.
+/// What a request does to an item. The existence of the item shows whether it took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Create,
     Delete,
 }
 
-/// What a probe's answer says of an operation that may have been done.
+/// What the response to a probe shows about an operation that may have taken effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
     Created,
     Deleted,
-    /// The operation is still to be done.
+    /// The operation did not take effect.
     Undone,
-    /// An item exists, but not the one that was to be created.
+    /// An item exists, but not the one that the request creates.
     Conflict,
-    /// The probe failed in a way that may pass.
+    /// The probe failed transiently.
     Unavailable,
     Undecidable(Doubt),
 }
 
 impl Operation {
-    /// Of a PUT that replaces or changes an item, it says nothing that the item exists.
+    /// Returns `None` for other methods, and for a PUT that replaces or changes an item: the existence
+    /// of the item proves nothing then.
     pub(super) fn of(head: &request::Parts, put_creates: bool) -> Option<Self> {
         match head.method {
             Method::PUT if is_change(&head.headers) => None,
@@ -39,24 +40,24 @@ impl Operation {
         }
     }
 
-    /// Whether this status, in answer to the operation sent again, can mean that it was done before.
+    /// Whether this status of a repeated operation can mean that an earlier attempt took effect.
     pub(super) fn is_conflict(self, status: StatusCode) -> bool {
         match self {
             Self::Create => matches!(status.as_u16(), 409 | 412),
-            // What is gone does not meet an `If-Match` either.
+            // An item that is gone does not meet an `If-Match` either.
             Self::Delete => matches!(status.as_u16(), 404 | 410 | 412),
         }
     }
 
-    /// `is_same` is asked of an item that exists after a create.
+    /// `is_same` is called only for a create whose item exists.
     pub(super) fn finding(
         self,
         probed: &response::Parts,
         is_same: impl FnOnce(&response::Parts) -> bool,
     ) -> Finding {
         match (self, probed.status.as_u16()) {
-            // Each other 2xx can be said of something else than the item: that it is being made
-            // (202), a part of it (206), or several things (207).
+            // Any other 2xx can concern something else than the item: an operation in progress (202), a
+            // part of the item (206), or several resources (207).
             (Self::Create, 200 | 203 | 204) => match is_same(probed) {
                 true => Finding::Created,
                 false => Finding::Conflict,
@@ -64,14 +65,14 @@ impl Operation {
             (Self::Create, 404 | 410) => Finding::Undone,
             (Self::Delete, 200 | 203 | 204) => Finding::Undone,
             (Self::Delete, 404 | 410) => Finding::Deleted,
-            // 408, 421 and 425 pass where the classifier above is told that they do.
+            // 408, 421 and 425 are retried if the classifier above classifies them as transient.
             (_, 408 | 421 | 425 | 429 | 500..) => Finding::Unavailable,
             (_, _) => Finding::Undecidable(Doubt::Status),
         }
     }
 }
 
-/// Whether it has a condition that only an item which exists can meet, or is of a part of one.
+/// Whether it has a condition that only an existing item can meet, or is for a part of an item.
 fn is_change(headers: &HeaderMap) -> bool {
     let is_of_tags = |value: &HeaderValue| value != "*";
     headers.contains_key(IF_MATCH)

@@ -14,14 +14,15 @@ use crate::body::ReplayBody;
 use crate::error::BoxError;
 
 pin_project! {
-    /// The future of a [`Verify`](crate::verify::Verify).
+    /// Response future of [`Verify`](crate::verify::Verify).
     ///
-    /// Dropping it stops everything: nothing more is sent, no task or timer is left. Once it has
-    /// completed it holds neither the inner service nor a part of a response.
+    /// Dropping it cancels the probe or the request that is in flight. No request is sent afterwards, and no
+    /// task or timer remains. After it has completed, it holds neither the inner service nor a part of a
+    /// response.
     ///
     /// # Panics
     ///
-    /// Panics when polled again after it has completed; and outside a tokio runtime with time
+    /// Panics when polled again after it has completed. Panics when polled outside a tokio runtime with time
     /// enabled, if it has to wait for the rest of a response.
     pub struct VerifyFuture<S, B, R>
     where
@@ -36,16 +37,16 @@ pin_project! {
 pin_project! {
     #[project = WayProj]
     enum Way<F, V> {
-        // Whatever the attempt comes to is handed over.
+        // The outcome of the attempt is returned unchanged.
         Passing {
             #[pin]
             attempt: F,
         },
-        // In a box of its own: it is rare, and large.
+        // Boxed, because it is rare and large.
         Verifying {
             verifying: Pin<Box<V>>,
         },
-        // Holds nothing of the inner service; the error, if nothing could be sent at all.
+        // The error is there if no request could be sent.
         Ended {
             error: Option<BoxError>,
         },

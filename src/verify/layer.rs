@@ -9,8 +9,24 @@ use super::service::Verify;
 use super::settings::{SameBody, Settings};
 use crate::head::{RequestHead, ResponseHead};
 
-/// Layer that applies [`Verify`], which checks whether a create or a delete took effect before
-/// sending it again. See the [module](super).
+/// Layer that applies [`Verify`], which verifies whether a create or a delete took effect before it is
+/// retried.
+///
+/// See the [module](super) for which requests are verified, and where to put the layer.
+///
+/// # Example
+///
+/// ```
+/// use tower::ServiceBuilder;
+/// use tower_http_retry::{RetryLayer, VerifyLayer};
+///
+/// let layers = ServiceBuilder::new()
+///     .layer(RetryLayer::new())
+///     .layer(VerifyLayer::new());
+/// # let _ = layers;
+/// ```
+///
+/// The [module](super#example) has a complete example.
 #[must_use = "a layer does nothing until it wraps a service"]
 #[derive(Clone)]
 pub struct VerifyLayer {
@@ -25,28 +41,43 @@ impl VerifyLayer {
         }
     }
 
-    /// Sets the closure that makes the probe of a POST, PUT or DELETE from the request's head.
-    /// Defaults to GET on the same URI for PUT and DELETE.
+    /// Sets the closure that makes the probe from the head of a POST, PUT or DELETE request. Defaults to
+    /// GET on the same URI for PUT and DELETE, and to no probe for POST.
     ///
-    /// A request for which it returns none is not verified and passes through. The closure is asked
-    /// only for requests that are [verified at all](super#what-is-verified): for a PUT without
-    /// conditions, [`put_creates`](Self::put_creates) is needed as well.
+    /// If the closure returns `None`, the request is not verified and passes through. The closure is called
+    /// only for [requests that can be verified](super#which-requests-are-verified). A PUT without conditions
+    /// also needs [`put_creates`](Self::put_creates).
     ///
-    /// A probe must be answered 404 or 410 where there is no such item. The collection that a POST
-    /// goes to, or a search that answers 200 with an empty list, does not tell: the item would be
-    /// taken for created. The body of the probe's answer is the one that the caller gets.
+    /// A probe must be answered 404 or 410 if the item does not exist. Do not probe the collection that a
+    /// POST goes to, or a search that answers 200 with an empty list: the item would always seem to exist.
+    /// The caller gets the body of the probe's response.
     ///
-    /// The layer completes the probe with the request's host, if the probe's URI has none; the
-    /// version of HTTP; the extensions; and the headers that the probe does not have itself. Headers
-    /// about content, conditions, ranges, preferences (`Prefer`, RFC 7240), idempotency keys and the
-    /// like are left out. If the probe goes to another origin, none of the request's headers are
-    /// sent: they may contain credentials. The probe's own headers are sent, except for those about
-    /// the length of a body. `Cache-Control: no-cache` is added unless the probe has a
-    /// `Cache-Control`, so that no cache answers it.
+    /// The layer completes the probe with these parts of the request:
     ///
-    /// The name of what is created is often in the body only. Put it among the request's extensions,
-    /// too, as in [the example of the module](super#example): as a URI that has been parsed already, since a
-    /// request whose probe cannot be built is not verified.
+    /// - the host, if the probe's URI has none;
+    /// - the HTTP version and the extensions;
+    /// - the headers that the probe does not have, except for those about content, conditions, ranges,
+    ///   connections, preferences (`Prefer`, RFC 7240), idempotency keys and method overrides. If the probe
+    ///   goes to another origin, no headers of the request are added, because they may contain credentials.
+    ///
+    /// The probe's own headers are sent, except for those about the length of a body. If it has no
+    /// `Cache-Control`, `Cache-Control: no-cache` is added, so that no cache answers it.
+    ///
+    /// If the name of the created item is only in the request's body, put it into the request's extensions,
+    /// too, as in the [example of the module](super#example). Use a parsed URI, because a request whose
+    /// probe cannot be built is not verified.
+    ///
+    /// ```
+    /// use http::{Method, Request};
+    /// use tower_http_retry::VerifyLayer;
+    ///
+    /// // Verifies deletes only.
+    /// let layer = VerifyLayer::new().probe(|request| match *request.method() {
+    ///     Method::DELETE => Request::get(request.uri()).body(()).ok(),
+    ///     _ => None,
+    /// });
+    /// # let _ = layer;
+    /// ```
     pub fn probe<F>(self, probe: F) -> Self
     where
         F: Fn(&RequestHead<'_>) -> Option<Request<()>> + Send + Sync + 'static,
@@ -54,11 +85,11 @@ impl VerifyLayer {
         self.with(|settings| settings.probe = Arc::new(probe))
     }
 
-    /// Sets the method of all probes. Defaults to the method of the probe itself, which is GET
-    /// without [`probe`](Self::probe).
+    /// Sets the method of all probes. Defaults to the method of the probe itself, which is GET without
+    /// [`probe`](Self::probe).
     ///
-    /// HEAD saves the transfer of the item. The probe of a create stays a GET with
-    /// [`same_body`](Self::same_body), which needs a body to look at.
+    /// HEAD avoids the transfer of the item. With [`same_body`](Self::same_body), the probe of a create is
+    /// sent as GET instead of HEAD, because the body is compared.
     ///
     /// ```
     /// use http::Method;
@@ -70,12 +101,12 @@ impl VerifyLayer {
         self.with(|settings| settings.method = Some(method))
     }
 
-    /// Verifies every PUT without conditions as a create. By default a PUT is verified only with
-    /// `If-None-Match: *`.
+    /// Enables verification of each PUT without conditions, as a create. By default, a PUT is verified only
+    /// with `If-None-Match: *`.
     ///
-    /// Use it only where each PUT creates an item and the service refuses one whose item exists. If a
-    /// PUT can also replace an item, the item that is found may be the old one, and a replacement
-    /// that was lost is reported as 201 Created.
+    /// Use it only if each PUT creates an item, and the service refuses a PUT whose item exists. If a PUT
+    /// can also replace an item, the probe may find the old item, and a replacement that was lost is
+    /// reported as 201 Created.
     ///
     /// A PUT with a condition that only an existing item can meet is never verified.
     ///
@@ -88,17 +119,18 @@ impl VerifyLayer {
         self.with(|settings| settings.put_creates = true)
     }
 
-    /// Sets the closure that decides whether an item that exists is the one that the request creates,
-    /// by the heads of the request and of the probe's response. Defaults to any item.
+    /// Sets the closure that decides whether an existing item is the one that the request creates. Defaults
+    /// to always.
     ///
-    /// If it returns false, the caller gets a conflict ([`Verified::Conflict`](super::Verified::Conflict)) and the request is
-    /// not sent again. Without it, an item of the same name that another client made is taken for the
-    /// request's own. It is not asked about deletes.
+    /// It gets the heads of the request and of the probe's response. If it returns `false`, the caller gets
+    /// a conflict ([`Verified::Conflict`](super::Verified::Conflict)) and the request is not sent again.
+    /// Without it, an item with the same name that another client has created is reported as created by
+    /// this request. The closure is not called for deletes.
     ///
     /// ```
     /// use tower_http_retry::VerifyLayer;
     ///
-    /// // This service returns the id of the request by which an item was made.
+    /// // This service returns the id of the request that created an item.
     /// let layer = VerifyLayer::new()
     ///     .same(|request, found| request.header("request-id") == found.header("made-by"));
     /// # let _ = layer;
@@ -110,28 +142,28 @@ impl VerifyLayer {
         self.with(|settings| settings.same = Some(Arc::new(same)))
     }
 
-    /// Sets a closure that decides as [`same`](Self::same) does, by the whole answer to the probe:
-    /// for services that name an item's owner in its content.
+    /// Sets a closure that decides like [`same`](Self::same), but gets the whole response to the probe.
+    /// Defaults to always.
     ///
-    /// The body of the answer is read up to `limit` bytes and passed to the closure in one piece; the
-    /// caller then gets it unchanged, trailers included. It is read only if the item exists. With
-    /// [`same`](Self::same) as well, both must agree; `same` is asked first, and if it returns false,
-    /// the body is not read.
+    /// Use it for services that return the owner of an item in its content. If the item exists, up to
+    /// `limit` bytes of the body are read and passed to the closure in one piece. The caller then gets the
+    /// body unchanged, including trailers. If [`same`](Self::same) is set as well, it is called first. If it
+    /// returns `false`, the body is not read; otherwise both must return `true`.
     ///
     /// - If the body is longer than `limit`, the error is [`Unverified`](super::Unverified).
-    /// - If the body fails, its error is the attempt's, and the retry above probes anew if it takes
-    ///   the error for transient.
-    /// - A body that does not end is bounded only by a time-out for the attempt
+    /// - If the body fails, the attempt fails with its error. The retry above probes again if it classifies
+    ///   the error as transient.
+    /// - A body that does not end is limited only by a time-out for the attempt
     ///   ([`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout)) or for the body.
-    /// - A 204 has no body: the closure gets no bytes.
-    /// - The probe of a create is sent as GET where it would be HEAD.
-    /// - The bytes are those of the inner service. Compressed content has to be decompressed by a
-    ///   layer below.
+    /// - A 204 has no body, so the closure gets an empty one.
+    /// - The probe of a create is sent as GET instead of HEAD.
+    /// - The bytes are those of the inner service. If content is compressed, put a layer that decompresses
+    ///   it below.
     ///
     /// ```
     /// use tower_http_retry::VerifyLayer;
     ///
-    /// // The content of an item has a line with the id of the client that made it.
+    /// // The content of an item has a line with the id of the client that created it.
     /// let layer = VerifyLayer::new().same_body(64 * 1024, |request, _, content| {
     ///     let client = request.header("client-id").map(str::as_bytes);
     ///     let owner = content.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"owner: "));
@@ -147,12 +179,16 @@ impl VerifyLayer {
         self.with(|settings| settings.same_body = Some(SameBody { limit, is_same }))
     }
 
-    /// Adds statuses by which the service says that a create or a delete was done before. Defaults to
-    /// 409 and 412 for creates, and 404, 410 and 412 for deletes, which these are added to.
+    /// Adds statuses that count as conflicts: the service returns them if a create or a delete already took
+    /// effect. Defaults to none.
+    ///
+    /// They are added to 409 and 412 for creates, and to 404, 410 and 412 for deletes.
     ///
     /// ```
     /// use http::StatusCode;
     /// use tower_http_retry::VerifyLayer;
+    ///
+    /// // This service answers 400 to a delete whose item does not exist.
     /// let layer = VerifyLayer::new().conflict_statuses([StatusCode::BAD_REQUEST]);
     /// # let _ = layer;
     /// ```

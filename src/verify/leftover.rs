@@ -10,7 +10,7 @@ use crate::drain::{DRAINED_BYTES, Leftover};
 use crate::timer::poll_timer;
 
 pin_project! {
-    /// What is left of a probe's answer: held no longer than it is of use.
+    /// The rest of a probe's response, which is read for a limited time.
     pub(super) struct ProbeLeftover<T> {
         #[pin]
         leftover: Option<Leftover<T>>,
@@ -29,7 +29,7 @@ impl<T: Body> ProbeLeftover<T> {
         }
     }
 
-    /// Holds this one, and no longer than so.
+    /// Holds a body for at most this long.
     pub(super) fn hold(self: Pin<&mut Self>, body: T, limit: Duration) {
         let mut this = self.project();
         this.leftover

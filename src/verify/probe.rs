@@ -8,10 +8,10 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri, request};
 use crate::authority::Authority;
 use crate::head::RequestHead;
 
-/// What a probe does not take over, beside `content-*` and conditions: headers about the request's
-/// content, its conditions, its connection, what would make a safe method do something, and
-/// preferences (RFC 7240), by which the same item is answered otherwise: 202 with `respond-async`,
-/// and 204 with `return=minimal`.
+/// Headers of the request that a probe does not have, beside `content-*` and conditions. They are about the
+/// request's content, conditions and connection, or would make a safe method change something, or are
+/// preferences (RFC 7240), which change the status: 202 with `respond-async`, and 204 with
+/// `return=minimal`.
 const LEFT_OUT: [HeaderName; 18] = [
     EXPECT,
     RANGE,
@@ -33,7 +33,7 @@ const LEFT_OUT: [HeaderName; 18] = [
     HeaderName::from_static("x-ms-range"),
 ];
 
-/// The default: the item is where it is put, and where it is deleted.
+/// The default probe: a GET on the URI of the PUT or DELETE.
 pub(super) fn on_the_same_uri(head: &RequestHead<'_>) -> Option<Request<()>> {
     let is_item = matches!(*head.method, Method::PUT | Method::DELETE);
     is_item.then(|| {
@@ -43,11 +43,11 @@ pub(super) fn on_the_same_uri(head: &RequestHead<'_>) -> Option<Request<()>> {
     })
 }
 
-/// Fills in what the probe's maker leaves out: the request's host, and if it is the same one, its
-/// headers; its version, and its extensions. No cache may answer with what it remembers.
+/// Completes a probe with the request's host, version and extensions, and with its headers if the host is
+/// the same. Adds `Cache-Control: no-cache`, so that no cache answers it.
 ///
-/// A probe that does not have room for all of its headers is none: without credentials, say, an item
-/// that exists is answered 404 by some services.
+/// Fails if the probe has no room for all headers: without credentials, for example, some services
+/// answer 404 for an item that exists.
 pub(super) fn complete(
     probe: Request<()>,
     head: &request::Parts,
@@ -62,11 +62,11 @@ pub(super) fn complete(
         let no_cache = HeaderValue::from_static("no-cache");
         probe.headers.try_insert(CACHE_CONTROL, no_cache)?;
     }
-    // Its body is empty, whatever its maker has copied.
+    // The body is empty, even if the closure has copied these headers.
     for name in [CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER, EXPECT] {
         probe.headers.remove(name);
     }
-    // To another host, credentials are for the probe's maker to give.
+    // The request's credentials are not sent to another host.
     if Authority::of(&probe.uri) == Authority::of(&head.uri) {
         let given = probe.headers.clone();
         for (name, value) in &head.headers {
@@ -85,7 +85,7 @@ fn is_left_out(name: &HeaderName) -> bool {
     is_condition || is_of_content || LEFT_OUT.contains(name)
 }
 
-/// The URI on the request's host, if it names none itself.
+/// Adds the request's host to a URI without a host.
 fn absolute(uri: Uri, request: &Uri) -> Uri {
     if uri.authority().is_some() {
         return uri;
@@ -95,7 +95,7 @@ fn absolute(uri: Uri, request: &Uri) -> Uri {
     Uri::from_parts(parts).unwrap_or(uri)
 }
 
-/// As it may be told: without the query and the user info, where secrets stand.
+/// The URI without its query and user info, which may contain credentials.
 pub(super) fn tellable(uri: &Uri) -> Uri {
     let mut parts = without_user_info(uri).into_parts();
     parts.path_and_query = PathAndQuery::try_from(uri.path()).ok();

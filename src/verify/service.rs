@@ -14,20 +14,20 @@ use super::verifying::Verifying;
 use crate::body::ReplayBody;
 use crate::error::BoxError;
 
-/// Middleware that checks whether a create or a delete took effect before sending it again.
+/// Middleware that verifies whether a create or a delete took effect before it is retried.
 ///
-/// Created by [`VerifyLayer`](crate::VerifyLayer).
+/// Created by [`VerifyLayer`](crate::VerifyLayer). The inner service must be `Clone`.
 ///
 /// # Errors
 ///
-/// - The inner service's own error, unwrapped, from a probe as from the operation.
-/// - [`Unverified`](crate::verify::Unverified), if the answer to a probe does not tell whether the operation
-///   took effect.
-/// - The error of a probe's response body, if it fails while it is read for
+/// - The inner service's own error, unwrapped, if the probe or the operation fails.
+/// - [`Unverified`](crate::verify::Unverified), if the response to a probe does not show whether the
+///   operation took effect.
+/// - The body's own error, if the response to a probe fails while it is read for
 ///   [`same_body`](crate::VerifyLayer::same_body).
-/// - [`http::header::MaxSizeReached`], if a probe would have more headers than a
-///   [`HeaderMap`](http::HeaderMap) can hold. Nothing is sent then: without some of its headers,
-///   credentials for example, a probe could be answered 404 although the item exists.
+/// - [`http::header::MaxSizeReached`], if the probe would have more headers than a
+///   [`HeaderMap`](http::HeaderMap) can hold. No request is sent in this case: without some of its headers,
+///   for example credentials, a probe could be answered 404 although the item exists.
 ///
 /// # Example
 ///
@@ -55,17 +55,17 @@ pub struct Verify<S> {
 }
 
 impl<S> Verify<S> {
-    /// The inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service.
+    /// Returns a mutable reference to the inner service.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service, without its probes.
+    /// Consumes this service and returns the inner one.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -99,7 +99,7 @@ where
             Ok(None) => return VerifyFuture::passing(self.inner.call(request)),
             Err(error) => return VerifyFuture::failed(error.into()),
         };
-        // The handle that was readied makes the calls; a clone of it is not ready.
+        // The clone that was polled ready makes the calls; another one is not ready.
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
         let settings = self.settings.clone();

@@ -11,7 +11,7 @@ use super::unverified::Doubt;
 use crate::head::{RequestHead, ResponseHead};
 use crate::redirected::was_redirected;
 
-/// What a verify layer was told.
+/// The settings of a layer.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) probe: Arc<Probe>,
@@ -22,7 +22,7 @@ pub(super) struct Settings {
     pub(super) conflict_statuses: Vec<StatusCode>,
 }
 
-/// Whether an item is the one that was to be created, by its content; and how much is read of it.
+/// Compares an item with the one that the request creates, by its content up to a limit.
 #[derive(Clone)]
 pub(super) struct SameBody {
     pub(super) limit: usize,
@@ -34,7 +34,7 @@ type Same = dyn Fn(&RequestHead<'_>, &ResponseHead<'_>) -> bool + Send + Sync;
 type IsSame = dyn Fn(&RequestHead<'_>, &ResponseHead<'_>, &Bytes) -> bool + Send + Sync;
 
 impl Settings {
-    /// What is to be verified of a request, and the probe that asks for it.
+    /// The operation to verify and its probe. `None` if the request is not verified.
     pub(super) fn question(
         &self,
         head: &request::Parts,
@@ -49,7 +49,7 @@ impl Settings {
         if let Some(method) = &self.method {
             *probe.method_mut() = method.clone();
         }
-        // An answer to HEAD has no body that could be compared.
+        // A response to HEAD has no body that could be compared.
         let is_compared = operation == Operation::Create && self.same_body.is_some();
         if is_compared && *probe.method() == Method::HEAD {
             *probe.method_mut() = Method::GET;
@@ -57,7 +57,7 @@ impl Settings {
         Ok(Some((operation, probe)))
     }
 
-    /// What the head of a probe's answer says.
+    /// What the head of the response to a probe shows.
     pub(super) fn finding(
         &self,
         operation: Operation,

@@ -6,13 +6,13 @@ use super::settings::SameBody;
 pin_project! {
     #[project = StepProj]
     #[project_replace = StepOwned]
-    /// What an attempt that is verified is at.
+    /// The steps of an attempt that is verified.
     pub(super) enum Step<F, T, K> {
         Probing {
             #[pin]
             probe: F,
         },
-        // The item that was found is read, to look at its content.
+        // The content of the item that was found is read.
         Comparing {
             found: K,
             same: SameBody,
@@ -22,7 +22,7 @@ pin_project! {
             #[pin]
             attempt: F,
         },
-        // The operation's own answer is read.
+        // The operation's own response is read.
         Keeping {
             conflict: K,
             #[pin]

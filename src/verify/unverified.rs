@@ -6,14 +6,15 @@ use http::{Method, Request, Uri, response};
 use super::probe;
 use crate::head::ResponseHead;
 
-/// Error of a probe whose answer does not tell whether the item exists.
+/// Error of a probe whose response does not show whether the item exists.
 ///
-/// The status is neither one that says so nor one that may pass (401, 403, 202 or a redirection, for
-/// example); or the answer is of another resource, because a layer below followed a redirect; or its
-/// body is longer than the limit of [`same_body`](crate::VerifyLayer::same_body). The message says
-/// which.
+/// It is unknown whether the operation took effect. The operation is not sent again, and the error is
+/// permanent. The message contains the cause, which is one of these:
 ///
-/// Whether the operation took effect is unknown, and it is not sent again: the error is permanent.
+/// - The status shows neither whether the item exists nor a transient failure. Examples are 401, 403, 202
+///   and redirections.
+/// - A layer below followed a redirect, so the response concerns another resource.
+/// - The body is longer than the limit of [`same_body`](crate::VerifyLayer::same_body).
 ///
 /// # Example
 ///
@@ -24,7 +25,7 @@ use crate::head::ResponseHead;
 /// fn advice(error: &BoxError) -> Option<String> {
 ///     let unverified = error.downcast_ref::<Unverified>()?;
 ///     let status = unverified.response().status();
-///     Some(format!("look at {} ({status}) before you try again", unverified.uri()))
+///     Some(format!("check {} (it answered {status}) before you try again", unverified.uri()))
 /// }
 /// # assert_eq!(advice(&"other".into()), None);
 /// ```
@@ -36,13 +37,13 @@ pub struct Unverified {
     conflict: Option<Box<response::Parts>>,
 }
 
-/// Why a probe's answer tells nothing.
+/// Why the response to a probe is inconclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
     Status,
-    /// It is another resource's.
+    /// It concerns another resource.
     Redirected,
-    /// Its body is longer than what is read of it.
+    /// Its body is longer than the limit.
     Longer {
         limit: usize,
     },
@@ -64,7 +65,7 @@ impl Unverified {
         }
     }
 
-    /// The probe's URI, without query and user info: they may contain credentials.
+    /// Returns the probe's URI, without its query and user info, which may contain credentials.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
@@ -74,14 +75,14 @@ impl Unverified {
         ResponseHead::of_parts(&self.response)
     }
 
-    /// The head of the service's own answer to the operation, where it was sent again and answered
-    /// with a [conflict](crate::VerifyLayer::conflict_statuses), which the probe was to explain.
+    /// Returns the head of the response to the operation, if it was sent again and answered with a
+    /// [conflict](crate::VerifyLayer::conflict_statuses).
     pub fn conflict(&self) -> Option<ResponseHead<'_>> {
         self.conflict.as_deref().map(ResponseHead::of_parts)
     }
 }
 
-/// Without the response's headers: they may contain credentials.
+/// Omits the response's headers, which may contain credentials.
 impl fmt::Debug for Unverified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unverified")
@@ -98,11 +99,11 @@ impl fmt::Display for Unverified {
         let status = self.response.status;
         write!(
             f,
-            "cannot tell whether it was done before: the probe {method} {uri} was answered {status}"
+            "cannot verify whether the request took effect: the probe {method} {uri} was answered {status}"
         )?;
         match self.doubt {
             Doubt::Status => Ok(()),
-            Doubt::Redirected => f.write_str(" by another resource, to which it was redirected"),
+            Doubt::Redirected => f.write_str(" after a redirect to another resource"),
             Doubt::Longer { limit } => write!(f, " with a body of more than {limit} bytes"),
         }
     }

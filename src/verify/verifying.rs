@@ -25,15 +25,15 @@ use crate::verified::Verified;
 
 mod operation;
 
-/// A conflict is read before it is asked about; but no more of it than this, and no longer.
+/// How much of a conflict is read before it is verified, and for how long.
 const LONGEST_CONFLICT: usize = 64 * 1024;
 const CONFLICT_READ_FOR: Duration = Duration::from_secs(1);
 
-/// An answer waits no longer for the rest of another one to be read.
+/// How long a response is held back while the rest of another one is read.
 const EMPTIED_FOR: Duration = Duration::from_millis(100);
 
 pin_project! {
-    /// One attempt that is verified. To be dropped once it has completed.
+    /// One attempt that is verified. It must not be polled again after it has completed.
     pub(super) struct Verifying<S, B, R>
     where
         S: Service<Request<ReplayBody<B>>>,
@@ -47,9 +47,9 @@ pin_project! {
         body: Option<ReplayBody<B>>,
         probe: Request<()>,
         is_last: bool,
-        // The operation's own answer, until a probe has explained it.
+        // The operation's own response, until a probe has explained it.
         conflict: Option<Response<VerifyBody<R>>>,
-        // Of the answer to the first probe; read while the operation is under way.
+        // The rest of the response to the first probe, read while the operation is in flight.
         #[pin]
         leftover: ProbeLeftover<VerifyBody<R>>,
         #[pin]
@@ -64,7 +64,7 @@ where
     S: Service<Request<ReplayBody<B>>>,
     R: Body,
 {
-    /// Probes with this handle, which is ready.
+    /// Sends the probe with this clone of the service, which is ready.
     pub(super) fn new(
         mut inner: S,
         settings: Arc<Settings>,
@@ -123,7 +123,7 @@ where
                     }
                     self.as_mut().kept()
                 }
-                // The probe's connection can be used again, if that takes no time to speak of.
+                // Frees the probe's connection for reuse, if that takes hardly any time.
                 StepProj::Emptying { answer } => {
                     ready!(emptied);
                     answer.take().map(Ok)
@@ -143,7 +143,7 @@ where
     R: Body,
     R::Error: Into<BoxError>,
 {
-    /// A probe's outcome: the answer to the caller, if that is the end.
+    /// Handles the outcome of a probe. Returns the outcome for the caller, if it is final.
     fn probed(
         mut self: Pin<&mut Self>,
         outcome: Result<Response<R>, BoxError>,
@@ -169,7 +169,7 @@ where
         }
     }
 
-    /// Whether the item that was read is the one that was to be created.
+    /// Compares the item that was read with the one that the request creates.
     fn compare(mut self: Pin<&mut Self>) -> Option<Outcome<R>> {
         let this = self.as_mut().project();
         let step = this.step.project_replace(Step::Readying);
@@ -192,8 +192,8 @@ where
         self.found(finding, Response::from_parts(head, VerifyBody::kept(kept)))
     }
 
-    /// On the last attempt, nobody will ask again: the operation's own answer goes before a probe
-    /// that failed.
+    /// The outcome of a probe that failed. On the last attempt, there is no other probe, so the
+    /// operation's own response takes precedence.
     fn probe_failed(self: Pin<&mut Self>, error: BoxError) -> Outcome<R> {
         let this = self.project();
         match this.conflict.take() {
@@ -202,7 +202,7 @@ where
         }
     }
 
-    /// What a probe has found: the answer to the caller, if that is the end.
+    /// Handles the finding of a probe. Returns the outcome for the caller, if it is final.
     fn found(
         mut self: Pin<&mut Self>,
         finding: Finding,
@@ -214,7 +214,7 @@ where
             (Finding::Created, _) => Verified::Created,
             (Finding::Deleted, _) => Verified::Deleted,
             (Finding::Conflict, None) => Verified::Conflict,
-            // The operation's own answer was right.
+            // The operation's own response was right.
             (Finding::Conflict | Finding::Undone, Some(conflict)) => {
                 return self.emptying(body, conflict);
             }
@@ -223,7 +223,7 @@ where
                 this.step.set(Step::Readying);
                 return None;
             }
-            // Nobody will ask again.
+            // There is no other probe.
             (Finding::Unavailable, Some(conflict)) if *this.is_last => {
                 return self.emptying(body, conflict);
             }
@@ -241,7 +241,7 @@ where
         Some(Ok(Response::from_parts(head, body_of(this.probe, body))))
     }
 
-    /// The answer does not have the probe's body, which is read first.
+    /// Returns a response without the probe's body, after the rest of that body is read.
     fn emptying(
         self: Pin<&mut Self>,
         body: VerifyBody<R>,
@@ -255,7 +255,7 @@ where
     }
 }
 
-/// What a body of HTTP/2 says of its size is the length that HEAD was answered with.
+/// With HEAD, the size hint of an HTTP/2 body is the `content-length` of a body that does not follow.
 fn body_of<R: Body>(probe: &Request<()>, body: VerifyBody<R>) -> VerifyBody<R> {
     match *probe.method() {
         Method::HEAD => VerifyBody::empty(),

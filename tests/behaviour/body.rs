@@ -158,7 +158,7 @@ async fn an_earlier_attempt_reads_on_during_the_wait_only_as_far_as_the_record_r
     assert!(error.is::<Superseded>());
     assert_eq!(
         error.to_string(),
-        "the request body was taken over by a later attempt, or dropped by its caller"
+        "the request body was superseded by a later attempt, or its request was dropped"
     );
     assert_eq!(sending.await.told(), (200, 2, Some(StopReason::Success)));
 }
@@ -243,7 +243,7 @@ async fn a_later_attempt_is_not_given_half_of_a_source_that_failed_or_panicked()
             assert_eq!(next_data(old), "b");
             drop(catch_unwind(AssertUnwindSafe(|| next(old))));
             assert!(!body.is_end_stream() && body.size_hint().exact().is_none());
-            let reason = "the request body cannot be sent again: its source failed";
+            let reason = "the request body cannot be sent again: reading it failed";
             assert_eq!(next_error(&mut body).to_string(), reason);
             assert!(!body.is_end_stream(), "a broken body must not seem whole");
             503

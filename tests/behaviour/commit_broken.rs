@@ -57,7 +57,7 @@ async fn a_broken_answer_says_what_failed_and_prints_no_headers() {
     let error = broken(CommitLayer::whole(1024), answer).await;
     assert_eq!(
         error.to_string(),
-        "the body of the response (200 OK) failed after 4 bytes"
+        "the body of the 200 OK response failed after 4 bytes"
     );
     assert_eq!(
         format!("{error:?}"),

@@ -27,7 +27,7 @@ async fn a_body_that_is_shorter_than_its_content_length_is_broken() {
             assert_eq!(source.kind(), ErrorKind::UnexpectedEof);
             assert_eq!(
                 source.to_string(),
-                format!("the body of the response is shorter than the {length} bytes announced")
+                format!("the response body is shorter than its content-length of {length} bytes")
             );
         }
     }

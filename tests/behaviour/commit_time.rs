@@ -39,7 +39,7 @@ async fn a_body_that_is_late_is_a_broken_answer_that_timed_out() {
     assert_eq!(source.kind(), ErrorKind::TimedOut);
     assert_eq!(
         source.to_string(),
-        "the body of the response did not come in time"
+        "the response body did not arrive within the time-out"
     );
     assert!(!polls.is_held());
 }

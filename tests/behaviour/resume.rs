@@ -447,7 +447,7 @@ async fn an_error_of_a_resumption_is_the_source() {
     let got = download(exact(), &server).await;
     assert_eq!(got.broken(), ("012", std::io::ErrorKind::ConnectionRefused));
     let message = got.error.unwrap().to_string();
-    assert_eq!(message, "the body ended after 3 of 10 bytes");
+    assert_eq!(message, "the response body ended after 3 of 10 bytes");
 }
 
 #[tokio::test(start_paused = true)]

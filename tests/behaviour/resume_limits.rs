@@ -42,7 +42,7 @@ async fn five_resumptions_without_progress_are_made_and_no_more() {
     assert_eq!(got.broken(), ("012345", ErrorKind::ConnectionReset));
     let error = got.resume_error();
     assert_eq!(error.reason(), StopReason::Attempts);
-    let used_up = "the body ended after 6 of 10 bytes, and its resumptions are used up";
+    let used_up = "the response body ended after 6 of 10 bytes, and no resumptions are left";
     assert_eq!(error.to_string(), used_up);
     // The first one at once, and then by the back-off.
     assert_eq!(server.millis(), [0, 0, 1_000, 3_000, 7_000, 15_000]);
@@ -413,7 +413,7 @@ async fn listeners_are_told_before_each_resumption() {
         .insert("x-secret", "secret".parse().unwrap());
     fetch(layer, &server, request).await.whole();
     let reset = std::io::Error::from(ErrorKind::ConnectionReset).to_string();
-    let early = "the body ended early".to_owned();
+    let early = "the response body ended early".to_owned();
     let expected = [
         (1, 1, 3, 10, secs(0), reset.clone()),
         (2, 1, 3, 10, secs(0), reset),

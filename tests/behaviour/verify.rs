@@ -266,7 +266,7 @@ async fn the_error_names_the_probe_without_its_query() {
     let error = client.oneshot(request(Post)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot tell whether it was done before: \
+        "cannot verify whether the request took effect: \
          the probe GET http://service.test/items/a was answered 403 Forbidden"
     );
     let unverified = error.downcast::<Unverified>().unwrap();

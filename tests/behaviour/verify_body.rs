@@ -271,7 +271,7 @@ async fn content_that_is_longer_than_the_limit_tells_nothing() {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "cannot tell whether it was done before: the probe GET {ITEM} was answered \
+                    "cannot verify whether the request took effect: the probe GET {ITEM} was answered \
                      200 OK with a body of more than {limit} bytes"
                 )
             );

@@ -105,8 +105,8 @@ async fn whatever_another_resource_answers_a_probe_tells_nothing() {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "cannot tell whether it was done before: the probe GET {ITEM} was answered \
-                     {status} by another resource, to which it was redirected"
+                    "cannot verify whether the request took effect: the probe GET {ITEM} was answered \
+                     {status} after a redirect to another resource"
                 )
             );
             assert!(error.is::<Unverified>());

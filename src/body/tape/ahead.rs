@@ -7,9 +7,9 @@ use super::Tape;
 use crate::body::reader::Reader;
 use crate::error::BoxError;
 
-/// What is read before an attempt asks for it.
+/// Reading ahead of the attempts.
 impl<B: Body> Tape<B> {
-    /// Reads the first piece, which may be all that there is, before reader `number` does.
+    /// Reads the first piece, which may be the whole body, before reader `number` does.
     pub(in crate::body) fn read_ahead_of(mut self: Pin<&mut Self>, number: u32)
     where
         B::Error: Into<BoxError>,
@@ -21,12 +21,12 @@ impl<B: Body> Tape<B> {
         }
     }
 
-    /// Reads all that the source gives at once, of any size, as far as it can be kept.
+    /// Reads everything that is available immediately, of any size, as far as it can be kept.
     pub(in crate::body) fn read_all_ahead_of(mut self: Pin<&mut Self>, number: u32)
     where
         B::Error: Into<BoxError>,
     {
-        // A source may go on for ever.
+        // A source may be endless.
         const MOST: usize = 64;
         if !self.as_mut().begin_ahead(number) {
             return;
@@ -42,8 +42,8 @@ impl<B: Body> Tape<B> {
     }
 
     fn begin_ahead(self: Pin<&mut Self>, number: u32) -> bool {
-        // Whoever has polled the source waits for it, and would not be woken after another poll; and
-        // what is reserved for a later attempt is not read by an earlier one.
+        // A reader that has polled the source waits for it, and would not be woken after another poll. An
+        // earlier attempt does not read what is reserved for a later one.
         let is_untouched = self.given == 0 && self.begun == 0 && number >= self.reserved_for;
         is_untouched && self.reserve(number)
     }

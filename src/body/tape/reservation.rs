@@ -4,11 +4,11 @@ use std::task::Waker;
 
 use super::Tape;
 
-/// What the readers to come have a right to.
+/// Reservations for readers that are still to come.
 impl<B> Tape<B> {
-    /// From now on, nothing is read that reader `number` could not play: true, if it can play what
-    /// was read before. Until it is [certain](Self::confirm) that the reader comes, who would read
-    /// more waits.
+    /// Stops reading anything that reader `number` could not replay. Returns whether it can replay what
+    /// was read before. Until it is [certain](Self::confirm) that the reader comes, a reader that would
+    /// read more waits.
     pub(in crate::body) fn reserve(self: Pin<&mut Self>, number: u32) -> bool {
         let is_replayable = self.is_replayable();
         if is_replayable {
@@ -19,8 +19,8 @@ impl<B> Tape<B> {
         is_replayable
     }
 
-    /// The reader for which the tape was reserved comes, or does not. Gives the waker of one that
-    /// waits, as [`take_hold`](Self::take_hold) does.
+    /// Decides whether the reader comes for which the tape was reserved. Returns the waker of a reader that
+    /// waits, like [`take_hold`](Self::take_hold).
     pub(in crate::body) fn confirm(self: Pin<&mut Self>, comes: bool) -> Option<Waker> {
         let this = self.project();
         *this.is_certain = true;
@@ -28,26 +28,25 @@ impl<B> Tape<B> {
         match comes {
             true if is_full => *this.holder = *this.reserved_for,
             true => {}
-            // For the one before it, it may still be.
+            // It may still be reserved for the one before.
             false => *this.reserved_for -= 1,
         }
         this.waker.take_if(|_| is_full)
     }
 
-    /// Whether reader `number` has begun to read; the latest there is.
+    /// Whether reader `number`, which is the latest, has begun to read.
     pub(in crate::body) fn has_begun(&self, number: u32) -> bool {
         self.begun == number
     }
 
-    /// No reader may read on. Gives the waker of the one that waits, as
-    /// [`take_hold`](Self::take_hold) does.
+    /// Stops all readers. Returns the waker of the one that waits, like [`take_hold`](Self::take_hold).
     pub(in crate::body) fn take_back(self: Pin<&mut Self>) -> Option<Waker> {
         let this = self.project();
         *this.holder = u32::MAX;
         this.waker.take()
     }
 
-    /// There is no reader after those there are: the next piece of the source ends the record.
+    /// Stops recording, because there is no later reader. The next piece of the source ends the recording.
     pub(in crate::body) fn commit(self: Pin<&mut Self>) {
         self.project().record.fill();
     }

@@ -26,7 +26,7 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    /// Sends the hedge that is due, if it may be.
+    /// Sends the hedge that is due, if that is allowed.
     pub(in crate::hedge) fn hedge(&mut self, cx: &mut Context<'_>) -> Option<S::Future> {
         let next = self.next.take()?;
         let (_, delay) = next.due();
@@ -58,7 +58,7 @@ where
                 within: delay,
             });
             if permit == Permit::Withheld {
-                // It is ready, and may hold a permit for that.
+                // The service is ready, and may therefore hold a permit.
                 self.next = Some(Next::new(spare.clone(), now, delay));
                 self.tell(HedgeEventKind::Withheld, None);
                 return None;
@@ -76,7 +76,7 @@ where
         Some(hedge)
     }
 
-    /// Why a hedge that is due cannot be sent, or its body.
+    /// Returns the body of the hedge that is due, or why it cannot be sent.
     fn body_if_due(&self, spare: &mut S, cx: &mut Context<'_>) -> Result<HedgeBody<B>, NotSent> {
         let settings = &self.shared.settings;
         if self.is_given() {
@@ -89,16 +89,16 @@ where
         if settings.is_budget_low(&self.head.uri) {
             return Err(NotSent::Budget);
         }
-        // One that is ready says so even if the task has used up its turn.
+        // A service that is ready returns so even if the task has used up its cooperative budget.
         let mut ready = unconstrained(poll_fn(|cx| spare.poll_ready(cx)));
         match Pin::new(&mut ready).poll(cx) {
             Poll::Ready(Ok(())) => Ok(body),
-            // Whoever needs it next gets its error.
+            // The next request through the service gets the error.
             Poll::Ready(Err(_)) | Poll::Pending => Err(NotSent::NotReady),
         }
     }
 
-    /// The request once more.
+    /// Returns a copy of the request.
     fn copy(&self, body: HedgeBody<B>, now: Instant) -> Request<HedgeBody<B>> {
         let settings = &self.shared.settings;
         let mut request = self.head.request(body, &settings.known_names);
@@ -111,7 +111,7 @@ where
             let before = |value: &HeaderValue| value.to_str().ok()?.parse::<u32>().ok();
             let before = headers.get(name).and_then(before).unwrap_or(0);
             let count = HeaderValue::from(before.saturating_add(counted));
-            // A map that is full goes without it.
+            // The header is left out if the map is full.
             let _ = headers.try_insert(name, count);
         }
         let elapsed = now.saturating_duration_since(self.started);

@@ -3,9 +3,9 @@ use crate::hedge::race::By;
 use crate::hedge::settings::Plan;
 use crate::hedge_event::{HedgeEvent, HedgeEventKind, Hedged};
 
-/// What is told.
+/// Events and metrics.
 impl<S, C, B> Watch<S, C, B> {
-    /// The request ends with an outcome, if all attempts have failed with the last of their failures.
+    /// Ends the request. `all_failed` says whether all attempts failed.
     pub(in crate::hedge) fn end(&mut self, by: By, all_failed: bool) -> Option<Hedged> {
         let saved = self.compare();
         if self.sent == 0 {
@@ -22,7 +22,7 @@ impl<S, C, B> Watch<S, C, B> {
         marks.then_some(Hedged { sent, won })
     }
 
-    /// The first attempt is cut short.
+    /// Counts a first attempt that is cut.
     pub(in crate::hedge) fn cut(&self) {
         if self.plan == Plan::Learned {
             let so_far = self.started.elapsed();
@@ -31,7 +31,7 @@ impl<S, C, B> Watch<S, C, B> {
         }
     }
 
-    /// Compares how long it took since a hedge was due with how long others did.
+    /// Compares the time since a hedge was due with that of other requests.
     pub(in crate::hedge) fn compare(&mut self) -> Option<f64> {
         let Due { group, at, within } = self.due.take()?;
         let took = at.elapsed().min(within);

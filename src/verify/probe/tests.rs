@@ -251,7 +251,8 @@ fn a_uri_is_told_without_query_and_user_info() {
     let error = Unverified::new(&probe, response.into_parts().0, Doubt::Status, None);
     assert_eq!(
         error.to_string(),
-        "cannot tell whether it was done before: the probe GET http://a.test/b was answered 403 Forbidden"
+        "cannot verify whether the request took effect: \
+         the probe GET http://a.test/b was answered 403 Forbidden"
     );
     assert!(!format!("{error:?}").contains("secret"));
 }

@@ -11,7 +11,7 @@ use crate::error::BoxError;
 use crate::verify::body::{Kept, VerifyBody};
 use crate::verify::step::{Step, StepOwned};
 
-/// The operation itself, and its own answer.
+/// The operation itself, and its own response.
 impl<S, B, R> Verifying<S, B, R>
 where
     S: Service<Request<ReplayBody<B>>, Response = Response<R>>,
@@ -26,7 +26,7 @@ where
     ) -> Poll<Option<Outcome<R>>> {
         let mut this = self.project();
         if let Err(error) = ready!(this.inner.poll_ready(cx)) {
-            // Nobody can ask again about a conflict.
+            // Without a service, a conflict cannot be verified.
             let conflict = this.conflict.take();
             return Poll::Ready(Some(conflict.ok_or_else(|| error.into())));
         }
@@ -45,8 +45,8 @@ where
         Poll::Ready(None)
     }
 
-    /// The operation's outcome: the answer to the caller, unless it may be a conflict with the
-    /// operation itself, done before.
+    /// Handles the operation's outcome. Returns it, unless it is a conflict, which an earlier attempt may
+    /// have caused.
     pub(super) fn answered(
         self: Pin<&mut Self>,
         outcome: Result<Response<R>, BoxError>,
@@ -65,8 +65,8 @@ where
         }
     }
 
-    /// To hold an answer that is half read could keep a probe from being sent at all. One that is
-    /// too long, or does not come, is handed up as it is.
+    /// Handles a conflict whose body was read. A body that is read in part only could block the connection
+    /// that the probe needs, so a conflict that is too long or too slow is returned as it is.
     pub(super) fn kept(self: Pin<&mut Self>) -> Option<Outcome<R>> {
         let this = self.project();
         let step = this.step.project_replace(Step::Readying);

@@ -51,7 +51,7 @@ async fn resumptions_without_progress_are_limited() {
             directory.has_only(b"0123456789");
         } else {
             let told = format!(
-                "the body ended after {requests} of 10 bytes, and its resumptions are used up: "
+                "the response body ended after {requests} of 10 bytes, and no resumptions are left: "
             );
             run.ends(18, &told);
             assert!(directory.is_empty());
@@ -66,7 +66,7 @@ async fn resumptions_begin_within_their_window() {
     let run = download(&server.url, &directory, &["--window", "0s"]).await;
     run.ends(
         18,
-        "the body ended after 4 of 10 bytes, and the window for resumptions has ended: ",
+        "the response body ended after 4 of 10 bytes, and the window for resumptions has ended: ",
     );
     assert_eq!(server.seen().len(), 1);
     assert!(directory.is_empty());

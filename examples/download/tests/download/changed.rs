@@ -21,7 +21,8 @@ async fn of_a_file_that_changes_there_is_nothing() {
         let run = download(&server.url, &directory, &[]).await;
         run.ends(
             18,
-            "download: not whole: the body ended after 4 of 10 bytes: the representation has changed",
+            "download: not whole: the response body ended after 4 of 10 bytes: \
+             the representation has changed",
         );
         assert!(directory.is_empty());
         assert_eq!(server.seen().len(), 2);
@@ -57,7 +58,8 @@ async fn what_is_too_long_to_be_compared_is_not_resumed() {
     let run = download(&server.url, &directory, &["--verify-prefix=3"]).await;
     run.ends(
         18,
-        "download: not whole: the body ended after 4 of 10 bytes, too many to be compared: ",
+        "download: not whole: the response body ended after 4 of 10 bytes, \
+         which is more than `verify_prefix` allows: ",
     );
     assert!(directory.is_empty());
     assert_eq!(server.seen().len(), 1);

@@ -126,7 +126,7 @@ async fn a_body_that_stalls_is_resumed() {
     let run = download(&url, &directory, &["--idle-timeout", "2s"]).await;
     run.ends(
         0,
-        "resumption 1, at once: no data came for too long; 4 of 10 bytes are there\n",
+        "resumption 1, at once: no data arrived within the idle time-out; 4 of 10 bytes are there\n",
     );
 }
 
