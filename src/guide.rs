@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`getting_started`] | a first client, what is retried by default, and the settings that are changed most |
 //! | [`stacking`] | which layer goes where in a client, and why |
+//! | [`testing`] | tests of code that retries: the paused clock, scripted failures, classifiers, budgets |
 //! | [`recipes`] | short pieces of code to copy: OAuth 2.0 tokens, reqwest, replicas, axum, rate limits, errors |
 //! | [`tower_http`] | a whole client with the layers of tower-http, and why each stands where it stands |
 //! | `migrating` (feature `reqwest-middleware`) | code before and after, for users of reqwest-retry, reqwest, `tower::retry` and backon |
@@ -15,4 +16,5 @@ pub mod getting_started;
 pub mod migrating;
 pub mod recipes;
 pub mod stacking;
+pub mod testing;
 pub mod tower_http;
