@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`getting_started`] | a first client, what is retried by default, and the settings that are changed most |
 //! | [`stacking`] | which layer goes where in a client, and why |
+//! | [`observability`] | tracing, spans, events, and metrics, with queries and alerts for Prometheus |
 //! | [`testing`] | tests of code that retries: the paused clock, scripted failures, classifiers, budgets |
 //! | [`recipes`] | short pieces of code to copy: OAuth 2.0 tokens, reqwest, replicas, axum, rate limits, errors |
 //! | [`tower_http`] | a whole client with the layers of tower-http, and why each stands where it stands |
@@ -14,6 +15,7 @@
 pub mod getting_started;
 #[cfg(feature = "reqwest-middleware")]
 pub mod migrating;
+pub mod observability;
 pub mod recipes;
 pub mod stacking;
 pub mod testing;

@@ -275,5 +275,6 @@
 //! | put the retry together with other layers | [`stacking`](super::stacking) |
 //! | use reqwest, axum, OAuth 2.0, or rate limits of a provider | [`recipes`](super::recipes) |
 //! | follow redirects, decompress, trace with tower-http | [`tower_http`](super::tower_http) |
+//! | watch retries by traces, metrics and alerts | [`observability`](super::observability) |
 //! | test code that retries | [`testing`](super::testing) |
 //! | replace other retries by these | `migrating` (feature `reqwest-middleware`) |
