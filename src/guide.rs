@@ -6,12 +6,14 @@
 //! | [`stacking`] | which layer goes where in a client, and why |
 //! | [`observability`] | tracing, spans, events, and metrics, with queries and alerts for Prometheus |
 //! | [`testing`] | tests of code that retries: the paused clock, scripted failures, classifiers, budgets |
+//! | [`compile_errors`] | what the compiler says if a stack does not fit, and how to mend it |
 //! | [`recipes`] | short pieces of code to copy: OAuth 2.0 tokens, reqwest, replicas, axum, rate limits, errors |
 //! | [`tower_http`] | a whole client with the layers of tower-http, and why each stands where it stands |
 //! | `migrating` (feature `reqwest-middleware`) | code before and after, for users of reqwest-retry, reqwest, `tower::retry` and backon |
 //!
 //! Every example is compiled, run and checked by the tests of this crate.
 
+pub mod compile_errors;
 pub mod getting_started;
 #[cfg(feature = "reqwest-middleware")]
 pub mod migrating;

@@ -277,4 +277,5 @@
 //! | follow redirects, decompress, trace with tower-http | [`tower_http`](super::tower_http) |
 //! | watch retries by traces, metrics and alerts | [`observability`](super::observability) |
 //! | test code that retries | [`testing`](super::testing) |
+//! | understand an error of the compiler | [`compile_errors`](super::compile_errors) |
 //! | replace other retries by these | `migrating` (feature `reqwest-middleware`) |

@@ -166,7 +166,7 @@
 //!   36 attempts.
 //! - **[`VerifyLayer`](crate::VerifyLayer)**, directly below the retry. It has to know which attempt it sees,
 //!   and reads that from the body of the request. Above the retry it
-//!   does not compile.
+//!   [does not compile](super::compile_errors#verifylayer-is-above-the-retry).
 //! - **[`CommitLayer`](crate::CommitLayer)**, below the retry and `VerifyLayer`. It turns a body that breaks
 //!   into an error of the attempt. Above the retry, nothing would retry that error.
 //! - **[`HedgeLayer`](crate::HedgeLayer)**, below the retry. For the retry, an attempt and its hedge are one.

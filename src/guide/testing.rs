@@ -59,7 +59,7 @@
 //! A service that stands for the client has to take the body that the retry sends:
 //! [`ReplayBody<B>`](crate::ReplayBody), where `B` is the body of your requests. If the compiler says
 //! `expected function signature`, it takes `B` itself: see
-//! the page on compile errors.
+//! [the page on compile errors](super::compile_errors#a-mock-takes-the-callers-body).
 //!
 //! The body knows the number of its attempt, so the service needs no counter of its own to fail at the first
 //! attempts. To see what the attempt sent, it reads the body as a client does.
