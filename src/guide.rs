@@ -1,22 +1,32 @@
-//! Pages that explain how to use this crate with others. They contain no code of the crate.
+//! Pages that explain one topic each. They contain no code of the crate.
 //!
 //! | page | what it is about |
 //! |---|---|
+//! | [`getting_started`] | a first client, what is retried by default, and the settings that are changed most |
+//! | [`stacking`] | which layer goes where in a client, and why |
 //! | [`idempotency`] | which requests are retried, idempotency keys, and verification |
 //! | [`waiting`] | back-off, jitter, `Retry-After`, and cooldown |
 //! | [`downloads`] | whole responses, and downloads that are resumed |
-//! | [`hedge`](crate::hedge) | a second attempt beside one that is slow |
+//! | [`hedge`](crate::hedge) | a second attempt beside one that is slow: the documentation of that module |
 //! | `grpc` (feature `grpc`) | gRPC's retries and hedges: the documentation of that module |
+//! | [`observability`] | tracing, spans, events, and metrics, with queries and alerts for Prometheus |
+//! | [`testing`] | tests of code that retries: the paused clock, scripted failures, classifiers, budgets |
+//! | [`compile_errors`] | what the compiler says if a stack does not fit, and how to correct it |
 //! | [`recipes`] | short pieces of code to copy: OAuth 2.0 tokens, reqwest, replicas, axum, rate limits, errors |
-//! | [`tower_http`] | a whole client with the layers of tower-http, and why each stands where it stands |
+//! | [`tower_http`] | a whole client with the layers of tower-http, and the place of each |
 //! | `migrating` (feature `reqwest-middleware`) | code before and after, for users of reqwest-retry, reqwest, `tower::retry` and backon |
 //!
 //! Every example is compiled, run and checked by the tests of this crate.
 
+pub mod compile_errors;
 pub mod downloads;
+pub mod getting_started;
 pub mod idempotency;
 #[cfg(feature = "reqwest-middleware")]
 pub mod migrating;
+pub mod observability;
 pub mod recipes;
+pub mod stacking;
+pub mod testing;
 pub mod tower_http;
 pub mod waiting;
