@@ -40,16 +40,20 @@ use crate::error::BoxError;
 ///
 /// ```
 /// use axum::body::Body;
-/// use http::Request;
+/// use http::{Request, Response};
 /// use tower::ServiceBuilder;
 /// use tower_http::map_request_body::MapRequestBodyLayer;
-/// use tower_http_retry::RetryLayer;
+/// use tower_http_retry::{BoxError, RetryLayer};
 ///
-/// let router: axum::Router = axum::Router::new();
+/// // A client whose requests have axum's body.
+/// async fn send(request: Request<Body>) -> Result<Response<Body>, BoxError> {
+///     Ok(Response::new(request.into_body()))
+/// }
+///
 /// let service = ServiceBuilder::new()
 ///     .layer(RetryLayer::new())
 ///     .layer(MapRequestBodyLayer::new(Body::new))
-///     .service(router);
+///     .service_fn(send);
 /// # fn accepts<S: tower::Service<Request<Body>>>(_: S) {}
 /// # accepts(service);
 /// ```

@@ -596,24 +596,20 @@
 //!
 //! # An axum router as the inner service
 //!
-//! A `Router` takes axum's `Body`, and its error is `Infallible`. A line converts the body; the error needs
-//! nothing. This retries requests to a server in the same process, in a test for example.
+//! A `Router` takes any body, and its error is `Infallible`, so that it needs no conversion. This retries
+//! requests to a server in the same process, in a test for example.
 //!
 //! ```
 //! use axum::Router;
 //! use axum::body::Body;
 //! use http::{Request, Response};
 //! use tower::{Service, ServiceBuilder};
-//! use tower_http::map_request_body::MapRequestBodyLayer;
 //! use tower_http_retry::{BoxError, RetryLayer};
 //!
 //! fn client(
 //!     router: Router,
 //! ) -> impl Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future: Send> + Clone {
-//!     ServiceBuilder::new()
-//!         .layer(RetryLayer::new())
-//!         .layer(MapRequestBodyLayer::new(Body::new))
-//!         .service(router)
+//!     ServiceBuilder::new().layer(RetryLayer::new()).service(router)
 //! }
 //! # use std::sync::Arc;
 //! # use std::sync::atomic::{AtomicU32, Ordering};
@@ -713,7 +709,7 @@
 //! ```
 //!
 //! A layer on the router itself (`Router::layer`) takes the same three lines, with
-//! `MapRequestBodyLayer::new(Body::new)` under the retry. It then repeats the server's own handlers.
+//! `MapRequestBodyLayer::new(Body::new)` below the retry. It then retries the server's own handlers.
 //!
 //! # A reverse proxy
 //!
