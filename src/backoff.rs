@@ -4,9 +4,9 @@ use fastrand::Rng;
 
 /// How long to wait before each retry.
 ///
-/// The default is Microsoft's guideline for token issuance and management endpoints, with jitter:
-/// `Backoff::exponential(1 s)`, doubled from retry to retry, [`Jitter::Equal`]. Arithmetic
-/// saturates, so no setting can overflow.
+/// The default is 1 s, 2 s, 4 s, and so on, with [`Jitter::Equal`]. It follows Microsoft's retry guidelines
+/// for token issuance and management endpoints, with jitter added. Arithmetic saturates: no setting
+/// overflows.
 ///
 /// # Example
 ///
@@ -14,7 +14,7 @@ use fastrand::Rng;
 /// use std::time::Duration;
 /// use tower_http_retry::{Backoff, Jitter, RetryLayer};
 ///
-/// // At most 0.2, 0.3, 0.45, .. and never more than 5 seconds.
+/// // At most 0.2 s, 0.3 s, 0.45 s, .. and never more than 5 s.
 /// let backoff = Backoff::exponential(Duration::from_millis(200))
 ///     .factor(1.5)
 ///     .max_wait(Duration::from_secs(5))
@@ -31,11 +31,11 @@ pub struct Backoff {
     jitter: Jitter,
 }
 
-/// How the waits of many clients are spread, so that they do not come back at the same instant.
+/// How waits are randomized, so that clients which failed at the same time do not retry at the same time.
 ///
-/// Each wait is drawn from a generator of its own request: two requests share no sequence. A step
-/// is what [`Backoff`] would wait without jitter, capped by [`Backoff::max_wait`] *before* the
-/// draw, so clients do not pile up at the cap.
+/// A step is the wait of the [`Backoff`] without jitter. It is limited by [`Backoff::max_wait`] *before* the
+/// jitter is applied, so that waits at the limit are spread, too. Each request has its own sequence of
+/// random numbers.
 ///
 /// # Example
 ///
@@ -50,20 +50,21 @@ pub struct Backoff {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Jitter {
-    /// The step itself.
+    /// The wait is the step.
     None,
-    /// Between zero and the step.
+    /// The wait is between zero and the step.
     Full,
-    /// Between half the step and the step (the default): the waits still grow from retry to retry.
+    /// The wait is between half the step and the step. This is the default: waits still grow from retry to
+    /// retry.
     #[default]
     Equal,
-    /// Between the first step and three times the wait before this one.
+    /// The wait is between the first step and three times the wait before it.
     Decorrelated,
-    /// Between these two multiples of the step.
+    /// The wait is between these two multiples of the step.
     ///
-    /// gRPC's is `Between(0.8, 1.2)` (gRFC A6). Above 1, the wait can exceed
-    /// [`Backoff::max_wait`]. What is below zero or not a number counts as 0, and a second value
-    /// below the first as the first.
+    /// gRPC uses `Between(0.8, 1.2)` (gRFC A6). With a multiple above 1, the wait can exceed
+    /// [`Backoff::max_wait`]. A value that is negative or not a number counts as 0. A second value below the
+    /// first counts as the first.
     Between(f64, f64),
 }
 
@@ -77,7 +78,8 @@ pub(crate) struct Series {
 }
 
 impl Backoff {
-    /// Waits that grow by a factor from retry to retry: `base`, 2 × `base`, 4 × `base`, ..
+    /// Creates a back-off that doubles with each retry: `base`, 2 × `base`, 4 × `base`, and so on.
+    /// [`factor`](Self::factor) sets another factor.
     #[doc(alias = "ExponentialBackoff")]
     pub const fn exponential(base: Duration) -> Self {
         Self {
@@ -88,7 +90,7 @@ impl Backoff {
         }
     }
 
-    /// The same wait before every retry, jittered within it.
+    /// Creates a back-off with the same step before each retry. Jitter applies to it.
     #[doc(alias = "constant")]
     pub const fn fixed(wait: Duration) -> Self {
         Self {
@@ -99,15 +101,15 @@ impl Backoff {
         }
     }
 
-    /// What each step is multiplied by to make the next; 2 unless set. A factor that is not a
-    /// number, or is not above zero, counts as 1.
+    /// Sets the factor between one step and the next. Defaults to 2. A factor that is not a number, or not
+    /// above zero, counts as 1.
     #[doc(alias = "multiplier")]
     pub const fn factor(mut self, factor: f64) -> Self {
         self.factor = if factor > 0.0 { factor } else { 1.0 };
         self
     }
 
-    /// The longest step; [`Duration::MAX`], no limit, unless set.
+    /// Sets the longest step. Defaults to [`Duration::MAX`], which is no limit.
     #[doc(alias = "max_delay")]
     #[doc(alias = "max_interval")]
     pub const fn max_wait(mut self, max_wait: Duration) -> Self {
@@ -115,7 +117,7 @@ impl Backoff {
         self
     }
 
-    /// How waits are spread; [`Jitter::Equal`] unless set.
+    /// Sets how waits are randomized. Defaults to [`Jitter::Equal`].
     pub const fn jitter(mut self, jitter: Jitter) -> Self {
         self.jitter = jitter;
         self

@@ -1,15 +1,15 @@
 use http::header::UPGRADE;
 use http::{HeaderName, Method};
 
-/// Which requests may be sent again after an attempt that the server may have acted on.
+/// Which requests are safe to repeat after the server may have acted on them.
 ///
-/// By default those whose method is idempotent ([RFC 9110, section 9.2.2]: GET, HEAD, OPTIONS,
-/// TRACE, PUT, DELETE, and QUERY), and those that carry an `Idempotency-Key` or
-/// `X-Idempotency-Key` header that is not empty. A single request can say otherwise with
-/// [`RetryOverride::repeatable`]. CONNECT, and a request with an `Upgrade` header, never may: the
-/// connection itself changes hands.
+/// By default, these are requests with an idempotent method ([RFC 9110, section 9.2.2]: GET, HEAD, OPTIONS,
+/// TRACE, PUT, DELETE, and QUERY), and requests with an `Idempotency-Key` or `X-Idempotency-Key` header
+/// that is not empty. [`RetryOverride::repeatable`] overrides this for a single request.
 ///
-/// A request that nobody acted on (a refused connection, a 429) is sent again whatever this says.
+/// A CONNECT and a request with an `Upgrade` header are never safe to repeat, because the connection is then
+/// used for another protocol. A request that the server did not process, for example because the connection
+/// was refused or the response was 429, is retried in any case.
 ///
 /// # Example
 ///
@@ -17,7 +17,7 @@ use http::{HeaderName, Method};
 /// use http::Method;
 /// use tower_http_retry::{Idempotency, RetryLayer};
 ///
-/// // A service whose PATCH is a merge patch, and which counts every TRACE.
+/// // The PATCH of this service is a merge patch, and it counts each TRACE.
 /// let idempotency = Idempotency::new().also(Method::PATCH).except(Method::TRACE);
 /// let layer = RetryLayer::new().idempotency(idempotency);
 /// # let _ = layer;
@@ -42,13 +42,13 @@ enum Methods {
 }
 
 impl Idempotency {
-    /// RFC 9110's idempotent methods, and requests with an idempotency key.
+    /// Creates the default: idempotent methods, and requests with an idempotency key.
     pub fn new() -> Self {
         Self::of(Methods::Idempotent)
     }
 
-    /// Only requests with a safe method may be sent again ([RFC 9110, section 9.2.1]: GET, HEAD, OPTIONS,
-    /// TRACE, and QUERY). Idempotency keys do not count.
+    /// Creates a setting with which only safe methods may be repeated ([RFC 9110, section 9.2.1]: GET, HEAD,
+    /// OPTIONS, TRACE, and QUERY). Idempotency keys are ignored.
     ///
     /// ```
     /// use http::Method;
@@ -64,7 +64,8 @@ impl Idempotency {
         Self::of(Methods::Safe)
     }
 
-    /// Every request may be sent again: for services known to recognize a repeated request.
+    /// Creates a setting with which all methods may be repeated. Use it only for services that recognize a
+    /// repeated request.
     ///
     /// ```
     /// use tower_http_retry::{Idempotency, RetryLayer};
@@ -89,22 +90,22 @@ impl Idempotency {
         }
     }
 
-    /// Requests with this method may be sent again, too.
+    /// Adds a method that may be repeated.
     pub fn also(mut self, method: Method) -> Self {
         self.except.retain(|other| *other != method);
         self.also.push(method);
         self
     }
 
-    /// Requests with this method may not be sent again, unless they carry a key.
+    /// Removes a method: requests with it may be repeated only with an idempotency key.
     pub fn except(mut self, method: Method) -> Self {
         self.also.retain(|other| *other != method);
         self.except.push(method);
         self
     }
 
-    /// A request that carries this header, with a value that is not empty, may be sent again,
-    /// whatever its method.
+    /// Adds a header that is taken for an idempotency key: a request with a value of it that is not empty may
+    /// be repeated regardless of its method.
     ///
     /// ```
     /// use http::HeaderName;
@@ -117,7 +118,7 @@ impl Idempotency {
         self
     }
 
-    /// No header makes a request safe to repeat: for services that do not know idempotency keys.
+    /// Removes all headers that are taken for idempotency keys. Use it for services that ignore keys.
     ///
     /// ```
     /// use tower_http_retry::{Idempotency, RetryLayer};

@@ -5,21 +5,24 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// How a response's `Retry-After` and similar headers affect the wait before a retry.
 ///
-/// Read on outcomes that are retryable already (a hint makes nothing retryable), the first of these
-/// headers that asks for a wait above zero: `retry-after-ms`, `x-ms-retry-after-ms` (milliseconds),
-/// `Retry-After` ([RFC 9110, section 10.2.3]: seconds, or a date in any of HTTP's three forms). A
-/// number may have decimals, as `2.0` or `0.503`, and is rounded up to the millisecond. A date is
-/// measured against the same response's `Date` where that parses, so that a difference between the
-/// two clocks drops out, and less the response's `Age`, which it has spent in a cache; else against
-/// the local clock. A malformed value is no hint, nor is zero or a date gone by; of several values
-/// of one header, the longest counts.
+/// The first of these headers that asks for a wait above zero is used:
 ///
-/// Where there is none of these, other headers can be read:
-/// [`RetryLayer::rate_limit_headers`](crate::RetryLayer::rate_limit_headers).
+/// 1. `retry-after-ms`, in milliseconds;
+/// 2. `x-ms-retry-after-ms`, in milliseconds;
+/// 3. `Retry-After` ([RFC 9110, section 10.2.3]), in seconds or as a date in any of HTTP's three formats.
 ///
-/// A hint above [`RetryLayer::max_retry_after`] ends the request at once with the response that
-/// carries it, unless hints are [ignored](Self::Ignore): coming back earlier than asked would not
-/// help.
+/// They only affect outcomes that are retried anyway. If the server asks for more than
+/// [`RetryLayer::max_retry_after`], the response is returned immediately.
+///
+/// - A number may have decimals, such as `2.0` or `0.503`. It is rounded up to the millisecond.
+/// - A date is measured against the `Date` of the same response, so that the difference between the clocks
+///   does not matter. The `Age` of a cached response is subtracted. Without a valid `Date`, the local clock
+///   is used.
+/// - Malformed values, zero, and dates in the past are ignored. If a header has several values, the longest
+///   wait is used.
+///
+/// [`RetryLayer::rate_limit_headers`](crate::RetryLayer::rate_limit_headers) reads other headers if a response
+/// has none of these.
 ///
 /// # Example
 ///
@@ -36,15 +39,15 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryAfter {
-    /// Wait at least as long as the server asks (the default), and up to half as long again, so
-    /// that its clients do not all return at the same instant. Without jitter: the longer of the
-    /// hint and the back-off's step.
+    /// Wait at least as long as the server asks. This is the default.
+    ///
+    /// With jitter, up to half of the time is added, so that clients do not all retry at the same time. If
+    /// the back-off asks for a longer wait, that is used.
     #[default]
     Minimum,
-    /// Wait exactly as long as the server asks; then the back-off starts again from its first
-    /// step.
+    /// Wait exactly as long as the server asks. After that, the back-off starts again from its first step.
     Exact,
-    /// The headers are not read: the wait is the back-off's.
+    /// Ignore the headers, and wait as the back-off says.
     Ignore,
 }
 

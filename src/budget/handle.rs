@@ -8,19 +8,19 @@ use super::snapshot::{BudgetSnapshot, BudgetState};
 use crate::authorities::Authorities;
 use crate::authority::Authority;
 
-/// What all requests through one layer, or to one upstream, may add to the load together.
+/// Limits how much load the retries of a layer, or to an upstream, may add.
 ///
-/// Retries help against faults of single requests; against an overload they are more of the same.
-/// A budget tells the two apart by what comes back. It never queues: a retry that it does not
-/// cover is not made, and the request's last outcome is handed over at once. Clones share it, so
-/// one budget can serve several layers. The [module](crate::budget) says which to choose.
+/// Retries help if single requests fail. In an overload, they make it worse. A budget tells the two apart
+/// by the outcomes of requests. Requests never wait for it: a retry that it does not cover is not made, and
+/// the last outcome is returned immediately. Clones share one state, so that several layers can share a
+/// budget. The [module](crate::budget) compares the kinds.
 ///
-/// | kind | a retry costs | what is earned |
+/// | kind | a retry costs | tokens are earned by |
 /// |---|---|---|
-/// | [`Budget::earning`] (the default) | 1 token; 2 after a time-out | 0.1 by each first attempt that is served, and more by retries that helped |
-/// | [`Budget::ratio`] | 1 token | a fixed part of a token by each request |
-/// | [`Budget::throttle`] | nothing, while more than half the tokens are there | each success adds, each failure that could be retried takes |
-/// | `Budget::tower` (feature `tower`) | what that budget takes | what that budget gives for each success |
+/// | [`Budget::earning`] (the default) | 1 token; 2 after a time-out | each first attempt that is served: 0.1; retries that helped |
+/// | [`Budget::ratio`] | 1 token | each request: a fixed part of a token |
+/// | [`Budget::throttle`] | nothing; there must be more than half of the tokens | each success; a failure that could be retried takes one |
+/// | `Budget::tower` (feature `tower`) | as that budget says | each success, as that budget says |
 /// | [`Budget::per_authority`] | as above, from the budget of its upstream | as above |
 ///
 /// # Example
@@ -47,35 +47,38 @@ pub(super) enum Scope {
 }
 
 impl Budget {
-    /// Earns only from requests that are served, and learns from its own retries whether they help.
+    /// Creates a budget that earns tokens only from requests that are served, and more from retries that
+    /// help. This is the default of each layer.
     ///
-    /// A request is served when it is answered in a way that is not retryable: with a success, or
-    /// with a 404 by a server that is well.
+    /// A request is served if its response is not retryable: a success, or a 404, for example.
     ///
-    /// - It starts with max(6, 2 × `max_retries`) tokens, but at most 1,000, so that a fresh client
-    ///   can make its retries even through time-outs. It holds at most that, or 0.05 for each
-    ///   request recently served if that is more; these fade with a time constant of 10 seconds.
-    /// - After five minutes in which no attempt ended it holds at least what it started with. Shorter
-    ///   pauses add nothing. See [clients that send little](crate::budget#clients-that-send-little).
+    /// - It starts with twice `max_retries` tokens, but with at least 6 and at most 1,000, so that a new client
+    ///   can make its retries even after time-outs. It holds at most that, or 0.05 for each recently served
+    ///   request if that is more. These fade with a time constant of 10 seconds.
+    /// - After five minutes in which no attempt ended, it holds at least the tokens that it started with.
+    ///   Shorter pauses add nothing. See
+    ///   [clients that send little](crate::budget#clients-that-send-little).
     /// - A first attempt that is served earns 0.1.
-    /// - The first retry of a request that is made [at once](crate::classify::Verdict::at_once) costs nothing.
-    /// - A retry after a quick failure costs 1. If it is served, 1.5 come back.
-    /// - A retry after a time-out costs 2. If it is served in at most half the time that the
-    ///   attempt before it took to time out, 4 come back.
-    /// - A request whose caller goes away earns nothing, and nothing comes back. Nor does it for a retry
-    ///   that could not start after its wait.
-    /// - In a [burst](crate::budget#bursts) half of the tokens that it started with are kept for second and
-    ///   further retries, unless `max_retries` is 0 or 1. A burst is when half as many requests as
-    ///   there were tokens had their first retry and nothing was served since, and fewer than about
-    ///   20 requests were served in the last 10 seconds.
+    /// - The first retry of a request that is sent [immediately](crate::classify::Verdict::at_once) costs
+    ///   nothing.
+    /// - A retry after a quick failure costs 1. If it is served, it earns 1.5.
+    /// - A retry after a time-out costs 2. If it is served in at most half the time that the attempt before
+    ///   it took, it earns 4.
+    /// - A request that is dropped earns nothing, and neither does a retry that could not start after its
+    ///   wait.
+    /// - In a [burst](crate::budget#bursts), half of the tokens that it started with are kept for second and
+    ///   further retries, unless `max_retries` is 0 or 1. It is a burst if half as many requests as there were
+    ///   tokens had their first retry, nothing was served since, and fewer than about 20 requests were served
+    ///   in the last 10 seconds.
     pub fn earning(max_retries: u32) -> Self {
         Self::of(Rule::earning(max_retries))
     }
 
-    /// Every request adds `ratio` of a token, succeed or fail; every retry costs 1: in the long
-    /// run retries add at most this ratio to the load. It starts with 10 tokens and holds at most
-    /// 10, or `ratio` for each recent request if that is more. A ratio that is not a number counts
-    /// as 0, one above 1,000 as 1,000.
+    /// Creates a budget that earns `ratio` tokens with each request, whatever its outcome. A retry costs 1.
+    ///
+    /// In the long run, retries add at most this ratio to the load. The budget starts with 10 tokens, and
+    /// holds at most 10, or `ratio` for each recent request if that is more. A ratio that is not a number
+    /// counts as 0, and one above 1,000 as 1,000.
     ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};
@@ -86,15 +89,16 @@ impl Budget {
         Self::of(Rule::ratio(ratio))
     }
 
-    /// gRPC's retry throttling ([gRFC A6]): every failed attempt that could be retried takes one
-    /// of `max_tokens`, every successful one adds `token_ratio`, any other leaves them as they are,
-    /// and there are retries only while more than half the tokens are there. `max_tokens` is taken
-    /// as at least 1 and at most 1,000; of `token_ratio` three decimals count.
+    /// Creates a budget with gRPC's retry throttling ([gRFC A6]).
     ///
-    /// A gRPC call whose response head has no status yet is committed: its status comes in trailers.
-    /// It is counted as successful when its head comes; with a `PeekTrailersLayer` (feature `grpc`)
-    /// under the retry it is counted when its status is seen, as what that says. A failure is then
-    /// one of the codes that the classifier retries, or a `grpc-retry-pushback-ms` that says no.
+    /// Each failed attempt that could be retried takes one token, each success adds `token_ratio`, and other
+    /// outcomes change nothing. A retry is made only if there are more than half of `max_tokens`. `max_tokens`
+    /// is limited to 1 to 1,000, and `token_ratio` has three decimals.
+    ///
+    /// If the response head of a gRPC call has no status, its status comes in the trailers. Such a call counts
+    /// as a success when its head arrives. With a `PeekTrailersLayer` (feature `grpc`) below the retry, it
+    /// counts when its status arrives. It is a failure if the classifier retries the code, or if
+    /// `grpc-retry-pushback-ms` forbids a retry.
     ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};
@@ -107,8 +111,8 @@ impl Budget {
         Self::of(Rule::throttle(max_tokens, token_ratio))
     }
 
-    /// [`Budget::default`], which is for five retries, for each upstream. For another number, and for
-    /// what an upstream is, see [`Budget::per_authority_with`].
+    /// Creates a budget with a [`Budget::default`], for five retries, for each upstream. See
+    /// [`Budget::per_authority_with`] for other budgets, and for what an upstream is.
     ///
     /// ```
     /// use http::Uri;
@@ -124,22 +128,24 @@ impl Budget {
         Self::per_authority_with(max, Self::default)
     }
 
-    /// A budget that `make` makes for each upstream: for each scheme, host and port of the URIs of
-    /// requests, so that one bad host does not starve another. All requests whose URI names no host
-    /// share one.
+    /// Creates a budget that calls `make` for the budget of each upstream.
     ///
-    /// At most `max` are kept, and at least one; the least recently used goes for a new one. A host
-    /// that comes back gets a new budget, so that with more hosts than `max` nothing bounds the load:
-    /// let `max` be above the number of hosts that are called. Each takes some kilobytes, and a new
-    /// one takes longer the more there are: this is for hundreds, not for a crawler's millions.
+    /// An upstream is the scheme, host and port of a request's URI as the layer sees it, not of its `Host`
+    /// header. One upstream that fails does not take the retries of others. All requests whose URI has no
+    /// host share one budget.
     ///
-    /// The host is the one of the URI that the layer sees, not that of a `Host` header. `make` should
-    /// be quick; it may be called for a budget that is not kept, as by [`tokens_of`](Self::tokens_of).
+    /// At most `max` budgets are kept, and at least one. A new one replaces the least recently used. An
+    /// upstream whose budget was replaced gets a new one, so that with more than `max` upstreams, the load is
+    /// not limited: choose `max` above the number of upstreams. Each budget takes some kilobytes, and
+    /// creating one takes longer the more there are: use this for hundreds of upstreams, not for millions.
+    ///
+    /// `make` should be quick. It is also called for budgets that are not kept, by
+    /// [`tokens_of`](Self::tokens_of) for example.
     ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};
     ///
-    /// // gRPC's throttling is for each server name.
+    /// // gRPC has a throttle for each server name.
     /// let budget = Budget::per_authority_with(100, || Budget::throttle(10, 0.1));
     /// let layer = RetryLayer::new().budget(budget);
     /// # let _ = layer;
@@ -156,10 +162,10 @@ impl Budget {
         }
     }
 
-    /// The tokens that are left for a request that starts now.
+    /// Returns the tokens that are left.
     ///
-    /// None for one of `tower`'s, which does not tell, and for a budget that is for each upstream: see
-    /// [`tokens_of`](Self::tokens_of).
+    /// Returns none for a budget of tower's, whose tokens are not known, and for a budget for each upstream:
+    /// see [`tokens_of`](Self::tokens_of).
     pub fn tokens(&self) -> Option<f64> {
         match &self.scope {
             Scope::All(rule) => rule.level().map(tokens),
@@ -167,8 +173,10 @@ impl Budget {
         }
     }
 
-    /// The tokens that are left for requests to this URI's upstream. None for one of `tower`'s. For
-    /// an upstream that was not called yet it is what it would start with.
+    /// Returns the tokens that are left for requests to this URI's upstream.
+    ///
+    /// Returns none for a budget of tower's. For an upstream without a budget, returns the tokens that a new
+    /// one starts with.
     pub fn tokens_of(&self, uri: &Uri) -> Option<f64> {
         match &self.scope {
             Scope::All(rule) => rule.level().map(tokens),
@@ -176,8 +184,9 @@ impl Budget {
         }
     }
 
-    /// Returns the state of the budget, of each upstream if it is for each. Nothing is changed by it: no
-    /// upstream is added, and none counts as used.
+    /// Returns the state of the budget, for a status page: of each upstream, if there is a budget for each.
+    ///
+    /// It changes nothing: no upstream is added, and none counts as used.
     ///
     /// ```
     /// use http::Uri;

@@ -15,45 +15,50 @@ mod statuses;
 
 use statuses::Statuses;
 
-/// Goes by the response's status, and by the errors in an error's chain of sources.
+/// Classifies responses by their status, and errors by the errors in their chain of sources.
 ///
-/// Microsoft's retry guidelines, made safe: every 5xx is [`Class::Transient`], 429 is
-/// [`Class::Refused`], every other 4xx is [`Class::Permanent`], the rest is [`Class::Success`]. It
-/// is sufficient to look at the series of the status; the body is never read to decide. 504 and
-/// 408 count as time-outs. An answer to CONNECT, and 101, are final: the connection has changed
-/// hands.
+/// This is the default classifier. It follows Microsoft's retry guidelines: the series of the status is
+/// sufficient, and the body is not read. A request is not repeated if the server may have acted on it,
+/// unless it is safe to repeat.
 ///
-/// A 409 is transient where it answers a retry of a request with an [idempotency
-/// key](crate::Idempotency), after an attempt that the server may have acted on: the service is
-/// still at work on that attempt ([draft-ietf-httpapi-idempotency-key-header]).
+/// | response | class |
+/// |---|---|
+/// | 1xx, 2xx, 3xx | [`Class::Success`] |
+/// | 429 | [`Class::Refused`] |
+/// | 5xx | [`Class::Transient`]; 504 is a time-out |
+/// | 409 to a retry of a request with an [idempotency key](crate::Idempotency), after an attempt that the server may have acted on | [`Class::Transient`]: the service is still working on that attempt ([draft-ietf-httpapi-idempotency-key-header]) |
+/// | any other 4xx | [`Class::Permanent`] |
+/// | 101, and any response to CONNECT | returned: the connection is used for another protocol |
 ///
-/// | in an error's chain of sources | class | can it be met after the request was read? |
+/// For an error, the first known error in its chain of sources decides:
+///
+/// | error | class | may the server have acted on the request? |
 /// |---|---|---|
-/// | a failed connect of hyper-util's client, of its connector, of tonic or reqwest | refused | no: there was no connection to send it on |
-/// | io `ConnectionRefused`, `AddrInUse`, `AddrNotAvailable` | refused | no: over TCP and Unix sockets only connecting and binding fail so. A connected UDP socket reports an ICMP message as `ConnectionRefused` at any time; quinn does not hand that up |
-/// | hyper's canceled message | refused, first retried at once | no: hyper gives it only to a message that it has not begun to send |
-/// | HTTP/2 `REFUSED_STREAM` (feature `http2`) | refused, first retried at once | no, by RFC 9113, section 8.7 |
-/// | an HTTP/2 `GOAWAY` from the server (feature `http2`), if the client had begun to read the attempt's request body | refused, first retried at once | no: the stream is above the last one that the server processes |
-/// | the same, if the request has no body or it was not read | transient, first retried at once | yes: hyper also reports a `GOAWAY` for a request that it has just queued, and that the server then processes |
-/// | hyper's "dispatch task is gone" | transient, first retried at once | yes: the stream that the request waited for may have been opened just when the server said GOAWAY |
-/// | a time-out: of the attempt, of `tower` (feature `tower`), of `tokio`, of reqwest, io `TimedOut` | transient, a time-out | yes |
-/// | io `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `UnexpectedEof`, `NotConnected`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`; hyper's incomplete message and closed channel; any other HTTP/2 reset by the server (feature `http2`) | transient | yes: `NotConnected` is what QUIC streams say of a connection that was lost |
-/// | a broken request body, a certificate (as rustls reports one), a URI that hyper-util's connector does not take, a bad header, parse and user errors | permanent | |
-/// | anything else | permanent | |
+/// | a failed connection attempt of hyper-util's client or its connector, tonic or reqwest | refused | no: there was no connection |
+/// | io `ConnectionRefused`, `AddrInUse`, `AddrNotAvailable` | refused | no: with TCP and Unix sockets, only connecting and binding fail so. A connected UDP socket can report `ConnectionRefused` at any time, but quinn does not pass it on |
+/// | hyper's canceled message | refused, retried immediately once | no: hyper had not begun to send the message |
+/// | HTTP/2 `REFUSED_STREAM` (feature `http2`) | refused, retried immediately once | no, by RFC 9113, section 8.7 |
+/// | HTTP/2 `GOAWAY` from the server (feature `http2`), if reading the attempt's request body had begun | refused, retried immediately once | no: the stream is above the last one that the server processes |
+/// | the same, if the request has no body or it was not read | transient, retried immediately once | yes: hyper also reports a `GOAWAY` for a request that it has just queued and that the server then processes |
+/// | hyper's "dispatch task is gone" | transient, retried immediately once | yes: the request's stream may have been opened just before the `GOAWAY` |
+/// | a time-out: of the attempt, of tower (feature `tower`), of tokio, of reqwest, io `TimedOut` | transient, a time-out | yes |
+/// | io `ConnectionReset`, `ConnectionAborted`, `BrokenPipe`, `UnexpectedEof`, `NotConnected`, `HostUnreachable`, `NetworkUnreachable`, `NetworkDown`; hyper's incomplete message and closed channel; any other HTTP/2 reset by the server (feature `http2`) | transient | yes: QUIC streams report a lost connection as `NotConnected` |
+/// | a request body that failed, an invalid certificate, a URI that hyper-util's connector does not support, an invalid header, parse errors and user errors | permanent | |
+/// | any other error | permanent | |
 ///
-/// All of this is said of the caller's request only if the service under the retry sends that and
-/// no other:
+/// # Layers below the retry
 ///
-/// - What follows redirects goes above the retry. Under it, a refused connection or a 429 may come
-///   from the target of a redirect, after the request itself was acted on. With feature
-///   `tower-http`, a response whose `RequestUri` is not the request's is never refused, but
-///   transient, and so is one to anything but GET and HEAD that has a `RequestUri` at all: a
-///   redirect from a URI to itself leaves no trace. An error does not say what it is about. For
-///   reqwest, build the client with
-///   `redirect(Policy::none())`.
-/// - What reads the request's body before it is sent, to sign it for instance, goes above the retry
-///   as well, or a `GOAWAY` is taken for a refusal that is none. Where it has to stand below, let a
-///   classifier say [`Class::Transient`] of such errors.
+/// The tables hold if the service below the retry sends the caller's request and no other, and reads its
+/// body only to send it:
+///
+/// - Put layers that follow redirects above the retry. Below it, a refused connection or a 429 may come
+///   from the target of a redirect, after the request itself was acted on. With feature `tower-http`, a
+///   response of tower-http's `FollowRedirect` is recognized: it is transient instead of refused if it
+///   comes from another URI, and for all methods but GET and HEAD, because a redirect from a URI to itself
+///   cannot be recognized. Errors are not recognized.
+/// - Put layers that read the request's body before it is sent, to sign it for example, above the retry.
+///   Below it, a `GOAWAY` would be taken for a refusal by mistake. If this is not possible, use a classifier
+///   that returns [`Class::Transient`] for such errors.
 ///
 /// # Example
 ///
@@ -61,7 +66,7 @@ use statuses::Statuses;
 /// use http::StatusCode;
 /// use tower_http_retry::{ByStatus, RetryLayer};
 ///
-/// // 501 will not pass; this gateway's 408 will.
+/// // 501 is permanent, and this gateway's 408 is transient.
 /// let by_status = ByStatus::new()
 ///     .except(StatusCode::NOT_IMPLEMENTED)
 ///     .also(StatusCode::REQUEST_TIMEOUT);
@@ -106,14 +111,18 @@ impl ByStatus {
         }
     }
 
-    /// Responses with this status are retried, too. 429, 421 and 425 are then refused, as RFC 6585,
-    /// RFC 9110 and RFC 8470 define them; any other status is transient.
+    /// Adds a status that is retried.
+    ///
+    /// 429, 421 and 425 are refusals, as RFC 6585, RFC 9110 and RFC 8470 define them. 408 and 504 are
+    /// time-outs, after which the back-off is one step longer. Any other status is transient.
     pub const fn also(mut self, status: StatusCode) -> Self {
         self.retried = self.retried.with(status.as_u16());
         self
     }
 
-    /// Responses with this status are final.
+    /// Removes a status: responses with it are returned.
+    ///
+    /// If the status is 409, this includes the 409 to a retry of a request with an idempotency key.
     pub const fn except(mut self, status: StatusCode) -> Self {
         let status = status.as_u16();
         self.retried = self.retried.without(status);
@@ -121,12 +130,11 @@ impl ByStatus {
         self
     }
 
-    /// Sets a response header by which the server says whether to retry, in the place of its status.
+    /// Sets a response header with which the server says whether to retry. Defaults to none.
     ///
-    /// On a 4xx or 5xx, `false` makes the response final. `true` makes it retryable: a response that
-    /// its status does not make so is then transient. All other rules hold, of idempotency, retries,
-    /// window and budget. Any other value is ignored, and so is the header on other responses.
-    /// Defaults to none.
+    /// It is read on 4xx and 5xx responses. If it is `false`, the response is returned. If it is `true`, the
+    /// response is retried: it is transient, unless its status has another class that is retried. The rules
+    /// for idempotency, the number of retries, the window and the budget apply. Any other value is ignored.
     ///
     /// ```
     /// use tower_http_retry::{ByStatus, RetryLayer};
