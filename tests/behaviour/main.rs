@@ -37,6 +37,7 @@ mod hedge_learned;
 #[cfg(feature = "metrics")]
 mod hedge_metrics;
 mod hedge_reported;
+mod hedge_snapshot;
 mod hints;
 mod letting_go;
 mod limits;
