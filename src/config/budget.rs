@@ -55,8 +55,23 @@ impl BudgetConfig {
     /// Returns a new budget for a number of retries, which only [`BudgetConfig::Earning`] depends on. Returns
     /// `None` for [`BudgetConfig::None`].
     ///
-    /// [`RetryLayer::from`](crate::RetryLayer#impl-From<RetryConfig>-for-RetryLayer) makes its own. Use this
-    /// where several layers share a budget, or to read its tokens.
+    /// `RetryLayer::from(config)` makes its own. Use this where several layers share a budget, or for its
+    /// [snapshot](Budget::snapshot):
+    ///
+    /// ```
+    /// use tower_http_retry::RetryLayer;
+    /// use tower_http_retry::config::RetryConfig;
+    ///
+    /// let config: RetryConfig = serde_json::from_str(r#"{ "max_retries": 2 }"#)?;
+    /// let budget = config.budget.budget(config.max_retries);
+    /// let mut layer = RetryLayer::from(config);
+    /// if let Some(budget) = &budget {
+    ///     layer = layer.budget(budget.clone());
+    /// }
+    /// # let _ = layer;
+    /// assert_eq!(budget.and_then(|budget| budget.tokens()), Some(6.0));
+    /// # Ok::<_, serde_json::Error>(())
+    /// ```
     pub fn budget(&self, max_retries: u32) -> Option<Budget> {
         let (each, make): (_, Box<dyn Fn() -> Budget + Send + Sync>) = match *self {
             Self::None => return None,

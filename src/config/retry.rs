@@ -123,7 +123,7 @@ impl Default for RetryConfig {
 
 serde_by_notation!(RetryConfig);
 
-/// How each field is written. One that is not in a layer's settings is none that can be written.
+/// How each field is written. The compiler sees to it that none is missing.
 #[derive(Serialize, Deserialize)]
 #[serde(
     remote = "RetryConfig",

@@ -93,6 +93,6 @@ pub enum CooldownPhase {
     Open,
     /// Requests wait until the hold ends.
     Holding,
-    /// The hold has ended, and requests are sent a few at a time.
+    /// The time of the hold is over. Requests are sent a few at a time.
     SlowStart,
 }

@@ -40,6 +40,7 @@ mod hedge_learned;
 #[cfg(feature = "metrics")]
 mod hedge_metrics;
 mod hedge_reported;
+mod hedge_snapshot;
 mod hints;
 mod idempotency_key;
 mod letting_go;

@@ -1,4 +1,4 @@
-//! What budgets, cooldowns and hedges show of themselves, and that looking changes nothing.
+//! What budgets and cooldowns show of themselves, and that looking changes nothing, of hedges neither.
 
 use std::time::Duration;
 
@@ -6,16 +6,15 @@ use http::{Request, Uri};
 use tower::{Layer, ServiceExt};
 use tower_http_retry::budget::BudgetKind;
 use tower_http_retry::cooldown::{CooldownPhase, CooldownState};
-use tower_http_retry::hedge::HedgeState;
 use tower_http_retry::{Backoff, Budget, Cooldown, HedgeLayer, Jitter, RetryLayer};
 
-use crate::support::cooling::{Client, OK, enough, millis, secs, told};
+use crate::support::cooling::{Client, OK, enough, millis, refused, secs, told};
 use crate::support::hedging;
 use crate::support::upstream::Answer::Status;
 use crate::support::upstream::{Body, Upstream, after};
 
 /// In an order that is none.
-const URIS: [&str; 6] = [
+pub const URIS: [&str; 6] = [
     "http://b.test/items/7",
     "https://b.test:443/",
     "http://A.test:8080/",
@@ -25,7 +24,7 @@ const URIS: [&str; 6] = [
 ];
 
 /// Of these.
-const ORIGINS: [&str; 6] = [
+pub const ORIGINS: [&str; 6] = [
     "",
     "http://[::1]:9",
     "http://a.test",
@@ -34,7 +33,7 @@ const ORIGINS: [&str; 6] = [
     "https://b.test",
 ];
 
-fn request(uri: &str) -> Request<Body> {
+pub fn request(uri: &str) -> Request<Body> {
     Request::get(uri).body(Body::default()).unwrap()
 }
 
@@ -52,7 +51,7 @@ fn layer(budget: &Budget) -> RetryLayer {
         .budget(budget.clone())
 }
 
-fn keys<T>(upstreams: &std::collections::BTreeMap<String, T>) -> Vec<&str> {
+pub fn keys<T>(upstreams: &std::collections::BTreeMap<String, T>) -> Vec<&str> {
     upstreams.keys().map(String::as_str).collect()
 }
 
@@ -233,6 +232,21 @@ async fn a_hold_whose_time_is_over_is_a_slow_start_that_waits_for_nobody() {
     assert_eq!(cooldown.left(&uri), None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_start_shows_when_another_goes_in_the_place_of_one_that_was_refused() {
+    let client = Client::new(Cooldown::new(), [told(200, 0, 1), refused(2), OK]);
+    client.send_each(1).await;
+    client.at(secs(1)).await;
+    client.send_each(1).await;
+    let state = || seen(&client.cooldown.snapshot().shared.unwrap());
+    assert_eq!(state(), (CooldownPhase::SlowStart, Some(secs(2)), 0));
+    client.at(millis(2_500)).await;
+    assert_eq!(state(), (CooldownPhase::SlowStart, Some(millis(500)), 0));
+    client.at(secs(3)).await;
+    assert_eq!(state(), (CooldownPhase::SlowStart, None, 0));
+    assert_eq!(client.left(), None);
+}
+
 /// When requests are sent through a hold and its slow start, which meets refusals and a silence.
 async fn sent_at(looks: bool) -> Vec<u128> {
     let silent = after(secs(60), OK);
@@ -261,105 +275,4 @@ async fn to_look_at_a_cooldown_lets_no_request_go_at_another_time() {
     let sent = sent_at(false).await;
     assert!(sent.len() > 20, "{sent:?}");
     assert_eq!(sent_at(true).await, sent);
-}
-
-/// The state of hedges that are sent after 100 ms.
-fn hedges(hedges: f64) -> (Option<Duration>, Option<f64>, f64, f64) {
-    (Some(millis(100)), None, hedges, 3.0)
-}
-
-fn of(state: &HedgeState) -> (Option<Duration>, Option<f64>, f64, f64) {
-    (
-        state.delay,
-        state.saved_seconds,
-        state.hedges,
-        state.capacity,
-    )
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hedge_layer_shows_what_its_successes_have_earned() {
-    let layer = hedging::exact().extra_load(0.25);
-    let state = || {
-        let snapshot = layer.snapshot();
-        assert!(snapshot.upstreams.is_empty());
-        of(&snapshot.shared.unwrap())
-    };
-    let send = async |plan: Vec<_>| {
-        let upstream = Upstream::new(plan);
-        hedging::send(&layer, &upstream, request(URIS[0]))
-            .await
-            .0
-            .unwrap();
-    };
-    assert_eq!(state(), hedges(1.0));
-    send(vec![Status(200)]).await;
-    assert_eq!(state(), hedges(1.25));
-    // One that takes longer is hedged, and the hedge wins.
-    send(vec![after(secs(1), Status(200)), Status(200)]).await;
-    assert_eq!(state(), hedges(0.25));
-    for _ in 0..20 {
-        send(vec![Status(200)]).await;
-    }
-    assert_eq!(state(), hedges(3.0));
-    send(vec![after(secs(1), Status(200)), Status(200)]).await;
-    assert_eq!(state(), hedges(2.0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hedge_layer_shows_the_delay_that_it_has_learned() {
-    let layer = HedgeLayer::new();
-    let delay = || layer.snapshot().shared.unwrap().delay;
-    for number in 0..300 {
-        assert_eq!(delay().is_some(), number > 100, "{number}");
-        let upstream = Upstream::new([after(millis(10), Status(200))]);
-        let sent = hedging::send(&layer, &upstream, request(URIS[0])).await;
-        sent.0.unwrap();
-    }
-    let learned = layer.delay(&Uri::from_static(URIS[0]));
-    assert!(learned.is_some_and(|delay| delay > millis(19) && delay < millis(23)));
-    assert_eq!(delay(), learned);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hedge_layer_shows_what_hedges_save() {
-    let layer = hedging::exact()
-        .extra_load(1.0)
-        .control(0.5)
-        .control_seed(1);
-    let saved = || layer.snapshot().shared.unwrap().saved_seconds;
-    assert_eq!(saved(), None);
-    let (slow, quick) = (
-        after(millis(300), Status(200)),
-        after(millis(10), Status(200)),
-    );
-    for _ in 0..300 {
-        for plan in [vec![slow.clone(), quick.clone()], vec![quick.clone()]] {
-            let upstream = Upstream::new(plan);
-            let sent = hedging::send(&layer, &upstream, request(URIS[0])).await;
-            sent.0.unwrap();
-        }
-    }
-    // A hedge comes back after 10 ms; 100 ms after it is due, one that is withheld has not.
-    assert_eq!(saved(), Some(0.09));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hedge_layer_for_each_upstream_shows_those_that_are_kept_in_order() {
-    let layer = hedging::exact().extra_load(0.25).per_authority(10);
-    assert!(layer.snapshot().upstreams.is_empty());
-    for uri in [&URIS[..], &URIS[..1]].concat() {
-        let upstream = Upstream::new([Status(200)]);
-        hedging::send(&layer, &upstream, request(uri))
-            .await
-            .0
-            .unwrap();
-    }
-    let snapshot = layer.snapshot();
-    assert_eq!(snapshot.shared, None);
-    assert_eq!(keys(&snapshot.upstreams), ORIGINS);
-    for (origin, state) in &snapshot.upstreams {
-        let earned = if origin == "http://b.test" { 1.5 } else { 1.25 };
-        assert_eq!(of(state), hedges(earned), "{origin}");
-    }
 }
