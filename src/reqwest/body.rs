@@ -1,4 +1,3 @@
-use bytes::Bytes;
 use http_body::Body;
 
 use crate::body::ReplayBody;
@@ -19,7 +18,7 @@ where
 /// A body that is in memory becomes bytes, which reqwest can send a second time by itself.
 impl<B> From<HedgeBody<B>> for reqwest::Body
 where
-    B: Body<Data = Bytes> + Send + Sync + 'static,
+    B: Body + Send + Sync + 'static,
     B::Error: Into<BoxError>,
 {
     fn from(body: HedgeBody<B>) -> Self {
