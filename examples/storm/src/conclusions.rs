@@ -96,27 +96,28 @@ fn recoveries(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
             outcomes.count()
         };
         let name = code(variant_name(variant));
+        let number = faults.len();
         match (count(Mark::Never), count(Mark::Later)) {
             (0, 0) => as_soon.push(name),
-            (0, times) => later.push(format!("{name} (after {times})")),
-            (times, _) => never.push(format!("{name} (after {times})")),
+            (0, times) => later.push(format!("{name} ({times} of {number})")),
+            (times, _) => never.push(format!("{name} ({times} of {number})")),
         }
     }
     let (count, all) = (faults.len(), faults.len() + others.len());
     let mut text = format!("Without retries, the service recovers from {count} of {all} faults.");
     for (names, what) in [
-        (never, "After some of these faults, it never recovers with"),
-        (
-            later,
-            "After some, it recovers more than a second later with",
-        ),
         (
             as_soon,
-            "After all, it recovers as soon, within a second, with",
+            "it recovers from all of these as soon, within a second",
         ),
+        (
+            later,
+            "it recovers from some of these more than a second later",
+        ),
+        (never, "it never recovers from some of these"),
     ] {
         if !names.is_empty() {
-            text += &format!(" {what} {}.", list(&names));
+            text += &format!(" With {}, {what}.", list(&names));
         }
     }
     Some(text)
@@ -134,7 +135,7 @@ fn gain(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
     with.sort_by(|(one, _), (other, _)| other.total_cmp(one));
     let text = |(share, variant)| {
         let name = code(variant_name(variant));
-        format!("{} % with {name}", percent(share))
+        format!("{} % ({name})", percent(share))
     };
     let (best, worst) = (*with.first()?, *with.last()?);
     let with = match best == worst {
@@ -142,7 +143,7 @@ fn gain(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
         false => format!("from {} to {}", text(worst), text(best)),
     };
     Some(format!(
-        "In {}, {} % of the requests in the fault succeed without retries, and {with}.",
+        "In {}, {} % of the requests in the fault succeed without retries. With retries it is {with}.",
         code(SINGLE_FAULTS),
         percent(without),
     ))
@@ -160,15 +161,20 @@ fn many_clients(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
         return None;
     }
     let text = |variant| {
-        let recovery = outcomes.get(scenario, variant, most)?.figures.recovery;
         let name = code(variant_name(variant));
-        Some(format!("{} with {name}", recovery_name(recovery)))
+        Some(
+            match outcomes.get(scenario, variant, most)?.figures.recovery {
+                None => format!("never with {name}"),
+                recovery => format!("after {} with {name}", recovery_name(recovery)),
+            },
+        )
     };
     let swept = [Variant::NoRetry, Variant::Earning, Variant::Defaults];
     let recoveries: Vec<_> = swept.into_iter().filter_map(text).collect();
     Some(format!(
-        "With {}, the recovery from {} takes: {}.",
-        load_name(most),
+        "With {} clients at a load of {}, the service recovers from {} {}.",
+        most.clients,
+        most.share,
         code(OVERLOAD),
         list(&recoveries)
     ))

@@ -122,8 +122,8 @@ fn the_conclusions_have_a_row_for_each_variant_and_come_first() {
 fn the_conclusions_are_about_what_was_run() {
     let [tables, page, _] = small_run(&place("storm-other-conclusions"), &[]);
     assert!(!tables.contains("| variant "), "{tables}");
-    let one = "<li>Without retries, the service recovers from 1 of 1 faults. After all, it recovers as \
-               soon, within a second, with <code>earning</code>.</li>";
+    let one = "<li>Without retries, the service recovers from 1 of 1 faults. With \
+               <code>earning</code>, it recovers from all of these as soon, within a second.</li>";
     assert!(page.contains(one), "{page}");
     assert!(!page.contains("bad-replicas"));
     let only_first = small_run(&place("storm-one-conclusion"), &CONCLUDED[..2]);

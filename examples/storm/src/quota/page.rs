@@ -49,9 +49,9 @@ fn conclusion(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
         without.is_some_and(|without| with.is_none_or(|with| with > without + AS_SOON))
     });
     Some(format!(
-        "If each client has a quota of its own ({}), {} % of the quota is used and {} of {} clients are \
-         blocked with a cooldown, and {} % and {} without one. If the clients share a limit, a cooldown \
-         delays the recovery by more than a second in {} of {} cases.",
+        "In {}, clients with a cooldown use {} % of their quotas, and {} of {} are blocked. Without \
+         one they use {} %, and {} are blocked. If the clients share a limit, a cooldown delays the \
+         recovery by more than a second in {} of {} cases.",
         code(blocking.name),
         percent(with.used),
         with.blocked,
