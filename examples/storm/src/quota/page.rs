@@ -51,7 +51,7 @@ fn conclusion(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
     Some(format!(
         "In {}, clients with a cooldown use {} % of their quotas, and {} of {} are blocked. Without \
          one they use {} %, and {} are blocked. If the clients share a limit, a cooldown delays the \
-         recovery by more than a second in {} of {} cases.",
+         recovery by more than a second, or prevents it, in {} of {} cases.",
         code(blocking.name),
         percent(with.used),
         with.blocked,
