@@ -6,6 +6,7 @@
 //! | [`stacking`] | which layer goes where in a client, and why |
 //! | [`idempotency`] | which requests are retried, idempotency keys, and verification |
 //! | [`waiting`] | back-off, jitter, `Retry-After`, and cooldown |
+//! | [`budgets`] | why retries have a budget, which one to choose, and what it does in an overload |
 //! | [`downloads`] | whole responses, and downloads that are resumed |
 //! | [`hedge`](crate::hedge) | a second attempt beside one that is slow: the documentation of that module |
 //! | `grpc` (feature `grpc`) | gRPC's retries and hedges: the documentation of that module |
@@ -18,6 +19,7 @@
 //!
 //! Every example is compiled, run and checked by the tests of this crate.
 
+pub mod budgets;
 pub mod compile_errors;
 pub mod downloads;
 pub mod getting_started;

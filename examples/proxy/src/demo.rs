@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tower_http_retry::BoxError;
 
+use crate::history::History;
 use crate::say;
 
 /// The time from one request to the next.
@@ -26,6 +27,9 @@ const IN_FLIGHT: usize = 64;
 
 /// The quota is used up again after so many requests: 5 seconds.
 const QUOTA: u128 = 100;
+
+/// What is asked for while the upstream is down.
+const OUTAGE: &str = "/down";
 
 /// What is asked for in turn while the upstream is up.
 const TURNS: [&str; 20] = [
@@ -58,6 +62,7 @@ type Caller = Client<HttpConnector, Empty<Bytes>>;
 pub(crate) async fn send(
     proxy: SocketAddr,
     duration: Duration,
+    history: Arc<History>,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), BoxError> {
     let caller: Caller = Client::builder(TokioExecutor::new()).build_http();
@@ -72,7 +77,9 @@ pub(crate) async fn send(
             break;
         }
         let place = places.clone().acquire_owned().await?;
-        let uri = format!("http://{proxy}{}", path(number, total)).parse()?;
+        let path = path(number, total);
+        history.outage(path == OUTAGE);
+        let uri = format!("http://{proxy}{path}").parse()?;
         let caller = caller.clone();
         requests.spawn(async move {
             // The last ones may come when the proxy takes no more.
@@ -95,7 +102,7 @@ pub(crate) async fn send(
 fn path(number: u128, total: u128) -> &'static str {
     let last_fifth = (total * 4).div_ceil(5);
     match number * 5 / total {
-        2 => "/down",
+        2 => OUTAGE,
         4 if (number - last_fifth) % QUOTA == 0 => "/quota",
         _ => TURNS[number as usize % TURNS.len()],
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -63,6 +63,7 @@ type Sender = BoxCloneSyncService<Request, Response, BoxError>;
 struct Gateway {
     upstream: Authority,
     sender: Sender,
+    history: Arc<History>,
 }
 
 /// Forwards what nobody else answers. Failures are told by the retry layer, and not again by the
@@ -71,7 +72,8 @@ pub(crate) fn router(upstream: SocketAddr, cooldown: Cooldown, history: Arc<Hist
     let upstream = upstream.to_string();
     let gateway = Gateway {
         upstream: upstream.parse().expect("an address is an authority"),
-        sender: sender(cooldown, history),
+        sender: sender(cooldown, history.clone()),
+        history,
     };
     let quiet = DefaultOnFailure::new().level(Level::DEBUG);
     // The identity comes before the span, which has it, and after the caller's connection, which may
@@ -143,7 +145,10 @@ async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Respon
     // The client names the upstream instead.
     headers.remove(HOST);
     headers.append(VIA, via);
-    match gateway.sender.oneshot(request).await {
+    let start = Instant::now();
+    let answered = gateway.sender.oneshot(request).await;
+    gateway.history.took(start.elapsed());
+    match answered {
         Ok(mut response) => {
             remove_hop_by_hop(response.headers_mut());
             response

@@ -14,6 +14,9 @@ const SPAN: Duration = Duration::from_secs(5 * 60);
 /// How many of the last requests that were retried or failed are kept.
 const RECENT: usize = 12;
 
+/// Of how many of the last requests the latency is told.
+const LATENCIES: usize = 1_000;
+
 /// How often something happened, by its name.
 type Counts = BTreeMap<&'static str, u64>;
 
@@ -26,11 +29,17 @@ pub(crate) struct History {
 struct Told {
     attempts: u64,
     retries: Counts,
+    /// Those of them that were not sent after their wait.
+    unsent_retries: u64,
     stops: Counts,
     /// In tokens.
     budget: Option<f64>,
     /// The oldest first; only those in which something happened.
     seconds: VecDeque<Second>,
+    /// Of requests, the oldest first, with the time of their end.
+    latencies: VecDeque<(Duration, Duration)>,
+    /// When the demonstration's outage began and ended.
+    outage: Option<(Duration, Option<Duration>)>,
     /// The last one first.
     recent: VecDeque<Value>,
 }
@@ -64,12 +73,37 @@ impl History {
             EventKind::Stopped(stop) => {
                 count(&mut told.stops, stop.as_str());
                 count(&mut told.second(now).stops, stop.as_str());
+                // What stops it is no outcome of an attempt.
+                if event.class().is_none() && event.attempt() > 0 {
+                    told.unsent_retries += 1;
+                }
                 if stop.is_failure() || event.attempt() > 1 {
                     told.recent.push_front(ended(event, stop, now));
                     told.recent.truncate(RECENT);
                 }
             }
             // There may be more kinds of events one day.
+            _ => {}
+        }
+    }
+
+    /// A request took so long to be answered, with all that it waited.
+    pub(crate) fn took(&self, latency: Duration) {
+        let end = self.start.elapsed();
+        let latencies = &mut self.told().latencies;
+        if latencies.len() == LATENCIES {
+            latencies.pop_front();
+        }
+        latencies.push_back((end, latency));
+    }
+
+    /// The demonstration's outage begins; or it ends, if it has begun.
+    pub(crate) fn outage(&self, is_there: bool) {
+        let now = self.start.elapsed();
+        let outage = &mut self.told().outage;
+        match outage {
+            None if is_there => *outage = Some((now, None)),
+            Some((_, end @ None)) if !is_there => *end = Some(now),
             _ => {}
         }
     }
@@ -86,8 +120,15 @@ impl History {
                 "requests": sum(&told.stops),
                 "attempts": told.attempts,
                 "retries": told.retries,
+                "unsent_retries": told.unsent_retries,
                 "stops": told.stops,
             },
+            "success_rate": told.success_rate(),
+            "p95_seconds": told.p95().map(|p95| p95.as_secs_f64()),
+            "outage": told.outage.map(|(start, end)| json!({
+                "from_seconds": start.as_secs_f64(),
+                "to_seconds": end.map(|end| end.as_secs_f64()),
+            })),
             "budget": told.budget,
             "seconds": told.seconds.iter().map(Second::status).collect::<Vec<_>>(),
             "recent": told.recent,
@@ -101,7 +142,7 @@ impl History {
         format!(
             "{requests} requests, {} attempts, {} retries, {} failures",
             told.attempts,
-            sum(&told.retries),
+            sum(&told.retries) - told.unsent_retries,
             requests - served.unwrap_or_default(),
         )
     }
@@ -127,8 +168,28 @@ impl Told {
         &mut self.seconds[last]
     }
 
+    /// Of the requests that ended in the seconds that are kept.
+    fn success_rate(&self) -> Option<f64> {
+        let stops = || self.seconds.iter().map(|second| &second.stops);
+        let all: u64 = stops().map(sum).sum();
+        let served = stops().filter_map(|stops| stops.get(StopReason::Success.as_str()));
+        (all > 0).then(|| served.sum::<u64>() as f64 / all as f64)
+    }
+
+    /// So long, or less, took 95 % of the last requests.
+    fn p95(&self) -> Option<Duration> {
+        let mut latencies: Vec<_> = self.latencies.iter().map(|(_, latency)| *latency).collect();
+        latencies.sort_unstable();
+        let rank = (latencies.len() * 95).div_ceil(100);
+        latencies.get(rank.checked_sub(1)?).copied()
+    }
+
     fn forget(&mut self, now: Duration) {
-        let first = now.saturating_sub(SPAN).as_secs();
+        let start = now.saturating_sub(SPAN);
+        while self.latencies.front().is_some_and(|(end, _)| *end < start) {
+            self.latencies.pop_front();
+        }
+        let first = start.as_secs();
         while self.seconds.front().is_some_and(|old| old.second < first) {
             self.seconds.pop_front();
         }

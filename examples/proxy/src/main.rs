@@ -1,11 +1,11 @@
 //! A reverse proxy that retries, and shows what it does:
 //! `cargo run -p proxy -- --demo`.
 //!
-//! The upstream is a part of this program, fails as told by the path of a request, and listens on
-//! 127.0.0.1, as does the proxy. Open its page in a browser: it draws the retries, why requests
-//! ended, and the budget's level, over the last minutes; and it shows how many requests are held while
-//! the upstream's quota is used up, and for how long. `/metrics` has the same for Prometheus, and
-//! what goes to standard error has a span for each request and one for each of its attempts.
+//! The upstream is a part of this program, fails as the path of a request says, and listens on
+//! 127.0.0.1, as does the proxy. Open the proxy's page in a browser. It shows the success rate, the 95th
+//! percentile of the latency, the retries, why requests ended, and the budget over the last minutes, and how
+//! many requests are held while the upstream's quota is used up. `/metrics` has the same for
+//! Prometheus. The log on standard error has a span for each request and for each of its attempts.
 //!
 //! Exit status: 0 if it stopped because it was told to, else 1.
 
@@ -118,7 +118,7 @@ async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { serving.await.map_err(BoxError::from) });
     if let Some(duration) = arguments.demo {
-        tasks.spawn(demo::send(address, duration, stopping));
+        tasks.spawn(demo::send(address, duration, history.clone(), stopping));
     }
     let upkeep = tokio::spawn(add_up(recorder));
 

@@ -24,7 +24,7 @@ pub(crate) fn router(
     recorder: PrometheusHandle,
 ) -> Router {
     let page = [(CONTENT_SECURITY_POLICY, POLICY)];
-    let page = (page, Html(include_str!("page.html")));
+    let page = (page, Html(whole_page()));
     let exposition = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Router::new()
         .route("/", get(page))
@@ -33,6 +33,13 @@ pub(crate) fn router(
             "/metrics",
             get(async move || (exposition, recorder.render())),
         )
+}
+
+/// With its style and its script in it.
+fn whole_page() -> String {
+    let page = include_str!("page.html");
+    let page = page.replace("/* style */", include_str!("page.css"));
+    page.replace("/* script */", include_str!("page.js"))
 }
 
 fn status(

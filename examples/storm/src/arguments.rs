@@ -1,8 +1,8 @@
-//! What the user asks for. A wrong argument ends the program with status 2 and a message that
-//! names it.
+//! The arguments. A wrong one ends the program with status 2 and a message that names it.
 
+use std::env;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use clap::Parser;
@@ -19,65 +19,68 @@ use crate::simulation::{VARIANTS, Variant};
 const MOST_CLIENTS: usize = 100_000;
 
 const AFTER_HELP: &str = "\
-Without --clients and --load: all with 100 clients and load 0.8, and then, for the tables of the
-sweep, brown-out with 10, 100, 1000 and 10000 clients and loads 0.7, 0.8, 0.9 and 0.95, and the
-other scenarios, too, with no-retry, earning and defaults, or the variants that are asked for.
-With them: each number of clients with each load, and no others. The charts are those of the first.
+Without --clients and --load, everything runs with 100 clients and a load of 0.8. For the table by
+clients and load, brown-out also runs with 10, 100, 1000 and 10000 clients and loads of 0.7, 0.8,
+0.9 and 0.95, and so do the other scenarios with no-retry, earning and defaults, or with the
+variants that are given.
+With --clients or --load, each number of clients runs with each load, and nothing else does. The
+charts and the first tables show the first of them.
 
-After them, quotas: with 1, 10, 100 and 1000 clients and, where these share a limit, loads 0.8 and
-0.9. They are left out if a scenario, a variant, --clients or --load is asked for. With --quotas
-nothing else is run, and --clients and --load say with which; there are no charts then.
+Quotas run after that, with 1, 10, 100 and 1000 clients, and with loads of 0.8 and 0.9 where the
+clients share a limit. They are left out if a scenario, a variant, --clients or --load is given.
+With --quotas, nothing else runs, and --clients and --load set the numbers of clients and the loads.
+There are no charts then.
 
-At last, latency: hedged requests on a usual day and on bad ones. It is left out as the quotas are.
-With --hedge nothing else is run; there are no charts then.
+Latency runs last: hedged requests in normal operation and in faults. It is left out as the quotas
+are. With --hedge, nothing else runs, and there are no charts.
 
-All of it takes three to four minutes on two cores, and --quotas and --hedge less than one each.
+A whole run takes three to four minutes on two cores, --quotas and --hedge less than one each.
 
 Exit status: 0, or 1 if something could not be written, or 2 for wrong arguments.";
 
-/// Simulates what retries do to a service on a bad day; prints tables and writes a page.
+/// Simulates what retries do to a service during an overload; prints tables and writes a page.
 #[derive(Debug, Parser)]
 #[command(name = "storm", version, after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// What all that is random depends on
+    /// Seed of all random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// What goes wrong; repeat it for more [default: each]
+    /// The fault to simulate; can be repeated [default: all]
     #[arg(long = "scenario", value_name = "NAME", value_parser = scenarios())]
     scenarios: Vec<&'static Scenario>,
 
-    /// How the clients retry; repeat it for more [default: each]
+    /// The way in which the clients retry; can be repeated [default: all]
     #[arg(long = "variant", value_name = "NAME", value_parser = variants())]
     variants: Vec<Variant>,
 
-    /// How many clients there are; repeat it for more
+    /// The number of clients; can be repeated
     #[arg(long, value_name = "N", value_parser = parse_clients)]
     clients: Vec<usize>,
 
-    /// What is asked for, of what the servers can answer; repeat it for more
+    /// The part of the servers' capacity that the requests need; can be repeated
     #[arg(long = "load", value_name = "X", value_parser = parse_load)]
     loads: Vec<f64>,
 
-    /// Only the quotas: clients who hold their requests while a quota is used up, and others
+    /// Simulate only quotas: clients that hold requests while a quota is used up, and others
     #[arg(long, conflicts_with_all = ["scenarios", "variants"])]
     quotas: bool,
 
-    /// Only the latency: a second attempt beside a slow one, by this crate's rules and by others
+    /// Simulate only latency: hedged requests, by this crate's rules and by others
     #[arg(long, conflicts_with_all = ["scenarios", "variants", "clients", "loads", "quotas"])]
     hedge: bool,
 
-    /// Where to write the page and the charts
-    #[arg(long, value_name = "DIR", default_value = "target/storm")]
-    pub out: PathBuf,
+    /// Directory for the page and the charts [default: storm in cargo's target directory]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 
-    /// How many runs to do at a time [default: as many as there are cores]
+    /// The number of simulations that run at the same time [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     threads: Option<NonZeroUsize>,
 }
 
 impl Arguments {
-    /// The storms, unless only the quotas or only the latency is asked for.
+    /// The storms, unless only the quotas or only the latency is to run.
     pub fn grid(&self) -> Option<Grid> {
         let is_wanted = !self.quotas && !self.hedge;
         is_wanted.then(|| Grid::new(self.asked()))
@@ -97,6 +100,12 @@ impl Arguments {
         is_wanted.then(|| hedge::grid::Grid::new(asked))
     }
 
+    pub fn out(&self) -> PathBuf {
+        let program = || env::current_exe().unwrap_or_default();
+        let out = self.out.clone();
+        out.unwrap_or_else(|| target_directory(&program()).join("storm"))
+    }
+
     fn asked(&self) -> Asked {
         Asked {
             seed: self.seed,
@@ -111,6 +120,13 @@ impl Arguments {
         let threads = self.threads.or_else(|| available_parallelism().ok());
         threads.map_or(1, NonZeroUsize::get)
     }
+}
+
+/// Cargo has put the program into `release`, or another profile's directory, in the target directory.
+fn target_directory(program: &Path) -> &Path {
+    let profile = program.parent();
+    let target = profile.and_then(Path::parent);
+    target.unwrap_or(Path::new("target"))
 }
 
 fn scenarios() -> impl TypedValueParser<Value = &'static Scenario> {
@@ -147,4 +163,22 @@ fn parse_load(text: &str) -> Result<f64, &'static str> {
 fn parse_threads(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse()
         .map_err(|_| "it must be a whole number above zero")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_written_beside_the_directory_of_the_program() {
+        for (program, target) in [
+            ("/there/target/release/storm", "/there/target"),
+            ("/elsewhere/debug/storm", "/elsewhere"),
+            ("", "target"),
+        ] {
+            assert_eq!(target_directory(Path::new(program)), Path::new(target));
+        }
+        let arguments = Arguments::parse_from(["storm", "--out", "here"]);
+        assert_eq!(arguments.out(), Path::new("here"));
+    }
 }

@@ -1,8 +1,14 @@
-//! The chart of a scenario: a panel for each variant, all with the same axes.
+//! The chart of a scenario: a panel for each variant, all with the same axes. As one picture, with
+//! all that is needed to read it, or as pictures that a page arranges.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use tower_http_retry::BoxError;
+
+mod colours;
+
+use colours::{ATTEMPTS, FAINT, INK, PAPER, REQUESTS, SHADE, SUCCESSES};
+pub use colours::{legend, style};
 
 use crate::grid::Grid;
 use crate::names::variant_name;
@@ -18,40 +24,26 @@ const PANEL: u32 = 460;
 
 const COLUMNS: usize = 4;
 
-const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
-const INK: RGBColor = RGBColor(0x1f, 0x23, 0x28);
-const FAINT: RGBColor = RGBColor(0xd0, 0xd7, 0xde);
-const SHADE: RGBColor = RGBColor(0xec, 0xee, 0xf1);
-const REQUESTS: RGBColor = RGBColor(0x33, 0x33, 0x33);
-// These two are easy to tell apart whichever colours one sees.
-const ATTEMPTS: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
-const SUCCESSES: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+/// That of a panel by itself: its text can be read where it is shown in half the size, or less.
+const ALONE: (u32, u32) = (600, 370);
 
-/// What the colours are where paper is dark.
-const DARK: [(RGBColor, &str); 7] = [
-    (PAPER, "#0d1117"),
-    (INK, "#e6edf3"),
-    (FAINT, "#3d444d"),
-    (SHADE, "#22272e"),
-    (REQUESTS, "#d0d0d0"),
-    (ATTEMPTS, "#f0883e"),
-    (SUCCESSES, "#56b4e9"),
-];
+/// A run with its picture.
+pub struct Panel<'a> {
+    /// The variant's.
+    pub name: &'static str,
+    pub outcome: &'a Outcome,
+    pub svg: String,
+}
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
+/// As one picture.
 pub fn draw(scenario: &Scenario, grid: &Grid, outcomes: &Outcomes) -> Result<String, BoxError> {
-    let runs = grid.variants.iter();
-    let runs = runs.filter_map(|variant| {
-        let outcome = outcomes.get(scenario, *variant, grid.base)?;
-        Some((variant_name(*variant), outcome))
-    });
-    let runs: Vec<_> = runs.collect();
+    let runs = runs(scenario, grid, outcomes);
     let columns = runs.len().min(COLUMNS);
     let rows = runs.len().div_ceil(COLUMNS);
     let size = (WIDTH, HEADER + PANEL * rows as u32);
-    let counts = runs.iter().flat_map(|(_, outcome)| counts(outcome));
-    let top = counts.fold(1.0, f64::max) * 1.05;
+    let top = top(&runs);
 
     let mut svg = String::new();
     let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
@@ -60,11 +52,54 @@ pub fn draw(scenario: &Scenario, grid: &Grid, outcomes: &Outcomes) -> Result<Str
     draw_header(&header, scenario, grid)?;
     for (panel, (name, outcome)) in panels.split_evenly((rows, columns)).iter().zip(runs) {
         draw_title(panel, scenario, name, outcome)?;
-        draw_lines(panel, scenario, outcome, top)?;
+        draw_lines(panel, scenario, outcome, 104, top)?;
     }
     root.present()?;
     drop((root, header, panels));
-    Ok(finish(&svg, size, scenario))
+    let title = format!("{}: {}", scenario.name, scenario.summary);
+    Ok(finish(&svg, size, &title, &style()))
+}
+
+/// A picture of each run, without its figures, for a page that has [`style`] and [`legend`].
+pub fn panels<'a>(
+    scenario: &Scenario,
+    grid: &Grid,
+    outcomes: &'a Outcomes,
+) -> Result<Vec<Panel<'a>>, BoxError> {
+    let runs = runs(scenario, grid, outcomes);
+    let top = top(&runs);
+    let panel = |(name, outcome): (&'static str, &'a Outcome)| {
+        let mut svg = String::new();
+        let root = SVGBackend::with_string(&mut svg, ALONE).into_drawing_area();
+        root.fill(&PAPER)?;
+        draw_lines(&root, scenario, outcome, 16, top)?;
+        root.present()?;
+        drop(root);
+        let title = format!("{}, {name}", scenario.name);
+        let svg = finish(&svg, ALONE, &title, "");
+        Ok(Panel { name, outcome, svg })
+    };
+    runs.into_iter().map(panel).collect()
+}
+
+/// Each with the variant's name.
+fn runs<'a>(
+    scenario: &Scenario,
+    grid: &Grid,
+    outcomes: &'a Outcomes,
+) -> Vec<(&'static str, &'a Outcome)> {
+    let runs = grid.variants.iter();
+    let runs = runs.filter_map(|variant| {
+        let outcome = outcomes.get(scenario, *variant, grid.base)?;
+        Some((variant_name(*variant), outcome))
+    });
+    runs.collect()
+}
+
+/// The end of all vertical axes.
+fn top(runs: &[(&str, &Outcome)]) -> f64 {
+    let counts = runs.iter().flat_map(|(_, outcome)| counts(outcome));
+    counts.fold(1.0, f64::max) * 1.05
 }
 
 /// What the chart is of, what its lines are, and what is above its panels.
@@ -111,11 +146,12 @@ fn draw_title(
     Ok(())
 }
 
-/// The rest of it, up to `top`.
+/// The rest of it, below a margin, up to `top`.
 fn draw_lines(
     area: &Area<'_>,
     scenario: &Scenario,
     outcome: &Outcome,
+    margin: u32,
     top: f64,
 ) -> Result<(), BoxError> {
     let start = -WARM_UP.as_secs_f64();
@@ -125,7 +161,7 @@ fn draw_lines(
         false => [(start, 0.0), (end, top)],
     };
     let mut chart = ChartBuilder::on(area)
-        .margin_top(104)
+        .margin_top(margin)
         .margin_right(24)
         .x_label_area_size(50)
         .y_label_area_size(90)
@@ -185,18 +221,18 @@ fn counts(outcome: &Outcome) -> impl Iterator<Item = f64> {
     all.into_iter().flat_map(|slots| seconds(slots))
 }
 
-/// Gives it a size that fits what it is in, a name for those who do not see it, and other colours
-/// where paper is dark.
-fn finish(svg: &str, (width, height): (u32, u32), scenario: &Scenario) -> String {
+/// Gives it a size that fits what it is in, a name for those who do not see it, and a style.
+fn finish(svg: &str, (width, height): (u32, u32), title: &str, style: &str) -> String {
+    let style = match style {
+        "" => String::new(),
+        _ => format!("<style>{style}</style>\n"),
+    };
     let head = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" \
          font-family=\"sans-serif\" width=\"{}\" height=\"{}\" \
-         viewBox=\"0 0 {width} {height}\">\n<title>{}: {}</title>\n<style>{}</style>\n",
+         viewBox=\"0 0 {width} {height}\">\n<title>{title}</title>\n{style}",
         width / 2,
         height / 2,
-        scenario.name,
-        scenario.summary,
-        style()
     );
     // The backend's own first line has none of this.
     let mut body = svg
@@ -208,23 +244,4 @@ fn finish(svg: &str, (width, height): (u32, u32), scenario: &Scenario) -> String
         body = body.replace(said, "");
     }
     head + &body
-}
-
-/// Rules for attributes: the backend writes no classes. Without them a chart is light, and its
-/// requests are a line without dashes.
-fn style() -> String {
-    let name = |colour: RGBColor| {
-        let RGBColor(red, green, blue) = colour;
-        format!("#{red:02X}{green:02X}{blue:02X}")
-    };
-    let dark = DARK.map(|(light, dark)| {
-        let light = name(light);
-        format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}")
-    });
-    format!(
-        "polyline[stroke=\"{}\"]{{stroke-dasharray:10 8}}\
-         @media(prefers-color-scheme:dark){{{}}}",
-        name(REQUESTS),
-        dark.concat()
-    )
 }

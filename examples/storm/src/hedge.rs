@@ -146,7 +146,7 @@ pub const WORKLOADS: [Workload; 11] = [
     STRAGGLING,
     Workload {
         name: "small-clients",
-        summary: "the same, asked for by 100 clients of 10 requests a second each",
+        summary: "the same, with 100 clients of 10 requests per second each",
         clients: 100,
         ..STRAGGLING
     },
@@ -163,9 +163,8 @@ pub const WORKLOADS: [Workload; 11] = [
     },
     Workload {
         name: "queues",
-        summary: "20 replicas, each of which works on one attempt at a time, 20 ± 8 ms, or ten times \
-                  as long for one in 20; attempts go to the one with the fewest, and half of the time \
-                  there are none",
+        summary: "20 replicas that work on one attempt at a time, 20 ± 8 ms, or ten times as long for one \
+                  in 20; attempts are sent to the least loaded replica, and the load is 0.5",
         times: Times {
             mean: 20.0,
             deviation: 8.0,
@@ -179,7 +178,7 @@ pub const WORKLOADS: [Workload; 11] = [
     },
     Workload {
         name: "bimodal",
-        summary: "5 ± 2 ms, but ten times as long for a fifth of the requests, whoever answers them",
+        summary: "5 ± 2 ms, but ten times as long for a fifth of the requests, wherever they are sent",
         times: EVEN,
         course: Course::Misses,
         watched: SHORT,
@@ -188,34 +187,34 @@ pub const WORKLOADS: [Workload; 11] = [
     },
     Workload {
         name: "one-slow-random",
-        summary: "10 replicas, 5 ± 2 ms, one of which takes ten times as long; attempts go to any",
+        summary: "10 replicas, 5 ± 2 ms, one of which takes ten times as long; attempts are sent to a random one",
         course: Course::OneSlow(Balancer::Random),
         ..ONE_SLOW
     },
     Workload {
         name: "one-slow-least-loaded",
-        summary: "the same, but attempts go to the replica with the fewest",
+        summary: "the same, but attempts are sent to the least loaded replica",
         course: Course::OneSlow(Balancer::LeastLoaded),
         p95: Duration::from_millis(10),
         ..ONE_SLOW
     },
     Workload {
         name: "slow-down",
-        summary: "as stragglers, but all takes ten times as long for 20 s",
+        summary: "as stragglers, but all attempts take ten times as long for 20 s",
         course: Course::SlowDown,
         watched: Duration::from_secs(40),
         ..STRAGGLING
     },
     Workload {
         name: "tenfold",
-        summary: "as stragglers, but within 10 s all comes to take ten times as long, and remains so",
+        summary: "as stragglers, but within 10 s all attempts come to take ten times as long, and stay so",
         course: Course::Tenfold,
         watched: Duration::from_secs(40),
         ..STRAGGLING
     },
     Workload {
         name: "brown-out-70",
-        summary: "the brown-out of the other scenarios, with 100 clients and load 0.7",
+        summary: "6 of the 20 servers of the first simulation are left for 20 s, with 100 clients and load 0.7",
         rate: 700.0,
         ..BROWN_OUT
     },

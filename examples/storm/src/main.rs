@@ -1,18 +1,19 @@
-//! What retries do to a service on a bad day: `cargo run --release -p storm`.
+//! Simulates what retries do to a service during an overload: `cargo run --release -p storm`.
 //!
-//! Simulates many clients, and the service that they call, on a paused clock: a fault comes, lasts
-//! for 20 seconds and ends. Each scenario is a fault; each variant is a way to retry, most of them
-//! this crate's layer with another budget. Some of them keep the service down long after the fault
-//! has ended.
+//! Many clients call a service on a paused clock. A fault begins, lasts for 20 seconds and ends. Each
+//! scenario is a fault; each variant is a way to retry, most of them this crate's layer with a
+//! different budget. With some of them the service stays down long after the fault.
 //!
-//! Standard output carries tables in Markdown: how long the service takes to recover, how many
-//! attempts were sent, how many requests succeeded; then the recovery again over the number of
-//! clients and the load. Two more are about quotas: what comes of clients who hold their requests
-//! while one is used up, with a `Cooldown` or by hand, where all share a limit and where each has its
-//! own. The last two are about latency: what hedged requests are good for, and what they add to the load,
-//! by this crate's rules and by others. All are the same for the same seed. Into `target/storm` go a page, `index.html`, with charts
-//! and tables, and the chart of each scenario by itself, as SVG. Standard error carries the progress,
-//! and what was done in what time. `--help` lists the options.
+//! Standard output has tables in Markdown: conclusions; how long the service takes to recover, how many
+//! attempts were sent, and how many requests succeeded; and the recovery by the number of clients and
+//! the load. Two more tables are about quotas: clients that hold their requests while a quota is used
+//! up, with a `Cooldown` or a hand-written service, where all clients share a limit and where each has
+//! its own. The last two are about latency: what hedged requests gain, and what they add to the load,
+//! by this crate's rules and by others.
+//!
+//! A page, `index.html`, with charts and tables, and the chart of each scenario as SVG are written to
+//! the directory `storm` in cargo's target directory, or to `--out`. Standard error has the progress.
+//! All results are the same for the same seed. `--help` lists the options.
 //!
 //! ```text
 //! cargo run --release -p storm
@@ -22,9 +23,9 @@
 //! cargo run --release -p storm -- --hedge
 //! ```
 //!
-//! Takes three to four minutes on two cores; less than one of them is for the quotas, and less than one
-//! for the latency. Who asks for a scenario, a variant, a number of clients or a load gets neither; who
-//! asks for `--quotas` or for `--hedge` gets nothing else.
+//! A whole run takes three to four minutes on two cores; the quotas and the latency take less than one
+//! minute each. They are left out if a scenario, a variant, a number of clients or a load is given.
+//! With `--quotas` or `--hedge`, everything else is left out.
 //!
 //! Exit status: 0, or 1 if something could not be written, or 2 for wrong arguments.
 
@@ -39,6 +40,7 @@ use tower_http_retry::BoxError;
 
 mod arguments;
 mod chart;
+mod conclusions;
 mod figures;
 mod grid;
 mod hedge;
@@ -59,7 +61,6 @@ mod upstream;
 use arguments::Arguments;
 use grid::Grid;
 use runs::{Extent, Outcomes};
-use scenario::Scenario;
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -73,14 +74,15 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let start = Instant::now();
-    let out = &arguments.out;
-    // Before the runs: it would be a pity to learn only after them that it cannot be.
+    let out = arguments.out();
+    let out = out.as_path();
+    // Before the runs, which take minutes.
     fs::create_dir_all(out).map_err(|error| format!("cannot create {}: {error}", out.display()))?;
     let mut sections = Vec::new();
     if let Some(grid) = arguments.grid() {
         let outcomes = Outcomes::of(&grid, arguments.threads());
-        let charts = write_charts(out, &grid, &outcomes)?;
-        sections.push(page::section(&charts, &grid, &outcomes));
+        write_charts(out, &grid, &outcomes)?;
+        sections.push(page::section(&grid, &outcomes)?);
     }
     if let Some(grid) = arguments.quotas() {
         let outcomes = quota::runs::Outcomes::of(&grid, arguments.threads());
@@ -91,7 +93,8 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
         sections.push(hedge::page::section(&grid, &outcomes));
     }
     write(&out.join("index.html"), &page::page(&sections))?;
-    let all = sections.iter().flat_map(|section| &section.tables);
+    let all = sections.iter();
+    let all = all.flat_map(|section| section.summary.iter().chain(&section.tables));
     print(&tables::markdown(arguments.seed, all))?;
     let extent = Extent::sum(sections.iter().map(|section| section.extent));
     let seconds = start.elapsed().as_secs_f64();
@@ -100,19 +103,13 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// That of each scenario.
-fn write_charts(
-    out: &Path,
-    grid: &Grid,
-    outcomes: &Outcomes,
-) -> Result<Vec<(&'static Scenario, String)>, BoxError> {
-    let mut charts = Vec::new();
+/// That of each scenario, as a picture of its own.
+fn write_charts(out: &Path, grid: &Grid, outcomes: &Outcomes) -> Result<(), BoxError> {
     for scenario in &grid.scenarios {
         let chart = chart::draw(scenario, grid, outcomes)?;
         write(&out.join(scenario.name).with_extension("svg"), &chart)?;
-        charts.push((*scenario, chart));
     }
-    Ok(charts)
+    Ok(())
 }
 
 fn write(file: &Path, content: &str) -> Result<(), BoxError> {

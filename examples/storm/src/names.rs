@@ -20,12 +20,14 @@ pub fn variant_name(variant: Variant) -> &'static str {
 pub fn variant_summary(variant: Variant) -> &'static str {
     match variant {
         Variant::NoRetry => "each request is sent once",
-        Variant::Earning => "the budget that a RetryLayer has unless told otherwise",
-        Variant::Defaults => "RetryLayer::new() as it is: 5 retries, after 1 s, 2 s, 4 s, ..",
-        Variant::WithoutBudget => "RetryLayer's without_budget()",
-        Variant::Ratio => "Budget::ratio(0.2)",
-        Variant::Tps => "tower::retry with its TpsBudget as it is",
-        Variant::Throttle => "Budget::throttle(10, 0.1), gRPC's",
+        Variant::Earning => "RetryLayer with its default budget, Budget::earning",
+        Variant::Defaults => {
+            "RetryLayer::new(): five retries, after 1 s, 2 s, 4 s and so on, with the same budget"
+        }
+        Variant::WithoutBudget => "RetryLayer without a budget",
+        Variant::Ratio => "RetryLayer with Budget::ratio(0.2)",
+        Variant::Tps => "tower::retry with its default TpsBudget, which is refilled by time",
+        Variant::Throttle => "RetryLayer with Budget::throttle(10, 0.1), as gRPC has it",
         Variant::Aws => "tower::retry with the token bucket of AWS's SDKs",
     }
 }
@@ -40,11 +42,11 @@ pub fn manner_name(manner: Manner) -> &'static str {
 
 pub fn manner_summary(manner: Manner) -> &'static str {
     match manner {
-        Manner::Earning => "a RetryLayer with two retries and its usual budget",
-        Manner::Cooldown => "the same with cooldown(Cooldown::new())",
+        Manner::Earning => "RetryLayer with two retries and its default budget",
+        Manner::Cooldown => "the same, with cooldown(Cooldown::new())",
         Manner::HoldOnFirst429 => {
-            "the same without a cooldown, on top of a service written by hand: after a 429 it holds all \
-             requests until the time that the 429 asks for"
+            "earning above a hand-written service, which holds all requests after a 429 for as long as \
+             the 429 says"
         }
     }
 }
@@ -65,21 +67,22 @@ pub fn hedging_name(hedging: Hedging) -> &'static str {
 pub fn hedging_summary(hedging: Hedging) -> &'static str {
     match hedging {
         Hedging::Never => "each request is sent once",
-        Hedging::Fixed => "after the p95 of a usual day, without a budget",
-        Hedging::Tower => {
-            "tower::hedge::Hedge itself, after the p90 of the last 10 s; it has no budget"
-        }
+        Hedging::Fixed => "after the p95 of normal operation, without a budget",
+        Hedging::Tower => "tower::hedge::Hedge: after the p90 of the last 10 s, without a budget",
         Hedging::Finagle => {
-            "the rules of Finagle's BackupRequestFilter with maxExtraLoad 0.1: after the p90 of the last              30 s, and a RetryBudget of a tenth of the requests and ten a second"
+            "the rules of Finagle's BackupRequestFilter with maxExtraLoad 0.1: after the p90 of the \
+             last 30 s, with a RetryBudget of a tenth of the requests and ten per second"
         }
         Hedging::Failsafe => {
-            "the rules of failsafe-go's hedge policy after the p90 of the last 10 to 20 s, and of its              budget: at most a fifth of the attempts under way, but three always"
+            "the rules of failsafe-go's hedge policy: after the p90 of the last 10 to 20 s, with a \
+             budget of a fifth of the attempts in progress, and at least three"
         }
         Hedging::Bhope => {
-            "the rules of github.com/bhope/hedge: after the p90 of the last 30 to 60 s, and a token bucket              that is filled by time, by a tenth of the usual requests"
+            "the rules of github.com/bhope/hedge: after the p90 of the last 30 to 60 s, with a token \
+             bucket that is refilled by time, with a tenth of the normal requests"
         }
         Hedging::Layer => "HedgeLayer::new().extra_load(0.1)",
-        Hedging::Defaults => "HedgeLayer::new() as it is, which adds half as much at most",
+        Hedging::Defaults => "HedgeLayer::new(), which adds at most half as much",
     }
 }
 

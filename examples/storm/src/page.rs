@@ -1,41 +1,30 @@
 //! The page with all charts and tables. It is one file and refers to no other.
 
+use tower_http_retry::BoxError;
+
+use crate::chart::{self, Panel};
+use crate::conclusions;
 use crate::figures::WELL;
 use crate::grid::Grid;
 use crate::names::{variant_name, variant_summary};
 use crate::runs::{Extent, Outcomes};
 use crate::scenario::{AFTER, FAULT, Scenario, WARM_UP};
 use crate::simulation::ATTEMPT_TIMEOUT;
-use crate::table::Table;
-use crate::tables;
+use crate::table::{Mark, Table};
+use crate::tables::{self, has_end, load_name, percent, recovery_name};
 use crate::upstream::{CAPACITY, QUEUE, SERVERS, WORK};
-
-const STYLE: &str = "\
-:root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;max-width:1200px;margin:2rem auto;padding:0 1rem;\
-color:#1f2328;background:#fff}
-svg{display:block;max-width:100%;height:auto}
-code{font-size:.9em;background:#eff1f3;padding:.1em .3em;border-radius:4px}
-dl{display:grid;grid-template-columns:max-content 1fr;column-gap:1.5rem}
-dt{font-weight:bold}
-dd{margin:0}
-div{overflow-x:auto}
-table{border-collapse:collapse;font-size:13px;margin:1.5rem 0;white-space:nowrap}
-caption{text-align:left;font-size:16px;padding:.4rem 0}
-th,td{border:1px solid #d0d7de;padding:.2rem .5rem;text-align:left}
-.never{background:#f7c6b0;font-weight:bold}
-.later{background:#fbe8a6}
-@media(prefers-color-scheme:dark){
-body{color:#e6edf3;background:#0d1117}
-code{background:#262c36}
-th,td{border-color:#3d444d}
-.never{background:#7a2d0c}
-.later{background:#574500}
-}
-";
 
 /// What is shown of runs that are about the same.
 pub struct Section {
+    /// As in links.
+    pub id: &'static str,
+    pub title: &'static str,
+    /// Sentences, in HTML.
+    pub conclusions: Vec<String>,
+    /// Stands with the conclusions, and is printed before the other tables.
+    pub summary: Option<Table>,
+    /// What the contents list below the title: ids and names.
+    pub parts: Vec<(&'static str, &'static str)>,
     pub introduction: String,
     pub tables: Vec<Table>,
     pub extent: Extent,
@@ -44,36 +33,110 @@ pub struct Section {
 pub fn page(sections: &[Section]) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>Retries on a bad day</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <h1>Retries on a bad day</h1>\n"
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>Retries during an overload</title>\n<style>\n{}{}</style>\n</head>\n<body>\n\
+         <h1>Retries during an overload</h1>\n\
+         <p>A simulation of clients, and of a service that fails, refuses requests or is slow for a \
+         time. Most of the clients use the layers of tower-http-retry.</p>\n",
+        include_str!("page.css"),
+        chart::style()
     );
+    page += &conclusions_html(sections);
+    page += &contents(sections);
     for section in sections {
+        let Section { id, title, .. } = section;
+        page += &format!("<section>\n<h2 id=\"{id}\">{title}</h2>\n");
         page += &section.introduction;
+        page += &format!("<h3 id=\"{id}-tables\">Tables</h3>\n");
         for table in &section.tables {
             page += &table.to_html();
         }
+        page += "</section>\n";
     }
     page + "</body>\n</html>\n"
 }
 
-/// That of the storms, with these charts, each of a scenario.
-pub fn section(charts: &[(&Scenario, String)], grid: &Grid, outcomes: &Outcomes) -> Section {
-    let mut introduction = introduction(grid);
-    for (scenario, chart) in charts {
-        let name = scenario.name;
-        let summary = scenario.summary;
-        introduction += &format!("<h2 id=\"{name}\">{name}</h2>\n<p>{summary}</p>\n{chart}");
+fn conclusions_html(sections: &[Section]) -> String {
+    let sentences = sections.iter().flat_map(|section| &section.conclusions);
+    let sentences = sentences.map(|sentence| format!("<li>{sentence}</li>\n"));
+    let tables = sections
+        .iter()
+        .filter_map(|section| section.summary.as_ref());
+    format!(
+        "<section class=\"conclusions\">\n<h2 id=\"conclusions\">Conclusions</h2>\n\
+         <ul>\n{}</ul>\n{}</section>\n",
+        sentences.collect::<String>(),
+        tables.map(Table::to_html).collect::<String>()
+    )
+}
+
+fn contents(sections: &[Section]) -> String {
+    let mut items = String::new();
+    for section in sections {
+        let tables = format!("{}-tables", section.id);
+        let parts = section.parts.iter().copied();
+        let parts = parts.chain([(&*tables, "tables")]);
+        let parts: Vec<_> = parts.map(|(id, name)| link(id, name)).collect();
+        let title = link(section.id, section.title);
+        items += &format!("<li>{title}: {}</li>\n", parts.join(" · "));
     }
-    introduction += "<h2 id=\"figures\">Figures</h2>\n\
-                     <p>Marked: <span class=\"never\">it never recovers</span>, \
-                     <span class=\"later\">it recovers later than without retries</span>, by more \
-                     than a second.</p>\n";
-    Section {
+    format!(
+        "<nav aria-label=\"Contents\">\n<h2 id=\"contents\">Contents</h2>\n<ul>\n{items}</ul>\n</nav>\n"
+    )
+}
+
+fn link(id: &str, name: &str) -> String {
+    format!("<a href=\"#{id}\">{name}</a>")
+}
+
+/// That of the storms.
+pub fn section(grid: &Grid, outcomes: &Outcomes) -> Result<Section, BoxError> {
+    let mut introduction = introduction(grid);
+    for scenario in &grid.scenarios {
+        let Scenario { name, summary, .. } = scenario;
+        let panels = chart::panels(scenario, grid, outcomes)?;
+        let panels = panels.iter();
+        let panels = panels.map(|panel| figure(scenario, panel, grid, outcomes));
+        introduction += &format!(
+            "<h3 id=\"{name}\">{name}</h3>\n<p>{summary}</p>\n<div class=\"panels\">\n{}</div>\n",
+            panels.collect::<String>()
+        );
+    }
+    let scenarios = grid.scenarios.iter();
+    Ok(Section {
+        id: "storms",
+        title: "Retry storms",
+        conclusions: conclusions::sentences(grid, outcomes),
+        summary: conclusions::table(grid, outcomes),
+        parts: scenarios
+            .map(|scenario| (scenario.name, scenario.name))
+            .collect(),
         introduction,
         tables: tables::all(grid, outcomes),
         extent: outcomes.extent(),
-    }
+    })
+}
+
+/// A panel with the run's name and figures.
+fn figure(scenario: &Scenario, panel: &Panel<'_>, grid: &Grid, outcomes: &Outcomes) -> String {
+    let Panel { name, outcome, svg } = panel;
+    let figures = outcome.figures;
+    let recovery = match figures.recovery {
+        _ if !has_end(scenario) => String::new(),
+        None => "<span class=\"never\">never recovers</span>".into(),
+        Some(_) => {
+            let mark = tables::mark(scenario, outcome, grid.base, outcomes);
+            let class = mark.map_or("soon", Mark::class);
+            let after = recovery_name(figures.recovery);
+            format!("<span class=\"{class}\">recovers after {after}</span>")
+        }
+    };
+    format!(
+        "<figure>\n<figcaption><strong>{name}</strong> {recovery} <span>{:.2} attempts</span> \
+         <span>{} % succeed</span></figcaption>\n{svg}</figure>\n",
+        figures.attempts,
+        percent(figures.success_in_fault)
+    )
 }
 
 /// What is simulated, and how to do it again.
@@ -81,17 +144,17 @@ fn introduction(grid: &Grid) -> String {
     let variants = grid.variants.iter();
     let variants = variants.map(|variant| term(variant_name(*variant), variant_summary(*variant)));
     format!(
-        "<p>{SERVERS} servers, which take {} ms for a request, answer {CAPACITY} requests a \
-         second. Before them is a queue of {QUEUE}, first come, first served; what does not fit \
-         is answered 503 at once. An attempt is given up after {} ms, but the servers do not know: \
-         they work on it all the same. Requests come at random times, each from a random client; \
-         the load is what is asked for, of what the servers can answer. In bad-replicas and \
-         black-holes the other replicas have the whole capacity. All is well for {} s, then \
-         comes the fault for {} s, then {} s are watched. Recovered is a service from when on \
-         {:.0} % of the requests, or more, succeed in each half second.</p>\n\
-         <p>How the clients retry; each has a budget of its own. But for defaults it is twice, \
-         after a random time up to 100 ms and up to 200 ms.</p>\n<dl>\n{}</dl>\n\
-         <p>Seed {}: <code>{}</code></p>\n",
+        "<p>{SERVERS} servers take {} ms for each attempt, so that they answer {CAPACITY} requests \
+         per second. Attempts wait for them in a queue of {QUEUE}, in the order of their arrival. \
+         Further attempts are answered 503 at once. An attempt times out after {} ms, but the servers \
+         do not notice that and work on it nevertheless. Requests arrive at random times, each from a \
+         random client. The load is the part of the capacity that the requests need. The fault begins \
+         after {} s and lasts {} s; then {} s follow. The service has recovered when at least {:.0} % \
+         of the requests of each half second succeed.</p>\n\
+         <p>The clients retry in these ways. Each client has a budget of its own. All but \
+         <code>no-retry</code> and <code>defaults</code> retry up to twice, after a random wait of up \
+         to 100 ms and then 200 ms.</p>\n<dl>\n{}</dl>\n\
+         <p>Seed {}: <code>{}</code></p>\n{}",
         WORK.as_millis(),
         ATTEMPT_TIMEOUT.as_millis(),
         WARM_UP.as_secs(),
@@ -100,7 +163,24 @@ fn introduction(grid: &Grid) -> String {
         WELL * 100.0,
         variants.collect::<String>(),
         grid.seed(),
-        grid.command()
+        grid.command(),
+        legend(grid)
+    )
+}
+
+/// How to read all of the charts.
+fn legend(grid: &Grid) -> String {
+    format!(
+        "<h3 id=\"legend\">How to read the charts and tables</h3>\n\
+         <ul class=\"legend\">\n{}</ul>\n\
+         <p>There is a chart for each way to retry, with {}. The horizontal axis is the time in seconds \
+         from the start of the fault. Above each chart are the time from the end of the fault until \
+         the service has recovered, the number of attempts for each request in the fault, and the \
+         share of the requests in the fault that succeed.</p>\n\
+         <p>Highlighted: the service <span class=\"never\">never recovers</span>, or it <span \
+         class=\"later\">recovers later</span> than without retries, by more than a second.</p>\n",
+        chart::legend(),
+        load_name(grid.base)
     )
 }
 

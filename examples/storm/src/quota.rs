@@ -35,7 +35,7 @@ pub struct Quota {
 
 const SHARED: Quota = Quota {
     name: "shared-limit",
-    summary: "all clients share 1,000 attempts a second",
+    summary: "all clients share 1,000 attempts per second",
     limit: 1_000,
     window: Duration::from_secs(1),
     is_own: false,
@@ -57,20 +57,20 @@ pub const QUOTAS: [Quota; 5] = [
     SHARED,
     Quota {
         name: "shared-limit-constant",
-        summary: "the same, but each 429 asks for 5 s: far more than is left of the second",
+        summary: "the same, but each 429 asks for a wait of 5 s, far longer than until the next second",
         retry_after: Some(Duration::from_secs(5)),
         ..SHARED
     },
     OWN,
     Quota {
         name: "own-quota-told",
-        summary: "the same, and each answer says what remains, in a RateLimit field",
+        summary: "the same, and each response says what remains, in a RateLimit header",
         says_remaining: true,
         ..OWN
     },
     Quota {
         name: "own-quota-blocking",
-        summary: "as own-quota, but a client that gets 50 429s in one window is blocked for 60 s",
+        summary: "as own-quota, but a client that gets 50 429s within a window is blocked for 60 s",
         blocks_after: Some(50),
         ..OWN
     },

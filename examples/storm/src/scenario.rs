@@ -70,32 +70,36 @@ pub const SCENARIOS: [Scenario; 11] = [
         Fault::Capacity(0.3),
         "6 of the 20 servers are left for 20 s",
     ),
-    scenario("outage", Fault::Outage, "every answer is a 503 for 20 s"),
+    scenario(
+        "outage",
+        Fault::Outage,
+        "every attempt is answered 503 at once, for 20 s",
+    ),
     scenario(
         "cold-start",
         Fault::ColdStart,
-        "every answer is a 503 for 20 s, then the servers are slow for 10 s",
+        "every attempt is answered 503 for 20 s, then the servers are slow for 10 s",
     ),
     scenario(
         "background",
         Fault::Background(0.05),
-        "5 % of the attempts are answered 503, always",
+        "5 % of the attempts are answered 503, all the time",
     ),
     scenario("spike", Fault::Spike(2.0), "twice the requests for 20 s"),
     scenario(
         "costly-503",
         Fault::Costly(0.5),
-        "half of the answers are 503s that took the whole work, for 20 s",
+        "half of the attempts are answered 503 for 20 s, after as much work as a success takes",
     ),
     scenario(
         "rate-limit",
         Fault::Limited(0.72),
-        "720 attempts a second are let through for 20 s, more get 429 and Retry-After: 1",
+        "more than 720 attempts per second are answered 429 with Retry-After: 1, for 20 s",
     ),
     scenario(
         "slow-down",
         Fault::Slow(10),
-        "the work takes 10 times as long for 20 s",
+        "every attempt takes 10 times as much work for 20 s",
     ),
     scenario(
         "bad-replicas",

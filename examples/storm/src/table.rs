@@ -14,7 +14,7 @@ pub struct Cell {
     pub mark: Option<Mark>,
 }
 
-/// What is bad about what a cell tells.
+/// A bad result, which the page highlights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// It never recovers.
@@ -28,6 +28,24 @@ impl Cell {
         Self {
             text: text.into(),
             mark: None,
+        }
+    }
+
+    fn to_html(&self) -> String {
+        let text = &self.text;
+        match self.mark {
+            None => format!("<td>{text}</td>"),
+            Some(mark) => format!("<td class=\"{}\">{text}</td>", mark.class()),
+        }
+    }
+}
+
+impl Mark {
+    /// As the page's style names it.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Later => "later",
         }
     }
 }
@@ -58,21 +76,43 @@ impl Table {
         text
     }
 
+    /// It scrolls in a box of its own. Rows whose first cells are the same stand under that text,
+    /// so that the column that stays in sight is narrow.
     pub fn to_html(&self) -> String {
-        let head = self.head.iter().map(|cell| format!("<th>{cell}</th>"));
+        let is_grouped = self.is_grouped();
+        let hidden = usize::from(is_grouped);
+        let caption = &self.caption;
+        let head = self.head.iter().skip(hidden);
+        let head = head.map(|cell| format!("<th scope=\"col\">{cell}</th>"));
         let mut text = format!(
-            "<div><table><caption>{}</caption>\n<tr>{}</tr>\n",
-            self.caption,
+            "<figure>\n<figcaption>{caption}</figcaption>\n\
+             <div class=\"scroll\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n\
+             <table>\n<thead><tr>{}</tr></thead>\n<tbody>\n",
             head.collect::<String>()
         );
+        let mut group = None;
         for row in &self.rows {
-            let cells = row.iter().map(|cell| match cell.mark {
-                None => format!("<td>{}</td>", cell.text),
-                Some(Mark::Never) => format!("<td class=\"never\">{}</td>", cell.text),
-                Some(Mark::Later) => format!("<td class=\"later\">{}</td>", cell.text),
-            });
-            text += &format!("<tr>{}</tr>\n", cells.collect::<String>());
+            let first = &row[0].text;
+            if is_grouped && group.replace(first) != Some(first) {
+                let columns = self.head.len() - hidden;
+                text += &format!(
+                    "<tr><th scope=\"rowgroup\" colspan=\"{columns}\"><span>{first}</span></th></tr>\n"
+                );
+            }
+            text += &row_html(&row[hidden..]);
         }
-        text + "</table></div>\n"
+        text + "</tbody>\n</table>\n</div>\n</figure>\n"
     }
+
+    fn is_grouped(&self) -> bool {
+        let mut pairs = self.rows.windows(2);
+        pairs.any(|pair| pair[0][0].text == pair[1][0].text)
+    }
+}
+
+fn row_html(row: &[Cell]) -> String {
+    let name = &row[0].text;
+    let cells = row[1..].iter().map(Cell::to_html);
+    let cells = cells.collect::<String>();
+    format!("<tr><th scope=\"row\">{name}</th>{cells}</tr>\n")
 }

@@ -31,7 +31,7 @@ pub fn all(grid: &Grid, outcomes: &Outcomes) -> Vec<Table> {
 
 fn recovery(grid: &Grid, outcomes: &Outcomes) -> Table {
     let caption = format!(
-        "Recovery after the fault's end, and attempts for each request in the fault: {}",
+        "Recovery after the end of the fault, and attempts for each request in the fault: {}",
         load_name(grid.base)
     );
     base(grid, outcomes, caption, |scenario, outcome| {
@@ -45,7 +45,7 @@ fn recovery(grid: &Grid, outcomes: &Outcomes) -> Table {
 
 fn success(grid: &Grid, outcomes: &Outcomes) -> Table {
     let caption = format!(
-        "Successes, of the requests in the fault / of all requests: {}",
+        "Requests that succeed, of those in the fault / of all: {}",
         load_name(grid.base)
     );
     base(grid, outcomes, caption, |_, outcome| {
@@ -104,9 +104,10 @@ fn sweep(grid: &Grid, outcomes: &Outcomes) -> Table {
         }
     }
     Table {
-        caption: "Recovery by the number of clients and the load (background, which has no end: \
-                  successes of all requests)"
-            .into(),
+        caption:
+            "Recovery by the number of clients and the load (for background, which has no end: \
+                  requests that succeed, of all)"
+                .into(),
         head: ["scenario", "variant"]
             .map(Into::into)
             .into_iter()
@@ -127,7 +128,12 @@ fn swept(scenario: &Scenario, outcome: &Outcome, load: Load, outcomes: &Outcomes
     }
 }
 
-fn mark(scenario: &Scenario, outcome: &Outcome, load: Load, outcomes: &Outcomes) -> Option<Mark> {
+pub fn mark(
+    scenario: &Scenario,
+    outcome: &Outcome,
+    load: Load,
+    outcomes: &Outcomes,
+) -> Option<Mark> {
     if !has_end(scenario) {
         return None;
     }

@@ -37,6 +37,9 @@ fn place(name: &str) -> PathBuf {
     path
 }
 
+/// The scenarios that the conclusions are about.
+const CONCLUDED: [&str; 4] = ["--scenario", "brown-out", "--scenario", "bad-replicas"];
+
 /// What a small run prints and writes: its tables, its page and its chart.
 fn small_run(out: &Path, arguments: &[&str]) -> [String; 3] {
     let out_arguments = ["--out", out.to_str().unwrap()];
@@ -92,12 +95,49 @@ fn the_tables_have_a_row_for_the_scenario_and_a_column_for_each_variant() {
 }
 
 #[test]
+fn the_conclusions_have_a_row_for_each_variant_and_come_first() {
+    let [tables, page, _] = small_run(&place("storm-conclusions"), &CONCLUDED);
+    let lines = tables.lines().filter(|line| line.starts_with('|'));
+    let rows = lines.map(|line| line.trim_matches('|').split('|').map(str::trim));
+    let rows: Vec<Vec<_>> = rows.map(Iterator::collect).collect();
+    let head = [
+        "variant",
+        "brown-out: recovery",
+        "brown-out: attempts",
+        "bad-replicas: successes",
+        "bad-replicas: attempts",
+    ];
+    assert_eq!(rows[0], head);
+    // So few requests that the servers which are left are enough.
+    assert_eq!(rows[2][..3], ["no-retry", "0.0 s", "1.00"]);
+    assert_eq!(rows[3][..2], ["earning", "0.0 s"]);
+    let share = |row: &[&str]| row[3].trim_end_matches(" %").parse::<f64>().unwrap();
+    assert!(share(&rows[2]) < share(&rows[3]), "{tables}");
+    assert_eq!(rows[4][0], "scenario");
+    let first_table = page.split_once("<table>").unwrap().1;
+    assert!(first_table.contains("brown-out: recovery</th>"));
+}
+
+#[test]
+fn the_conclusions_are_about_what_was_run() {
+    let [tables, page, _] = small_run(&place("storm-other-conclusions"), &[]);
+    assert!(!tables.contains("| variant "), "{tables}");
+    let one = "<li>Without retries, the service recovers from 1 of 1 faults. With \
+               <code>earning</code>, it recovers from all of these as soon, within a second.</li>";
+    assert!(page.contains(one), "{page}");
+    assert!(!page.contains("bad-replicas"));
+    let only_first = small_run(&place("storm-one-conclusion"), &CONCLUDED[..2]);
+    let head = "| variant  | brown-out: recovery | brown-out: attempts |\n";
+    assert!(only_first[0].contains(head), "{}", only_first[0]);
+}
+
+#[test]
 fn a_sweep_has_each_number_of_clients_with_each_load() {
     let arguments = ["--clients", "3", "--load", "0.02"];
     let [tables, page, _] = small_run(&place("storm-sweep"), &arguments);
     let head = "| scenario | variant  | 10, 0.05 | 10, 0.02 | 3, 0.05 | 3, 0.02 |";
     assert!(tables.contains(head), "{tables}");
-    assert!(page.contains("<th>3, 0.02</th>"));
+    assert!(page.contains("<th scope=\"col\">3, 0.02</th>"));
 }
 
 #[test]
@@ -155,14 +195,19 @@ fn who_asks_for_some_storms_gets_no_quotas_and_no_hedges() {
 #[test]
 fn the_page_has_the_chart_and_refers_to_nothing_else() {
     let [_, page, chart] = small_run(&place("storm-page"), &[]);
-    assert!(page.contains(&chart));
+    assert_eq!(page.matches("<svg xmlns").count(), 2);
     assert!(chart.starts_with("<svg "));
     assert!(chart.ends_with("</svg>\n"));
     assert!(chart.contains("<polyline "));
-    for reference in [
-        "src=", "href=", "<script", "<link", "<use", "url(", "@import",
-    ] {
+    for reference in ["src=", "<script", "<link", "<use", "url(", "@import"] {
         assert!(!page.contains(reference), "{reference}");
+    }
+    let links: Vec<_> = page.split("href=\"").skip(1).collect();
+    assert_eq!(links.len(), 3);
+    for link in links {
+        let id = link.strip_prefix('#').and_then(|link| link.split_once('"'));
+        let target = format!(" id=\"{}\"", id.unwrap().0);
+        assert!(page.contains(&target), "{target}");
     }
     let hosts = page.matches("://").count();
     let names = page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count();

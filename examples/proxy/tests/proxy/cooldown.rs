@@ -42,6 +42,31 @@ async fn the_status_tells_how_many_requests_are_held_and_for_how_long() {
 }
 
 #[tokio::test]
+async fn a_retry_that_is_held_for_too_long_is_not_counted_as_sent() {
+    let scheduled = json!({ "server": 1 });
+    let end = soon(async {
+        // On a busy machine the retry can be sent before the quota is used up.
+        loop {
+            let proxy = Proxy::start(&[]).await;
+            let throttled = proxy.ask("/throttled");
+            while proxy.status().await["totals"]["retries"] != scheduled {}
+            proxy.get("/quota?t=600").await;
+            let status = throttled.await.unwrap();
+            let totals = proxy.status().await["totals"].clone();
+            if totals["unsent_retries"] == 1 {
+                assert_eq!(status, Some(502));
+                let stops = json!({ "retry_after_too_long": 1, "window": 1 });
+                assert_eq!((&totals["stops"], &totals["attempts"]), (&stops, &json!(2)));
+                assert_eq!(totals["retries"], scheduled);
+                return proxy.stop().await;
+            }
+        }
+    });
+    let summary = "2 requests, 2 attempts, 0 retries, 2 failures";
+    assert_eq!(end.await.lines.last().unwrap(), summary);
+}
+
+#[tokio::test]
 async fn a_request_that_cannot_wait_for_so_long_is_told_when_to_come_back() {
     let proxy = Proxy::start(&[]).await;
     // Its own retry is not possible either: the quota is given anew after the window.

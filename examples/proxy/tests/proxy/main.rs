@@ -69,9 +69,20 @@ async fn each_planned_path_gets_what_it_says_and_all_is_counted() {
         json!([planned.method, planned.path, attempts, status, planned.stop])
     });
     assert!(recent.eq(planned), "{status:#}");
+    // Of the eight, five succeed, and one of them after a time-out of a second.
+    assert_eq!(status["success_rate"], 0.625);
+    assert!(status["p95_seconds"].as_f64() > Some(1.0), "{status:#}");
     let (metrics, budget) = proxy.metrics().await;
     assert_eq!(metrics, planned_metrics());
     assert_eq!(status["budget"], budget);
+}
+
+#[tokio::test]
+async fn a_proxy_that_was_asked_for_nothing_has_no_rates() {
+    let status = Proxy::start(&[]).await.status().await;
+    for name in ["success_rate", "p95_seconds", "outage"] {
+        assert_eq!(status.get(name), Some(&Value::Null), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
+use crate::browser::{Browser, Page};
 use crate::program::{Proxy, plan, planned_totals, soon};
 
 /// All figures that the page shows, and the ids of the last requests.
@@ -21,6 +21,34 @@ const FIGURES: &str = "(() => {
     return { totals: shown('total'), listed: [shown('retries'), shown('stops')], drawn: drawnAll, ids };
 })()";
 
+/// How the page looks at a width.
+const LOOK: &str = "(() => {
+    const all = (selector) => Array.from(document.querySelectorAll(selector));
+    const root = document.documentElement;
+    const size = (element) => parseFloat(getComputedStyle(element).fontSize);
+    const meanings = new Map();
+    for (const shape of all('.swatch, rect[class], path.level')) {
+        const style = getComputedStyle(shape);
+        const colour = shape.matches('.swatch') ? style.backgroundColor
+            : shape.matches('.level') ? style.stroke : style.fill;
+        const name = shape.matches('.level') ? 'budget'
+            : (shape.getAttribute('class') ?? '').replace('swatch ', '');
+        meanings.set(colour, (meanings.get(colour) ?? new Set()).add(name));
+    }
+    return {
+        overflow: root.scrollWidth - root.clientWidth,
+        headlines: all('[data-headline]').map((one) => [one.textContent, size(one) >= 2 * size(document.body)]),
+        headlinesFirst: all('dd').slice(0, 2).every((one) => 'headline' in one.dataset),
+        spans: all('svg').map((chart) => Number(chart.dataset.seconds)),
+        uptime: Number(document.getElementById('uptime').dataset.seconds),
+        outages: all('svg rect.outage').length,
+        smallest: Math.min(...all('body *').filter((one) => one.innerText || one.tagName === 'text').map(size)),
+        ambiguous: Array.from(meanings.values()).filter((names) => names.size > 1).map((names) => [...names].join()),
+        colours: meanings.size,
+        background: getComputedStyle(document.body).backgroundColor,
+    };
+})()";
+
 /// What these are to be, by what the proxy tells.
 fn figures(status: &Value) -> Value {
     let totals = &status["totals"];
@@ -35,7 +63,7 @@ fn figures(status: &Value) -> Value {
         "totals": {
             "requests": totals["requests"],
             "attempts": totals["attempts"],
-            "retries": sum("retries"),
+            "retries": sum("retries") - totals["unsent_retries"].as_u64().unwrap(),
             "failures": sum("stops") - totals["stops"]["success"].as_u64().unwrap(),
             "budget": (budget * 1_000.0).round() / 1_000.0,
         },
@@ -156,5 +184,56 @@ async fn the_page_follows_the_demonstration_to_its_end() {
     let shown = page.evaluate(FIGURES).await;
     let told = figures(&proxy.status().await);
     assert_eq!(as_floats(shown), as_floats(told));
+    assert_eq!(page.problems(), [""; 0]);
+}
+
+async fn resize(page: &Page, width: u32, scheme: &str) {
+    let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+    page.call("Emulation.setDeviceMetricsOverride", size).await;
+    let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+    let media = json!({ "features": [feature] });
+    page.call("Emulation.setEmulatedMedia", media).await;
+    let fits = "Array.from(document.querySelectorAll('svg'))
+        .every((chart) => chart.viewBox.baseVal.width === chart.clientWidth)";
+    page.until(fits).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium"]
+async fn the_page_can_be_read_at_all_widths_by_day_and_by_night() {
+    let browser = Browser::start().await;
+    let proxy = Proxy::start(&["--demo", "3s"]).await;
+    let page = browser.open(&proxy.url("/").to_string()).await;
+    page.until(&format!("{} === 60", total("requests"))).await;
+    let text = page.evaluate("document.body.innerText").await;
+    assert!(text.as_str().unwrap().contains("Refreshed every second."));
+    for width in [1_400, 800, 400] {
+        let mut backgrounds = Vec::new();
+        for scheme in ["light", "dark"] {
+            resize(&page, width, scheme).await;
+            let look = page.evaluate(LOOK).await;
+            let case = format!("{width}, {scheme}: {look:#}");
+            assert_eq!(look["overflow"], 0, "{case}");
+            let [rate, p95] = [0, 1].map(|at| look["headlines"][at].as_array().unwrap());
+            assert!(
+                rate[0].as_str().unwrap().ends_with(" %") && rate[1] == true,
+                "{case}"
+            );
+            assert!(
+                p95[0].as_str().unwrap().ends_with('s') && p95[1] == true,
+                "{case}"
+            );
+            assert_eq!(look["headlinesFirst"], true, "{case}");
+            // All charts end with the second that is now, and begin with the proxy.
+            let seconds = look["uptime"].as_u64().unwrap() + 1;
+            assert_eq!(look["spans"], json!([seconds, seconds, seconds]), "{case}");
+            assert_eq!(look["outages"], 3, "{case}");
+            assert!(look["smallest"].as_f64() >= Some(12.0), "{case}");
+            assert_eq!(look["ambiguous"], json!([]), "{case}");
+            assert!(look["colours"].as_u64() >= Some(5), "{case}");
+            backgrounds.push(look["background"].clone());
+        }
+        assert_ne!(backgrounds[0], backgrounds[1], "{width}");
+    }
     assert_eq!(page.problems(), [""; 0]);
 }

@@ -265,5 +265,11 @@ pub fn planned_totals() -> Value {
     }
     let requests = stops.values().sum::<u64>();
     let attempts = requests + retries.values().sum::<u64>();
-    json!({ "requests": requests, "attempts": attempts, "retries": retries, "stops": stops })
+    json!({
+        "requests": requests,
+        "attempts": attempts,
+        "retries": retries,
+        "unsent_retries": 0,
+        "stops": stops,
+    })
 }

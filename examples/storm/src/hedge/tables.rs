@@ -21,8 +21,7 @@ fn usual(outcomes: &Outcomes) -> Table {
     });
     Table {
         caption:
-            "Latency in ms, and attempts beyond the first in percent of the requests: of all, and \
-                  in the worst 10 s"
+            "Latency in ms; hedges in percent of the requests, of all and in the 10 s with the most"
                 .into(),
         head: head(&["p50", "p99", "p99.9", "extra", "worst 10 s"]),
         rows,
@@ -47,9 +46,9 @@ fn faults(outcomes: &Outcomes) -> Table {
     });
     Table {
         caption:
-            "Faults: recovery after the fault's end; in the fault, latency in ms, and attempts \
-                  beyond the first in percent of the requests, the same in the worst 10 s of all; \
-                  successes in percent, of the requests in the fault and of all"
+            "Faults: recovery after the end of the fault; latency in ms in the fault; hedges in percent \
+             of the requests, of those in the fault and in the 10 s with the most; requests that succeed \
+             in percent, of those in the fault and of all"
                 .into(),
         head: head(&[
             "recovery",

@@ -29,9 +29,10 @@ fn shared(grid: &Grid, outcomes: &Outcomes) -> Table {
         }
     }
     Table {
-        caption: "Limits that all clients share: recovery after the fault's end, successes a \
-                  second in the fault, successes of all requests"
-            .into(),
+        caption:
+            "Limits that all clients share: recovery after the end of the fault, successes per \
+                  second in the fault, requests that succeed, of all"
+                .into(),
         head: head(&["scenario", "clients", "load"]),
         rows,
     }
@@ -65,9 +66,10 @@ fn own(grid: &Grid, outcomes: &Outcomes) -> Table {
         }
     }
     Table {
-        caption: "Quotas of each client's own: what is used of them while requests are sent, 429s \
+        caption:
+            "A quota for each client: the part of it that is used while requests are sent, 429s \
                   for each success, clients that were blocked"
-            .into(),
+                .into(),
         head: head(&["scenario", "clients"]),
         rows,
     }
