@@ -3,7 +3,7 @@ use tokio::time::Instant;
 use crate::striped::{STRIPES, own_stripe, used_stripes};
 use crate::sync::{AtomicU64, Ordering};
 
-/// A count is kept in 256ths, so that fading it does not round it away.
+/// A count is kept in parts of 1/256, so that fading it does not round it away.
 const ONE: u64 = 256;
 
 /// An idle time is at least so long, in ticks of 10 ms: five minutes, the guideline's window.

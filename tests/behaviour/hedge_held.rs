@@ -59,7 +59,7 @@ async fn a_hedge_goes_through_a_clone_that_was_polled_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_retrys_budget_has_to_be_above_half_and_is_not_taken_from() {
+async fn the_budget_of_the_retry_has_to_be_above_half_and_is_not_taken_from() {
     let budget = Budget::throttle(10, 0.1);
     let layer = exact().extra_load(1.0).retry_budget(budget.clone());
     let retry = RetryLayer::new().max_retries(0).budget(budget.clone());

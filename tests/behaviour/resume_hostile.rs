@@ -287,7 +287,7 @@ async fn the_largest_lengths_do_not_overflow() {
 
 /// The retry below gives each resumption its commit point.
 #[tokio::test(start_paused = true)]
-async fn a_resumption_that_breaks_before_its_first_byte_is_the_retrys() {
+async fn a_resumption_that_breaks_before_its_first_byte_belongs_to_the_retry() {
     let server = Server::new([
         all([data("01234"), reset()]),
         part("bytes 5-9/10", [reset()]),
