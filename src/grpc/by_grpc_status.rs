@@ -17,32 +17,38 @@ use crate::classify::{ByStatus, Classify, Outcome, RequestHead, ResponseHead, Ve
 use crate::error::{chain, is_attempt_timeout};
 use crate::limits::RetryOverride;
 
-/// Goes by the gRPC status of a call, as [gRFC A6] has it; [`RetryLayer::grpc`](crate::RetryLayer::grpc) has all of A6.
+/// Classifies gRPC calls by their status, as defined in [gRFC A6].
+///
+/// It is the classifier of [`RetryLayer::grpc`](crate::RetryLayer::grpc), which has A6's other settings, too.
 ///
 /// | outcome | verdict |
 /// |---|---|
-/// | a 200 whose head has no `grpc-status` | success: the call is committed, and is not retried |
-/// | `grpc-status` in the head (Trailers-Only), one of the [codes](Self::also) | transient, and repeatable whatever the method |
-/// | any other code | permanent; `OK`: success |
-/// | `grpc-retry-pushback-ms` beside a failure's `grpc-status`: 0 or more | the wait is exactly that; then the back-off starts again |
-/// | any other value, negative or malformed | the server asks not to be sent the call again, whatever the code |
-/// | a response that is no gRPC (a proxy's 503, say) | by the code that its HTTP status stands for |
-/// | an error | by the code that it stands for: `UNAVAILABLE` for a connection that failed, broke or timed out, `DEADLINE_EXCEEDED` for any other time-out; an HTTP/2 reset by its reason |
-/// | an attempt's [own time-out](crate::RetryLayer::attempt_timeout) | transient, and repeatable, whatever the codes |
-/// | a stream that was refused, a `GOAWAY` that [left it out](crate::ByStatus), a request that was never started | on the first attempt [transparent](crate::classify::Verdict::transparent), whatever the codes |
-/// | any other `GOAWAY` | `UNAVAILABLE`: the server may have acted on the call |
+/// | a 200 without `grpc-status` in its head | success: the call is committed, and not retried |
+/// | `grpc-status` in the head (Trailers-Only) with one of the [codes](Self::also) | transient, and repeatable regardless of the method |
+/// | `grpc-status` with `OK` | success |
+/// | `grpc-status` with any other code | permanent |
+/// | `grpc-retry-pushback-ms` of 0 or more beside the status of a failure | the wait is exactly that; then the back-off starts again |
+/// | `grpc-retry-pushback-ms` that is negative or malformed | the call is not retried, regardless of the code |
+/// | a response that is not gRPC, such as a proxy's 503 | that of the code that its HTTP status maps to |
+/// | an error | that of the code that it maps to: `UNAVAILABLE` for a connection that failed, broke or timed out, `DEADLINE_EXCEEDED` for any other time-out; an HTTP/2 reset maps by its reason |
+/// | the [time-out of an attempt](crate::RetryLayer::attempt_timeout) | transient and repeatable, regardless of the codes |
+/// | a refused stream, a `GOAWAY` that [excludes the stream](crate::ByStatus), or a request that was never started | [transparent](crate::classify::Verdict::transparent) on the first attempt, regardless of the codes |
+/// | any other `GOAWAY` | that of `UNAVAILABLE`: the server may have acted on the call |
 ///
-/// A call's deadline (`grpc-timeout`) is its window: no retry starts after it, a wait that would
-/// reach it ends the call at once with the last status, and each retry is sent with what is left.
+/// The deadline of a call (`grpc-timeout`) is its window. No retry starts after it. If a wait would reach it,
+/// the call ends immediately with the last status. Each retry is sent with the time that is left.
 ///
-/// A classifier of one's own around this one has to forward [`Classify::overrides`] and
-/// [`Classify::renew`] as well, or deadlines are lost.
+/// A classifier of your own that calls this one must also forward [`Classify::overrides`] and
+/// [`Classify::renew`]; otherwise, deadlines are lost.
 ///
-/// A status that comes in trailers after the head is seen only where a [`PeekTrailersLayer`](super::PeekTrailersLayer) is
-/// stacked under the retry: right after the head it counts as the head's; later, the call is
-/// committed, and a [`Budget::throttle`](crate::Budget::throttle) counts the call by that status. The codes that are retried
-/// then take a token, as they do in a head; so they do for a classifier of one's own that hands the
-/// verdict of this one on. Without the layer, a throttle counts a committed call as a success.
+/// # Statuses in trailers
+///
+/// A status that arrives in trailers is read only with a
+/// [`PeekTrailersLayer`](super::PeekTrailersLayer) below the retry. If it arrives directly after the head, it
+/// counts as the head's. If it arrives later, the call is committed, and a
+/// [`Budget::throttle`](crate::Budget::throttle) counts the call by that status: the codes that are retried
+/// take a token. This also works for a classifier that returns the verdict of this one. Without the layer, a
+/// throttle counts a committed call as a success.
 ///
 /// # Example
 ///
@@ -71,7 +77,7 @@ pub struct ByGrpcStatus {
 }
 
 impl ByGrpcStatus {
-    /// Creates a classifier that retries `UNAVAILABLE` alone.
+    /// Creates a classifier that retries only `UNAVAILABLE`.
     pub const fn new() -> Self {
         Self::none().also(Code::UNAVAILABLE.number())
     }
@@ -90,8 +96,7 @@ impl ByGrpcStatus {
         Self { retried: 0 }
     }
 
-    /// A call with this code, by its number, may be sent again, too. `OK`, and a number that is no
-    /// code, change nothing.
+    /// Adds a code that is retried, by its number. `OK`, and a number that is not a code, change nothing.
     pub const fn also(mut self, code: i32) -> Self {
         match Code::new(code) {
             Some(code) if !code.is_ok() => self.retried |= code.bit(),
@@ -100,7 +105,7 @@ impl ByGrpcStatus {
         self
     }
 
-    /// A call with this code is final.
+    /// Removes a code, by its number: calls with it are not retried.
     pub const fn except(mut self, code: i32) -> Self {
         if let Some(code) = Code::new(code) {
             self.retried &= !code.bit();
@@ -134,7 +139,7 @@ impl ByGrpcStatus {
         }
     }
 
-    /// An answer that is no gRPC.
+    /// A response that is not gRPC.
     fn of_http(&self, status: StatusCode) -> Verdict {
         match Code::of_http(status) {
             Some(code) => self.of_code(code),
@@ -228,7 +233,7 @@ impl Classify for ByGrpcStatus {
     }
 }
 
-/// Where the status of a call is, if it has come.
+/// The headers or trailers that have the status of a call, if it has arrived.
 fn status_headers<'a>(head: &ResponseHead<'a>) -> &'a HeaderMap {
     match head.extensions.get::<PeekedTrailers>() {
         Some(peeked) => peeked.trailers(),
@@ -242,7 +247,7 @@ fn reset(error: &(dyn Error + 'static)) -> Option<Code> {
     chain(error).find_map(reason).map(Code::of_reset)
 }
 
-/// Whether it is the connection that timed out, by TCP's or HTTP/2's means, and not the call.
+/// Whether the connection timed out, as detected by TCP or HTTP/2, and not the call.
 fn is_of_connection(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(|cause| {
         let io = cause.downcast_ref().map(io::Error::kind);

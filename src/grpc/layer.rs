@@ -21,20 +21,21 @@ impl RetryLayer {
     /// | [`budget`](Self::budget) | [`Budget::throttle(10, 0.1)`](Budget::throttle) |
     /// | [`retry_count_header`](Self::retry_count_header) | `grpc-previous-rpc-attempts` |
     ///
-    /// Stack a [`PeekTrailersLayer`](super::PeekTrailersLayer) under it if the server, or a proxy before it, sends a head before
-    /// it fails. Calls that fail after their head are not retried either way, but without that layer
-    /// they are successes for the throttle, and a server that fails all of them does not end the
-    /// retries.
+    /// All other settings are those of [`RetryLayer::new`]. No retry starts after five minutes
+    /// ([`window`](Self::window)), or after the deadline of the call. A pushback above five minutes ends the
+    /// call immediately.
     ///
-    /// All else is as [`RetryLayer::new`] has it: no retry starts after five minutes
-    /// ([`window`](Self::window)) or, where the call has one, after its deadline; and a pushback
-    /// above five minutes ends the call at once.
+    /// Put a [`PeekTrailersLayer`](super::PeekTrailersLayer) below it if the server, or a proxy in front of
+    /// it, sends the head before it fails. Calls that fail after their head are not retried in any case. But
+    /// without that layer, the throttle counts them as successes, so that a server which fails all calls does
+    /// not stop the retries.
     ///
-    /// For a time-out of each attempt use [`attempt_timeout`](Self::attempt_timeout): what tonic's
-    /// `Endpoint::timeout` ends is not retried. The caller gets an
-    /// [`RetryError::AttemptTimedOut`](crate::RetryError::AttemptTimedOut) as `UNKNOWN`. It ends with the response's head,
-    /// which many servers send with their first message: give streams that are quiet at first a
-    /// longer one of their own ([`RetryOverride::attempt_timeout`](crate::RetryOverride::attempt_timeout)).
+    /// For a time-out of each attempt, use [`attempt_timeout`](Self::attempt_timeout): a call that tonic's
+    /// `Endpoint::timeout` ends is not retried. A generated client reports
+    /// [`RetryError::AttemptTimedOut`](crate::RetryError::AttemptTimedOut) as `UNKNOWN`. The time ends when the
+    /// head of the response arrives, which many servers send with their first message. For streams whose
+    /// first message takes long, set a longer time-out with
+    /// [`RetryOverride::attempt_timeout`](crate::RetryOverride::attempt_timeout).
     ///
     /// # Example
     ///

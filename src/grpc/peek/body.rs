@@ -12,8 +12,8 @@ use crate::grpc::code::Code;
 use crate::grpc::pushback::{Pushback, pushback};
 use crate::read_ahead::ReadAhead;
 
-/// The response body of [`PeekTrailers`](crate::grpc::PeekTrailers): the inner service's, whose first
-/// frame may have been read already. Its data is [`Bytes`], without a copy where the inner service's is.
+/// Response body of [`PeekTrailers`](crate::grpc::PeekTrailers): the body of the inner service, of which the
+/// first frame may have been read already. Data that is [`Bytes`] already is not copied.
 pub struct PeekedBody<R>
 where
     R: Body,
@@ -48,8 +48,7 @@ impl<R: Body + Unpin> PeekedBody<R> {
     }
 }
 
-/// A body that was not peeked into. tonic's generated clients require the implementation in
-/// `with_interceptor`.
+/// Creates an empty body. `with_interceptor` of tonic's generated clients requires this implementation.
 impl<R: Body + Default + Unpin> Default for PeekedBody<R> {
     fn default() -> Self {
         Self::new(ReadAhead::new(R::default()), None)

@@ -15,11 +15,11 @@ use crate::grpc::STATUS;
 use crate::read_ahead::Answering;
 
 pin_project! {
-    /// The future of a [`PeekTrailers`](crate::grpc::PeekTrailers).
+    /// Future of [`PeekTrailers`](crate::grpc::PeekTrailers).
     ///
     /// # Panics
     ///
-    /// When polled again after it has completed.
+    /// Panics if it is polled again after it has completed.
     pub struct PeekFuture<F, R>
     where
         R: Body,

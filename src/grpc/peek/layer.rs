@@ -2,43 +2,44 @@ use tower_layer::Layer;
 
 use super::service::PeekTrailers;
 
-/// Layer that reads a gRPC call's status from the trailers of its response: for the retry above, if
-/// nothing comes before them, and for its [throttle](crate::Budget::throttle) always.
+/// Layer that reads the status of gRPC calls from the trailers of their responses.
 ///
-/// A failed call that may be retried has its status in the response's head (Trailers-Only). Some
-/// servers and proxies send the head first, and the status in trailers right after it. Stacked
-/// under the retry, this layer waits for the first frame of a response that says
-/// `content-type: application/grpc` and has no `grpc-status` yet. Where it is trailers, they are
-/// put on the response as [`PeekedTrailers`](crate::grpc::PeekedTrailers), and a [`ByGrpcStatus`](crate::grpc::ByGrpcStatus) above
-/// reads the status there as it would in the head. Data frames without any data are left out
-/// before the first frame; apart from that, the caller's body is the same.
+/// The retry above uses a status that arrives directly after the head, and its
+/// [throttle](crate::Budget::throttle) uses all of them.
+///
+/// A failed call that may be retried has its status in the head of the response (Trailers-Only). Some servers
+/// and proxies send the head first, and then the status in trailers. This layer waits for the first frame of
+/// a response with `content-type: application/grpc` and without `grpc-status`. If the first frame is
+/// trailers, they become the extension [`PeekedTrailers`](crate::grpc::PeekedTrailers) of the response, and a
+/// [`ByGrpcStatus`](crate::grpc::ByGrpcStatus) above reads the status there. Empty data frames before the
+/// first frame are removed; otherwise, the body is unchanged.
 ///
 /// # Throttling
 ///
-/// A call whose status comes later, after data, is committed: it is not retried. Without this layer
-/// a [`Budget::throttle`](crate::Budget::throttle) counts such a call as a success when its head
-/// comes. With it, the budget of the retry above counts the call when its status is seen:
+/// A call whose status arrives later, after data, is committed and not retried. Without this layer, a
+/// [`Budget::throttle`](crate::Budget::throttle) counts it as a success when its head arrives. With it, the
+/// budget of the retry above counts the call when its status arrives:
 ///
-/// | what the body comes to | a throttle |
+/// | end of the body | throttle |
 /// |---|---|
 /// | trailers with the status `OK` | adds `token_ratio` |
-/// | trailers with one of the [codes](crate::grpc::ByGrpcStatus::also) that are retried, or with a `grpc-retry-pushback-ms` that says no | takes a token |
-/// | trailers with any other code | is left as it is |
-/// | an error | as for `UNAVAILABLE` |
-/// | an end without a status | as for `UNKNOWN` |
-/// | dropped before its end | is left as it is |
+/// | trailers with one of the [codes](crate::grpc::ByGrpcStatus::also) that are retried, or with a `grpc-retry-pushback-ms` that forbids a retry | takes a token |
+/// | trailers with any other code | unchanged |
+/// | an error | as with `UNAVAILABLE` |
+/// | the end without a status | as with `UNKNOWN` |
+/// | the body is dropped before its end | unchanged |
 ///
-/// Where there are two retries above the layer, the lower one that has a throttle counts the call
-/// when its status is seen, and the other one when the head comes.
+/// If there are two retries above the layer, the lower one with a throttle counts the call when its status
+/// arrives, and the other one when its head arrives.
 ///
 /// # Streams
 ///
-/// The head of a stream is handed over when its first frame comes: a server that sends its headers
-/// early, and its first message only after the client has sent more, may then wait for a client
-/// that waits for it. An attempt's time-out then ends with the first frame, too. For such methods
-/// use [`wait_for_first_frame(false)`](Self::wait_for_first_frame).
+/// The head of a stream is returned when its first frame arrives. If a server sends its head early, and its
+/// first message only after more messages of the client, client and server can wait for each other. The
+/// time-out of an attempt also ends with the first frame. For such methods, use
+/// [`wait_for_first_frame(false)`](Self::wait_for_first_frame).
 ///
-/// The response's body must be `Unpin`; one that is not can be boxed.
+/// The body of the response must be `Unpin`. Box a body that is not.
 ///
 /// # Example
 ///
@@ -71,21 +72,21 @@ pub struct PeekTrailersLayer {
 }
 
 impl PeekTrailersLayer {
-    /// Creates a layer that waits for the first frame.
+    /// Creates a layer that waits for the first frame of each response.
     pub fn new() -> Self {
         Self { waits: true }
     }
 
-    /// Sets whether the head of a response is held back until its first frame has come, so that the
-    /// retry sees a status that comes right after it. Defaults to true.
+    /// Sets whether the head of a response is held until its first frame arrives, so that the retry sees a
+    /// status that arrives directly after it. Defaults to `true`.
     ///
-    /// If false, each head is handed over at once, and a call whose head has no status is not
-    /// retried; the layer then only serves a [throttle](crate::Budget::throttle).
+    /// With `false`, each head is returned immediately, and a call whose head has no status is not retried.
+    /// The layer is then only of use for a [throttle](crate::Budget::throttle).
     ///
     /// ```
     /// use tower_http_retry::grpc::PeekTrailersLayer;
     ///
-    /// // For a method whose server says nothing before the client has sent more.
+    /// // For a method whose server waits for more messages before it sends its first one.
     /// let layer = PeekTrailersLayer::new().wait_for_first_frame(false);
     /// # let _ = layer;
     /// ```

@@ -7,7 +7,8 @@ use tower_service::Service;
 use super::body::PeekedBody;
 use super::future::PeekFuture;
 
-/// Middleware that reads the status of gRPC calls from trailers; made by [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer).
+/// Middleware that reads the status of gRPC calls from trailers. It is created by
+/// [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer).
 #[derive(Clone, Copy, Debug)]
 pub struct PeekTrailers<S> {
     pub(super) inner: S,
@@ -15,17 +16,17 @@ pub struct PeekTrailers<S> {
 }
 
 impl<S> PeekTrailers<S> {
-    /// The inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service.
+    /// Returns a mutable reference to the inner service.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service, whose trailers are left alone.
+    /// Returns the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }

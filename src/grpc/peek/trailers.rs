@@ -2,12 +2,14 @@ use std::fmt;
 
 use http::HeaderMap;
 
-/// The trailers of a response that has nothing before them: an extension of the response, put
-/// there by a [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer) for the classifiers above it.
+/// The trailers of a response that has no data.
+///
+/// A [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer) adds them to the extensions of the response, for
+/// the classifiers above it.
 ///
 /// # Example
 ///
-/// A classifier that retries what the server says was shed, by a line in the trailers:
+/// This classifier retries calls that the server has rejected under load, as a line in the trailers says:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -54,7 +56,7 @@ pub struct PeekedTrailers {
 }
 
 impl PeekedTrailers {
-    /// The trailers, as the server sent them.
+    /// Returns the trailers.
     pub fn trailers(&self) -> &HeaderMap {
         &self.trailers
     }

@@ -21,18 +21,18 @@ use crate::retry_after::Hint;
 /// code. With feature `serde`, a config is parsed from JSON, and can be part of another config that is
 /// deserialized.
 ///
-/// [`RetryLayer::service_config`] makes a layer that retries by it;
-/// [`HedgeLayer::service_config`](crate::HedgeLayer::service_config) makes one, to be stacked under it, for
-/// the calls that have a `hedgingPolicy`. The config is a classifier: each call goes by the policy of its
-/// method, else of its service, else by the default. A call without a `retryPolicy` is sent again only
-/// [transparently](Verdict::transparent).
+/// [`RetryLayer::service_config`] creates a layer that retries calls by this config.
+/// [`HedgeLayer::service_config`](crate::HedgeLayer::service_config) creates a layer for the calls with a
+/// `hedgingPolicy`, which goes below the retry. The config is a classifier, too. For each call, the policy of
+/// its method is used, or that of its service, or the default. A call without a `retryPolicy` is retried
+/// only [transparently](Verdict::transparent).
 ///
-/// All layers that are made of a config and its clones share the tokens of its `retryThrottling`, which
-/// are those of one server: build or parse it once for each server.
+/// All layers that are created from a config and its clones share the tokens of its `retryThrottling`. These
+/// belong to one server: build or parse a config once for each server.
 ///
 /// | field | in code | value |
 /// |---|---|---|
-/// | `methodConfig[].name[]` | [`method`], [`service`], [`default_policy`] | `service` and `method`; `service` alone; neither: the default |
+/// | `methodConfig[].name[]` | [`method`], [`service`], [`default_policy`] | `service` and `method`, only `service`, or neither for the default |
 /// | `retryPolicy` | [`RetryPolicy`] | |
 /// | `retryPolicy.maxAttempts` | `max_attempts` | 2 or more; above 5 it counts as 5 |
 /// | `retryPolicy.initialBackoff`, `maxBackoff` | `initial_backoff`, `max_backoff` | a duration above zero, as `"0.1s"` |
@@ -40,19 +40,18 @@ use crate::retry_after::Hint;
 /// | `retryPolicy.retryableStatusCodes` | `retryable_status_codes` | one or more, by name (in upper or lower case) or number; not `OK` |
 /// | `hedgingPolicy` | [`HedgingPolicy`] | |
 /// | `hedgingPolicy.maxAttempts` | `max_attempts` | 2 or more; above 5 it counts as 5 |
-/// | `hedgingPolicy.hedgingDelay` | `new` | a duration of zero or more; without it zero: all attempts are sent at once |
-/// | `hedgingPolicy.nonFatalStatusCodes` | `non_fatal_status_codes` | as `retryableStatusCodes`; none, or without it: all codes are fatal |
+/// | `hedgingPolicy.hedgingDelay` | `new` | a duration of zero or more; defaults to zero, so that all attempts are sent at the same time |
+/// | `hedgingPolicy.nonFatalStatusCodes` | `non_fatal_status_codes` | as `retryableStatusCodes`, or none; defaults to none, so that all codes are fatal |
 /// | neither policy | [`MethodPolicy::Once`] | the calls are not retried |
 /// | `retryThrottling.maxTokens` | [`retry_throttling`] | 0.001 to 1000 |
 /// | `retryThrottling.tokenRatio` | [`retry_throttling`] | 0.001 or more; three decimals count |
 ///
-/// A method has a `retryPolicy`, a `hedgingPolicy` or none, not both. Fields of JSON that are not known
-/// are ignored.
+/// A method has a `retryPolicy` or a `hedgingPolicy` or neither, but not both. Unknown fields of JSON are
+/// ignored.
 ///
 /// # Errors
 ///
-/// [`ServiceConfigError`](super::ServiceConfigError) names the field that is wrong, whichever way the
-/// config was made.
+/// A [`ServiceConfigError`](super::ServiceConfigError) names the field that is wrong.
 ///
 /// # Example
 ///
@@ -203,15 +202,14 @@ impl Classify for ServiceConfig {
 }
 
 impl<C> RetryLayer<C> {
-    /// Retries each call by the policy that a gRPC service config has for its method, whatever the layer's
-    /// own number of retries and back-off are.
+    /// Sets a gRPC service config: each call is retried by the policy of its method.
     ///
-    /// The config's `retryThrottling` is the layer's budget, which it shares with all layers of the
-    /// config's clones; without one there is no budget. ([`classify`](Self::classify) with the config leaves
-    /// the budget as it is.)
+    /// The policy replaces the layer's number of retries and back-off. The config's `retryThrottling` becomes
+    /// the layer's budget, which all layers of the config and its clones share. Without it, the layer has no
+    /// budget. ([`classify`](Self::classify) with the config does not change the budget.)
     ///
-    /// Calls with a `hedgingPolicy` are hedged by a
-    /// [`HedgeLayer`](crate::HedgeLayer::service_config) under this one, which also counts them.
+    /// Calls with a `hedgingPolicy` are hedged, and counted for the budget, by a
+    /// [`HedgeLayer`](crate::HedgeLayer::service_config) below this one.
     ///
     /// ```
     /// use tower_http_retry::RetryLayer;

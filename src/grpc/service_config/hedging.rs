@@ -12,18 +12,19 @@ use crate::hedge::{HedgeLayer, Policy};
 use crate::limits::RetryOverride;
 use crate::retry_after::Hint;
 
-/// Classifies attempts of calls that are hedged by a [`ServiceConfig`]. Made by
-/// [`HedgeLayer::service_config`].
+/// Classifies attempts of calls that are hedged by a [`ServiceConfig`]. It is the classifier that
+/// [`HedgeLayer::service_config`] sets.
 ///
 /// | outcome | verdict |
 /// |---|---|
-/// | one of the method's `nonFatalStatusCodes`, or an error that stands for one | transient: the next hedge is sent at once |
-/// | any other code; `OK` | permanent; a success. Either ends the call |
-/// | a 200 whose head has no `grpc-status` | success: the call is committed |
-/// | `grpc-retry-pushback-ms` beside a code that is not fatal: 0 or more | the next hedge is sent after exactly that |
-/// | any other value, negative or malformed | no more hedges are sent |
+/// | one of the method's `nonFatalStatusCodes`, or an error that maps to one | transient: the next hedge is sent immediately |
+/// | `OK` | success, which ends the call |
+/// | any other code | permanent, which ends the call |
+/// | a 200 without `grpc-status` in its head | success: the call is committed |
+/// | `grpc-retry-pushback-ms` of 0 or more beside a code that is not fatal | the next hedge is sent after exactly that time |
+/// | `grpc-retry-pushback-ms` that is negative or malformed | no more hedges are sent |
 ///
-/// All else is as [`ByGrpcStatus`] has it.
+/// In all other respects, it is [`ByGrpcStatus`].
 ///
 /// # Example
 ///
@@ -98,25 +99,25 @@ impl<C, L> HedgeLayer<C, L> {
     /// Hedges by a gRPC service config: the calls whose method has a `hedgingPolicy`, as [gRFC A6] has
     /// it, and no others.
     ///
-    /// - A hedge is sent every `hedgingDelay` until there is an answer or all attempts are sent. It has
-    ///   the header `grpc-previous-rpc-attempts`, and the `grpc-timeout` that is left. None is sent after
+    /// - A hedge is sent every `hedgingDelay` until there is a response or all attempts are sent. It has
+    ///   the header `grpc-previous-rpc-attempts`, and the `grpc-timeout` that is left. No hedge is sent after
     ///   the call's deadline.
     /// - The first success ends the call, and so does a fatal code. After a code that
-    ///   is not fatal, the next hedge is sent at once. If all attempts fail, the failure of the first is
+    ///   is not fatal, the next hedge is sent immediately. If all attempts fail, the failure of the first is
     ///   returned.
-    /// - A `grpc-retry-pushback-ms` of *n* puts the next hedge off for *n* milliseconds; of several, the
-    ///   latest time holds. A negative or malformed one ends the hedges of the call.
-    /// - `retryThrottling` counts each attempt. While it has half of its tokens or less, no hedge is sent:
-    ///   the call goes on with the attempts that it has.
-    /// - An attempt whose stream the server refused is sent again at once. The first time in a call, this is
-    ///   not a hedge: it takes no token, and does not count towards `maxAttempts`.
+    /// - A `grpc-retry-pushback-ms` of *n* delays the next hedge by *n* milliseconds; if there are several,
+    ///   the latest time is used. After a negative or malformed one, no more hedges are sent.
+    /// - `retryThrottling` counts each attempt. While half of its tokens or less are left, no hedge is sent,
+    ///   and the call continues with the attempts that it has.
+    /// - An attempt whose stream the server refused is sent again immediately. The first time in a call, this
+    ///   takes no token, and does not count towards `maxAttempts`.
     ///
-    /// Only calls whose whole request is available are hedged; open client streams are not. What the layer
-    /// learns by default, and the setters for that, are not used.
+    /// Only calls whose whole request is available are hedged; open client streams are not. The delay is not
+    /// learned, and the setters for that have no effect.
     ///
-    /// Stack it above a [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer), for servers that send a head
-    /// before they fail, and under a [`RetryLayer`](crate::RetryLayer::service_config) with the same config,
-    /// for the other methods. The two share their tokens.
+    /// Put it above a [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer), for servers that send a head
+    /// before they fail, and below a [`RetryLayer`](crate::RetryLayer::service_config) with the same config,
+    /// for the other methods. Both share their tokens.
     ///
     /// # Example
     ///
