@@ -306,7 +306,7 @@
 //! | POST | repeated if the closure is | not repeated if the server may have acted on it |
 //! | what is retried | each call's `when` | [`ByStatus`], or your classifier |
 //! | `Retry-After` | has to be carried through the error to `adjust` | obeyed, up to [`max_retry_after`] |
-//! | a body that can be sent once | has to be made anew in the closure | recorded as it is sent |
+//! | a body that can be sent once | has to be created again in the closure | recorded as it is sent |
 //! | budget | none | shared by all requests |
 //!
 //! backon retries any operation, such as a query of a database. For what is not HTTP it stays the better

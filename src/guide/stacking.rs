@@ -173,7 +173,7 @@
 //!   Above it, the back-off would look like a slow attempt, and the hedge would retry beside the retry.
 //! - **Attempt time-out**, below the hedge. Each sending has its own time. Above the retry, it would be a
 //!   total time-out: a request whose first attempt hangs would fail.
-//! - **Sign**, below everything that sends again. A signature that has a time or a nonce is made anew each
+//! - **Sign**, below everything that sends again. A signature that has a time or a nonce is created again each
 //!   time. Above the retry, a server that refuses a nonce which it knows would refuse the retry.
 //! - **Trace** of attempts, below what changes the request, so that it shows what is sent. For a span of the
 //!   whole request, add a second one at the top.

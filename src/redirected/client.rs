@@ -29,7 +29,7 @@ pub(crate) struct FollowsRedirects {
 ///     .layer(RetryLayer::new())
 ///     .service(Service::from(client.clone()));
 ///
-/// // Nobody listens on port 9.
+/// // Nothing listens on port 9.
 /// let request = client.post("http://127.0.0.1:9/orders").body("an order");
 /// let error = request.send_through(&service).await.unwrap_err();
 /// let error = error.downcast::<MaybeRedirected>().unwrap();

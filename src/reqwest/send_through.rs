@@ -29,7 +29,7 @@ use crate::error::BoxError;
 /// let client = service.client().clone();
 /// let retrying = ServiceBuilder::new().layer(RetryLayer::new()).service(service);
 ///
-/// // Nobody listens on port 9.
+/// // Nothing listens on port 9.
 /// let request = client.get("http://127.0.0.1:9/").build()?;
 /// let mut request = http::Request::try_from(request)?;
 /// let attempts = AttemptsHandle::new();
