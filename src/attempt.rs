@@ -72,7 +72,7 @@ pub(crate) struct Mark {
 const _: () = assert!(size_of::<Mark>() == 8);
 
 impl Attempt {
-    /// Returns the number of the attempt, starting at 1.
+    /// Returns the number of the attempt, starting at 1: the first retry is attempt 2.
     pub fn number(&self) -> u32 {
         self.mark.number
     }

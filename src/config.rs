@@ -1,4 +1,4 @@
-//! The settings of a layer from a config file.
+//! The settings of a layer from a config file: feature `config`.
 //!
 //! [`RetryConfig`] holds all settings of a [`RetryLayer`](crate::RetryLayer) that are data. It is read from
 //! TOML, JSON, YAML and other formats by [serde], written in the same way, and made into a layer by
@@ -23,12 +23,12 @@
 //! | `budget.kind` | `"earning"`, `"ratio"`, `"throttle"` or `"none"` | `"earning"`, for the number of retries |
 //! | `budget.ratio` | for a `"ratio"`: from 0 to 1000 | |
 //! | `budget.max_tokens`, `budget.token_ratio` | for a `"throttle"`: from 1 to 1000, and at least 0 | |
-//! | `budget.per_authority` | how many upstreams have a budget of their own | none: one budget for all |
+//! | `budget.per_authority` | the most upstreams (scheme, host and port) that have a budget of their own | none: one budget for all |
 //! | `cooldown` | a map of the fields below, which may be empty | none: no cooldown |
 //! | `cooldown.max_hold` | a duration, or `"unlimited"` | `"5s"` |
 //! | `cooldown.max_waiting` | a whole number | `1024` |
 //! | `cooldown.longest` | a duration | `"5m"` |
-//! | `cooldown.per_authority` | how many upstreams have a state of their own | none: one state for all |
+//! | `cooldown.per_authority` | the most upstreams that have a state of their own | none: one state for all |
 //! | `attempt_timeout` | a duration, or `"unlimited"` | none |
 //! | `retry_after` | `"minimum"`, `"exact"` or `"ignore"` | `"minimum"` |
 //! | `max_retry_after` | a duration, or `"unlimited"` | `"5m"` |
@@ -131,7 +131,7 @@
 //! # Errors
 //!
 //! A mistake is an error that names the field by its path, in every format: a field that is unknown, a value
-//! of the wrong type, and a value that makes no sense, where the setters of the layer would use another.
+//! of the wrong type, and a value out of range, which a setter would clamp.
 //!
 //! ```
 //! use tower_http_retry::config::RetryConfig;
@@ -141,12 +141,25 @@
 //! assert!(error.to_string().starts_with(expected));
 //! ```
 //!
-//! Inside a bigger config, the path starts at the layer's settings. A program that uses the crate
-//! [serde_path_to_error] for its own fields has both. With `#[serde(flatten)]`, unknown fields are not
+//! Inside a bigger config, the path starts at the layer's settings. With the crate [serde_path_to_error], a
+//! program gets the whole path:
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use tower_http_retry::config::RetryConfig;
+//!
+//! let text = "[retry.backoff]\nfactor = 0";
+//! let toml = toml::Deserializer::parse(text)?;
+//! let read = serde_path_to_error::deserialize::<_, HashMap<String, RetryConfig>>(toml);
+//! assert_eq!(read.unwrap_err().path().to_string(), "retry.backoff.factor");
+//! # Ok::<_, toml::de::Error>(())
+//! ```
+//!
+//! With `#[serde(flatten)]`, unknown fields are not
 //! errors: they may be another struct's.
 //!
-//! Formats that do not describe themselves, such as bincode, are not supported: a field can be text or a
-//! number.
+//! Formats that do not describe themselves, such as bincode, are not supported, because some fields accept
+//! text or a number.
 //!
 //! # Parts
 //!

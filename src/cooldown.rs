@@ -57,9 +57,9 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// up to 60 s, until a request succeeds. Jitter adds up to a quarter of the hold, so that clients do not
 /// return all at once; with [`Jitter::None`](crate::Jitter::None) nothing is added.
 ///
-/// Throttled attempts do not always mean all requests of the client:
+/// Throttled attempts do not always affect all requests of the client:
 ///
-/// - A wait of one second may be much less, as `Retry-After` is in whole seconds. If no response asks for
+/// - `Retry-After: 1` can stand for a much shorter wait, because the header has whole seconds. If no response asks for
 ///   more than 1 s, requests are held only after 1 s without a success.
 /// - If a request is served that was sent after a throttled response, and more than a second before the
 ///   time that the response asked for, then what throttled responses ask for is not used for 60 s.

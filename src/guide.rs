@@ -12,7 +12,7 @@
 //! | `grpc` (feature `grpc`) | gRPC's retries and hedges: the documentation of that module |
 //! | [`observability`] | tracing, spans, events, and metrics, with queries and alerts for Prometheus |
 //! | [`testing`] | tests of code that retries: the paused clock, scripted failures, classifiers, budgets |
-//! | [`compile_errors`] | what the compiler says if a stack does not fit, and how to correct it |
+//! | [`compile_errors`] | what the compiler says if a stack does not fit, and how to fix it |
 //! | [`recipes`] | short pieces of code to copy: OAuth 2.0 tokens, reqwest, replicas, axum, rate limits, errors |
 //! | [`tower_http`] | a whole client with the layers of tower-http, and the place of each |
 //! | `migrating` (feature `reqwest-middleware`) | code before and after, for users of reqwest-retry, reqwest, `tower::retry` and backon |

@@ -4,7 +4,7 @@ use http::{HeaderName, Method};
 /// Which requests are safe to repeat after the server may have acted on them.
 ///
 /// By default, these are requests with an idempotent method ([RFC 9110, section 9.2.2]: GET, HEAD, OPTIONS,
-/// TRACE, PUT, DELETE, and QUERY), and requests with an `Idempotency-Key` or `X-Idempotency-Key` header
+/// TRACE, PUT and DELETE; and QUERY, of its own specification), and requests with an `Idempotency-Key` or `X-Idempotency-Key` header
 /// that is not empty. [`RetryOverride::repeatable`] overrides this for a single request.
 ///
 /// A CONNECT and a request with an `Upgrade` header are never safe to repeat, because the connection is then
@@ -48,7 +48,7 @@ impl Idempotency {
     }
 
     /// Creates a setting with which only safe methods may be repeated ([RFC 9110, section 9.2.1]: GET, HEAD,
-    /// OPTIONS, TRACE, and QUERY). Idempotency keys are ignored.
+    /// OPTIONS and TRACE; and QUERY). Idempotency keys are ignored.
     ///
     /// ```
     /// use http::Method;
@@ -104,7 +104,7 @@ impl Idempotency {
         self
     }
 
-    /// Adds a header that is taken for an idempotency key: a request with a value of it that is not empty may
+    /// Adds a header that is recognized as an idempotency key: a request with a value of it that is not empty may
     /// be repeated regardless of its method.
     ///
     /// ```
@@ -118,7 +118,7 @@ impl Idempotency {
         self
     }
 
-    /// Removes all headers that are taken for idempotency keys. Use it for services that ignore keys.
+    /// Removes all headers that are recognized as idempotency keys. Use it for services that ignore keys.
     ///
     /// ```
     /// use tower_http_retry::{Idempotency, RetryLayer};

@@ -22,6 +22,9 @@ mod waits;
 /// methods, requests with an idempotency key, and requests that the server did not process. When the
 /// layer gives up, it returns the last response or error unchanged.
 ///
+/// All requests of a layer share a [budget](crate::budget), so that retries stop while they do not help: a new
+/// layer can make ten retries before requests have to succeed.
+///
 /// The inner service must be `Clone`. It receives a [`ReplayBody`](crate::ReplayBody) as the request
 /// body; its documentation shows how to convert it for services that take another body. Clones of a layer,
 /// and the services that they make, share its budget.
@@ -84,8 +87,10 @@ pub struct RetryLayer<C = ByStatus> {
 impl RetryLayer {
     /// Creates a layer with the default settings.
     ///
-    /// They follow Microsoft's retry guidelines for token issuance and management endpoints: 5xx and 429
-    /// are retried up to five times within five minutes, after 1 s, 2 s, 4 s, and so on.
+    /// They follow Microsoft's [retry guidelines] for token issuance and management endpoints: 5xx and 429
+    /// are retried up to five times within five minutes, after up to 1 s, 2 s, 4 s, and so on.
+    ///
+    /// [retry guidelines]: https://learn.microsoft.com/en-us/previous-versions/azure/azure-services/dn168916(v=azure.100)
     pub fn new() -> Self {
         Self::of(Settings::new(ByStatus::new()))
     }
@@ -112,11 +117,12 @@ impl RetryLayer {
 }
 
 impl<C> RetryLayer<C> {
-    /// Sets the maximum number of retries. Defaults to 5, which is six attempts; `u32::MAX` disables the
-    /// limit.
+    /// Sets the maximum number of retries of a request. Defaults to 5, which is six attempts; `u32::MAX`
+    /// disables the limit.
     ///
-    /// The default budget is replaced by one for this number of retries, unless it is shared already with
-    /// a clone of this layer or a service that it made.
+    /// All requests together are limited by the [budget](Self::budget): a new layer can make twice this number
+    /// of retries, and at least 6, before requests have to succeed. The default budget is resized for this
+    /// number, unless a clone of this layer, or a service that it made, already uses it.
     #[doc(alias = "max_attempts")]
     #[doc(alias = "retries")]
     #[doc(alias = "with_max_retries")]
@@ -276,8 +282,8 @@ impl<C> RetryLayer<C> {
     /// A request whose body is longer is sent as usual, and is not retried. A body that is in memory
     /// already, such as `Full<Bytes>`, is not limited. See [`ReplayBody`](crate::ReplayBody).
     ///
-    /// Only payload bytes count towards the limit. Each frame takes about 32 bytes more, and keeps the
-    /// buffer alive that it is a part of.
+    /// Only payload bytes count towards the limit. Each frame takes about 32 bytes more, and keeps its
+    /// underlying buffer in memory.
     pub fn max_replay_bytes(self, bytes: usize) -> Self {
         self.with(|settings| settings.limits.max_replay_bytes = bytes)
     }
@@ -286,8 +292,8 @@ impl<C> RetryLayer<C> {
     /// Defaults to 64 KiB; 0 reads nothing.
     ///
     /// A response is read during the wait before the next attempt, for at most one second, and never makes
-    /// the wait longer. If an HTTP/1 response has not ended by then, it is read beside the next attempt for
-    /// at most 100 ms. A response that is known to be longer than the limit is not read.
+    /// the wait longer. If an HTTP/1 response has not ended by then, reading continues
+    /// concurrently with the next attempt, for at most 100 ms. A response that is known to be longer than the limit is not read.
     pub fn max_drain_bytes(self, bytes: usize) -> Self {
         self.with(|settings| settings.max_drain_bytes = bytes)
     }

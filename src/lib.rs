@@ -106,8 +106,8 @@
 //! are stacked, a response tells the upper layer whether the server may have acted on an earlier attempt of
 //! the lower layer. An error does not, because it is the inner service's own type. If the last attempt of
 //! the lower layer ends with an error that is a refusal, the upper layer takes the request for one that the
-//! server never processed, and repeats it whatever its method. The same applies to an HTTP/2 `GOAWAY`, which
-//! would be a refusal of a first attempt. So let the upper layer take no error for a refusal:
+//! server never processed, and repeats it whatever its method. An HTTP/2 `GOAWAY` has the same
+//! problem. Configure the upper layer so that it does not treat errors as refusals:
 //!
 //! ```
 //! use http::Request;

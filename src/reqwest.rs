@@ -1,5 +1,5 @@
-//! Retries for users of [reqwest]: feature `reqwest`, and `reqwest-middleware` for
-//! [`RetryMiddleware`](self#a-client-with-middleware).
+//! Retries for users of [reqwest] 0.13: feature `reqwest`, and `reqwest-middleware` for
+//! [`RetryMiddleware`](self#a-client-with-middleware) and reqwest-middleware 0.5.
 //!
 //! # A stack over reqwest's client
 //!
@@ -88,10 +88,27 @@
 //! # }
 //! ```
 //!
-//! A [`Service`] can also be made from a client that is built already, by `From`. Whether that follows
-//! redirects cannot be seen from outside, so no response and no error of it is taken for a refusal unless
-//! it is certain which request it belongs to: a POST is then not repeated after a 429 or a refused
-//! connection. [`Service::redirects_are_off`] lifts this.
+//! # A client that exists already
+//!
+//! [`Service::from`] takes a client that is built already. This crate cannot see whether such a client follows
+//! redirects. A failure is treated as a refusal only if it certainly belongs to the original request: a POST
+//! is not repeated after a 429 or a refused connection, unless it has an idempotency key. If the client was
+//! built without redirects, call [`Service::redirects_are_off`].
+//!
+//! ```
+//! # fn main() -> Result<(), reqwest::Error> {
+//! use http::HeaderValue;
+//! use tower::Layer;
+//! use tower_http_retry::RetryLayer;
+//! use tower_http_retry::reqwest::Service;
+//!
+//! let client = reqwest::Client::builder().retry(reqwest::retry::never()).build()?;
+//! let new_key = || HeaderValue::try_from(uuid::Uuid::new_v4().to_string()).unwrap();
+//! let retrying = RetryLayer::new().idempotency_key(new_key).layer(Service::from(client.clone()));
+//! # let _ = retrying;
+//! # Ok(())
+//! # }
+//! ```
 #![cfg_attr(
     feature = "reqwest-middleware",
     doc = r#"

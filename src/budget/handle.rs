@@ -20,7 +20,7 @@ use crate::authority::Authority;
 /// | [`Budget::earning`] (the default) | 1 token; 2 after a time-out | each first attempt that is served: 0.1; retries that helped |
 /// | [`Budget::ratio`] | 1 token | each request: a fixed part of a token |
 /// | [`Budget::throttle`] | nothing; there must be more than half of the tokens | each success; a failure that could be retried takes one |
-/// | `Budget::tower` (feature `tower`) | as that budget says | each success, as that budget says |
+/// | `Budget::tower` (feature `tower`) | as defined by that budget | each success, as defined by that budget |
 /// | [`Budget::per_authority`] | as above, from the budget of its upstream | as above |
 ///
 /// # Example
@@ -53,8 +53,8 @@ impl Budget {
     /// A request is served if its response is not retryable: a success, or a 404, for example.
     ///
     /// - It starts with twice `max_retries` tokens, but with at least 6 and at most 1,000, so that a new client
-    ///   can make its retries even after time-outs. It holds at most that, or 0.05 for each recently served
-    ///   request if that is more. These fade with a time constant of 10 seconds.
+    ///   can make its retries even after time-outs. Its capacity is that number, or 0.05 for each recently
+    ///   served request if that is more. Served requests fade with a time constant of 10 seconds.
     /// - After five minutes in which no attempt ended, it holds at least the tokens that it started with.
     ///   Shorter pauses add nothing. See
     ///   [clients that send little](crate::budget#clients-that-send-little).
@@ -67,9 +67,9 @@ impl Budget {
     /// - A request that is dropped earns nothing, and neither does a retry that could not start after its
     ///   wait.
     /// - In a [burst](crate::budget#bursts), half of the tokens that it started with are kept for second and
-    ///   further retries, unless `max_retries` is 0 or 1. It is a burst if half as many requests as there were
-    ///   tokens had their first retry, nothing was served since, and fewer than about 20 requests were served
-    ///   in the last 10 seconds.
+    ///   further retries, unless `max_retries` is 0 or 1. A burst is detected if first retries
+    ///   have used half of these tokens, nothing was served since, and fewer than about 20 requests were
+    ///   served in the last 10 seconds.
     pub fn earning(max_retries: u32) -> Self {
         Self::of(Rule::earning(max_retries))
     }

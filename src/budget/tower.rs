@@ -6,7 +6,7 @@ use super::handle::Budget;
 use super::rule::{Foreign, Rule};
 
 impl Budget {
-    /// Any of `tower`'s budgets: every request that is served deposits, every retry withdraws.
+    /// Creates a budget from a budget of tower's. Each served request deposits, and each retry withdraws.
     ///
     /// ```
     /// use tower::retry::budget::TpsBudget;

@@ -221,7 +221,7 @@ impl<'a> Outcome<'a> {
         self.attempted.response_body.or_else(read)
     }
 
-    /// Returns the number of the attempt, starting at 1.
+    /// Returns the number of the attempt, starting at 1: the first retry is attempt 2.
     pub fn attempt(&self) -> u32 {
         self.attempted.number
     }

@@ -1,4 +1,4 @@
-//! What the compiler says if a stack does not fit, and how to mend it.
+//! What the compiler says if a stack does not fit, and how to fix it.
 //!
 //! Find the line that the compiler prints, or a part of it:
 //!

@@ -63,8 +63,8 @@
 //! - A body that can be resumed is whole, or ends with a [`ResumeError`](crate::resume::ResumeError). It is
 //!   never silently short, and never made of two versions of a file: each resumption is on condition that
 //!   the version is the same.
-//! - A body that cannot be resumed passes through unchanged. It needs a `Content-Length` and a strong
-//!   validator: see [what is resumed](crate::resume#what-is-resumed).
+//! - A body that cannot be resumed passes through unchanged. It needs a `Content-Length`, and a strong `ETag`
+//!   or an old enough `Last-Modified`: see [which responses can be resumed](crate::resume#which-responses-can-be-resumed).
 //! - A POST whose response breaks is not repeated: the server has acted on it. The error of a `CommitLayer`,
 //!   [`BrokenAnswer`](crate::commit::BrokenAnswer), has the head of the response.
 //!

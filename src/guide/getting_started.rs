@@ -257,7 +257,7 @@
 //! # let lines: Vec<_> = log.lines().map(str::trim_start).collect();
 //! # let retrying = "DEBUG tower_http_retry: retrying http.request.method=\"GET\" \
 //! #     http.request.resend_count=1 http.response.status_code=503 server.address=\"service.test\" \
-//! #     error.type=\"503\" wait_ms=683 reason=backoff";
+//! #     error.type=\"503\" wait_ms=683 reason=back-off";
 //! # assert_eq!(lines[0], retrying);
 //! # assert!(lines[1].starts_with("WARN tower_http_retry: gave up "), "{}", lines[1]);
 //! ```
@@ -265,7 +265,7 @@
 //! ```text
 //! DEBUG tower_http_retry: retrying http.request.method="GET" http.request.resend_count=1
 //!     http.response.status_code=503 server.address="service.test" error.type="503" wait_ms=683
-//!     reason=backoff
+//!     reason=back-off
 //! ```
 //!
 //! # Where to go next

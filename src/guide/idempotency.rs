@@ -20,8 +20,8 @@
 //!
 //! [`Idempotency`] decides. By default, these are:
 //!
-//! - requests with an idempotent method: GET, HEAD, OPTIONS, TRACE, PUT, DELETE and QUERY ([RFC 9110,
-//!   section 9.2.2]);
+//! - requests with an idempotent method: GET, HEAD, OPTIONS, TRACE, PUT and DELETE ([RFC 9110,
+//!   section 9.2.2]), and QUERY;
 //! - requests with an `Idempotency-Key` or `X-Idempotency-Key` header that is not empty.
 //!
 //! A CONNECT, or a request with an `Upgrade` header, is never repeated.

@@ -85,7 +85,7 @@
 //! # let lines: Vec<_> = log.lines().map(str::trim_start).collect();
 //! # let retrying = "DEBUG tower_http_retry: retrying http.request.method=\"GET\" \
 //! #     http.request.resend_count=1 http.response.status_code=503 server.address=\"items.test\" \
-//! #     error.type=\"503\" wait_ms=683 reason=backoff";
+//! #     error.type=\"503\" wait_ms=683 reason=back-off";
 //! # let gave_up = "WARN tower_http_retry: gave up http.request.method=\"GET\" \
 //! #     http.request.resend_count=1 http.response.status_code=503 server.address=\"items.test\" \
 //! #     error.type=\"503\" waited_ms=683 reason=the retries are used up";
@@ -96,7 +96,7 @@
 //!
 //! ```text
 //! DEBUG tower_http_retry: retrying http.request.method="GET" http.request.resend_count=1
-//!     http.response.status_code=503 server.address="items.test" error.type="503" wait_ms=683 reason=backoff
+//!     http.response.status_code=503 server.address="items.test" error.type="503" wait_ms=683 reason=back-off
 //!  WARN tower_http_retry: gave up http.request.method="GET" http.request.resend_count=1
 //!     http.response.status_code=503 server.address="items.test" error.type="503" waited_ms=683
 //!     reason=the retries are used up

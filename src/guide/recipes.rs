@@ -21,7 +21,7 @@
 //! # OAuth 2.0 tokens with `oauth2`
 //!
 //! The crate [`oauth2`] (version 5) sends its requests by a closure. A token request is a POST, so only
-//! those that the server did not process (429, a refused connection) are repeated unless you say more.
+//! those that the server did not process (429, a refused connection) are repeated unless you configure it.
 //! Microsoft's guidelines for token issuance say to retry on any 5xx as well. That is safe for a
 //! client-credentials request: at worst, the server issues one token more. It is not safe for an
 //! authorization code or a refresh token that is used once: the first attempt may have used it up, and

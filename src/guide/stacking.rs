@@ -68,7 +68,7 @@
 //!         .layer(ResumeLayer::new())
 //!         .layer(retry)
 //!         .layer(VerifyLayer::new())
-//!         .layer(CommitLayer::first_bytes())
+//!         .layer(CommitLayer::first_bytes().timeout(Duration::from_secs(10)))
 //!         .layer(HedgeLayer::new().retry_budget(budget).cooldown(cooldown))
 //!         .layer(TimeoutLayer::new(Duration::from_secs(10)))
 //!         .map_request(sign)
@@ -155,7 +155,7 @@
 //! # Why each layer stands where it stands
 //!
 //! - **Total time-out**, above everything that sends again. It covers all redirects, attempts and waits, up
-//!   to the head of the response. Below the retry, it would start anew with each attempt.
+//!   to the head of the response. Below the retry, it would restart with each attempt.
 //! - **Follow redirects**, above the retry. Below it, a 429 or a refused connection of the redirect's target
 //!   would be taken for one of the request, and a POST that the server has acted on
 //!   [would be sent again](crate#redirects).
@@ -174,7 +174,7 @@
 //! - **Attempt time-out**, below the hedge. Each sending has its own time. Above the retry, it would be a
 //!   total time-out: a request whose first attempt hangs would fail.
 //! - **Sign**, below everything that sends again. A signature that has a time or a nonce is created again each
-//!   time. Above the retry, a server that refuses a nonce which it knows would refuse the retry.
+//!   time. Above the retry, a server that rejects a reused nonce would reject the retry.
 //! - **Trace** of attempts, below what changes the request, so that it shows what is sent. For a span of the
 //!   whole request, add a second one at the top.
 //! - **Convert the body**, directly above the client. Above it, layers can still read the attempt from the
@@ -187,7 +187,8 @@
 //! [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) needs no layer. It covers everything
 //! that is below the retry: the requests that `VerifyLayer` sends, the bytes that `CommitLayer` waits for,
 //! both attempts of a hedge, and the time in a buffer. A layer at the place of the attempt time-out covers
-//! one sending only. Use tower's, whose error is known with the feature `tower` (on by default). tower-http's
+//! one sending only, and ends with the head of its response: a body that stalls below a `CommitLayer` is
+//! limited by [`CommitLayer::timeout`](crate::CommitLayer::timeout), or by `RetryLayer::attempt_timeout`. Use tower's, whose error is known with the feature `tower` (on by default). tower-http's
 //! `TimeoutLayer` answers 408 or 504 in place of an error; a 504 is retried, a 408 is not.
 //!
 //! A time-out and a signature in the wrong place, and in the right one:

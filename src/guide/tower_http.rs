@@ -62,7 +62,7 @@
 //!         .layer(RetryLayer::new().backoff(backoff).budget(budget.clone()).mark_attempts())
 //!         // Once for each attempt.
 //!         .layer(VerifyLayer::new())
-//!         .layer(CommitLayer::first_bytes())
+//!         .layer(CommitLayer::first_bytes().timeout(Duration::from_secs(10)))
 //!         .layer(HedgeLayer::new().retry_budget(budget))
 //!         .layer(TimeoutLayer::new(Duration::from_secs(10)))
 //!         .layer(

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use super::RetryLayer;
 use crate::deadline_header::{DeadlineHeader, DeadlineUnit};
 
-/// What it adds to the headers of requests.
+/// Request headers.
 impl<C> RetryLayer<C> {
     /// Sets a function that makes idempotency keys. Defaults to none: no key is added.
     ///
@@ -14,10 +14,10 @@ impl<C> RetryLayer<C> {
     /// this only for services that recognize a repeated key, as described in
     /// [draft-ietf-httpapi-idempotency-key-header].
     ///
-    /// The key is sent in the first header that [`Idempotency`](crate::Idempotency) takes for a key,
-    /// which is `Idempotency-Key` unless set; if there is none, no key is added. The function has to
-    /// return another value each time that cannot be guessed, such as a random UUID. A request is not
-    /// repeated if its key is empty, or if its header map has no room for one.
+    /// The key is sent in the first header that [`Idempotency`](crate::Idempotency) recognizes as a key,
+    /// which is `Idempotency-Key` unless set; if there is none, no key is added. The function must return a new,
+    /// unguessable value on each call, such as a random UUID of the crate `uuid` (feature `v4`). A request is
+    /// not repeated if its key is empty, or if its header map has no room for one.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -60,14 +60,14 @@ impl<C> RetryLayer<C> {
 
     /// Sets a header that tells the server how much time is left. Defaults to none.
     ///
-    /// It is what is left of the [window](Self::window), or the
-    /// [time-out of the attempt](Self::attempt_timeout) if that is less, and is updated on each attempt:
-    /// a whole number, rounded down, and at least 1. Without any limit it is not added, nor if the
-    /// header map has no room for it.
+    /// Its value is the smaller of the rest of the [window](Self::window) and the
+    /// [time-out of the attempt](Self::attempt_timeout). It is updated on each attempt, and is a whole number,
+    /// rounded down, and at least 1. It is not added if there is no limit, or if the header map has no room
+    /// for it.
     ///
-    /// A request that has the header already, as one that a proxy passes on, brings its own deadline: its
-    /// window is no longer than that, and neither is what its attempts are told. A value that is zero or
-    /// not a whole number is replaced.
+    /// If a request already has the header, for example because a proxy forwards it, that deadline limits the
+    /// window of the request and the value that is sent. A value that is zero or not a whole number is
+    /// replaced.
     ///
     /// gRPC's `grpc-timeout` needs no header here: see `RetryLayer::grpc`.
     ///
@@ -92,8 +92,8 @@ impl<C> RetryLayer<C> {
     /// Sets a header that tells the server the number of retries so far. Defaults to none.
     ///
     /// It is absent on the first attempt, then 1, 2, ..;
-    /// [transparent](crate::classify::Verdict::transparent) retries do not count. What the caller put there
-    /// is not sent. An attempt whose header map has no room for it is sent without it.
+    /// [transparent](crate::classify::Verdict::transparent) retries do not count. A value set by the caller is
+    /// removed. An attempt whose header map has no room for it is sent without it.
     pub fn retry_count_header(self, name: HeaderName) -> Self {
         self.with(|settings| settings.retry_count_header = Some(name))
     }

@@ -1,7 +1,7 @@
 use super::RetryLayer;
 use crate::event::Event;
 
-/// What the layer says of requests.
+/// Events, metrics and extensions.
 impl<C> RetryLayer<C> {
     /// Adds an [`Attempt`](crate::Attempt) to the extensions of each attempt's request, for the layers
     /// below. Off by default, because it costs up to three allocations for each attempt.

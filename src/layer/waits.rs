@@ -7,7 +7,7 @@ use crate::backoff::Backoff;
 use crate::retry_after::RetryAfter;
 use crate::settings::JitterSource;
 
-/// How long the layer waits.
+/// Waits.
 impl<C> RetryLayer<C> {
     /// Sets the wait before each retry. Defaults to [`Backoff::default`]: 1 s, 2 s, 4 s, and so on, with
     /// jitter.
@@ -24,7 +24,7 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.limits.backoff = backoff)
     }
 
-    /// Sets the back-off after a response of 429 or 503 that does not say when to come back.
+    /// Sets the back-off after a response of 429 or 503 without `Retry-After`.
     /// Defaults to [`backoff`](Self::backoff).
     ///
     /// A server that turns requests away usually needs more time than a new connection does. Both
@@ -62,7 +62,7 @@ impl<C> RetryLayer<C> {
     ///
     /// If the server asks for a longer wait, the response is returned immediately, because a retry before
     /// that time would be refused as well. Jitter may make the wait up to half as long again as the server
-    /// asks for.
+    /// asks for; with [`RetryAfter::Exact`], it does not.
     pub fn max_retry_after(self, wait: Duration) -> Self {
         self.with(|settings| settings.limits.max_retry_after = wait)
     }

@@ -37,8 +37,8 @@ use below::Below;
 ///
 /// A client follows redirects below its middleware, where they cannot be seen. A refused connection or a
 /// 429 may then be that of a redirect's target, after another server has acted on the request. A request
-/// with another method than GET or HEAD is therefore not taken to be refused, and a POST is not repeated,
-/// unless the client's redirects [are off](Self::redirects_are_off).
+/// other than GET or HEAD is therefore not treated as refused: a POST without an idempotency key is not
+/// repeated, unless the client's redirects [are off](Self::redirects_are_off).
 ///
 /// # Errors
 ///
@@ -96,7 +96,7 @@ impl<C> RetryMiddleware<C> {
     /// [`Policy::none`](::reqwest::redirect::Policy::none).
     ///
     /// A refused connection or a 429 is then known to be that of the request itself, which is repeated
-    /// whatever its method. If the client follows redirects nevertheless, requests are done twice.
+    /// whatever its method. If the client does follow redirects, a POST can take effect twice.
     ///
     /// ```
     /// use reqwest_middleware::ClientBuilder;

@@ -44,9 +44,9 @@ pub trait SendThrough: built::Built {
     /// Sends the request by a clone of this service, once that is ready, and returns the response.
     ///
     /// It takes the place of `RequestBuilder::send`, which would bypass the stack. Default headers,
-    /// cookies and time-outs are those of the client below the stack, not of the one that the builder
-    /// comes from. A time-out that is set on the request is that of each attempt. The response can have
-    /// any body that a layer of the stack gives it.
+    /// cookies and time-outs are those of the client below the stack, not those of the client that created
+    /// the builder. A time-out that is set on the request is that of each attempt. Layers of the stack may
+    /// change the type of the response body.
     ///
     /// # Errors
     ///

@@ -13,16 +13,18 @@ use crate::error::BoxError;
 /// Service that sends requests by a reqwest client.
 ///
 /// It takes any request body that is `Into<reqwest::Body>`: that of a
-/// [`Retry`](crate::Retry) or a [`Hedge`](crate::hedge::Hedge), reqwest's own, bytes and text. A body that
-/// is in memory stays so, which reqwest can send a second time. The response keeps its URL, for
+/// [`Retry`](crate::Retry) or a [`Hedge`](crate::hedge::Hedge), reqwest's own, bytes and text. A body in
+/// memory is passed as bytes, so that reqwest can send it again. For other bodies, stack
+/// `map_request_body(reqwest::Body::wrap)` above. The response keeps its URL, for
 /// [`reqwest::Response::url`]. TLS, proxies, default headers, cookies and
 /// time-outs are those of the client. A time-out of the client, or of the request
 /// ([`RequestBuilder::timeout`](::reqwest::RequestBuilder::timeout)), is that of each attempt.
 ///
 /// # Errors
 ///
-/// The client's own error, a [`reqwest::Error`]. If the client may follow redirects,
-/// [`MaybeRedirected`](super::MaybeRedirected) if a server was not reached or did not process the request.
+/// Returns the client's own error, a [`reqwest::Error`]. If the client may follow redirects, a request other
+/// than GET or HEAD fails with [`MaybeRedirected`](super::MaybeRedirected) if a server was not reached or did
+/// not process it.
 ///
 /// # Example
 ///
@@ -66,7 +68,7 @@ impl Service {
     /// [`Policy::none`](::reqwest::redirect::Policy::none).
     ///
     /// A refused connection or a 429 is then known to be that of the request itself, which is repeated
-    /// whatever its method. If the client follows redirects nevertheless, requests are done twice.
+    /// whatever its method. If the client does follow redirects, a POST can take effect twice.
     ///
     /// ```
     /// use tower_http_retry::reqwest::Service;
@@ -99,10 +101,10 @@ impl Service {
 
 /// Creates a service over a client that is built already, and that may follow redirects.
 ///
-/// The client does what it was built for: by default it follows up to ten redirects, and retries what an
-/// HTTP/2 server has refused. No failure that comes after a redirect is taken for a refusal of the request
-/// itself. As this cannot be seen of all, none of a request with another method than GET or HEAD is,
-/// and no error; see [`redirects_are_off`](Service::redirects_are_off).
+/// By default, a client follows up to ten redirects, and retries HTTP/2 streams that the server refused. This
+/// crate cannot see whether a redirect was followed before a failure. So for requests other than GET and HEAD,
+/// no response and no error is treated as a refusal: a POST is not repeated after a 429 or a refused
+/// connection, unless it has an idempotency key. See [`redirects_are_off`](Service::redirects_are_off).
 impl From<Client> for Service {
     fn from(client: Client) -> Self {
         Self {

@@ -143,7 +143,7 @@ async fn a_response_that_fails_is_retried_within_a_resumption_too() {
     .await;
     let run = download(&server.url, &directory, &[]).await;
     run.ends(0, "; resumptions: 1, retries: 2\n");
-    assert_eq!(run.times("(backoff): 503 Service Unavailable"), 2);
+    assert_eq!(run.times("(back-off): 503 Service Unavailable"), 2);
     directory.has_only(b"0123456789");
 }
 
