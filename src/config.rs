@@ -35,14 +35,14 @@
 //! | `rate_limit_headers` | whether rate-limit headers are read | `false` |
 //! | `max_replay_bytes` | a whole number, or `"unlimited"` | `1048576` |
 //! | `max_drain_bytes` | a whole number | `65536` |
-//! | `retry_count_header` | the name of a header | none |
+//! | `retry_count_header` | the name of a header, but none that frames requests, such as `content-length` | none |
 //! | `deadline_header.name`, `deadline_header.unit` | the name of a header, and `"seconds"` or `"milliseconds"`: both are required | none: no such header |
 //! | `mark_attempts`, `mark_responses` | whether attempts and responses are marked | `false` |
 //! | `jitter_seed` | a whole number | none: entropy |
 //! | `metrics_by_authority` (feature `metrics`) | whether metrics have the label `authority` | `false` |
 //!
 //! A duration is text with units: `"250ms"`, `"1m 30s"`, `"1.5h"`; the crate [humantime] has the grammar. A
-//! number without a unit is an error.
+//! number without a unit is an error, except for `"0"`.
 //!
 //! ## Back-off
 //!

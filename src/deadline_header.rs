@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::head::RequestHead;
-use crate::retry_after::whole;
+use crate::retry_after::{text, whole};
 
 /// The unit of the number in a [deadline header](crate::RetryLayer::deadline_header).
 ///
@@ -34,10 +34,12 @@ pub(crate) struct DeadlineHeader {
 }
 
 impl DeadlineHeader {
-    /// How much time the request itself says is left: a whole number above zero.
+    /// How much time the request itself says is left: the least whole number above zero.
     pub(crate) fn read(&self, request: &RequestHead<'_>) -> Option<Duration> {
-        let text = std::str::from_utf8(request.headers.find(&self.name)?).ok()?;
-        let count = whole(text.trim()).filter(|count| *count > 0)?;
+        request.headers.find(&self.name)?;
+        let values = request.headers().get_all(&self.name).iter();
+        let counts = values.filter_map(|value| whole(text(value)?).filter(|count| *count > 0));
+        let count = counts.min()?;
         Some(match self.unit {
             DeadlineUnit::Seconds => Duration::from_secs(count),
             DeadlineUnit::Milliseconds => Duration::from_millis(count),

@@ -15,7 +15,7 @@ mod word;
 
 pub(crate) use number::{AboveZero, FromZero, Number, UpToThousand};
 pub(crate) use table::Table;
-pub(crate) use text::Text;
+pub(crate) use text::{AddedHeader, Text};
 pub(crate) use time::{Time, TimeOrUnlimited};
 pub(crate) use whole::{OrUnlimited, UNLIMITED, Whole};
 pub(crate) use word::{Word, Words};

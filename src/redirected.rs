@@ -17,11 +17,14 @@ pub(crate) fn was_redirected(uri: &Uri, response: &Extensions) -> bool {
 }
 
 /// Whether a response may answer another request than this: as above, or a redirect from the URI to
-/// itself was followed by a GET, as after a form was posted. That one leaves no trace.
+/// itself was followed by a GET, as after a form was posted. That one leaves no trace. Of a client that
+/// follows redirects, any response may.
 pub(crate) fn may_be_redirected(method: &Method, uri: &Uri, response: &Extensions) -> bool {
     let becomes_a_get = ![Method::GET, Method::HEAD].contains(method);
-    let is_followed = || effective_uri(response).is_some() || by_client(response).is_some();
-    was_redirected(uri, response) || (becomes_a_get && is_followed())
+    let is_followed = || effective_uri(response).is_some();
+    by_client(response).is_some()
+        || was_redirected(uri, response)
+        || (becomes_a_get && is_followed())
 }
 
 /// Whether the client followed a redirect to another URI; none if it follows none.

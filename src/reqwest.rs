@@ -88,6 +88,17 @@
 //! # }
 //! ```
 //!
+//! Three things differ from redirects that reqwest follows by itself, if the redirect leads to another host:
+//!
+//! - [`Standard`] removes `Authorization` and cookies from the request, but the client's *default* headers are
+//!   added to every request. Put credentials on requests, or in a layer above the redirects, not into
+//!   [`default_headers`](::reqwest::ClientBuilder::default_headers).
+//! - [`Standard`] removes the extensions of the request: a [`RetryOverride`](crate::RetryOverride), and the
+//!   time-out that was set by reqwest's `RequestBuilder::timeout`. Set time-outs on the client or on the layer.
+//! - The body is copied only by a policy such as the one above.
+//!
+//! [`Standard`]: https://docs.rs/tower-http/latest/tower_http/follow_redirect/policy/type.Standard.html
+//!
 //! # A client that exists already
 //!
 //! [`Service::from`] takes a client that is built already. This crate cannot see whether such a client follows

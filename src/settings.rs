@@ -118,7 +118,11 @@ impl<C> Settings<C> {
         let Some(name) = self.idempotency.key_header() else {
             return;
         };
-        let value = |name: &HeaderName| head.headers.get(name).map(HeaderValue::as_bytes);
+        // A second value may be one where the first is empty.
+        let value = |name: &HeaderName| {
+            let mut values = head.headers.get_all(name).iter().map(HeaderValue::as_bytes);
+            values.find(|value| !value.trim_ascii().is_empty())
+        };
         let needs_one = [Method::POST, Method::PATCH].contains(&head.method);
         if needs_one && !self.idempotency.has_key(value) {
             // A map that is full goes without it, and the request is not repeated.

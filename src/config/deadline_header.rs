@@ -2,7 +2,7 @@ use http::HeaderName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::deadline_header::DeadlineUnit;
-use crate::notation::{As, Notation, Table, Text, serde_by_notation};
+use crate::notation::{AddedHeader, As, Notation, Table, serde_by_notation};
 
 /// The header of [`RetryLayer::deadline_header`](crate::RetryLayer::deadline_header) as plain data. See the
 /// [module](super).
@@ -43,7 +43,7 @@ serde_by_notation!(DeadlineHeaderConfig);
     expecting = "a map of a deadline header's settings"
 )]
 struct Fields {
-    #[serde(with = "As::<Text<HeaderName>>")]
+    #[serde(with = "As::<AddedHeader>")]
     name: HeaderName,
     #[serde(with = "As::<DeadlineUnit>")]
     unit: DeadlineUnit,

@@ -11,7 +11,7 @@ use crate::classify::ByStatus;
 use crate::idempotency::Idempotency;
 use crate::layer::RetryLayer;
 use crate::notation::{
-    As, Notation, OrUnlimited, Table, Text, TimeOrUnlimited, Whole, serde_by_notation,
+    AddedHeader, As, Notation, OrUnlimited, Table, TimeOrUnlimited, Whole, serde_by_notation,
 };
 use crate::retry_after::RetryAfter;
 use crate::settings::Settings;
@@ -169,7 +169,7 @@ struct Fields {
     #[serde(with = "As::<Whole<usize>>")]
     max_drain_bytes: usize,
     #[serde(
-        with = "As::<Option<Text<HeaderName>>>",
+        with = "As::<Option<AddedHeader>>",
         skip_serializing_if = "Option::is_none"
     )]
     retry_count_header: Option<HeaderName>,

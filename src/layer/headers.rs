@@ -66,10 +66,15 @@ impl<C> RetryLayer<C> {
     /// for it.
     ///
     /// If a request already has the header, for example because a proxy forwards it, that deadline limits the
-    /// window of the request and the value that is sent. A value that is zero or not a whole number is
-    /// replaced.
+    /// window of the request and the value that is sent. If there are several values, the least is used. A
+    /// value that is zero or not a whole number is ignored, and replaced if there is a limit.
     ///
-    /// gRPC's `grpc-timeout` needs no header here: see `RetryLayer::grpc`.
+    /// Layers below that send further requests for an attempt, such as a [`HedgeLayer`](crate::HedgeLayer) or a
+    /// [`VerifyLayer`](crate::VerifyLayer), send the value of that attempt. If a layer above follows a redirect,
+    /// the time of the header and of the window starts again.
+    ///
+    /// Do not use a header that frames or routes requests, such as `Content-Length`. gRPC's `grpc-timeout` needs
+    /// no header here: see `RetryLayer::grpc`.
     ///
     /// ```
     /// use http::HeaderName;
@@ -94,6 +99,7 @@ impl<C> RetryLayer<C> {
     /// It is absent on the first attempt, then 1, 2, ..;
     /// [transparent](crate::classify::Verdict::transparent) retries do not count. A value set by the caller is
     /// removed. An attempt whose header map has no room for it is sent without it.
+    /// Do not use a header that frames or routes requests, such as `Content-Length`.
     pub fn retry_count_header(self, name: HeaderName) -> Self {
         self.with(|settings| settings.retry_count_header = Some(name))
     }

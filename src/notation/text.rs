@@ -1,6 +1,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderName, Method};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserializer, Serializer};
@@ -68,5 +71,39 @@ impl<T: Textual> Visitor<'_> for TextVisitor<T> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
         T::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
+/// The name of a header that is added to requests: none of those that frame or route them.
+pub(crate) struct AddedHeader;
+
+const RESERVED: [HeaderName; 8] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXPECT,
+    HOST,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+impl Notation for AddedHeader {
+    type Value = HeaderName;
+
+    fn write<S: Serializer>(name: &HeaderName, serializer: S) -> Result<S::Ok, S::Error> {
+        Text::<HeaderName>::write(name, serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderName, D::Error> {
+        let name = Text::<HeaderName>::read(deserializer)?;
+        let expected = "the name of a header that may be added to requests";
+        match RESERVED.contains(&name) {
+            true => Err(D::Error::invalid_value(
+                Unexpected::Str(name.as_str()),
+                &expected,
+            )),
+            false => Ok(name),
+        }
     }
 }

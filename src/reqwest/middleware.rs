@@ -1,6 +1,5 @@
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -11,7 +10,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::response::{Asked, from_http, to_http};
+use super::response::{Asked, from_http};
 use crate::attempt::Attempt;
 use crate::body::ReplayBody;
 use crate::classify::{ByStatus, Classify};
@@ -36,9 +35,11 @@ use below::Below;
 /// # Redirects
 ///
 /// A client follows redirects below its middleware, where they cannot be seen. A refused connection or a
-/// 429 may then be that of a redirect's target, after another server has acted on the request. A request
-/// other than GET or HEAD is therefore not treated as refused: a POST without an idempotency key is not
-/// repeated, unless the client's redirects [are off](Self::redirects_are_off).
+/// 429 may then be that of a redirect's target, after another server has acted on the request. No request is
+/// therefore treated as refused: a POST without an idempotency key is not repeated, unless the client's
+/// redirects [are off](Self::redirects_are_off).
+///
+/// Middleware that is added after this one must not send a request more than once.
 ///
 /// # Errors
 ///
@@ -132,15 +133,18 @@ impl<C: Classify + Send + Sync + 'static> Middleware for RetryMiddleware<C> {
     ) -> Result<reqwest::Response> {
         let mut request: Request<reqwest::Body> = request.try_into()?;
         request.extensions_mut().extend(extensions.clone());
-        let last = Arc::new(Mutex::new(mem::take(extensions)));
+        let last = Arc::new(Mutex::new(None));
         let attempts = Attempts {
             next,
-            given: lock(&last).clone(),
-            last: last.clone(),
+            given: extensions.clone(),
+            last: Arc::clone(&last),
             may_follow_redirects: self.may_follow_redirects,
         };
         let outcome = self.layer.layer(attempts).send(request).await;
-        *extensions = mem::take(&mut lock(&last));
+        // Whoever gives up before finds them as they were.
+        if let Some(last) = lock(&last).take() {
+            *extensions = last;
+        }
         outcome.map(from_http).map_err(own)
     }
 }
@@ -157,7 +161,7 @@ struct Attempts<'a> {
     /// The extensions that each attempt starts with.
     given: Extensions,
     /// Those that the last attempt ended with.
-    last: Arc<Mutex<Extensions>>,
+    last: Arc<Mutex<Option<Extensions>>>,
     may_follow_redirects: bool,
 }
 
@@ -179,22 +183,20 @@ impl<'a> Service<Request<ReplayBody<reqwest::Body>>> for Attempts<'a> {
         let may_follow_redirects = self.may_follow_redirects;
         Box::pin(async move {
             let request = reqwest::Request::try_from(request)?;
-            let asked = may_follow_redirects.then(|| Asked::of(&request));
+            let asked = Asked::of(&request, may_follow_redirects);
             let outcome = next.run(request, &mut extensions).await;
-            *lock(&last) = extensions;
-            match (asked, outcome) {
-                (Some(asked), Ok(response)) => Ok(asked.response(response)),
-                (None, Ok(response)) => Ok(to_http(response)),
-                (Some(asked), Err(Error::Reqwest(error))) => Err(asked.error(error)),
-                (None, Err(Error::Reqwest(error))) => Err(error.into()),
-                // It may be said of another request, which the middleware has sent.
-                (_, Err(error)) => Err(MaybeRedirected::new(Below(error)).into()),
+            *lock(&last) = Some(extensions);
+            match outcome {
+                Ok(response) => Ok(asked.response(response)),
+                Err(Error::Reqwest(error)) => Err(asked.error(error)),
+                // It may be that of another request, which the middleware has sent.
+                Err(error) => Err(MaybeRedirected::new(Below(error)).into()),
             }
         })
     }
 }
 
-fn lock(extensions: &Mutex<Extensions>) -> MutexGuard<'_, Extensions> {
+fn lock(extensions: &Mutex<Option<Extensions>>) -> MutexGuard<'_, Option<Extensions>> {
     extensions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

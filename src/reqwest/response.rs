@@ -2,7 +2,7 @@ use std::any::Any;
 use std::error::Error;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use reqwest::{ResponseBuilderExt, Url};
 
@@ -12,36 +12,36 @@ use crate::classify::Outcome;
 use crate::error::BoxError;
 use crate::redirected::{FollowsRedirects, MaybeRedirected};
 
-/// What a request asked for, of a client that may follow redirects.
+/// What a request asked for, where its outcome may be that of another one.
 pub(super) struct Asked {
     url: Url,
-    is_read_only: bool,
+    may_follow_redirects: bool,
 }
 
 impl Asked {
-    pub(super) fn of(request: &reqwest::Request) -> Self {
+    pub(super) fn of(request: &reqwest::Request, may_follow_redirects: bool) -> Self {
         Self {
             url: request.url().clone(),
-            is_read_only: [Method::GET, Method::HEAD].contains(request.method()),
+            may_follow_redirects,
         }
     }
 
-    /// The response, which says that redirects may have been followed.
+    /// The response, which says if redirects may have been followed.
     pub(super) fn response(&self, response: reqwest::Response) -> Response<reqwest::Body> {
         let to_another_uri = *response.url() != self.url;
         let mut response = to_http(response);
-        let mark = FollowsRedirects { to_another_uri };
-        response.extensions_mut().insert(mark);
+        if self.may_follow_redirects {
+            let mark = FollowsRedirects { to_another_uri };
+            response.extensions_mut().insert(mark);
+        }
         response
     }
 
-    /// The error. One that would be a refusal of the request says that it may be that of another one,
-    /// unless there is no harm in that.
-    pub(super) fn error<E>(&self, error: E) -> BoxError
-    where
-        E: Error + Send + Sync + 'static,
-    {
-        match !self.is_read_only && is_refused(&error) {
+    /// The error. One that would be a refusal of the request says if it may be that of another one: of a
+    /// redirect's target, or of what a middleware sends beside it.
+    pub(super) fn error(&self, error: reqwest::Error) -> BoxError {
+        let is_of_other = self.may_follow_redirects || error.url() != Some(&self.url);
+        match is_of_other && is_refused(&error) {
             true => MaybeRedirected::new(error).into(),
             false => error.into(),
         }

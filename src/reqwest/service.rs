@@ -22,9 +22,8 @@ use crate::error::BoxError;
 ///
 /// # Errors
 ///
-/// Returns the client's own error, a [`reqwest::Error`]. If the client may follow redirects, a request other
-/// than GET or HEAD fails with [`MaybeRedirected`](super::MaybeRedirected) if a server was not reached or did
-/// not process it.
+/// Returns the client's own error, a [`reqwest::Error`]. If the client may follow redirects, and a server was
+/// not reached or did not process the request, returns [`MaybeRedirected`](super::MaybeRedirected).
 ///
 /// # Example
 ///
@@ -102,9 +101,9 @@ impl Service {
 /// Creates a service over a client that is built already, and that may follow redirects.
 ///
 /// By default, a client follows up to ten redirects, and retries HTTP/2 streams that the server refused. This
-/// crate cannot see whether a redirect was followed before a failure. So for requests other than GET and HEAD,
-/// no response and no error is treated as a refusal: a POST is not repeated after a 429 or a refused
-/// connection, unless it has an idempotency key. See [`redirects_are_off`](Service::redirects_are_off).
+/// crate cannot see whether a redirect was followed before a failure. So no response and no error is treated
+/// as a refusal: a POST is not repeated after a 429 or a refused connection, unless it has an idempotency
+/// key. See [`redirects_are_off`](Service::redirects_are_off).
 impl From<Client> for Service {
     fn from(client: Client) -> Self {
         Self {
@@ -126,7 +125,7 @@ impl<B: Into<reqwest::Body>> tower_service::Service<Request<B>> for Service {
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let state = match reqwest::Request::try_from(request) {
             Ok(request) => State::Sent {
-                asked: self.may_follow_redirects.then(|| Asked::of(&request)),
+                asked: self.may_follow_redirects.then(|| Asked::of(&request, true)),
                 pending: tower_service::Service::call(&mut self.client, request),
             },
             Err(error) => State::Unsent { error: Some(error) },

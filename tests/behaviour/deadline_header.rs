@@ -144,6 +144,20 @@ async fn a_deadline_that_is_no_whole_number_above_zero_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_several_deadlines_the_least_is_used() {
+    for values in [["9000", "3000"], ["soon", "3000"], ["3000", "9000"]] {
+        let mut request = get();
+        for value in values {
+            let value = HeaderValue::from_static(value);
+            request.headers_mut().append(LEFT, value);
+        }
+        let layer = layer(DeadlineUnit::Milliseconds);
+        let told = told(layer, &fails_twice(), request).await;
+        assert_eq!(told, ["3000", "1700", "700"], "{values:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deadline_beyond_all_measure_is_no_limit() {
     let layer = layer(DeadlineUnit::Milliseconds).window(Duration::MAX);
     let told = told(layer, &[Status(200)], given("99999999999999999999999")).await;

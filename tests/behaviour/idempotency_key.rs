@@ -104,6 +104,14 @@ async fn an_empty_key_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_after_an_empty_one_is_kept() {
+    let mut request = with(request(Method::POST), KEY, "");
+    let own = HeaderValue::from_static("own");
+    request.headers_mut().append(KEY, own);
+    assert_eq!(sent(&layer(), &KEY, request).await, [["", "own"]]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_goes_into_the_first_header_that_is_taken_for_a_key() {
     let name = HeaderName::from_static("client-request-id");
     let idempotency = Idempotency::new().without_keys().key(name.clone());

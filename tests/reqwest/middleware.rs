@@ -228,6 +228,73 @@ async fn an_error_of_another_middleware_is_no_refusal_and_handed_up_as_it_came()
     assert_eq!(told.sent(), 1 + 3);
 }
 
+/// Sends a report of each request to another server.
+struct Reporting(reqwest::Client, String);
+
+#[async_trait::async_trait]
+impl Middleware for Reporting {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<reqwest::Response> {
+        let response = next.run(request, extensions).await?;
+        self.0.post(&self.1).send().await?;
+        Ok(response)
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_a_request_that_another_middleware_sends_is_no_refusal_of_this_one() {
+    let server = Server::start([status(201), status(201)]).await;
+    let told = Told::default();
+    let none = reqwest::redirect::Policy::none();
+    let reporting = Reporting(builder().build().unwrap(), Refusing::new().uri());
+    let client = ClientBuilder::new(builder().redirect(none).build().unwrap())
+        .with(RetryMiddleware::new(told.layer()).redirects_are_off())
+        .with(reporting)
+        .build();
+    let error = client.post(server.uri()).body("item").send().await;
+    assert!(matches!(error.unwrap_err(), Error::Reqwest(error) if error.is_connect()));
+    assert_eq!(server.received(), ["POST item"]);
+}
+
+/// Gives up after a moment, and sends the request once more.
+struct Impatient;
+
+#[async_trait::async_trait]
+impl Middleware for Impatient {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<reqwest::Response> {
+        let again = request.try_clone().unwrap();
+        let first = next.clone().run(request, extensions);
+        match tokio::time::timeout(Duration::from_millis(50), first).await {
+            Ok(outcome) => outcome,
+            Err(_) => next.run(again, extensions).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_extensions_are_still_there_when_a_middleware_above_has_given_up() {
+    let unavailable = status(503);
+    let server = Server::start([Turn::HoldAfter(0), unavailable, unavailable]).await;
+    let client = ClientBuilder::new(builder().build().unwrap())
+        .with(Impatient)
+        .with(RetryMiddleware::new(Told::default().layer()))
+        .build();
+    let request = client
+        .get(server.uri())
+        .with_extension(RetryOverride::once());
+    assert_eq!(request.send().await.unwrap().status(), 503);
+    assert_eq!(server.received().len(), 2);
+}
+
 #[tokio::test]
 async fn an_error_of_another_middleware_that_will_not_pass_is_not_retried() {
     let told = Told::default();

@@ -12,7 +12,7 @@ use tower_http_retry::classify::Class;
 use tower_http_retry::event::StopReason;
 use tower_http_retry::reqwest::{MaybeRedirected, SendThrough, Service};
 use tower_http_retry::verify::Unverified;
-use tower_http_retry::{AttemptsHandle, BoxError, RetryLayer, VerifyLayer};
+use tower_http_retry::{AttemptsHandle, BoxError, Idempotency, RetryLayer, VerifyLayer};
 
 use crate::support::server::{Refusing, Server, Turn};
 use crate::support::told::{Told, again, handed_over, success};
@@ -148,22 +148,36 @@ async fn a_get_is_retried_whatever_becomes_of_its_redirects() {
         (response.status(), response.url().path()),
         (StatusCode::OK, "/item")
     );
+    // A redirect to the same URL would not be seen.
     let outcomes = [
-        again(Class::Refused).of(429),
+        again(Class::Transient).of(429),
         again(Class::Transient).of(503),
         success(),
     ];
     assert_eq!(told.outcomes(), outcomes);
-    // Its error is the client's own.
     let (result, told) = send(following(), get(&Refusing::new().uri())).await;
-    assert!(
-        result
-            .unwrap_err()
-            .downcast::<reqwest::Error>()
-            .unwrap()
-            .is_connect()
-    );
+    assert!(result.unwrap_err().is::<MaybeRedirected>());
     assert_eq!(told.sent(), 3);
+}
+
+#[tokio::test]
+async fn a_get_that_may_not_be_repeated_is_not_when_the_target_of_its_redirect_refuses() {
+    let targets = |refusing: &str| {
+        [
+            vec![see_other(refusing)],
+            vec![see_other("/item"), status(429)],
+            vec![see_other("/other"), status(429)],
+        ]
+    };
+    for plan in targets(&Refusing::new().uri()) {
+        let count = plan.len();
+        let server = Server::start(plan).await;
+        let layer = Told::default().layer();
+        let layer = layer.idempotency(Idempotency::new().except(http::Method::GET));
+        let service = layer.layer(following());
+        let _ = service.oneshot(get(&server.uri())).await;
+        assert_eq!(server.received().len(), count);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 use super::error::ServiceConfigError;
 use super::path::Path;
 
+/// No call has such a name.
+const SLASH: &str = "has a slash";
+
 /// Which calls an entry of `methodConfig` is for.
 #[derive(Clone, Debug)]
 pub(super) enum Name {
@@ -21,12 +24,21 @@ impl Name {
             Self::Service(service) if service.is_empty() => {
                 Err(at.field("service").wrong("is empty"))
             }
+            Self::Service(service) if service.contains('/') => {
+                Err(at.field("service").wrong(SLASH))
+            }
             Self::Service(service) => Ok(service + "/"),
             Self::Method { service, .. } if service.is_empty() => {
                 Err(at.field("method").wrong("has no service"))
             }
             Self::Method { method, .. } if method.is_empty() => {
                 Err(at.field("method").wrong("is empty"))
+            }
+            Self::Method { service, .. } if service.contains('/') => {
+                Err(at.field("service").wrong(SLASH))
+            }
+            Self::Method { method, .. } if method.contains('/') => {
+                Err(at.field("method").wrong(SLASH))
             }
             Self::Method { service, method } => Ok(format!("{service}/{method}")),
         }
