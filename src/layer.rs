@@ -90,7 +90,7 @@ impl RetryLayer {
     /// They follow Microsoft's [retry guidelines] for token issuance and management endpoints: 5xx and 429
     /// are retried up to five times within five minutes, after up to 1 s, 2 s, 4 s, and so on.
     ///
-    /// [retry guidelines]: https://learn.microsoft.com/en-us/previous-versions/azure/azure-services/dn168916(v=azure.100)
+    /// [retry guidelines]: https://learn.microsoft.com/en-us/previous-versions/azure/azure-services/jj878112(v=azure.100)
     pub fn new() -> Self {
         Self::of(Settings::new(ByStatus::new()))
     }
