@@ -177,7 +177,8 @@ pub struct Attempts {
 
 /// A shared handle that reports a request's attempts even if it fails.
 ///
-/// The caller adds a clone of it to the request's extensions.
+/// The caller adds a clone of it to the request's extensions. A redirect that is followed above the retry, and
+/// a resumption of a download, are requests of their own: the handle reports the one that was sent last.
 ///
 /// # Example
 ///

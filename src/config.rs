@@ -73,7 +73,8 @@
 #![doc = include_str!("config/example.yaml")]
 //! ```
 //!
-//! Such a file is read by the crate of its format, and may be a part of a bigger config:
+//! Such a file is read by the crate of its format, here `toml`, and may be a part of a bigger config. This needs
+//! `cargo add toml serde -F serde/derive`:
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

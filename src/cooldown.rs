@@ -1,4 +1,121 @@
-//! Holding requests while a quota is used up: see [`Cooldown`].
+//! Cooldowns, which hold requests while a quota is used up.
+//!
+//! Once its quota is used up, a client gets a 429 for each further request, and some services block a
+//! client that keeps sending. With [`RetryLayer::cooldown`], a layer holds its requests instead: new
+//! requests and retries wait, and are sent when the quota is renewed.
+//!
+//! # When requests are held
+//!
+//! A single 429 does not show that a quota is used up: a limit that is shared by many clients, or that
+//! refills continuously, refuses one request and serves the next. Requests are held in two cases:
+//!
+//! - **A response says so.** Its [rate-limit headers] say that nothing remains of the quota and when it
+//!   is renewed. They are read if [`RetryLayer::rate_limit_headers`] is set, from successful responses,
+//!   too. A classifier can say the same with [`Verdict::exhausted`].
+//! - **Eight attempts in a row are throttled**, without a success for 200 ms. Only attempts that were
+//!   sent after the last success count. An attempt is throttled if it is answered with 429, with 503 and
+//!   a `Retry-After`, or with a gRPC pushback, or if it is retried after a wait that the classifier
+//!   gives ([`Verdict::retry_after`]).
+//!
+//! Requests are held until the latest time that these responses ask for, but not longer than
+//! [`longest`](Cooldown::longest). If no response asks for a wait, the hold takes 1 s; it doubles each time,
+//! up to 60 s, until a request succeeds. Jitter adds up to a quarter of the hold, so that clients do not
+//! return all at once; with [`Jitter::None`](crate::Jitter::None) nothing is added.
+//!
+//! Throttled attempts do not always affect all requests of the client:
+//!
+//! - `Retry-After: 1` can stand for a much shorter wait, because the header has whole seconds. If no response
+//!   asks for more than 1 s, requests are held only after 1 s without a success.
+//! - If a request is served that was sent after a throttled response, and more than a second before the
+//!   time that the response asked for, then what throttled responses ask for is not used for 60 s.
+//!
+//! An attempt that was sent before a hold started does not start another one. While the hold lasts, its
+//! response can extend it.
+//!
+//! # What happens to requests
+//!
+//! A new request waits in order of arrival if the hold ends within [`max_hold`](Cooldown::max_hold) and
+//! within the request's [window], and if fewer than [`max_waiting`](Cooldown::max_waiting) requests wait.
+//! Otherwise it fails immediately with [`RetryError::CoolingDown`], without being sent. The time that a
+//! request waits is part of its window.
+//!
+//! While it waits, a request holds no readied clone of the inner service, so that it blocks no permit of
+//! a `ConcurrencyLimit` below. A request that was not sent counts as no attempt and does not change the
+//! budget.
+//!
+//! A retry waits until the end of the hold if its own wait is shorter. It costs no second token of the
+//! budget. If the hold ends after the request's window, the last outcome is returned immediately.
+//!
+//! # How a hold ends
+//!
+//! Requests are sent in a slow start: first one, then two more for each request that is not throttled,
+//! until no request waits. If responses say what remains of the quota, no more requests are sent than
+//! remain.
+//!
+//! - After a throttled request, another one is sent when the wait is over that the response asks for, or
+//!   after 1 s if it asks for none. Requests that wait fail then if this is longer than their `max_hold`.
+//! - If no response arrives for 1 s, the number of requests in flight is doubled. If it is known what
+//!   remains, this takes 30 s.
+//! - A waiting request whose future is not polled is passed over after 1 s. It gets its place back when
+//!   it is polled again.
+//!
+//! If no request waits when the time of a hold is over, the next request is sent immediately. The hold
+//! ends with its response, unless it is throttled.
+//!
+//! # When to use it
+//!
+//! Use a cooldown where the quota is the client's own, for example a number of requests per minute for
+//! each API key. Where many clients share a limit, it is of no use. It does no harm there if the server
+//! does not ask for longer waits than necessary. If it does, clients can lose throughput: see
+//! [the figures](#figures). Do not read the rate-limit headers of such a limit: they are in whole seconds,
+//! so that part of a limit for each second is not used.
+//!
+//! Requests that are in flight when the quota is used up are refused all the same. To send a large burst
+//! of requests, call [`hold`](Cooldown::hold) with a duration of zero before: the burst begins with a slow
+//! start then.
+//!
+//! Do not share a cooldown between two layers in the same stack: each request would wait in both.
+//!
+//! A [`VerifyLayer`](crate::VerifyLayer) under the retry sends its probe when the retry is sent.
+//!
+//! # Figures
+//!
+//! `cargo run --release -p storm -- --quotas` simulates clients with two retries and the default budget.
+//! The columns are clients without a cooldown (`earning`), with one, and with a hand-written hold that
+//! begins at the first 429.
+//!
+//! In the first table, each client has its own quota of 100 requests in 10 s, and asks for 150. The cells
+//! are the part of the quota that is used, the 429s for each success, and the number of clients that are
+//! blocked. In `own-quota-told`, responses say what remains; in `own-quota-blocking`, a client is blocked
+//! for 60 s after 50 refusals in 10 s.
+//!
+//! | scenario           | clients | earning                    | earning+cooldown          | hold-on-first-429          |
+//! | ------------------ | ------- | -------------------------- | ------------------------- | -------------------------- |
+//! | own-quota          | 100     | 100.0 %, 0.552             | 100.0 %, 0.080            | 100.0 %, 0.315             |
+//! | own-quota-told     | 100     | 100.0 %, 0.552             | 100.0 %, 0.003            | 100.0 %, 0.315             |
+//! | own-quota-blocking | 100     | 27.5 %, 4.543, 100 blocked | 100.0 %, 0.080, 0 blocked | 78.5 %, 0.946, 99 blocked  |
+//!
+//! In the second table, all clients share a limit of 1,000 requests per second, and ask for 1.5 times the
+//! load for 20 s. The cells are the time after that until 95 % of the requests succeed, the successes per
+//! second in those 20 s, and the share of all requests that succeed. In `shared-limit-constant`, each
+//! 429 has `Retry-After: 5`, although the limit is renewed each second.
+//!
+//! | scenario              | clients | load | earning               | earning+cooldown      | hold-on-first-429     |
+//! | --------------------- | ------- | ---- | --------------------- | --------------------- | --------------------- |
+//! | shared-limit          | 1       | 0.9  | 0.0 s, 1000/s, 91.7 % | 0.0 s, 1000/s, 91.7 % | 0.5 s, 951/s, 91.8 %  |
+//! | shared-limit          | 100     | 0.9  | 0.0 s, 1000/s, 91.7 % | 0.0 s, 1000/s, 91.7 % | 1.0 s, 1000/s, 91.7 % |
+//! | shared-limit-constant | 10      | 0.8  | 0.0 s, 1000/s, 97.2 % | 0.0 s, 1000/s, 97.2 % | never, 200/s, 41.8 %  |
+//! | shared-limit-constant | 1       | 0.9  | 0.0 s, 1000/s, 93.5 % | 0.0 s, 550/s, 81.5 %  | never, 200/s, 38.6 %  |
+//! | shared-limit-constant | 10      | 0.9  | 0.0 s, 1000/s, 93.5 % | never, 367/s, 58.8 %  | never, 200/s, 38.9 %  |
+//! | shared-limit-constant | 100     | 0.9  | 0.0 s, 1000/s, 93.4 % | 3.0 s, 1000/s, 93.9 % | never, 250/s, 46.2 %  |
+//!
+//! [rate-limit headers]: crate::RetryLayer::rate_limit_headers
+//! [window]: crate::RetryLayer::window
+//! [`RetryLayer::cooldown`]: crate::RetryLayer::cooldown
+//! [`RetryLayer::rate_limit_headers`]: crate::RetryLayer::rate_limit_headers
+//! [`RetryError::CoolingDown`]: crate::RetryError::CoolingDown
+//! [`Verdict::exhausted`]: crate::classify::Verdict::exhausted
+//! [`Verdict::retry_after`]: crate::classify::Verdict::retry_after
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,122 +152,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(5 * 60);
 
 /// Holds requests while a quota is used up, until the server renews it.
 ///
-/// Once its quota is used up, a client gets a 429 for each further request, and some services block a
-/// client that keeps sending. With [`RetryLayer::cooldown`], a layer holds its requests instead: new
-/// requests and retries wait, and are sent when the quota is renewed.
-///
-/// # When requests are held
-///
-/// A single 429 does not show that a quota is used up: a limit that is shared by many clients, or that
-/// refills continuously, refuses one request and serves the next. Requests are held in two cases:
-///
-/// - **A response says so.** Its [rate-limit headers] say that nothing remains of the quota and when it
-///   is renewed. They are read if [`RetryLayer::rate_limit_headers`] is set, from successful responses,
-///   too. A classifier can say the same with [`Verdict::exhausted`].
-/// - **Eight attempts in a row are throttled**, without a success for 200 ms. Only attempts that were
-///   sent after the last success count. An attempt is throttled if it is answered with 429, with 503 and
-///   a `Retry-After`, or with a gRPC pushback, or if it is retried after a wait that the classifier
-///   gives ([`Verdict::retry_after`]).
-///
-/// Requests are held until the latest time that these responses ask for, but not longer than
-/// [`longest`](Self::longest). If no response asks for a wait, the hold takes 1 s; it doubles each time,
-/// up to 60 s, until a request succeeds. Jitter adds up to a quarter of the hold, so that clients do not
-/// return all at once; with [`Jitter::None`](crate::Jitter::None) nothing is added.
-///
-/// Throttled attempts do not always affect all requests of the client:
-///
-/// - `Retry-After: 1` can stand for a much shorter wait, because the header has whole seconds. If no response asks for
-///   more than 1 s, requests are held only after 1 s without a success.
-/// - If a request is served that was sent after a throttled response, and more than a second before the
-///   time that the response asked for, then what throttled responses ask for is not used for 60 s.
-///
-/// An attempt that was sent before a hold started does not start another one. While the hold lasts, its
-/// response can extend it.
-///
-/// # What happens to requests
-///
-/// A new request waits in order of arrival if the hold ends within [`max_hold`](Self::max_hold) and
-/// within the request's [window], and if fewer than [`max_waiting`](Self::max_waiting) requests wait.
-/// Otherwise it fails immediately with [`RetryError::CoolingDown`], without being sent. The time that a
-/// request waits is part of its window.
-///
-/// While it waits, a request holds no readied clone of the inner service, so that it blocks no permit of
-/// a `ConcurrencyLimit` below. A request that was not sent counts as no attempt and does not change the
-/// budget.
-///
-/// A retry waits until the end of the hold if its own wait is shorter. It costs no second token of the
-/// budget. If the hold ends after the request's window, the last outcome is returned immediately.
-///
-/// # How a hold ends
-///
-/// Requests are sent in a slow start: first one, then two more for each request that is not throttled,
-/// until no request waits. If responses say what remains of the quota, no more requests are sent than
-/// remain.
-///
-/// - After a throttled request, another one is sent when the wait is over that the response asks for, or
-///   after 1 s if it asks for none. Requests that wait fail then if this is longer than their `max_hold`.
-/// - If no response arrives for 1 s, the number of requests in flight is doubled. If it is known what
-///   remains, this takes 30 s.
-/// - A waiting request whose future is not polled is passed over after 1 s. It gets its place back when
-///   it is polled again.
-///
-/// If no request waits when the time of a hold is over, the next request is sent immediately. The hold
-/// ends with its response, unless it is throttled.
-///
-/// # When to use it
-///
-/// Use a cooldown where the quota is the client's own, for example a number of requests per minute for
-/// each API key. Where many clients share a limit, it is of no use. It does no harm there if the server
-/// does not ask for longer waits than necessary. If it does, clients can lose throughput: see
-/// [the figures](#figures). Do not read the rate-limit headers of such a limit: they are in whole seconds,
-/// so that part of a limit for each second is not used.
-///
-/// Requests that are in flight when the quota is used up are refused all the same. To send a large burst
-/// of requests, call [`hold`](Self::hold) with a duration of zero before: the burst begins with a slow
-/// start then.
-///
-/// Do not share a cooldown between two layers in the same stack: each request would wait in both.
-///
-/// A [`VerifyLayer`](crate::VerifyLayer) under the retry sends its probe when the retry is sent.
-///
-/// # Figures
-///
-/// `cargo run --release -p storm -- --quotas` simulates clients with two retries and the default budget.
-/// The columns are clients without a cooldown (`earning`), with one, and with a hand-written hold that
-/// begins at the first 429.
-///
-/// In the first table, each client has its own quota of 100 requests in 10 s, and asks for 150. The cells
-/// are the part of the quota that is used, the 429s for each success, and the number of clients that are
-/// blocked. In `own-quota-told`, responses say what remains; in `own-quota-blocking`, a client is blocked
-/// for 60 s after 50 refusals in 10 s.
-///
-/// | scenario           | clients | earning                    | earning+cooldown          | hold-on-first-429          |
-/// | ------------------ | ------- | -------------------------- | ------------------------- | -------------------------- |
-/// | own-quota          | 100     | 100.0 %, 0.552             | 100.0 %, 0.080            | 100.0 %, 0.315             |
-/// | own-quota-told     | 100     | 100.0 %, 0.552             | 100.0 %, 0.003            | 100.0 %, 0.315             |
-/// | own-quota-blocking | 100     | 27.5 %, 4.543, 100 blocked | 100.0 %, 0.080, 0 blocked | 78.5 %, 0.946, 99 blocked  |
-///
-/// In the second table, all clients share a limit of 1,000 requests per second, and ask for 1.5 times the
-/// load for 20 s. The cells are the time after that until 95 % of the requests succeed, the successes per
-/// second in those 20 s, and the share of all requests that succeed. In `shared-limit-constant`, each
-/// 429 has `Retry-After: 5`, although the limit is renewed each second.
-///
-/// | scenario              | clients | load | earning               | earning+cooldown      | hold-on-first-429     |
-/// | --------------------- | ------- | ---- | --------------------- | --------------------- | --------------------- |
-/// | shared-limit          | 1       | 0.9  | 0.0 s, 1000/s, 91.7 % | 0.0 s, 1000/s, 91.7 % | 0.5 s, 951/s, 91.8 %  |
-/// | shared-limit          | 100     | 0.9  | 0.0 s, 1000/s, 91.7 % | 0.0 s, 1000/s, 91.7 % | 1.0 s, 1000/s, 91.7 % |
-/// | shared-limit-constant | 10      | 0.8  | 0.0 s, 1000/s, 97.2 % | 0.0 s, 1000/s, 97.2 % | never, 200/s, 41.8 %  |
-/// | shared-limit-constant | 1       | 0.9  | 0.0 s, 1000/s, 93.5 % | 0.0 s, 550/s, 81.5 %  | never, 200/s, 38.6 %  |
-/// | shared-limit-constant | 10      | 0.9  | 0.0 s, 1000/s, 93.5 % | never, 367/s, 58.8 %  | never, 200/s, 38.9 %  |
-/// | shared-limit-constant | 100     | 0.9  | 0.0 s, 1000/s, 93.4 % | 3.0 s, 1000/s, 93.9 % | never, 250/s, 46.2 %  |
-///
-/// [rate-limit headers]: crate::RetryLayer::rate_limit_headers
-/// [window]: crate::RetryLayer::window
-/// [`RetryLayer::cooldown`]: crate::RetryLayer::cooldown
-/// [`RetryLayer::rate_limit_headers`]: crate::RetryLayer::rate_limit_headers
-/// [`RetryError::CoolingDown`]: crate::RetryError::CoolingDown
-/// [`Verdict::exhausted`]: crate::classify::Verdict::exhausted
-/// [`Verdict::retry_after`]: crate::classify::Verdict::retry_after
+/// Set it with [`RetryLayer::cooldown`](crate::RetryLayer::cooldown). The [module](crate::cooldown) says when
+/// requests are held, what happens to them, how a hold ends, and when to use a cooldown.
 ///
 /// # Example
 ///

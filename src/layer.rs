@@ -228,7 +228,7 @@ impl<C> RetryLayer<C> {
     /// Sets a cooldown, which holds requests while a quota is used up. Defaults to none.
     ///
     /// A request fails with [`RetryError::CoolingDown`](crate::RetryError::CoolingDown) if it cannot wait
-    /// for the end of a hold. See [`Cooldown`] for when requests are held, and for how long.
+    /// for the end of a hold. The module [`cooldown`](crate::cooldown) explains when requests are held.
     ///
     /// ```
     /// use tower_http_retry::{Cooldown, RetryLayer};

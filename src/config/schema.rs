@@ -18,7 +18,8 @@ mod field;
 mod nouns;
 
 use field::{
-    Field, boolean, field, header, map, or_null, or_unlimited, time, whole, with_defaults, words,
+    Field, added_header, boolean, field, map, or_null, or_unlimited, time, whole, with_defaults,
+    words,
 };
 
 impl JsonSchema for RetryConfig {
@@ -114,7 +115,7 @@ fn marks(generator: &mut SchemaGenerator) -> Vec<Field> {
         field(
             "retry_count_header",
             "The header with the number of retries",
-            or_null(header()),
+            or_null(added_header()),
         ),
         field(
             "deadline_header",
@@ -213,7 +214,7 @@ impl JsonSchema for DeadlineHeaderConfig {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let unit = words(&["seconds", "milliseconds"]);
         let fields = vec![
-            field("name", "The name of the header", header()),
+            field("name", "The name of the header", added_header()),
             field("unit", "The unit of its number", unit),
         ];
         let mut schema = map("A header with the time that is left", fields);

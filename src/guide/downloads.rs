@@ -18,31 +18,30 @@
 //! # async fn main() -> Result<(), tower_http_retry::BoxError> {
 //! use bytes::Bytes;
 //! use http::{Request, Response, StatusCode, header};
-//! use http_body_util::{BodyExt, Empty, StreamBody};
-//! use http_body::Frame;
+//! use http_body_util::channel::Channel;
+//! use http_body_util::{BodyExt, Empty};
 //! use tower::{ServiceBuilder, ServiceExt};
 //! use tower_http_retry::{BoxError, CommitLayer, ReplayBody, ResumeLayer, RetryLayer};
 //!
 //! // A server of `0123456789`. The body of its first response breaks off after four bytes.
 //! let server = async |request: Request<ReplayBody<Empty<Bytes>>>| {
 //!     let response = Response::builder().header(header::ETAG, "\"v1\"");
-//!     let (response, data, end) = match request.headers().get(header::RANGE) {
+//!     let (mut sender, body) = Channel::<Bytes, BoxError>::new(1);
+//!     let response = match request.headers().get(header::RANGE) {
 //!         None => {
-//!             let broken = std::io::ErrorKind::ConnectionReset;
-//!             (response.header(header::CONTENT_LENGTH, 10), "0123", Some(Err(broken)))
+//!             sender.send_data("0123".into()).await?;
+//!             sender.abort(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
+//!             response.header(header::CONTENT_LENGTH, 10)
 //!         }
 //!         Some(range) => {
 //!             assert_eq!(range, "bytes=4-9");
-//!             let response = response
+//!             sender.send_data("456789".into()).await?;
+//!             response
 //!                 .status(StatusCode::PARTIAL_CONTENT)
 //!                 .header(header::CONTENT_RANGE, "bytes 4-9/10")
-//!                 .header(header::CONTENT_LENGTH, 6);
-//!             (response, "456789", None)
+//!                 .header(header::CONTENT_LENGTH, 6)
 //!         }
 //!     };
-//!     let data = Ok(Frame::data(Bytes::from(data)));
-//!     let frames = std::iter::once(data).chain(end.map(|end| end.map_err(std::io::Error::from)));
-//!     let body = StreamBody::new(tonic::codegen::tokio_stream::iter(frames));
 //!     Ok::<_, BoxError>(response.body(body)?)
 //! };
 //!
@@ -67,6 +66,32 @@
 //!   or an old enough `Last-Modified`: see [which responses can be resumed](crate::resume#which-responses-can-be-resumed).
 //! - A POST whose response breaks is not repeated: the server has acted on it. The error of a `CommitLayer`,
 //!   [`BrokenAnswer`](crate::commit::BrokenAnswer), has the head of the response.
+//!
+//! # Time-outs
+//!
+//! Each layer limits another part of a response:
+//!
+//! | what can stall | limited by |
+//! |---|---|
+//! | the head, and what a `CommitLayer` waits for | [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout), or [`CommitLayer::timeout`](crate::CommitLayer::timeout) for the latter alone |
+//! | the rest of the body | [`ResumeLayer::idle_timeout`](crate::ResumeLayer::idle_timeout): a body that stalls is resumed |
+//! | the whole request up to the head, with its retries | a time-out layer at the top |
+//!
+//! Redirects are followed above the `ResumeLayer`. From the outside in, a stack for downloads is:
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower::ServiceBuilder;
+//! use tower_http::follow_redirect::FollowRedirectLayer;
+//! use tower_http_retry::{CommitLayer, ResumeLayer, RetryLayer};
+//!
+//! let layers = ServiceBuilder::new()
+//!     .layer(FollowRedirectLayer::new())
+//!     .layer(ResumeLayer::new().idle_timeout(Duration::from_secs(30)))
+//!     .layer(RetryLayer::new().attempt_timeout(Duration::from_secs(10)))
+//!     .layer(CommitLayer::first_bytes());
+//! # let _ = layers;
+//! ```
 //!
 //! # Where decompression goes
 //!

@@ -239,8 +239,8 @@
 //! # A token that is renewed on 401
 //!
 //! A token can expire, or be revoked before its time. A 401 says that the server did not process the request,
-//! so that it can be sent once more with a new token, whatever its method. The classifier takes the first 401
-//! of a request for a refusal; a second one is final, as without it. Each attempt is signed below the retry,
+//! so that it can be sent once more with a new token, whatever its method. The classifier treats the first 401
+//! of a request as a refusal, and returns a second 401. Each attempt is signed below the retry,
 //! with the token as it is then. If many requests get a 401 at the same time, one of them fetches the new
 //! token, and the others wait for it.
 //!

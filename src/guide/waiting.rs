@@ -96,8 +96,8 @@
 //! ```
 //!
 //! A held request waits for at most 5 seconds by default; if the hold is longer, it fails immediately with
-//! [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). See [`Cooldown`] for when requests are held,
-//! and when not to use it.
+//! [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). The module
+//! [`cooldown`](crate::cooldown) explains when requests are held, and when not to use it.
 //!
 //! # One request
 //!

@@ -77,16 +77,18 @@ impl<T: Textual> Visitor<'_> for TextVisitor<T> {
 /// The name of a header that is added to requests: none of those that frame or route them.
 pub(crate) struct AddedHeader;
 
-const RESERVED: [HeaderName; 8] = [
-    CONNECTION,
-    CONTENT_LENGTH,
-    EXPECT,
-    HOST,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+impl AddedHeader {
+    pub(crate) const RESERVED: [HeaderName; 8] = [
+        CONNECTION,
+        CONTENT_LENGTH,
+        EXPECT,
+        HOST,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ];
+}
 
 impl Notation for AddedHeader {
     type Value = HeaderName;
@@ -98,7 +100,7 @@ impl Notation for AddedHeader {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderName, D::Error> {
         let name = Text::<HeaderName>::read(deserializer)?;
         let expected = "the name of a header that may be added to requests";
-        match RESERVED.contains(&name) {
+        match Self::RESERVED.contains(&name) {
             true => Err(D::Error::invalid_value(
                 Unexpected::Str(name.as_str()),
                 &expected,

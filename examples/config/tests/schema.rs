@@ -9,12 +9,13 @@ use tower_http_retry::config::RetryConfig;
 const WRONG: &str = include_str!("../../../tests/config/wrong.txt");
 
 /// What no schema can say.
-const UNSAID: [&str; 6] = [
+const UNSAID: [&str; 7] = [
     // Numbers that depend on one another.
     r#"{"backoff":{"jitter":{"between":[1.2,0.8]}}}"#,
     r#"{"idempotency":{"also":["PATCH"],"except":["TRACE","PATCH"]}}"#,
     // Too many digits.
     r#"{"window":"99999999999999999999s"}"#,
+    r#"{"window":"18446744073709551615s 1000000000ns"}"#,
     // To a schema, 503.0 is an integer.
     r#"{"classify":{"statuses":[503.0]}}"#,
     // The parser of JSON takes the last one.

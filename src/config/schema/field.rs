@@ -1,8 +1,9 @@
+use http::HeaderName;
 use schemars::{Schema, json_schema};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::notation::UNLIMITED;
+use crate::notation::{AddedHeader, UNLIMITED};
 
 /// As the crate humantime reads a duration: numbers, which may have blanks in them, and units.
 const TIME: &str = concat!(
@@ -60,6 +61,22 @@ pub(super) fn time() -> Schema {
 /// The name of one.
 pub(super) fn header() -> Schema {
     text("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+}
+
+/// One that may be added to requests, whatever the case of its name.
+pub(super) fn added_header() -> Schema {
+    let letters = |name: &HeaderName| -> String {
+        let letter = |c: char| match c.is_ascii_lowercase() {
+            true => format!("[{}{c}]", c.to_ascii_uppercase()),
+            false => c.to_string(),
+        };
+        name.as_str().chars().map(letter).collect()
+    };
+    let reserved: Vec<_> = AddedHeader::RESERVED.iter().map(letters).collect();
+    let mut schema = header();
+    let pattern = format!("^({})$", reserved.join("|"));
+    schema.insert("not".to_owned(), json!({ "pattern": pattern }));
+    schema
 }
 
 /// In upper case.
