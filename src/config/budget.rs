@@ -228,8 +228,9 @@ impl Notation for BudgetConfig {
         let kind = fields.kind;
         if let Some(name) = fields.misplaced() {
             let kind = kind.word().unwrap_or_default();
-            let error = format_args!("field `{name}` does not belong to kind \"{kind}\"");
-            return Err(D::Error::custom(error));
+            return Err(D::Error::custom(format_args!(
+                "field `{name}` does not belong to kind \"{kind}\""
+            )));
         }
         let per_authority = fields.per_authority;
         let missing = |name| move || D::Error::missing_field(name);

@@ -285,7 +285,8 @@
 //! With the feature `metrics`, all layers record counters, histograms and gauges through the crate
 //! [metrics](https://docs.rs/metrics). The module `metrics` of this crate lists them, with their labels and
 //! units. To export them to Prometheus, install a recorder when the program starts. Give it buckets: without
-//! them, the exporter makes summaries, which cannot be added up over several instances.
+//! them, the exporter makes summaries, which cannot be added up over several instances. This needs
+//! `cargo add metrics@0.24 metrics-exporter-prometheus@0.18`:
 //!
 #![cfg_attr(feature = "metrics", doc = "```")]
 #![cfg_attr(not(feature = "metrics"), doc = "```ignore")]
@@ -420,7 +421,7 @@
 //!
 //! A request is counted when it ends (`stops_total`), an attempt when it starts (`attempts_total`).
 //!
-//! Retries for each request. 0 means that nothing is retried:
+//! The number of retries per request. 0 means that nothing is retried:
 //!
 //! ```text
 //! sum(rate(tower_http_retry_retries_total[5m])) / sum(rate(tower_http_retry_stops_total[5m]))

@@ -239,9 +239,10 @@
 //! A classifier needs no service to be tested. Build the outcomes with
 //! [`Outcome::response`](crate::classify::Outcome::response) and
 //! [`Outcome::error`](crate::classify::Outcome::error), and compare the verdicts. An outcome is that of a
-//! first attempt with an empty body, unless you say otherwise by
+//! first attempt with an empty body, unless you set another with
 //! [`on_attempt`](crate::classify::Outcome::on_attempt), [`after`](crate::classify::Outcome::after),
-//! [`with_body`](crate::classify::Outcome::with_body) and the like.
+//! [`with_body`](crate::classify::Outcome::with_body) and the like. A classifier that retries a 404
+//! once, for a store whose replicas lag, is an example of [`Classify`](crate::classify::Classify).
 //!
 //! ```
 //! use std::io::{Error, ErrorKind};
