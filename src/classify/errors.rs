@@ -39,18 +39,22 @@ pub(super) fn of_chain(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> 
     }
     let verdict = known(error, outcome).next();
     let verdict = verdict.unwrap_or(Class::Permanent.into());
-    let verdict = match verdict.class {
-        // The connect timed out: nobody acted on the request, and it takes longer to pass.
-        Class::Refused if chain(error).any(is_timeout) => verdict.timed_out(),
-        Class::Success | Class::Permanent | Class::Transient | Class::Refused => verdict,
-    };
     match verdict.class {
-        Class::Refused if chain(error).any(is_maybe_redirected) => Verdict {
-            class: Class::Transient,
-            ..verdict
-        },
-        Class::Success | Class::Permanent | Class::Transient | Class::Refused => verdict,
+        Class::Refused => of_refusal(error, verdict),
+        Class::Success | Class::Permanent | Class::Transient => verdict,
     }
+}
+
+/// What else the chain says of a refusal.
+fn of_refusal(error: &(dyn Error + 'static), mut verdict: Verdict) -> Verdict {
+    if chain(error).any(is_timeout) {
+        // The connect timed out: the server did not process the request, but it takes longer to pass.
+        verdict = verdict.timed_out();
+    }
+    if chain(error).any(is_maybe_redirected) {
+        verdict.class = Class::Transient;
+    }
+    verdict
 }
 
 /// What is known of the errors in a chain, the outermost first.
