@@ -7,6 +7,7 @@ mod service;
 
 #[path = "../support"]
 mod support {
+    pub mod http2;
     pub mod server;
     pub mod step;
     pub mod told;

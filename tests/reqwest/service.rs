@@ -14,6 +14,7 @@ use tower_http_retry::reqwest::{MaybeRedirected, SendThrough, Service};
 use tower_http_retry::verify::Unverified;
 use tower_http_retry::{AttemptsHandle, BoxError, Idempotency, RetryLayer, VerifyLayer};
 
+use crate::support::http2;
 use crate::support::server::{Refusing, Server, Turn};
 use crate::support::told::{Told, again, handed_over, success};
 use crate::{answer, builder, see_other, status};
@@ -49,6 +50,21 @@ async fn send(
     let told = Told::default();
     let service = told.layer().layer(service);
     (service.oneshot(request).await, told)
+}
+
+#[tokio::test]
+async fn a_new_one_repeats_nothing_itself() {
+    let turns = vec![
+        http2::Turn::Reset(h2::Reason::REFUSED_STREAM),
+        http2::Turn::Answer,
+    ];
+    let server = http2::Server::start([http2::Connection::Streams(turns)]).await;
+    let service = Service::new(builder().http2_prior_knowledge()).unwrap();
+    let request = Request::post(server.uri())
+        .body(reqwest::Body::from("item"))
+        .unwrap();
+    service.oneshot(request).await.unwrap_err();
+    assert_eq!(server.received(), [["POST item"]]);
 }
 
 #[tokio::test]
