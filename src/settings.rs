@@ -161,7 +161,9 @@ impl<C> Settings<C> {
 
 impl<C: Classify> Settings<C> {
     /// The limits of one request, as they are now.
-    #[inline]
+    // A first attempt needs four of them, and does not compute the others if this is inlined: 94
+    // instructions less for each request.
+    #[inline(always)]
     pub(crate) fn limits(&self, request: &RequestHead<'_>) -> (Limits, Declared) {
         let protocol = self.classify.overrides(request);
         let (mut limits, declared) = self.limits.of_request(&protocol, request.extensions.get());
