@@ -12,45 +12,6 @@ use public_api::Builder;
 const TOOLCHAIN: &str = "+nightly";
 const FORMAT: &str = "\"format_version\":57";
 
-/// A new major version of one of these is a breaking change of this crate, too.
-const EXTERNAL: [&str; 16] = [
-    "alloc",
-    "core",
-    "std",
-    "bytes",
-    "http",
-    "http_body",
-    "pin_project_lite",
-    "tokio",
-    "tower_layer",
-    "tower_service",
-    // Features.
-    "reqwest",
-    "reqwest_middleware",
-    "schemars",
-    "serde_core",
-    "tower",
-    "tower_http",
-];
-
-#[test]
-fn types_of_these_crates_only_are_in_the_public_api() {
-    let api = include_str!("public_api.txt");
-    let is_of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    let paths = api.split(|c| !is_of_path(c));
-    let crates = paths.filter_map(|path| {
-        let (first, _) = path.split_once("::")?;
-        let is_crate = first.starts_with(|c: char| c.is_ascii_lowercase());
-        is_crate.then_some(first)
-    });
-    let mut unknown: Vec<_> = crates
-        .filter(|name| *name != "tower_http_retry" && !EXTERNAL.contains(name))
-        .collect();
-    unknown.sort_unstable();
-    unknown.dedup();
-    assert!(unknown.is_empty(), "{unknown:?}");
-}
-
 #[test]
 #[ignore = "needs nightly Rust"]
 fn the_public_api_is_the_committed_one() {
