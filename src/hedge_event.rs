@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::head::RequestHead;
 
-/// Step of a request whose hedge was due. Passed to the callbacks of
+/// Step of a request for which a hedge was due. Passed to the callbacks of
 /// [`HedgeLayer::on_event`](crate::HedgeLayer::on_event).
 ///
 /// No event is emitted when the caller drops a request.
@@ -58,7 +58,7 @@ pub enum HedgeEventKind {
     /// A hedge was sent.
     Sent,
     /// A hedge was due, but is withheld for one more delay, to
-    /// [compare](crate::hedge#what-it-saves) requests with and without a hedge.
+    /// [compare](crate::guide::hedging#what-it-saves) requests with and without a hedge.
     Withheld,
     /// A hedge was due, but was not sent.
     NotSent(NotSent),
@@ -66,8 +66,8 @@ pub enum HedgeEventKind {
     Won,
     /// A hedge was sent, but the outcome of the first attempt is returned, which is not a transient failure.
     Lost,
-    /// A hedge was sent, and all attempts failed, each of them transiently or, if it is a hedge, with an
-    /// error.
+    /// A hedge was sent, and all attempts failed: the first attempt transiently, and each hedge transiently
+    /// or with an error.
     Failed,
 }
 
@@ -140,16 +140,16 @@ impl<'a> HedgeEvent<'a> {
         self.sent
     }
 
-    /// Returns how many of the hedges replaced an attempt whose stream the server refused. Such hedges exist
-    /// only with a gRPC service config, and do not count towards its `maxAttempts`.
+    /// Returns how many of the hedges replaced an attempt whose stream the server refused. They exist only
+    /// with a gRPC service config, and do not count towards its `maxAttempts`.
     pub fn transparent_retries(&self) -> u32 {
         self.transparent.min(self.sent)
     }
 
-    /// Returns how many seconds a hedge [saves](crate::hedge#what-it-saves) on average.
+    /// Returns how many seconds a hedge [saves](crate::guide::hedging#what-it-saves) on average.
     ///
-    /// It is negative if requests without a hedge were faster. It is `None` unless the request ends with this
-    /// event, and as long as too little is known.
+    /// It is negative if requests without a hedge were faster. It is `None` if the request does not end with
+    /// this event, or while too little is known.
     pub fn saved_seconds(&self) -> Option<f64> {
         self.saved
     }

@@ -8,7 +8,7 @@
 //! |---|---|---|---|---|
 //! | `tower_http_retry_attempts_total` | counter | attempts | `method` | attempts that were started: first attempts and retries |
 //! | `tower_http_retry_attempt_duration_seconds` | histogram | seconds | `method`, `status` | time from the start of an attempt to its outcome: a response head, or an error |
-//! | `tower_http_retry_retries_total` | counter | retries | `method`, `status`, `reason` | retries that were scheduled, with the status of the outcome before |
+//! | `tower_http_retry_retries_total` | counter | retries | `method`, `status`, `reason` | retries that were scheduled, with the status of the previous outcome |
 //! | `tower_http_retry_wait_seconds` | histogram | seconds | `method`, `status`, `reason` | scheduled wait before a retry |
 //! | `tower_http_retry_stops_total` | counter | requests | `method`, `status`, `reason` | requests that ended, by the reason for not retrying |
 //! | `tower_http_retry_held_total` | counter | requests | `method` | requests and retries that a [`Cooldown`](crate::Cooldown) held |
@@ -17,10 +17,10 @@
 //! | `tower_http_retry_budget_tokens` | gauge | tokens | none | tokens that are left in the budget |
 //! | `tower_http_retry_hedges_total` | counter | hedges | `method`, `result` | hedges that were due, by result |
 //! | `tower_http_retry_hedge_delay_seconds` | histogram | seconds | `method` | time from the start of the first attempt until its hedge was sent |
-//! | `tower_http_retry_hedge_saved_seconds` | gauge | seconds | none | time that a hedge [saves](crate::hedge#what-it-saves) on average, once it is known |
+//! | `tower_http_retry_hedge_saved_seconds` | gauge | seconds | none | time that a hedge [saves](crate::guide::hedging#what-it-saves) on average, once it is known |
 //!
-//! - A cooldown ends with a response. `tower_http_retry_cooling_down` therefore does not decrease while no
-//!   request is sent, nor if the state of an upstream is replaced.
+//! - The end of a cooldown is recorded when a response arrives. `tower_http_retry_cooling_down` therefore
+//!   does not decrease while no requests are sent, or if the state of an upstream is replaced.
 //! - A hedge that is sent is counted twice in `tower_http_retry_hedges_total`: when it is sent, and when the
 //!   request ends.
 //! - If a process has several layers, their values are added up. Only the tokens and the saved time have the
@@ -32,8 +32,8 @@
 //!
 //! With the feature `grpc`, the metrics of [gRFC A96] are recorded for gRPC calls, which are requests whose
 //! `content-type` begins with `application/grpc`. They are recorded when a call ends that was sent more than
-//! once or had to wait. Values of zero are not recorded. A retry and a hedge below it record their
-//! values separately.
+//! once or had to wait. Values of zero are not recorded. A [`RetryLayer`](crate::RetryLayer) and a
+//! [`HedgeLayer`](crate::HedgeLayer) below it record their values separately.
 //!
 //! | metric | kind | unit | labels | meaning | buckets |
 //! |---|---|---|---|---|---|
@@ -168,8 +168,8 @@ static COOLING_DOWN: Family<0> = Family::new("tower_http_retry_cooling_down", []
 
 const BUDGET: &str = "tower_http_retry_budget_tokens";
 
-/// How often a thread records the budget's tokens after an outcome that is not retried. It takes a lock and
-/// a sum over all threads.
+/// The shortest time between two records of the budget's tokens by a thread, after outcomes that are not
+/// retried. Reading the tokens takes a lock and a sum over all threads.
 const LEVEL_EVERY: Duration = Duration::from_millis(100);
 
 /// Registers the descriptions and units of all metrics with the current recorder.
@@ -232,7 +232,8 @@ pub(crate) fn retell(event: &Event<'_>, by_authority: bool) {
     }
 }
 
-/// Records the end of an attempt. Without a class, it is the wait for an attempt that could not start.
+/// Records the end of an attempt. If the event has no class, there was a wait, but the attempt could not
+/// start.
 fn ended(event: &Event<'_>, labels: [Place; 2], authority: Option<&SharedString>) {
     let now = Instant::now();
     if event.class.is_some() {
@@ -257,7 +258,8 @@ fn tell_level(event: &Event<'_>, authority: Option<&SharedString>, now: Instant)
     with_recorder(|recorder| recorder.register_gauge(&key, &METADATA).set(tokens));
 }
 
-/// The tokens of a shared budget, unless this thread has recorded them lately and the outcome is routine.
+/// Returns the tokens of a budget that all requests share, unless this thread has recorded them recently and
+/// the outcome is routine.
 fn due_tokens(event: &Event<'_>, now: Instant) -> Option<f64> {
     thread_local! {
         static TOLD: Cell<Option<Instant>> = const { Cell::new(None) };

@@ -26,69 +26,40 @@ impl RetryLayer {
     /// call immediately.
     ///
     /// Put a [`PeekTrailersLayer`](super::PeekTrailersLayer) below it if the server, or a proxy in front of
-    /// it, sends the head before it fails. Calls that fail after their head are not retried in any case. But
-    /// without that layer, the throttle counts them as successes, so that a server which fails all calls does
-    /// not stop the retries.
+    /// it, sends the head before it fails. Without that layer, a call that fails after its head is not
+    /// retried. It also counts as a success for the throttle, so that a server that fails all calls in this
+    /// way does not stop the retries. A call that fails after its first message is never retried.
     ///
     /// For a time-out of each attempt, use [`attempt_timeout`](Self::attempt_timeout): a call that tonic's
     /// `Endpoint::timeout` ends is not retried. A generated client reports
-    /// [`RetryError::AttemptTimedOut`](crate::RetryError::AttemptTimedOut) as `UNKNOWN`. The time ends when the
-    /// head of the response arrives, which many servers send with their first message. For streams whose
-    /// first message takes long, set a longer time-out with
+    /// [`RetryError::AttemptTimedOut`](crate::RetryError::AttemptTimedOut) as `UNKNOWN`. The time-out covers
+    /// the time until the head of the response arrives, which many servers send with their first message.
+    /// For streams whose first message takes long, set a longer time-out with
     /// [`RetryOverride::attempt_timeout`](crate::RetryOverride::attempt_timeout).
     ///
     /// # Example
     ///
     /// ```
-    /// use http::{Request, Response};
     /// use tonic::body::Body;
-    /// use tonic::transport::Channel;
-    /// use tower::{Service, ServiceBuilder};
+    /// use tonic::transport::Endpoint;
+    /// use tower::ServiceBuilder;
     /// use tower_http::map_request_body::MapRequestBodyLayer;
-    /// use tower_http_retry::{BoxError, RetryLayer};
+    /// use tower_http_retry::RetryLayer;
     ///
-    /// /// What a generated client takes: `GreeterClient::new(client(channel))`, or
-    /// /// `GreeterClient::with_interceptor(client(channel), interceptor)`.
-    /// fn client(
-    ///     channel: Channel,
-    /// ) -> impl Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future: Send> + Clone {
-    ///     ServiceBuilder::new()
-    ///         .layer(RetryLayer::grpc())
-    ///         .layer(MapRequestBodyLayer::new(Body::new))
-    ///         .service(channel)
-    /// }
-    /// # use tonic::client::{Grpc, GrpcService};
-    /// # use tonic::codegen::{Bytes, StdError};
-    /// # use tonic::service::interceptor::InterceptedService;
-    /// # struct GreeterClient<T>(Grpc<T>);
-    /// # impl<T> GreeterClient<T>
-    /// # where
-    /// #     T: GrpcService<Body, Error: Into<StdError>>,
-    /// #     T::ResponseBody:
-    /// #         tonic::codegen::Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
-    /// # {
-    /// #     fn new(inner: T) -> Self {
-    /// #         Self(Grpc::new(inner))
-    /// #     }
-    /// #     fn with_interceptor<F>(inner: T, interceptor: F) -> GreeterClient<InterceptedService<T, F>>
-    /// #     where
-    /// #         F: tonic::service::Interceptor,
-    /// #         T::ResponseBody: Default,
-    /// #         T: Service<
-    /// #             Request<Body>,
-    /// #             Response = Response<<T as GrpcService<Body>>::ResponseBody>,
-    /// #             Error: Into<StdError> + Send + Sync,
-    /// #         >,
-    /// #     {
-    /// #         GreeterClient::new(InterceptedService::new(inner, interceptor))
-    /// #     }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let channel = Endpoint::from_static("http://127.0.0.1:50051").connect_lazy();
+    /// let channel = ServiceBuilder::new()
+    ///     .layer(RetryLayer::grpc())
+    ///     .layer(MapRequestBodyLayer::new(Body::new))
+    ///     .service(channel);
+    /// // let greeter = GreeterClient::new(channel);
+    /// # fn is_client<T: tonic::client::GrpcService<Body>>(_: T) {}
+    /// # is_client(channel);
     /// # }
-    /// # let _ = |channel: Channel| GreeterClient::new(client(channel));
-    /// # let _ = |channel| GreeterClient::with_interceptor(client(channel), |call: tonic::Request<()>| Ok(call));
     /// ```
     ///
-    /// More layers, and interceptors above and below the retry, are shown in the
-    /// [module's documentation](crate::grpc#generated-clients).
+    /// The guide's page on [gRPC](crate::guide::grpc) has complete examples.
     ///
     /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md
     pub fn grpc() -> RetryLayer<ByGrpcStatus> {

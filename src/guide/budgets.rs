@@ -1,4 +1,4 @@
-//! Why retries have a budget, which budget to choose, and what it does on a bad day.
+//! Why retries have a budget, which budget to choose, and how it behaves during an overload.
 //!
 //! Contents: [why](#why-there-is-a-budget) · [which one](#which-one) · [the
 //! simulation](#the-simulation) · [how much may be earned](#how-much-may-be-earned) · [many
@@ -10,29 +10,30 @@
 //! A retry helps if a single request failed: a replica was restarted, or a connection broke. The next
 //! attempt probably succeeds, and costs the servers little.
 //!
-//! During an overload, a retry does harm. Attempts time out because the servers are behind. Their callers
-//! have given up, but the servers still work on them, and on the retries too. So more attempts time out,
-//! and more retries are sent. This is a retry storm. It keeps itself going: the load that brought it about
-//! can be long gone.
+//! During an overload, a retry does harm. Attempts time out because the servers are behind. The clients have
+//! given up on these attempts, but the servers still process them, and then the retries as well. So more
+//! attempts time out, and more retries are sent. Such a retry storm sustains itself, even after the load that
+//! caused it is gone.
 //!
-//! A client cannot see which of the two it meets, but it can see whether its retries help. The default
-//! budget, [`Budget::earning`], is built on that. Requests that succeed earn tokens, retries cost tokens,
-//! and a retry that helped earns its cost back. While retries help, nearly all of them are covered. While
-//! nothing succeeds, the tokens are soon spent, and each request is sent once.
+//! A client cannot distinguish these two cases, but it can see whether its retries help. The default budget,
+//! [`Budget::earning`], is based on this. Requests that succeed earn tokens, retries cost tokens, and a retry
+//! that succeeds earns its cost back. While retries help, the budget covers nearly all of them. If nothing
+//! succeeds, the tokens are soon spent, and each request is sent once.
 //!
 //! # Which one
 //!
-//! Keep [`Budget::earning`] unless there is a reason for another. [`RetryLayer::new`] uses it, and it starts
-//! with the tokens that `max_retries` need, even through time-outs.
+//! Use [`Budget::earning`] unless you have a reason to choose another one. It is the budget of
+//! [`RetryLayer::new`], and starts with enough tokens for `max_retries` retries, even if each of them follows
+//! a time-out.
 //!
-//! - One layer, many upstreams: [`Budget::per_authority`], so that a bad upstream does not take the retries
-//!   of the others.
-//! - gRPC: [`Budget::throttle`], which all gRPC clients use. It makes few retries if a third of the replicas
-//!   fails.
-//! - A bound that can be stated, such as "retries add at most a fifth to the load": [`Budget::ratio`]. It
-//!   earns from failures too, so the load has to stay below 1 / (1 + `ratio`) of the capacity.
-//! - A budget that is shared with other stacks of `tower`: `Budget::tower`.
-//! - A program that sends one request at a time, or a layer that limits the load above:
+//! - For a layer with many upstreams, use [`Budget::per_authority`], so that a failing upstream does not use
+//!   up the retries of the others.
+//! - For gRPC, use [`Budget::throttle`], which all gRPC clients use. It allows few retries if a third of the
+//!   replicas fails.
+//! - For a fixed bound, such as "retries add at most a fifth to the load", use [`Budget::ratio`]. Failed
+//!   requests earn tokens, too, so the load has to stay below 1 / (1 + `ratio`) of the capacity.
+//! - To share a budget with other stacks of `tower`, use `Budget::tower`.
+//! - If a program sends one request at a time, or a layer above limits the load, use
 //!   [`RetryLayer::without_budget`].
 //!
 //! # The simulation
@@ -40,78 +41,80 @@
 //! `cargo run --release -p storm` simulates 11 faults of 20 seconds with the real layers, prints tables,
 //! and writes a page with charts. `examples/storm/README.md` has the tables.
 //!
-//! 20 servers take 20 ms for each attempt, so that together they answer 1,000 requests per second. 1,000
-//! more attempts wait in a queue. Attempts time out after 500 ms. 100 clients, each with a budget of its
-//! own, request 80 % of what the servers can do. They retry twice, with full jitter on 100 ms. The figures
-//! are those for seed 1. With another `--seed` a few of them change by seconds; the conclusions stay.
+//! There are 20 servers, which take 20 ms for each attempt, so that together they answer 1,000 requests per
+//! second. A queue holds up to 1,000 more attempts. Attempts time out after 500 ms. There are 100 clients,
+//! each with its own budget. Their load is 80 % of the capacity. They retry twice, with full jitter on
+//! 100 ms. The figures are those for seed 1. With another `--seed`, a few of them change by seconds, but the
+//! conclusions are the same.
 //!
-//! - Without a budget, retries prolong an overload forever after most of the faults. So does a budget that
-//!   is refilled by time, as that of `tower::retry` is: ten retries per second for each client.
-//! - Budgets that earn only from success recover as soon as clients without retries. They differ in how
-//!   many retries they make where these help: with bad replicas, `earning` makes nearly as many as
-//!   without a budget, and `throttle` hardly any. (With bad replicas and with black holes, the other
-//!   replicas have the whole capacity.)
-//! - If each 503 costs the server as much as a success, and half of the responses are 503s, retries are
-//!   worth little. Two for each request bring some successes, five next to none.
-//! - The bucket of AWS's SDKs starts with 35 retries for each client. The first storm gets all of them.
+//! - After most of the faults, retries without a budget sustain the overload forever. So do retries with a
+//!   budget that is refilled over time, such as that of `tower::retry`: ten retries per second for each
+//!   client.
+//! - With budgets that earn only from successes, the servers recover as soon as without retries. These
+//!   budgets differ in the number of retries that they allow where retries help: with bad replicas, `earning`
+//!   allows nearly as many as are sent without a budget, and `throttle` hardly any. (With bad replicas and
+//!   with black holes, the other replicas have the whole capacity.)
+//! - If each 503 costs the server as much as a success, and half of the responses are 503s, retries gain
+//!   little. Two retries for each request bring some successes, and five hardly any.
+//! - The bucket of AWS's SDKs starts with tokens for 35 retries per client. All of them are sent in the first
+//!   storm.
 //!
 //! # How much may be earned
 //!
-//! While retries do not help, each costs the servers as much as a first attempt, and it is paid for by
-//! what successful requests earn. The servers recover from an overload only if all that is earned buys less
-//! than the spare capacity:
+//! If retries do not help, each costs the servers as much as a first attempt. Successful requests earn the
+//! tokens for these retries. The servers recover from an overload only if the retries that the tokens pay for
+//! take less than the spare capacity:
 //!
 //! ```text
 //! earned by a success / cost of a retry after a time-out < 1 / load - 1
 //! ```
 //!
-//! `Budget::earning` earns 0.1 and takes 2, which is 0.05. So it recovers up to a load of 95 % of the
-//! capacity at least, once its first tokens are spent. `Budget::ratio(0.2)` takes 1, and recovers up to
-//! 83 %. The last table of storms in `examples/storm/README.md` has the recovery of each variant by the
-//! number of clients and the load. "Never" in it means not within the 50 seconds after the fault that are
-//! evaluated.
+//! With `Budget::earning`, a success earns 0.1, and a retry after a time-out costs 2: the ratio is 0.05. The
+//! servers therefore recover up to a load of at least 95 % of the capacity, once the initial tokens are
+//! spent. With `Budget::ratio(0.2)`, the retry costs 1, and they recover up to 83 %. The last table of storms
+//! in `examples/storm/README.md` shows the recovery of each variant by the number of clients and the load.
+//! There, "never" means not within the 50 seconds after the fault that are evaluated.
 //!
 //! # Many clients
 //!
-//! Each client, that is, each process, has the tokens that its budget starts with. They are spent when a
-//! fault begins, before anything is known about it. So many clients of few requests each send a burst of
-//! retries that no budget of a single client can prevent. For this reason, `Budget::earning` starts with
-//! no more tokens than a fresh client needs for the retries of one request.
+//! Each client, that is, each process, has the initial tokens of its budget. They are spent when a fault
+//! begins, before the budget can see whether retries help. Many clients with few requests each therefore send
+//! a burst of retries, which no budget of a single client can prevent. For this reason, `Budget::earning`
+//! starts with only as many tokens as a new client needs for the retries of one request.
 //!
 //! - With 10 to 1,000 clients that share a service of 1,000 requests per second, the burst is over when
 //!   the fault ends, in most faults.
 //! - With 10,000 clients, each of which sends a request about every 12 seconds, it is not. After a brown-out
-//!   at a load of 80 %, the service takes 33.5 seconds to recover where clients without retries take 3, and
-//!   46 seconds with the five retries of `RetryLayer::new()`. Most other faults are alike. A limit at the
-//!   servers can prevent this.
+//!   at a load of 80 %, the service takes 33.5 seconds to recover, compared with 3 seconds without retries.
+//!   With the five retries of `RetryLayer::new()`, it takes 46 seconds. Most other faults are similar. A
+//!   limit at the servers can prevent this.
 //!
-//! Up to 1,000 clients, `earning` and `defaults` recovered more than two seconds later than without
-//! retries in two faults only. The retries that are still waiting when the fault ends take time to
-//! pass:
+//! With up to 1,000 clients, only two faults took more than two seconds longer to recover from with `earning`
+//! or `defaults` than without retries. The delay comes from retries that are still waiting when the fault
+//! ends:
 //!
 //! - `rate-limit` with 1,000 clients: `earning` from a load of 90 %, `defaults` from 80 %.
 //! - `black-holes` with `defaults`: with 10 clients from a load of 90 %, with 100 and 1,000 at 95 %.
 //!
-//! Fewer retries and a smaller budget make both shorter. [`max_retries(2)`] also starts the budget with 6
-//! tokens instead of 10; the `earning` variant uses it.
+//! Fewer retries and a smaller budget shorten both. With [`max_retries(2)`], which the `earning` variant
+//! uses, the budget also starts with 6 tokens instead of 10.
 //!
 //! # Clients that send little
 //!
-//! A client that sends one request an hour earns next to nothing. The tokens that one bad hour takes would
-//! be missing forever. So after five minutes in which no attempt ended, `Budget::earning` holds at least
-//! the tokens that it started with. Five minutes are the window of Microsoft's guideline, which asks for
-//! five retries within it. Such a client makes its five retries in each hour, even if every attempt times
-//! out.
+//! A client that sends one request an hour earns hardly any tokens. Those that it spends in one bad hour
+//! would be missing forever. Therefore, after five minutes in which no attempt ended, `Budget::earning` holds
+//! at least its initial tokens. Five minutes is the window of Microsoft's guideline, which asks for five
+//! retries within it. Such a client can make its five retries in each hour, even if every attempt times out.
 //!
-//! - Clients whose requests are always further apart than five minutes retry as if there were no budget. In
-//!   a fault, a service that only such clients call gets up to 1 + `max_retries` times the attempts. Only
-//!   their back-off spreads these.
-//! - A client that sends a request about every minute gets nothing back by time. It depends on what
-//!   succeeds: 0.1 for each request, and 1.5 for each retry that helped.
-//! - An attempt counts as use when it ends. An attempt that is still running does not count, nor does a
-//!   request whose caller went away.
+//! - If the requests of a client are always more than five minutes apart, it retries as if there were no
+//!   budget. During a fault, a service that is called only by such clients gets up to 1 + `max_retries` times
+//!   as many attempts, which only the back-off spreads.
+//! - If a client sends a request about every minute, its budget is not refilled over time. It depends on
+//!   successes, which earn 0.1 for each request, and 1.5 for each retry that helped.
+//! - An attempt counts when it ends. An attempt that is still running does not count, and neither does a
+//!   request that was dropped.
 //!
-//! The other kinds of budget do not do this.
+//! The other kinds of budget are not refilled in this way.
 //!
 //! ```
 //! # use http::{Request, Response, StatusCode};
@@ -143,25 +146,25 @@
 //!
 //! # Bursts
 //!
-//! If many requests of a fresh client fail at once, the first retries of all of them would take all
-//! tokens, and no request would get a second retry. `Budget::earning` keeps half of the tokens that it
-//! started with for second and further retries. Of 20 requests at once that are each answered 503 twice,
-//! five succeed, and the others return their 503 at once.
+//! If many requests of a new client fail at the same time, their first retries could take all tokens, and no
+//! request would get a second retry. Therefore, `Budget::earning` reserves half of its initial tokens for
+//! second and further retries. For example, if 20 concurrent requests are each answered 503 twice, five of
+//! them succeed, and the others return their 503 immediately.
 //!
-//! Tokens are kept only while nothing succeeds, and only for a client that had fewer than about 20
-//! successes in the last 10 seconds: for other clients, a first retry is worth as much as a second. A
-//! burst of time-outs, whose retries cost two tokens each, can take all tokens for first retries.
+//! Tokens are reserved only while nothing succeeds, and only for a client that had fewer than about 20
+//! successes in the last 10 seconds: for other clients, a first retry is worth as much as a second one. In a
+//! burst of time-outs, whose retries cost two tokens each, first retries can take all tokens.
 //!
 //! # At one layer only
 //!
 //! Retries multiply. If three services call one another and each retries twice, one request can become
-//! 3 × 3 × 3 = 27 attempts at the last of them. A budget limits what one service adds, not what they add
-//! on top of each other.
+//! 3 × 3 × 3 = 27 attempts at the last of them. A budget limits the retries of one service, but not how the
+//! retries of several services multiply.
 //!
-//! Retry where the failure is seen first and can be judged, which is directly above what fails, and return
-//! the failure from there. Requests of a layer that retries by itself should be sent only once, with
-//! [`RetryOverride::once`] or [`max_retries(0)`][`max_retries(2)`]. A client at the edge that acts for a
-//! person should leave the retry to the person.
+//! Retry directly above the service that fails, where the failure is seen first and can be judged. If the
+//! retries do not help, return the failure: the layers above should not retry it again. If a caller has its
+//! own retries, send its requests only once, with [`RetryOverride::once`] or
+//! [`max_retries(0)`][`max_retries(2)`]. If a client acts for a person, leave the retry to the person.
 //!
 //! [`Budget::earning`]: crate::Budget::earning
 //! [`Budget::per_authority`]: crate::Budget::per_authority

@@ -1,4 +1,4 @@
-//! What the compiler says if a stack does not fit, and how to fix it.
+//! Compiler errors of stacks whose layers do not fit together, and how to fix them.
 //!
 //! Find the line that the compiler prints, or a part of it:
 //!
@@ -26,10 +26,10 @@
 //!     trait bounds were not satisfied
 //! ```
 //!
-//! `oneshot`, `ready` and `call` are methods of a trait. If a bound is missing, the compiler says that the
-//! method does not apply, and often not why. [`Retry::send`](crate::Retry::send) has the bounds in its own
-//! signature. Call it in place of `oneshot` to see the cause, and keep it or change back when it compiles.
-//! For a stack that is returned as `impl Service`, the compiler names the cause at the return type.
+//! `oneshot`, `ready` and `call` are methods of a trait. If a bound is not satisfied, the compiler reports
+//! that the method does not apply, but often not why. [`Retry::send`](crate::Retry::send) has the bounds in
+//! its own signature. Call it instead of `oneshot` to see the cause, and keep it or change back when the code
+//! compiles. If a stack is returned as `impl Service`, the compiler reports the cause at the return type.
 //!
 //! ```compile_fail,E0599
 //! use bytes::Bytes;
@@ -51,8 +51,8 @@
 //!     satisfied
 //! ```
 //!
-//! The retry sends each attempt with a [`ReplayBody`](crate::ReplayBody), and the client takes only a body of
-//! its own.
+//! The retry sends each attempt with a [`ReplayBody`](crate::ReplayBody), but the client accepts only one
+//! other body type.
 //!
 //! ```compile_fail,E0277
 //! use axum::body::Body;
@@ -68,9 +68,9 @@
 //! let _ = client.send(Request::new(Body::empty()));
 //! ```
 //!
-//! Leave the type to the compiler, which then makes it a client for `ReplayBody<Body>`; or convert the body,
+//! Leave the type out, so that the compiler infers a client for `ReplayBody<Body>`, or convert the body
 //! directly above the client. The page on stacking has [the
-//! constructors](super::stacking#converting-the-body) of other clients.
+//! constructors](super::stacking#converting-the-body) for other clients.
 //!
 //! ```
 //! use axum::body::Body;
@@ -125,8 +125,8 @@
 //! let _ = client.send(Request::new(Full::<Bytes>::default()));
 //! ```
 //!
-//! Put a buffer between (feature `buffer` of tower), or derive `Clone` for a service of your own. A buffer
-//! spawns a task, so build the stack inside a tokio runtime.
+//! Put a buffer directly below the retry (feature `buffer` of tower). If the service is your own, derive
+//! `Clone` for it instead. A buffer spawns a task, so build the stack inside a tokio runtime.
 //!
 //! ```
 //! use std::time::Duration;
@@ -164,7 +164,7 @@
 //!              found function signature `fn(http::Request<http_body_util::Full<bytes::Bytes>>) -> _`
 //! ```
 //!
-//! A service of a test is written for the body of the caller, and gets a `ReplayBody` of it.
+//! The service of a test takes the body type of the caller, but it receives a `ReplayBody` of that type.
 //!
 //! ```compile_fail,E0631
 //! use bytes::Bytes;
@@ -179,7 +179,7 @@
 //! let _ = client.send(Request::new(Full::<Bytes>::default()));
 //! ```
 //!
-//! Write the `ReplayBody`:
+//! Take the `ReplayBody`:
 //!
 //! ```
 //! use bytes::Bytes;
@@ -209,7 +209,7 @@
 //!     |         B: Body,
 //! ```
 //!
-//! `Vec<u8>`, `()` and the like are not bodies.
+//! `Vec<u8>` and `()`, for example, do not implement `Body`.
 //!
 //! ```compile_fail,E0277
 //! use http::{Request, Response};
@@ -225,7 +225,7 @@
 //! let _ = client.send(Request::new(b"an item".to_vec()));
 //! ```
 //!
-//! Use a body of http-body-util: `Full` for bytes, `Empty` for none. A `String` is a body, too.
+//! Use a body of http-body-util: `Full` for bytes, or `Empty`. A `String` also implements `Body`.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -255,8 +255,8 @@
 //!     |         R: Body,
 //! ```
 //!
-//! The retry reads what is left of a discarded response, so that its connection can be used again. So the
-//! body of the response has to be one that can be read. A layer below the retry has turned it into bytes.
+//! The retry drains the body of a discarded response, so that its connection can be reused. Therefore the
+//! response body has to implement `Body`. Here, the service below the retry returns bytes instead.
 //!
 //! ```compile_fail,E0277
 //! use bytes::Bytes;
@@ -273,7 +273,7 @@
 //! let _ = client.send(Request::new(Full::<Bytes>::default()));
 //! ```
 //!
-//! Turn it into bytes above the retry, or after the call:
+//! Convert the body to bytes above the retry, or after the call:
 //!
 //! ```
 //! use bytes::Bytes;
@@ -303,8 +303,8 @@
 //!     but it resolves to `Result<String, Box<dyn Error + Send + Sync>>`
 //! ```
 //!
-//! The service below the retry returns what was made of the response, such as a parsed item. The retry needs
-//! the response itself, for its status.
+//! The service below the retry returns a value that was parsed from the response. The retry needs the
+//! response itself, to read its status.
 //!
 //! ```compile_fail,E0271
 //! use bytes::Bytes;
@@ -355,8 +355,8 @@
 //!     |         S::Error: Into<BoxError>,
 //! ```
 //!
-//! The retry returns errors as a [`BoxError`](crate::BoxError). It has to be possible to make one of the
-//! client's error.
+//! The retry returns errors as a [`BoxError`](crate::BoxError). The client's error cannot be converted to
+//! one.
 //!
 //! ```compile_fail,E0277
 //! use bytes::Bytes;
@@ -373,8 +373,8 @@
 //! let _ = client.send(Request::new(Full::<Bytes>::default()));
 //! ```
 //!
-//! Implement `std::error::Error` for it. If it has a cause, return that from `source`, so that the
-//! [classifier](crate::ByStatus) sees it.
+//! Implement `std::error::Error` for it. If the error has a cause, return the cause from `source`, so that
+//! the [classifier](crate::ByStatus) sees it.
 //!
 //! ```
 //! use std::error::Error;
@@ -415,8 +415,8 @@
 //!     = note: required for `ReplayBody<MapErr<Full<Bytes>, {closure@..}>>` to implement `http_body::Body`
 //! ```
 //!
-//! A `ReplayBody` is a body only if a [`BoxError`](crate::BoxError) can be made of the error of the caller's
-//! body.
+//! A `ReplayBody` implements `Body` only if the error of the caller's body can be converted to a
+//! [`BoxError`](crate::BoxError).
 //!
 //! ```compile_fail,E0277
 //! use bytes::Bytes;
@@ -436,7 +436,7 @@
 //! let _ = client.send(Request::new(body));
 //! ```
 //!
-//! Implement `std::error::Error` for it, or convert it with `map_err`:
+//! Implement `std::error::Error` for this error, or convert it with `map_err`:
 //!
 //! ```
 //! use bytes::Bytes;
@@ -481,7 +481,7 @@
 //! ```
 //!
 //! [`classify`](crate::RetryLayer::classify) takes a type that implements
-//! [`Classify`](crate::classify::Classify), such as [`ByStatus`](crate::ByStatus). For a closure there is
+//! [`Classify`](crate::classify::Classify), such as [`ByStatus`](crate::ByStatus). For a closure, use
 //! [`classify_fn`](crate::RetryLayer::classify_fn):
 //!
 //! ```
@@ -504,8 +504,8 @@
 //! let _ = RetryLayer::new().classify_fn(|_| Class::Transient);
 //! ```
 //!
-//! A classifier returns a [`Verdict`](crate::classify::Verdict): a class, and what else bears on the next
-//! attempt. Turn the class into one:
+//! A classifier returns a [`Verdict`](crate::classify::Verdict): a class, and details such as the wait before
+//! the next attempt. Convert the class to a verdict:
 //!
 //! ```
 //! use tower_http_retry::RetryLayer;
@@ -527,8 +527,8 @@
 //! let _ = ByStatus::new().except(501);
 //! ```
 //!
-//! Use the constants of [`StatusCode`](http::StatusCode). For a status that has none, there is `from_u16`,
-//! which fails for a number that is not a status:
+//! Use the constants of [`StatusCode`](http::StatusCode). For a status without a constant, use `from_u16`,
+//! which returns an error if the number is not a status:
 //!
 //! ```
 //! use http::StatusCode;
@@ -548,9 +548,9 @@
 //! help: the trait `Service<http::Request<ReplayBody<B>>>` is implemented for `Verify<S>`
 //! ```
 //!
-//! [`VerifyLayer`](crate::VerifyLayer) acts on retries only, and reads from the `ReplayBody` which attempt it
-//! sees. Above the retry, below [`HedgeLayer`](crate::HedgeLayer), or below what converts the body, it gets
-//! none.
+//! [`VerifyLayer`](crate::VerifyLayer) acts on retries only, and reads the number of the attempt from the
+//! `ReplayBody`. Above the retry, below [`HedgeLayer`](crate::HedgeLayer), or below a layer that converts the
+//! body, it does not receive a `ReplayBody`.
 //!
 //! ```compile_fail,E0277
 //! use bytes::Bytes;
@@ -569,7 +569,7 @@
 //! }
 //! ```
 //!
-//! Put it directly below the retry. [Stacking](super::stacking) has the place of each layer.
+//! Put it directly below the retry. The page on [stacking](super::stacking) shows the place of each layer.
 //!
 //! ```
 //! use bytes::Bytes;

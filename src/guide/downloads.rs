@@ -1,17 +1,17 @@
-//! Whole responses, and downloads that are resumed.
+//! Responses that arrive completely, and downloads that are resumed.
 //!
-//! A retry ends when the head of a response arrives. The body comes later, and a connection can break while
-//! it is on its way: the caller then has a response with status 200 and an error in its body. Two layers
-//! cover this part.
+//! A retry ends when the head of a response arrives. The connection can still break while the body is
+//! transferred. The caller then has a response with status 200, whose body ends with an error. Two layers
+//! handle such failures.
 //!
 //! | layer | place | what it does | use it for |
 //! |---|---|---|---|
 //! | [`CommitLayer::whole`] | below the retry | holds a response back until its body has arrived; a failure before that is retried | responses of an API |
-//! | [`CommitLayer::first_bytes`] | below the retry | the same until the first bytes | streams of events, large responses |
-//! | [`ResumeLayer`] | above the retry | requests the rest of a body that breaks off, by a range request | downloads |
+//! | [`CommitLayer::first_bytes`] | below the retry | the same, until the first bytes have arrived | event streams, large responses |
+//! | [`ResumeLayer`] | above the retry | requests the rest of a body that breaks off, with a range request | downloads |
 //!
-//! They can be combined: `first_bytes` retries a response that breaks before its first byte, and `ResumeLayer`
-//! resumes one that breaks later.
+//! They can be combined: `first_bytes` retries a response that breaks before its first byte, and
+//! `ResumeLayer` resumes one that breaks later.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -23,7 +23,7 @@
 //! use tower::{ServiceBuilder, ServiceExt};
 //! use tower_http_retry::{BoxError, CommitLayer, ReplayBody, ResumeLayer, RetryLayer};
 //!
-//! // A server of `0123456789`. The body of its first response breaks off after four bytes.
+//! // A server with the file `0123456789`. The body of its first response breaks off after four bytes.
 //! let server = async |request: Request<ReplayBody<Empty<Bytes>>>| {
 //!     let response = Response::builder().header(header::ETAG, "\"v1\"");
 //!     let (mut sender, body) = Channel::<Bytes, BoxError>::new(1);
@@ -59,17 +59,18 @@
 //!
 //! # What is guaranteed
 //!
-//! - A body that can be resumed is whole, or ends with a [`ResumeError`](crate::resume::ResumeError). It is
-//!   never silently short, and never made of two versions of a file: each resumption is on condition that
-//!   the version is the same.
+//! - A body that can be resumed is complete, or ends with a [`ResumeError`](crate::resume::ResumeError). It
+//!   is never silently truncated, and it never mixes two versions of a file: each resumption is a conditional
+//!   request for the same version.
 //! - A body that cannot be resumed passes through unchanged. It needs a `Content-Length`, and a strong `ETag`
-//!   or an old enough `Last-Modified`: see [which responses can be resumed](crate::resume#which-responses-can-be-resumed).
+//!   or an old enough `Last-Modified`: see [which responses can be
+//!   resumed](crate::resume#which-responses-can-be-resumed).
 //! - A POST whose response breaks is not repeated: the server has acted on it. The error of a `CommitLayer`,
 //!   [`BrokenAnswer`](crate::commit::BrokenAnswer), has the head of the response.
 //!
 //! # Time-outs
 //!
-//! Each layer limits another part of a response:
+//! Each time-out limits a different part of a response:
 //!
 //! | what can stall | limited by |
 //! |---|---|
@@ -95,8 +96,8 @@
 //!
 //! # Where decompression goes
 //!
-//! Put a layer that decompresses bodies above the `ResumeLayer`: a decompressed body has no length, and cannot
-//! be resumed. See [the stack](crate::guide::tower_http).
+//! Put a layer that decompresses bodies above the `ResumeLayer`: a decompressed body has no length, and
+//! cannot be resumed. See [the stack](crate::guide::tower_http).
 //!
 //! [`CommitLayer::first_bytes`]: crate::CommitLayer::first_bytes
 //! [`CommitLayer::whole`]: crate::CommitLayer::whole

@@ -1,7 +1,7 @@
 //! A first client with retries.
 //!
-//! The program below starts a server that fails twice, and a client that gets its response all the same.
-//! Copy it to `src/main.rs` of a new package, and add what it needs:
+//! The program below starts a server that fails twice, and a client whose request succeeds in the end. Copy
+//! it to `src/main.rs` of a new package, and add its dependencies:
 //!
 //! ```text
 //! cargo add tower-http-retry axum bytes http http-body-util hyper-util tokio tower \
@@ -59,8 +59,8 @@
 //! It takes between 1.5 and 3 seconds: the client waits between 0.5 and 1 second before the first retry, and
 //! between 1 and 2 seconds before the second one.
 //!
-//! [`send`](crate::Retry::send) takes `&self`, so that one client can be used for many requests at a time.
-//! With other layers above the retry, use `ServiceExt::oneshot` of tower (feature `util`) on a clone of the
+//! [`send`](crate::Retry::send) takes `&self`, so one client can send many requests concurrently. If there
+//! are other layers above the retry, call `ServiceExt::oneshot` of tower (feature `util`) on a clone of the
 //! client. Clones share their connections and their budget.
 //!
 //! # What is retried
@@ -77,11 +77,11 @@
 //!
 //! - A POST or a PATCH with an `Idempotency-Key` header is retried like a GET.
 //! - `Retry-After` is obeyed. If it asks for a wait that ends after these five minutes, the response is
-//!   returned at once.
+//!   returned immediately.
 //! - If the layer does not retry, it returns the last response or the last error unchanged.
-//! - A [budget](crate::budget) ends retries that do not help. A fresh layer has ten tokens, and a retry costs
-//!   one, or two after a time-out. Successes give tokens back.
-//! - [`ByStatus`](crate::ByStatus) has the whole list of errors. Some need a [feature](crate#features).
+//! - A [budget](crate::budget) stops retries that do not help. A new layer has ten tokens, and a retry costs
+//!   one, or two after a time-out. Successes earn tokens.
+//! - [`ByStatus`](crate::ByStatus) has the complete list of errors. Some need a [feature](crate#features).
 //!
 //! ```
 //! use http::{Request, Response};
@@ -93,7 +93,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), BoxError> {
-//! /// A server that always fails; the path says how.
+//! /// A server that always fails, with the status in the path.
 //! async fn fail(request: Request<ReplayBody<Body>>) -> Result<Response<Body>, BoxError> {
 //!     let status = request.uri().path().trim_start_matches('/');
 //!     Ok(Response::builder().status(status).body(Body::new())?)
@@ -130,10 +130,10 @@
 //!
 //! # The settings that are changed most
 //!
-//! How often and how soon: [`max_retries`](crate::RetryLayer::max_retries) and
-//! [`backoff`](crate::RetryLayer::backoff). The default back-off is meant for programs that can wait. If a
-//! person waits for the response, use a short one. Which outcomes:
-//! [`classify`](crate::RetryLayer::classify).
+//! [`max_retries`](crate::RetryLayer::max_retries) and [`backoff`](crate::RetryLayer::backoff) set how often
+//! and how soon a request is retried. The default back-off is meant for programs that can wait. If a person
+//! waits for the response, use a shorter one. [`classify`](crate::RetryLayer::classify) sets which outcomes
+//! are retried.
 //!
 //! ```
 //! use std::time::Duration;
@@ -171,8 +171,8 @@
 //! # }
 //! ```
 //!
-//! One request can have settings of its own, by an extension. Use it for a POST that is safe to repeat, or
-//! for a request that must be sent only once:
+//! A single request can have its own settings, as an extension. Use this for a POST that is safe to repeat,
+//! or for a request that must be sent only once:
 //!
 //! ```
 //! use http::Request;
@@ -203,13 +203,13 @@
 //!
 //! # How to see what happened
 //!
-//! - [`mark_responses`](crate::RetryLayer::mark_responses), as above: a response that took more than one
-//!   attempt has an [`Attempts`](crate::Attempts) among its extensions: the number of attempts, the time that
-//!   was spent waiting, and why there was no further attempt.
-//! - [`AttemptsHandle`](crate::AttemptsHandle), an extension of the request: it has the same, and is filled
-//!   in even if the request fails with an error.
-//! - tracing: a retry is an event at level `DEBUG`, a request that fails in the end one at `WARN`. A
-//!   subscriber prints them, for example that of the crate tracing-subscriber.
+//! - [`mark_responses`](crate::RetryLayer::mark_responses), as above: if a request took more than one
+//!   attempt, its response has the extension [`Attempts`](crate::Attempts), with the number of attempts, the
+//!   time spent waiting, and the reason why there was no further attempt.
+//! - [`AttemptsHandle`](crate::AttemptsHandle), an extension of the request: it has the same data, even if
+//!   the request fails with an error.
+//! - tracing: each retry emits an event at level `DEBUG`, and each request that fails in the end emits one at
+//!   `WARN`. A subscriber prints them, for example that of the crate tracing-subscriber.
 //!
 #![cfg_attr(feature = "tracing", doc = "```")]
 #![cfg_attr(not(feature = "tracing"), doc = "```ignore")]
@@ -272,10 +272,10 @@
 //!
 //! | you want to | page |
 //! |---|---|
-//! | put the retry together with other layers | [`stacking`](super::stacking) |
+//! | combine the retry with other layers | [`stacking`](super::stacking) |
 //! | use reqwest, axum, OAuth 2.0, or rate limits of a provider | [`recipes`](super::recipes) |
 //! | follow redirects, decompress, trace with tower-http | [`tower_http`](super::tower_http) |
-//! | watch retries by traces, metrics and alerts | [`observability`](super::observability) |
+//! | watch retries with traces, metrics and alerts | [`observability`](super::observability) |
 //! | test code that retries | [`testing`](super::testing) |
-//! | understand an error of the compiler | [`compile_errors`](super::compile_errors) |
-//! | replace other retries by these | `migrating` (feature `reqwest-middleware`) |
+//! | understand a compiler error | [`compile_errors`](super::compile_errors) |
+//! | replace other retries with these | `migrating` (feature `reqwest-middleware`) |

@@ -1,9 +1,9 @@
 //! Which requests are retried, idempotency keys, and verification.
 //!
-//! A request that failed may have taken effect all the same: the server acted on it, and then the response
-//! was lost or was a 5xx. To send it again can create a second order. So whether a failed request is
-//! retried depends on two questions: what the outcome says about the server, and whether the request is
-//! safe to repeat.
+//! A failed request may have taken effect anyway: the server acted on it, and then the response was lost or
+//! was a 5xx. Sending it again could create a second order. Therefore, whether a failed request is retried
+//! depends on two questions: what the outcome says about the server, and whether the request is safe to
+//! repeat.
 //!
 //! # What the outcome says
 //!
@@ -18,7 +18,7 @@
 //!
 //! # Requests that are safe to repeat
 //!
-//! [`Idempotency`] decides. By default, these are:
+//! [`Idempotency`] determines which requests are safe to repeat. By default, these are:
 //!
 //! - requests with an idempotent method: GET, HEAD, OPTIONS, TRACE, PUT and DELETE ([RFC 9110,
 //!   section 9.2.2]), and QUERY;
@@ -30,7 +30,8 @@
 //! use http::{HeaderName, Method, Request};
 //! use tower_http_retry::{Idempotency, RetryLayer, RetryOverride};
 //!
-//! // For all requests: the PATCH of this service is a merge patch, and it knows a header of its own.
+//! // For all requests: a PATCH of this service is a merge patch, which is safe to repeat, and the service
+//! // has its own header for idempotency keys.
 //! let idempotency = Idempotency::new()
 //!     .also(Method::PATCH)
 //!     .key(HeaderName::from_static("client-request-id"));
@@ -84,18 +85,18 @@
 //! # }
 //! ```
 //!
-//! If the service is still working on the first attempt, it answers 409 to the second. [`ByStatus`] retries
-//! such a 409: one to a retry of a request with a key, after an attempt that the server may have acted on.
-//! Any other 409 is permanent.
+//! If the service is still working on the first attempt, it answers 409 to the second. [`ByStatus`] retries a
+//! 409 if it is the response to a retry with a key, after an attempt that the server may have acted on. Any
+//! other 409 is permanent.
 //!
-//! A key that the service does not recognize protects nothing. For services that ignore keys, use
-//! [`Idempotency::without_keys`], so that a key that a caller has set does not make a request repeatable.
+//! A key does not help if the service ignores it. For such services, use [`Idempotency::without_keys`]: then
+//! a key that a caller has set does not make a request repeatable.
 //!
 //! # Verification
 //!
-//! Without keys, the client can check whether the first attempt took effect. It is the third of Microsoft's
+//! Without keys, the client can check whether the first attempt took effect. This is the third of Microsoft's
 //! retry guidelines: verify that an item does not exist before creating or deleting it again. A
-//! [`VerifyLayer`] below the retry does so with a GET:
+//! [`VerifyLayer`] below the retry checks this with a GET:
 //!
 //! | request | the GET finds the item | the GET finds none |
 //! |---|---|---|
@@ -103,17 +104,17 @@
 //! | a delete | the request is sent again | it took effect: 204 is returned |
 //!
 //! Deletes are verified by default. A PUT is verified if it creates, with `If-None-Match: *` or
-//! [`put_creates`](crate::VerifyLayer::put_creates). A POST needs a [`probe`](crate::VerifyLayer::probe) that says where
-//! the new item is, and has to be declared repeatable. The module [`verify`](crate::verify) has the rules
-//! and an example.
+//! [`put_creates`](crate::VerifyLayer::put_creates). A POST needs a [`probe`](crate::VerifyLayer::probe),
+//! which requests the new item, and has to be declared repeatable. The module [`verify`](crate::verify) has
+//! the rules and an example.
 //!
-//! Conditions of HTTP itself are better where the service supports them: a PUT with `If-None-Match: *`
-//! creates at most once, and a PUT with `If-Match` changes a certain version at most once.
+//! Conditional requests are better, if the service supports them: a PUT with `If-None-Match: *` creates an
+//! item at most once, and a PUT with `If-Match` changes a given version at most once.
 //!
 //! # Redirects
 //!
-//! All of this is about the request that failed. If a client follows redirects below the retry, the outcome
-//! may be that of another request: see [redirects](crate#redirects).
+//! These rules apply to the request that failed. If a client follows redirects below the retry, the outcome
+//! may belong to another request: see [redirects](crate#redirects).
 //!
 //! [`ByStatus`]: crate::ByStatus
 //! [`Class`]: crate::classify::Class

@@ -1,11 +1,12 @@
-//! How to replace retries by other means: reqwest-retry, reqwest's own, `tower::retry`, and backon.
+//! How to replace other retries: reqwest-retry, reqwest's own, `tower::retry`, and backon; and how to add
+//! retries to tonic.
 //!
-//! Each part has the code before and after. Both are run by the tests of this crate, against a server that
-//! fails twice and then succeeds, and against one that fails when it is sent a POST.
+//! Each part has the code before and after. The tests of this crate run both, against a server that fails
+//! twice and then succeeds, and against one that fails a POST.
 //!
-//! In each case, what is gained is the same: a POST is not repeated if the server may have acted on it,
-//! `Retry-After` is obeyed, a [budget](crate::budget) stops retries that do not help, and each request can
-//! say otherwise by a [`RetryOverride`](crate::RetryOverride).
+//! The gain is the same in each case: a POST is not repeated if the server may have acted on it,
+//! `Retry-After` is obeyed, a [budget](crate::budget) stops retries that do not help, and a
+//! [`RetryOverride`](crate::RetryOverride) changes the settings for a single request.
 //!
 //! # From reqwest-retry
 //!
@@ -65,12 +66,12 @@
 //! |---|---|---|
 //! | POST and PATCH, after a 5xx, a time-out, or a connection that broke | repeated | not repeated, unless they have an idempotency key |
 //! | POST after a 429 or a refused connection | repeated | repeated if the client's redirects [are off] |
-//! | 408 | retried | returned; [`ByStatus::also`] has it retried |
+//! | 408 | retried | returned, unless you add it with [`ByStatus::also`] |
 //! | `Retry-After` | not read | obeyed, up to [`max_retry_after`] |
 //! | a streamed body | an error before the request is sent | recorded as it is sent, up to 1 MiB |
 //! | an error after retries | `RetryError::WithRetries`, with the error as its source | the last error itself; the number of attempts is in an [`AttemptsHandle`] |
 //! | a server that is down | each request is sent six times | the budget allows ten retries; then each request is sent once, until requests succeed |
-//! | a `RetryableStrategy` | your trait | [`RetryLayer::classify_fn`] |
+//! | your own classification | a `RetryableStrategy` | [`RetryLayer::classify_fn`] |
 //!
 //! # From reqwest's own retries
 //!
@@ -128,15 +129,15 @@
 //! # }
 //! ```
 //!
-//! | | reqwest's own | a [`RetryLayer`] over [`Service`] |
+//! | | reqwest's own | a [`RetryLayer`] above [`Service`] |
 //! |---|---|---|
 //! | wait between attempts | none | 1 s, 2 s, 4 s, .. with jitter |
-//! | POST | as the closure says | not repeated if the server may have acted on it |
-//! | errors | as the closure says; by default what HTTP/2 refused | told apart: see [`ByStatus`] |
+//! | POST | as the closure decides | not repeated if the server may have acted on it |
+//! | errors | as the closure decides; by default, HTTP/2 streams that the server refused are retried | classified by their cause: see [`ByStatus`] |
 //! | `Retry-After` | not read | obeyed, up to [`max_retry_after`] |
 //! | budget | 20 % of the requests, refilled by time | earned by requests that succeed |
-//! | scope | one host | all requests of the layer; [`Budget::per_authority`] keeps hosts apart |
-//! | redirects | followed below the retry | the same with `Service::from`; followed above it with [`Service::new`](crate::reqwest::Service::new) and tower-http's layer |
+//! | scope | one host | all requests of the layer; with [`Budget::per_authority`], each host has its own budget |
+//! | redirects | followed below the retry | the same with `Service::from`; followed above the retry with [`Service::new`](crate::reqwest::Service::new) and tower-http's layer |
 //!
 //! # From `tower::retry`
 //!
@@ -245,13 +246,13 @@
 //!
 //! | | `tower::retry` | [`RetryLayer`] |
 //! |---|---|---|
-//! | what is retried | your [`Policy`](https://docs.rs/tower/latest/tower/retry/trait.Policy.html) | 5xx, 429, and errors that may pass: [`ByStatus`], or your [`Classify`](crate::classify::Classify) |
+//! | what is retried | your [`Policy`](https://docs.rs/tower/latest/tower/retry/trait.Policy.html) | 5xx, 429, and transient errors: [`ByStatus`], or your [`Classify`](crate::classify::Classify) |
 //! | POST | your policy | not repeated if the server may have acted on it |
 //! | `Retry-After` | your policy | obeyed, up to [`max_retry_after`] |
-//! | request body | has to be `Clone` | any `Body`; the inner service gets a [`ReplayBody`], which a line [converts](crate::ReplayBody#example) |
-//! | discarded response | dropped: if its body has not arrived, an HTTP/1 connection is closed | drained, so that its connection is used again |
-//! | a budget of tower's | `TpsBudget` in your policy | the same by `Budget::tower`, or one of [this crate](crate::budget) |
-//! | error | that of the inner service | [`BoxError`](crate::BoxError), with the inner service's own in it |
+//! | request body | has to be `Clone` | any `Body`; the inner service gets a [`ReplayBody`], which one line [converts](crate::ReplayBody#example) |
+//! | discarded response | dropped: if its body has not arrived, an HTTP/1 connection is closed | drained, so that its connection is reused |
+//! | budget | `TpsBudget` in your policy | the same with `Budget::tower`, or a budget of [this crate](crate::budget) |
+//! | error | that of the inner service | a [`BoxError`](crate::BoxError) that contains the error of the inner service |
 //!
 //! # From backon, or a loop around the call
 //!
@@ -303,14 +304,53 @@
 //! | | backon around a call | a [`RetryLayer`] |
 //! |---|---|---|
 //! | where it is written | around each call | once, for all requests of the client |
-//! | POST | repeated if the closure is | not repeated if the server may have acted on it |
-//! | what is retried | each call's `when` | [`ByStatus`], or your classifier |
+//! | POST | repeated like any call | not repeated if the server may have acted on it |
+//! | what is retried | as `when` decides, for each call | [`ByStatus`], or your classifier |
 //! | `Retry-After` | has to be carried through the error to `adjust` | obeyed, up to [`max_retry_after`] |
 //! | a body that can be sent once | has to be created again in the closure | recorded as it is sent |
 //! | budget | none | shared by all requests |
 //!
-//! backon retries any operation, such as a query of a database. For what is not HTTP it stays the better
-//! tool.
+//! backon retries any operation, such as a database query. Keep it for operations other than HTTP requests.
+//!
+//! # From tonic without retries
+//!
+//! A client that was generated for tonic returns every failure to its caller. Pass it a stack with a retry
+//! instead of a channel. The rest of the code stays the same:
+//!
+#![cfg_attr(feature = "grpc", doc = "```")]
+#![cfg_attr(not(feature = "grpc"), doc = "```ignore")]
+//! # mod greeter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/greeter.rs")); }
+//! # use greeter::{Greeter, GreeterClient, Turn, hello, unavailable};
+//! use tonic::body::Body;
+//! use tower::ServiceBuilder;
+//! use tower_http::map_request_body::MapRequestBodyLayer;
+//! use tower_http_retry::RetryLayer;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), tonic::Status> {
+//! # let server = Greeter::in_memory([unavailable(), unavailable(), Turn::Ok]);
+//! # let channel = server.channel();
+//! // Before: GreeterClient::new(channel)
+//! let mut greeter = GreeterClient::new(
+//!     ServiceBuilder::new()
+//!         .layer(RetryLayer::grpc())
+//!         .layer(MapRequestBodyLayer::new(Body::new))
+//!         .service(channel),
+//! );
+//! greeter.say_hello(hello("Ada")).await?;
+//! # assert_eq!(server.count(), 3);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | | a channel | with [`RetryLayer::grpc`](crate::RetryLayer::grpc) |
+//! |---|---|---|
+//! | `UNAVAILABLE`, or a connection that broke | reported | retried up to four times |
+//! | any other code | reported | reported, unless you [add it](crate::grpc::ByGrpcStatus::also) |
+//! | a stream that the server refused | reported | sent again immediately |
+//! | the deadline of a call | applies to the one attempt | applies to all attempts together; each retry sends the time that is left |
+//!
+//! The page on [gRPC](super::grpc) has the complete stack.
 //!
 //! [`AttemptsHandle`]: crate::AttemptsHandle
 //! [`Budget::per_authority`]: crate::Budget::per_authority

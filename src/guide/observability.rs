@@ -18,7 +18,7 @@
 //! | `gave up` | `WARN` | a failure is returned |
 //! | `the quota is used up: requests are held` | `WARN` | a cooldown starts |
 //! | `requests are no longer held` | `INFO` | a cooldown ends |
-//! | `held`, `not sent` | `DEBUG` | a cooldown holds a request, or it cannot wait for the end of the hold |
+//! | `held`, `not sent` | `DEBUG` | a cooldown holds a request; the request cannot wait for the end of the hold |
 //! | `hedging`, `the hedge was faster` | `DEBUG` | a hedge is sent; its response is returned |
 //! | `resuming` | `DEBUG` | a download that broke off is continued |
 //!
@@ -27,14 +27,14 @@
 //! | field | value |
 //! |---|---|
 //! | `http.request.method` | the method |
-//! | `http.request.resend_count` | of `retrying`, the number of the retry that follows; of `gave up`, the number of retries that were sent |
+//! | `http.request.resend_count` | for `retrying`, the number of the next retry; for `gave up`, the number of retries that were sent |
 //! | `http.response.status_code` | the status, if there was a response |
 //! | `server.address`, `server.port` | the host, and the port if the URI has one |
-//! | `error.type` | the status; of an error, `timeout`, `refused` or `_OTHER` |
-//! | `wait_ms`, `waited_ms`, `left_ms` | the next wait, the sum of all waits, what is left of a hold |
-//! | `reason` | of `retrying`, what determined the wait; of `gave up`, why there is no further attempt |
+//! | `error.type` | the status; for an error, `timeout`, `refused` or `_OTHER` |
+//! | `wait_ms`, `waited_ms`, `left_ms` | the next wait, the sum of all waits, the time that is left of a hold |
+//! | `reason` | for `retrying`, what determined the wait; for `gave up`, why there is no further attempt |
 //!
-//! The names are those of OpenTelemetry where it has one. Paths, queries and headers are in none of them.
+//! The names are those of OpenTelemetry, if it defines one. No field contains a path, a query or a header.
 //!
 //! Filter by the target. This subscriber shows warnings of all crates, and each retry:
 //!
@@ -104,11 +104,12 @@
 //!
 //! # A span for each request and each attempt
 //!
-//! Put tower-http's `TraceLayer` above the retry, for a span of the request with all its attempts and waits,
-//! and below it, for a span of each attempt. The span of an attempt is inside that of its request, and so are
-//! the events of the retry. OpenTelemetry wants a span for each attempt, with `http.request.resend_count` on
-//! all but the first. The layers below the retry read it from the [`Attempt`](crate::Attempt) that
-//! [`mark_attempts`](crate::RetryLayer::mark_attempts) adds to the request.
+//! Put tower-http's `TraceLayer` above the retry for a span of the request, which covers all its attempts and
+//! waits. Put another one below the retry for a span of each attempt. The spans of the attempts and the
+//! events of the retry are inside the span of the request. OpenTelemetry specifies a span for each attempt,
+//! with `http.request.resend_count` on all but the first. Layers below the retry read the number of the
+//! attempt from the [`Attempt`](crate::Attempt) that [`mark_attempts`](crate::RetryLayer::mark_attempts) adds
+//! to the request.
 //!
 //! ```
 //! use std::time::Duration;
@@ -217,20 +218,20 @@
 //!         server.address="items.test" http.response.status_code=200}
 //! ```
 //!
-//! - `otel.kind` is a field that the crate tracing-opentelemetry reads. What passes the trace on to the
-//!   server, by the header `traceparent`, goes below the second `TraceLayer`: each attempt is then the parent
-//!   of what the server does for it.
+//! - `otel.kind` is a field that the crate tracing-opentelemetry reads. If a layer sends the trace context to
+//!   the server, in the header `traceparent`, put it below the second `TraceLayer`. The spans of the server
+//!   are then children of the span of the attempt.
 //! - A hedge has the number of the attempt beside which it was sent.
 //!   [`Attempt::is_hedge`](crate::Attempt::is_hedge) tells them apart.
-//! - A failure of an attempt is logged at `DEBUG` here, since it may be retried. What the caller gets is
-//!   logged by the upper `TraceLayer`.
+//! - A failure of an attempt is logged at `DEBUG` here, since it may be retried. The upper `TraceLayer` logs
+//!   the failures that the caller gets.
 //!
 //! # Events by a callback
 //!
 //! [`RetryLayer::on_event`](crate::RetryLayer::on_event) calls a closure for each
-//! [`Event`](crate::event::Event). Use it for what tracing and metrics do not have, such as your own
-//! counters. It is called where the request is polled, so it must not block. The extensions of
-//! [`Event::request`](crate::event::Event::request) tell which request it is.
+//! [`Event`](crate::event::Event). Use it for data that tracing and metrics do not have, such as your own
+//! counters. The closure is called while the request is polled, so it must not block. To identify the
+//! request, use the extensions of [`Event::request`](crate::event::Event::request).
 //!
 //! ```
 //! use std::sync::Arc;
@@ -239,7 +240,7 @@
 //! use tower_http_retry::RetryLayer;
 //! use tower_http_retry::event::{EventKind, StopReason};
 //!
-//! /// How many requests succeeded, and how many of them only by a retry.
+//! /// How many requests succeeded, and how many of them only after a retry.
 //! #[derive(Default)]
 //! struct Successes {
 //!     all: AtomicU64,
@@ -284,8 +285,8 @@
 //!
 //! With the feature `metrics`, all layers record counters, histograms and gauges through the crate
 //! [metrics](https://docs.rs/metrics). The module `metrics` of this crate lists them, with their labels and
-//! units. To export them to Prometheus, install a recorder when the program starts. Give it buckets: without
-//! them, the exporter makes summaries, which cannot be added up over several instances. This needs
+//! units. To export them to Prometheus, install a recorder when the program starts. Set buckets: without
+//! them, the exporter makes summaries, which cannot be aggregated over several instances. This example needs
 //! `cargo add metrics@0.24 metrics-exporter-prometheus@0.18`:
 //!
 #![cfg_attr(feature = "metrics", doc = "```")]
@@ -296,14 +297,14 @@
 //!
 //! const SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 //!
-//! /// What a route for Prometheus renders: `handle.render()`.
+//! /// Installs the recorder. A route for Prometheus returns `handle.render()`.
 //! fn install() -> Result<PrometheusHandle, BuildError> {
 //!     let handle = PrometheusBuilder::new().set_buckets(SECONDS)?.install_recorder()?;
 //!     tower_http_retry::metrics::describe();
 //!     Ok(handle)
 //! }
 //!
-//! /// Counts the requests that succeed only by a retry, which is not among the metrics of the layer.
+//! /// Counts the requests that succeed only after a retry. The layer has no metric for them.
 //! fn retry() -> RetryLayer {
 //!     RetryLayer::new().on_event(|event| {
 //!         if event.kind() == EventKind::Stopped(StopReason::Success) && event.attempt() > 1 {
@@ -336,7 +337,7 @@
 //! #     for path in ["/flaky", "/quota", "/works"] {
 //! #         client.send(Request::get(path).body(Body::new())?).await?;
 //! #     }
-//! #     // Hedges that win, so many that it is known what they save.
+//! #     // Enough hedges win for the time that they save to be known.
 //! #     let hedge = HedgeLayer::new().after(Duration::from_millis(100)).extra_load(1.0);
 //! #     let hedged = ServiceBuilder::new().layer(hedge.control(0.5).control_seed(1)).service_fn(
 //! #         async |request: Request<HedgeBody<Body>>| {
@@ -352,7 +353,7 @@
 //! #     Ok(())
 //! # }
 //! #
-//! # /// Where a metric is named in a text: its name, and what follows it.
+//! # /// The metrics that are named in a text: each name, and the text after it.
 //! # fn named(text: &str) -> Vec<(&str, &str)> {
 //! #     let mut named = Vec::new();
 //! #     for prefix in ["tower_http_retry_", "my_client_"] {
@@ -414,8 +415,8 @@
 //! # }
 //! ```
 //!
-//! All layers of a process are counted together. `RetryLayer::metrics_by_authority` tells
-//! [upstreams](#by-upstream) apart.
+//! All layers of a process are counted together. `RetryLayer::metrics_by_authority` counts each
+//! [upstream](#by-upstream) separately.
 //!
 //! # Queries for a dashboard
 //!
@@ -427,8 +428,8 @@
 //! sum(rate(tower_http_retry_retries_total[5m])) / sum(rate(tower_http_retry_stops_total[5m]))
 //! ```
 //!
-//! The share of the successful requests that succeed only by a retry, which is what retries are good for. It
-//! needs the counter from above:
+//! The share of the successful requests that succeed only after a retry. This query needs the counter from
+//! above:
 //!
 //! ```text
 //! sum(rate(my_client_saved_by_retry_total[5m]))
@@ -450,14 +451,14 @@
 //! sum by (reason) (rate(tower_http_retry_stops_total{reason!="success"}[5m]))
 //! ```
 //!
-//! What is retried, by the class of the status:
+//! The rate of retries, by the class of the status:
 //!
 //! ```text
 //! sum by (status) (rate(tower_http_retry_retries_total[5m]))
 //! ```
 //!
-//! How long a request waits between its attempts on average, and how long the longest waits are, by what
-//! determined them (`backoff`, `timed_out`, `server`, ..):
+//! The average time that a request spends waiting between its attempts, and the 95th percentile of a single
+//! wait, by the reason for its length (`backoff`, `timed_out`, `server`, ..):
 //!
 //! ```text
 //! sum(rate(tower_http_retry_wait_seconds_sum[5m])) / sum(rate(tower_http_retry_stops_total[5m]))
@@ -465,19 +466,21 @@
 //! histogram_quantile(0.95, sum by (le, reason) (rate(tower_http_retry_wait_seconds_bucket[5m])))
 //! ```
 //!
-//! How long attempts take, by the class of the status. Set `attempt_timeout` well above the normal value:
+//! The 99th percentile of the time that an attempt takes, by the class of the status. Set `attempt_timeout`
+//! well above the normal value:
 //!
 //! ```text
 //! histogram_quantile(0.99, sum by (le, status) (rate(tower_http_retry_attempt_duration_seconds_bucket[5m])))
 //! ```
 //!
-//! The tokens that are left in the budget of the instance that has the fewest. At 0, nothing is retried:
+//! The lowest number of tokens that an instance has left in its budget. At 0, the instance retries nothing:
 //!
 //! ```text
 //! min(tower_http_retry_budget_tokens)
 //! ```
 //!
-//! Hedges for each attempt, the share of the hedges that were faster, and what a hedge saves on average:
+//! The number of hedges per attempt, the share of the hedges that were faster, and the average time that a
+//! hedge saves:
 //!
 //! ```text
 //! sum(rate(tower_http_retry_hedges_total{result="sent"}[5m]))
@@ -489,7 +492,7 @@
 //! avg(tower_http_retry_hedge_saved_seconds)
 //! ```
 //!
-//! Cooldowns: how many requests are held each second, and how many instances hold requests now:
+//! How many requests are held by cooldowns each second, and how many instances currently hold requests:
 //!
 //! ```text
 //! sum(rate(tower_http_retry_held_total[5m]))
@@ -497,8 +500,8 @@
 //! count(tower_http_retry_cooling_down > 0)
 //! ```
 //!
-//! While an upstream hangs, and a time-out above the retry ends the requests, they are dropped and do not
-//! count as stops. Attempts for each finished request then show it:
+//! If an upstream hangs, and a time-out above the retry ends the requests, they are dropped and do not count
+//! as stops. The number of attempts per finished request shows this:
 //!
 //! ```text
 //! sum(rate(tower_http_retry_attempts_total[5m])) / sum(rate(tower_http_retry_stops_total[5m]))
@@ -506,32 +509,32 @@
 //!
 //! ## By upstream
 //!
-//! `RetryLayer::metrics_by_authority` adds the label `authority` to these metrics: write `sum by (authority)`
-//! for `sum`, and `min by (authority)` for `min`. The metrics of hedges do not have it. Use it only if the
-//! number of upstreams is bounded.
+//! `RetryLayer::metrics_by_authority` adds the label `authority` to these metrics, except for those of
+//! hedges. In the queries, write `sum by (authority)` instead of `sum`, and `min by (authority)` instead of
+//! `min`. Use this setting only if the number of upstreams is bounded.
 //!
 //! # Why requests stop
 //!
 //! | `reason` | what it means | what can be done |
 //! |---|---|---|
 //! | `success` | a success | |
-//! | `permanent` | a failure that is not retried, such as a 404 | look at the request; change [`classify`](crate::RetryLayer::classify) if it is worth a retry |
+//! | `permanent` | a failure that is not retried, such as a 404 | check the request; change [`classify`](crate::RetryLayer::classify) if it should be retried |
 //! | `attempts` | the retries are used up | raise [`max_retries`](crate::RetryLayer::max_retries), if the faults of this upstream last longer |
 //! | `not_replayable` | the body is too long to be recorded, or its source failed | raise [`max_replay_bytes`](crate::RetryLayer::max_replay_bytes) |
-//! | `not_idempotent` | a POST or the like failed after the server may have acted on it | use an [idempotency key](crate::RetryLayer::idempotency_key), or a [`VerifyLayer`](crate::VerifyLayer) |
+//! | `not_idempotent` | the server may have acted on a request that is not safe to repeat, such as a POST | use an [idempotency key](crate::RetryLayer::idempotency_key), or a [`VerifyLayer`](crate::VerifyLayer) |
 //! | `server_said_no` | the server, or a classifier, asks not to retry | nothing |
-//! | `retry_after_too_long` | the server asks for a longer wait than allowed | raise [`max_retry_after`](crate::RetryLayer::max_retry_after) and the window, or send less |
+//! | `retry_after_too_long` | the server asks for a longer wait than allowed | raise [`max_retry_after`](crate::RetryLayer::max_retry_after) and the window, or send fewer requests |
 //! | `window` | the next wait would end after the window | raise [`window`](crate::RetryLayer::window), or shorten the back-off |
-//! | `budget` | too few requests succeed to pay for more retries | the upstream is overloaded or down: retries would make it worse |
+//! | `budget` | the budget is spent, because too few requests succeed | the upstream is overloaded or down: retries would make it worse |
 //! | `switched_off` | the [`Switch`](crate::Switch) is off | turn it on |
-//! | `not_ready` | the service below failed before a retry could be sent | look at the error: it is that of the service below |
-//! | `cooling_down` | a [`Cooldown`](crate::Cooldown) held the request for longer than it could wait | raise `max_hold`, or send less |
+//! | `not_ready` | the service below failed before a retry could be sent | check the error, which is that of the service below |
+//! | `cooling_down` | a [`Cooldown`](crate::Cooldown) held the request for longer than it could wait | raise `max_hold`, or send fewer requests |
 //!
 //! # Alerts
 //!
-//! Retries are normal, and no alert should fire because there are some. Alert on what callers see, and on
-//! what shows that retries do not help. The limits here are a start: set them by what is normal for your
-//! client.
+//! Some retries are normal, and not a reason for an alert. Alert on failures that callers see, and on signs
+//! that retries do not help. The thresholds below are a starting point: adjust them to the normal values of
+//! your client.
 //!
 //! ```text
 //! groups:
@@ -549,7 +552,7 @@
 //!       - alert: RetryBudgetIsSpent
 //!         expr: sum(rate(tower_http_retry_stops_total{reason="budget"}[5m])) > 0
 //!         for: 10m
-//!       # Callers see no failures, but wait, and the upstream gets more requests than necessary.
+//!       # Callers see longer waits instead of failures, and the upstream gets unnecessary requests.
 //!       - alert: ManyRetries
 //!         expr: |
 //!           sum(rate(tower_http_retry_retries_total[15m]))
@@ -560,7 +563,7 @@
 //!         expr: |
 //!           sum(rate(tower_http_retry_stops_total{reason=~"not_replayable|retry_after_too_long"}[1h])) > 0
 //!         for: 1h
-//!       # Retries were turned off, and not on again. It is seen only if requests fail.
+//!       # Retries were turned off, and not on again. This alert fires only if requests fail.
 //!       - alert: RetriesAreSwitchedOff
 //!         expr: sum(rate(tower_http_retry_stops_total{reason="switched_off"}[15m])) > 0
 //!         for: 1h

@@ -16,17 +16,17 @@
 //! - [Reset headers of Anthropic and OpenAI](#reset-headers-of-anthropic-and-openai)
 //! - [A service that is not `Clone`, and two time-outs](#a-service-that-is-not-clone-and-two-time-outs)
 //!
-//! The layers of tower-http have [a page of their own](super::tower_http).
+//! Another page covers the [layers of tower-http](super::tower_http).
 //!
 //! # OAuth 2.0 tokens with `oauth2`
 //!
-//! The crate [`oauth2`] (version 5) sends its requests by a closure. A token request is a POST, so only
-//! those that the server did not process (429, a refused connection) are repeated unless you configure it.
+//! The crate [`oauth2`] (version 5) calls a closure to send a request. A token request is a POST. By default,
+//! it is only repeated if the server did not process it, such as after a 429 or a refused connection.
 //! Microsoft's guidelines for token issuance say to retry on any 5xx as well. That is safe for a
-//! client-credentials request: at worst, the server issues one token more. It is not safe for an
-//! authorization code or a refresh token that is used once: the first attempt may have used it up, and
-//! many servers take the second for a theft and revoke all tokens (RFC 6749, section 4.1.2; RFC 9700,
-//! section 4.14.2). So only the former is declared repeatable.
+//! client-credentials request: at worst, the server issues an additional token. It is not safe for an
+//! authorization code or a single-use refresh token: the first attempt may have used it, and many servers
+//! treat a second use as theft and revoke all tokens (RFC 6749, section 4.1.2; RFC 9700, section 4.14.2).
+//! Therefore this client declares only client-credentials requests repeatable.
 //!
 //! ```
 //! use std::error::Error;
@@ -68,7 +68,7 @@
 //!     }
 //! }
 //!
-//! /// Whether a token request does nothing but to issue a token.
+//! /// Whether a token request only issues a token, and does not use up a code or a refresh token.
 //! fn only_issues(form: &[u8]) -> bool {
 //!     let mut fields = form.split(|byte| *byte == b'&');
 //!     fields.any(|field| field == b"grant_type=client_credentials")
@@ -81,7 +81,7 @@
 //! #
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), BoxError> {
-//! # // The statuses of the next responses, and what was asked for.
+//! # // The statuses of the next responses, and the forms that were received.
 //! # let statuses = Arc::new(Mutex::new(Vec::new()));
 //! # let received = Arc::new(Mutex::new(Vec::new()));
 //! # let respond_with = |next: &[u16]| {
@@ -108,13 +108,13 @@
 //!     .set_client_secret(ClientSecret::new("secret".to_owned()))
 //!     .set_token_uri(TokenUrl::new("https://login.test/token".to_owned())?);
 //!
-//! // Client credentials are asked for until there is a token.
+//! // A client-credentials request is retried until it succeeds.
 //! respond_with(&[503, 500, 200]);
 //! let token = client.exchange_client_credentials().request_async(&http).await?;
 //! assert_eq!(token.access_token().secret(), "t1");
 //! assert_eq!(attempts(), 3);
 //!
-//! // A refresh token or a code is sent once, if the server may have acted on it ..
+//! // A refresh token or a code is sent only once if the server may have acted on the request ..
 //! let refresh_token = RefreshToken::new("r1".to_owned());
 //! respond_with(&[503]);
 //! assert!(client.exchange_refresh_token(&refresh_token).request_async(&http).await.is_err());
@@ -125,7 +125,7 @@
 //! assert!(client.exchange_code(code).request_async(&http).await.is_err());
 //! assert_eq!(attempts(), 1);
 //!
-//! // .. and again only if it has not.
+//! // .. and is sent again only if the server has not.
 //! respond_with(&[429, 200]);
 //! # fn is_send<T: Send>(future: T) -> T {
 //! #     future
@@ -138,16 +138,17 @@
 //! # }
 //! ```
 //!
-//! A client for nothing but client credentials can use
-//! [`Idempotency::also`](crate::Idempotency::also)`(Method::POST)` instead. No layer of this client may
-//! follow redirects, which could send the secret to another server.
+//! A client that only requests client credentials can use
+//! [`Idempotency::also`](crate::Idempotency::also)`(Method::POST)` instead. Do not follow redirects in this
+//! client: a redirect could send the secret to another server.
 //!
 //! # reqwest with `tower-reqwest`
 //!
-//! The crate [`tower-reqwest`](https://docs.rs/tower-reqwest) makes a reqwest client a service of `http`'s
-//! requests. Build the client without redirects and without retries of its own: a redirect under the retry
-//! hides [which request failed](crate#redirects), and two retries multiply. The feature `reqwest` of this
-//! crate tells reqwest's errors apart. It also has a service of its own, `reqwest::Service`.
+//! The crate [`tower-reqwest`](https://docs.rs/tower-reqwest) turns a reqwest client into a service that
+//! takes requests of the crate `http`. Build the client without redirects and without retries: a redirect
+//! below the retry hides [which request failed](crate#redirects), and two levels of retries multiply. With
+//! the feature `reqwest`, this crate classifies reqwest's errors. That feature also has another service for a
+//! reqwest client, `reqwest::Service`.
 //!
 #![cfg_attr(feature = "reqwest", doc = "```")]
 #![cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
@@ -216,13 +217,13 @@
 //! assert_eq!(response.extensions().get::<Attempts>().unwrap().count, 2);
 //! assert_eq!(response.into_body().collect().await?.to_bytes(), "an item");
 //!
-//! // A redirect is returned.
+//! // A redirect is returned, not followed.
 //! let request = Request::post(format!("{server}/orders")).body(Full::from("an order"))?;
 //! let response = client.clone().oneshot(request).await?;
 //! assert_eq!(response.status(), StatusCode::SEE_OTHER);
 //! # assert_eq!(orders.load(Ordering::Relaxed), 1);
 //!
-//! // Nothing listens here: the request is sent again whatever its method, and the error is reqwest's.
+//! // Nothing listens here. Even a POST is sent again, and the error is reqwest's.
 //! let attempts = AttemptsHandle::new();
 //! let request = Request::post(format!("http://{unused}/orders")).extension(attempts.clone());
 //! # let request = request.extension(tower_http_retry::RetryOverride::new().max_retries(1));
@@ -238,11 +239,11 @@
 //!
 //! # A token that is renewed on 401
 //!
-//! A token can expire, or be revoked before its time. A 401 says that the server did not process the request,
-//! so that it can be sent once more with a new token, whatever its method. The classifier treats the first 401
-//! of a request as a refusal, and returns a second 401. Each attempt is signed below the retry,
-//! with the token as it is then. If many requests get a 401 at the same time, one of them fetches the new
-//! token, and the others wait for it.
+//! A token can expire, or be revoked before that. A 401 means that the server did not process the request, so
+//! the request can be sent again with a new token, regardless of its method. The classifier treats the first
+//! 401 of a request as a refusal. A second 401 is returned. Each attempt is signed below the retry, with the
+//! current token. If many requests get a 401 at the same time, one of them fetches the new token, and the
+//! others wait for it.
 //!
 //! ```
 //! use std::future::Future;
@@ -281,14 +282,14 @@
 //!         Ok(current.insert(token).clone())
 //!     }
 //!
-//!     /// Forgets a token that was turned away, unless there is another already.
+//!     /// Discards a token that was rejected, unless it has been replaced already.
 //!     async fn forget(&self, token: &HeaderValue) {
 //!         let mut current = self.current.lock().await;
 //!         current.take_if(|current| current == token);
 //!     }
 //! }
 //!
-//! /// Whether there was a 401. All attempts of a request share it.
+//! /// Whether there was a 401. All attempts of a request share this flag.
 //! #[derive(Clone, Default)]
 //! struct Renewed(Arc<AtomicBool>);
 //!
@@ -354,7 +355,7 @@
 //! #         async move {
 //! #             let token = request.headers()[AUTHORIZATION].clone();
 //! #             assert!(token.is_sensitive());
-//! #             // Some answers take longer than it takes to fetch another token.
+//! #             // Some responses take longer than fetching another token.
 //! #             let body = request.into_body().collect().await?.to_bytes();
 //! #             let order: u64 = std::str::from_utf8(&body)?.parse()?;
 //! #             let is_valid = token == *valid.lock().unwrap();
@@ -403,8 +404,8 @@
 //! # received.store(0, Ordering::Relaxed);
 //! # acted_on.lock().unwrap().clear();
 //!
-//! // The token is revoked, and ten POSTs are under way at the same time: the server receives each
-//! // twice, and acts on it once. There is one new token.
+//! // The token is revoked, and ten POSTs are sent at the same time. The server receives each of them twice,
+//! // and acts on it once. Only one new token is fetched.
 //! *valid.lock().unwrap() = "token 2".to_owned();
 //! assert_eq!(send_ten(&client).await, [StatusCode::OK; 10]);
 //! assert_eq!(received.swap(0, Ordering::Relaxed), 20);
@@ -413,7 +414,7 @@
 //! # orders.sort();
 //! # assert_eq!(orders, (0..10).collect::<Vec<_>>());
 //!
-//! // No token is good enough: the second 401 is returned.
+//! // The server accepts no token: the second 401 is returned.
 //! *valid.lock().unwrap() = "none".to_owned();
 //! assert_eq!(client.oneshot(order(1)?).await?.status(), StatusCode::UNAUTHORIZED);
 //! assert_eq!(received.load(Ordering::Relaxed), 2);
@@ -421,17 +422,19 @@
 //! # }
 //! ```
 //!
-//! - Let `fetch` retry by itself, with the [client of the first recipe](#oauth-20-tokens-with-oauth2) for
-//!   example. An error that it returns is classified as an error of the request.
-//! - If anything above follows redirects, sign only requests to the hosts that the token is for: what is
-//!   added under it is added to the redirected request, too.
+//! - `fetch` should have its own retries, for example those of the
+//!   [first recipe](#oauth-20-tokens-with-oauth2). An error that it returns is classified as an error of the
+//!   request.
+//! - If a layer above follows redirects, sign only requests to the hosts that the token is for: redirected
+//!   requests pass through this layer, too.
 //!
 //! # Another replica for each attempt
 //!
-//! A load balancer under the retry does not promise another replica. tower's `Balance` compares the loads of
-//! two replicas at random, and a failed attempt is no load any more; measured by response times
-//! (`PeakEwma`), a replica that fails fast is even preferred. It leaves out only what fails in `poll_ready`.
-//! To be sure, choose the replica by the number of the attempt:
+//! A load balancer below the retry may send a retry to the same replica. tower's `Balance` compares the loads
+//! of two random replicas. An attempt that has failed no longer counts as load, and if the load is measured
+//! by response times (`PeakEwma`), a replica that fails fast is even preferred. `Balance` excludes only
+//! replicas that fail in `poll_ready`. To use another replica for each attempt, choose it by the number of
+//! the attempt:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -445,7 +448,7 @@
 //!
 //! type Body = Full<Bytes>;
 //!
-//! /// Where the attempts of a request start.
+//! /// The replica for the first attempt of a request.
 //! #[derive(Clone, Copy)]
 //! struct First(usize);
 //!
@@ -462,7 +465,7 @@
 //!     ServiceBuilder::new()
 //!         .map_request(move |mut request: Request<Body>| {
 //!             let first = First(requests.fetch_add(1, Ordering::Relaxed));
-//!             request.extensions_mut().insert(first); // each attempt has it
+//!             request.extensions_mut().insert(first); // each attempt has this extension
 //!             request
 //!         })
 //!         .layer(RetryLayer::new())
@@ -489,7 +492,7 @@
 //! # };
 //! # let (fails, works) = (StatusCode::BAD_GATEWAY, StatusCode::OK);
 //!
-//! // Two of three replicas fail: no request tries one of them twice.
+//! // Two of three replicas fail. No request is sent to one of them twice.
 //! let replicas = [replica(0, fails), replica(1, fails), replica(2, works)];
 //! let client = over_replicas(replicas.into());
 //! for _ in 0..3 {
@@ -501,13 +504,14 @@
 //! # }
 //! ```
 //!
-//! With one client for all hosts, change the authority of the request's URI there in place of the service.
+//! If one client serves all hosts, change the authority of the request's URI there instead of choosing a
+//! service.
 //!
 //! # Your own error type
 //!
-//! A retry returns a [`BoxError`](crate::BoxError): the inner service's own error, or one of this crate's.
-//! Convert it to your type above the retry. Below it, the classifier would see an error that it does not
-//! know, and not retry it.
+//! A retry returns a [`BoxError`](crate::BoxError): the error of the inner service, or one of this crate's.
+//! Convert it to your type above the retry. If it is converted below, the classifier does not recognize the
+//! error, and does not retry it.
 //!
 //! ```
 //! use std::fmt;
@@ -583,11 +587,11 @@
 //! let error = client(hyper, RetryLayer::new().max_retries(0)).oneshot(get(&format!("http://{unused}"))?);
 //! assert!(matches!(error.await, Err(ClientError::Transport(error)) if error.is_connect()));
 //!
-//! // A service that does not answer in time.
+//! // A service that does not respond in time.
 //! let error = client(silent, layer.clone()).oneshot(get("http://service.test/")?).await.unwrap_err();
 //! assert!(matches!(error, ClientError::Retry(RetryError::AttemptTimedOut { .. })));
 //!
-//! // A layer below that has an error of its own.
+//! // Any other error of the inner service.
 //! let error = client(failing, layer).oneshot(get("http://service.test/")?).await.unwrap_err();
 //! assert_eq!(error.to_string(), "no such account");
 //! # Ok(())
@@ -596,8 +600,8 @@
 //!
 //! # An axum router as the inner service
 //!
-//! A `Router` takes any body, and its error is `Infallible`, so that it needs no conversion. This retries
-//! requests to a server in the same process, in a test for example.
+//! A `Router` takes any body, and its error is `Infallible`, so no conversion is needed. This retries
+//! requests to a server in the same process, for example in a test.
 //!
 //! ```
 //! use axum::Router;
@@ -623,7 +627,7 @@
 //! # let count = Arc::new(AtomicU32::new(0));
 //! # let counted = count.clone();
 //!
-//! // A handler that fails twice, and then returns what it was sent.
+//! // A handler that fails twice, and then returns the body that it receives.
 //! let router = Router::new().route("/items/7", put(async move |item: String| {
 //!     match counted.fetch_add(1, Ordering::Relaxed) {
 //!         0 | 1 => Err(StatusCode::SERVICE_UNAVAILABLE),
@@ -640,9 +644,9 @@
 //!
 //! # A retry inside an axum server
 //!
-//! A server that passes requests on to another one can have the whole stack as a service of its router.
-//! axum's services do not fail, so a `HandleErrorLayer` above the retry makes a response of its error. The
-//! example `proxy` has ids, spans and metrics as well.
+//! A server that forwards requests to another one can use the whole stack as a service of its router. A
+//! service of an axum router must not fail, so a `HandleErrorLayer` above the retry turns its error into a
+//! response. The example `proxy` also has request ids, spans and metrics.
 //!
 //! ```
 //! use axum::Router;
@@ -653,7 +657,7 @@
 //! use tower::{Service, ServiceBuilder};
 //! use tower_http_retry::{BoxError, ReplayBody, RetryLayer};
 //!
-//! /// `upstream` sends a request on: it sets the URI's authority, and the version of HTTP.
+//! /// `upstream` forwards a request: it sets the authority of the URI, and the HTTP version.
 //! fn gateway<S, R>(upstream: S) -> Router
 //! where
 //!     S: Service<Request<ReplayBody<Body>>, Response = Response<R>> + Clone,
@@ -682,7 +686,7 @@
 //! #     async { Err::<Response<Body>, _>(Error::from(ErrorKind::ConnectionReset)) }
 //! # });
 //!
-//! // An upstream whose connections break: a GET is tried three times, a POST once.
+//! // An upstream whose connections break: a GET is sent three times, a POST once.
 //! let router = gateway(upstream);
 //! let response = router.clone().oneshot(Request::get("/items/7").body(Body::empty())?).await?;
 //! assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
@@ -708,13 +712,13 @@
 //! # }
 //! ```
 //!
-//! A layer on the router itself (`Router::layer`) takes the same three lines, with
-//! `MapRequestBodyLayer::new(Body::new)` below the retry. It then retries the server's own handlers.
+//! To retry the handlers of the server itself, pass the same layers to `Router::layer`, with
+//! `MapRequestBodyLayer::new(Body::new)` below the retry.
 //!
 //! # A reverse proxy
 //!
-//! The bodies of requests and responses stream through. The request takes the host of the upstream, and its
-//! version of HTTP. The example `proxy` has request ids, spans, metrics and a page that shows the retries.
+//! The bodies of requests and responses are streamed. Each request gets the host and the HTTP version of the
+//! upstream. The example `proxy` also has request ids, spans, metrics and a page that shows the retries.
 //!
 //! ```
 //! use axum::Router;
@@ -747,10 +751,11 @@
 //!
 //! # GitHub's rate limits
 //!
-//! GitHub answers 403 or 429 above its [rate limits]. For the primary one, the headers say when it is
-//! renewed. For the secondary one, only the body says so, and unless there is a `Retry-After`, a client has
-//! to wait for at least a minute. A [`CommitLayer`](crate::CommitLayer) reads the body for the classifier;
-//! it reads 429 only if told to.
+//! GitHub answers 403 or 429 to requests above its [rate limits]. If the primary limit is exceeded, a header
+//! has the time at which it is renewed. If a secondary limit is exceeded, only the body says so, and without
+//! a `Retry-After`, a client has to wait for at least a minute. A [`CommitLayer`](crate::CommitLayer) reads
+//! the body for the classifier. For a 429, it does so only with
+//! [`read_failures`](crate::CommitLayer::read_failures).
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
@@ -820,7 +825,7 @@
 //! # const LIMITED: &str = r#"{"message": "You have exceeded a secondary rate limit."}"#;
 //! # const FORBIDDEN: &str = r#"{"message": "Resource not accessible by integration"}"#;
 //! # type Answer = (u16, Option<(&'static str, String)>, &'static str);
-//! # // What GitHub answers, one after the other.
+//! # // Sends a request to a server that gives these answers, one after the other.
 //! # let send = async |answers: Vec<Answer>| {
 //! #     let answers = std::sync::Arc::new(Mutex::new(VecDeque::from(answers)));
 //! #     let left = answers.clone();
@@ -846,8 +851,8 @@
 //! # };
 //! # let created = (201, None, "{}");
 //!
-//! // The status, the body, and the seconds that a POST took: up to half as long again as asked for, so
-//! // that clients do not all come back at once.
+//! // The status, the body, and the seconds that a POST took. With jitter, the wait is up to half as long
+//! // again as the server asks for.
 //! let minute = send(vec![(403, None, LIMITED), created.clone()]).await;
 //! assert!(matches!(minute, (201, _, 60..=90)));
 //! let minute = send(vec![(429, None, LIMITED), created.clone()]).await;
@@ -870,20 +875,20 @@
 //!
 //! The primary limit is renewed once an hour, and the default
 //! [`max_retry_after`](crate::RetryLayer::max_retry_after) and [`window`](crate::RetryLayer::window) are five
-//! minutes. Where the wait would be longer, the 403 is returned at once. With a
-//! [`Cooldown`](crate::Cooldown), other requests wait for the primary limit, too.
+//! minutes. If the wait would be longer, the response is returned immediately. With a
+//! [`Cooldown`](crate::Cooldown), other requests also wait until the primary limit is renewed.
 //!
 //! # Reset headers of Anthropic and OpenAI
 //!
-//! Both say in headers of their own when a quota is renewed. The module [`classify`](crate::classify) has a
-//! classifier for each, under
+//! Each of these providers has its own headers for the time at which a quota is renewed. The module
+//! [`classify`](crate::classify) has a classifier for each, under
 //! [rate-limit headers of one provider](crate::classify#rate-limit-headers-of-one-provider).
 //!
 //! # A service that is not `Clone`, and two time-outs
 //!
-//! tower's `RateLimit` is not `Clone`, so it goes under a `buffer`, whose handles are. A time-out above the
-//! retry bounds the whole request, with its waits; one below it bounds each attempt. The one at the bottom
-//! starts when the rate limit lets the attempt through. In contrast,
+//! tower's `RateLimit` is not `Clone`, so it goes below a `buffer`, whose handles are `Clone`. A time-out
+//! above the retry limits the whole request, including its waits. A time-out below the retry limits each
+//! attempt. The one at the bottom starts after the wait for the rate limit. In contrast,
 //! [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) includes the time in the buffer.
 //!
 #![cfg_attr(feature = "tower", doc = "```")]
@@ -898,7 +903,7 @@
 //!
 //! type Body = Full<Bytes>;
 //!
-//! /// Runs inside a tokio runtime: the buffer spawns a task.
+//! /// Has to be called inside a tokio runtime, because the buffer spawns a task.
 //! fn limited<S, R>(
 //!     client: S,
 //! ) -> impl Service<Request<Body>, Response = Response<R>, Error = BoxError, Future: Send> + Clone
@@ -913,7 +918,7 @@
 //!         .layer(RetryLayer::new())
 //!         .buffer(64)
 //!         .rate_limit(10, Duration::from_secs(1))
-//!         .timeout(Duration::from_secs(5)) // each attempt; feature `tower` of this crate knows its error
+//!         .timeout(Duration::from_secs(5)) // each attempt; needs this crate's feature `tower`
 //!         .service(client)
 //! }
 //! # use std::sync::Arc;
@@ -924,7 +929,7 @@
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), BoxError> {
 //! # let count = Arc::new(AtomicU32::new(0));
-//! # // Hangs for as many attempts; not `Clone`.
+//! # // Hangs for this number of attempts, and is not `Clone`.
 //! # struct Client(Arc<AtomicU32>, u32);
 //! # impl Service<Request<ReplayBody<Body>>> for Client {
 //! #     type Response = Response<Body>;
@@ -946,20 +951,20 @@
 //! # let get = || Request::get("http://service.test/").body(Body::default()).unwrap();
 //! # let hangs = |times| Client(count.clone(), times);
 //!
-//! // The first attempt gets no answer.
+//! // The first attempt gets no response.
 //! let start = Instant::now();
 //! limited(hangs(1)).oneshot(get()).await?;
 //! assert_eq!(count.swap(0, Ordering::Relaxed), 2);
 //! assert!((6..=7).contains(&start.elapsed().as_secs())); // 5 s, and a wait of 1 to 2 s
 //!
-//! // None gets an answer.
+//! // No attempt gets a response.
 //! let start = Instant::now();
 //! let error = limited(hangs(u32::MAX)).oneshot(get()).await.unwrap_err();
 //! assert!(error.is::<tower::timeout::error::Elapsed>());
 //! assert_eq!(start.elapsed().as_secs(), 60);
 //! # count.store(0, Ordering::Relaxed);
 //!
-//! // 25 requests at once are sent at 10 a second.
+//! // 25 concurrent requests are sent at 10 per second.
 //! let start = Instant::now();
 //! let client = limited(hangs(0));
 //! # let mut requests = tokio::task::JoinSet::new();

@@ -1,6 +1,6 @@
 //! Which layer goes where in a client.
 //!
-//! Every layer is optional. Of those that are used, this is the order:
+//! Every layer is optional. The layers that you use go in this order:
 //!
 //! ```text
 //!                  the caller's request
@@ -28,7 +28,7 @@
 //!                  balancer or client
 //! ```
 //!
-//! `ServiceBuilder` takes the layers in this order, from the top to the bottom.
+//! Add them to a `ServiceBuilder` in this order, from top to bottom.
 //!
 //! # The whole stack
 //!
@@ -55,7 +55,7 @@
 //! type HttpClient = BoxCloneSyncService<Request<Full<Bytes>>, Response<Body>, BoxError>;
 //!
 //! fn client(hyper: Client<HttpConnector, Body>) -> HttpClient {
-//!     let budget = Budget::earning(5); // of the retry; the hedge looks at it
+//!     let budget = Budget::earning(5); // shared by the retry and the hedge
 //!     let cooldown = Cooldown::new();
 //!     let retry = RetryLayer::new()
 //!         .budget(budget.clone())
@@ -80,7 +80,7 @@
 //!     BoxCloneSyncService::new(service)
 //! }
 //!
-//! /// Stands for a signature, which is another one for each sending.
+//! /// A placeholder for a signature, which is different each time that a request is sent.
 //! fn sign<B>(mut request: Request<B>) -> Request<B> {
 //!     let nonce = uuid::Uuid::new_v4().to_string();
 //!     let nonce = HeaderValue::try_from(nonce).expect("it is plain text");
@@ -106,7 +106,7 @@
 //! # is_shared::<Items>();
 //! # let seen = Arc::new(Mutex::new(Vec::new()));
 //! # let see = seen.clone();
-//! # // `/old` is redirected; of `/items/7` the first answer is 503, and then it has what was put there.
+//! # // `/old` is redirected to `/items/7`, which answers 503 to the first two PUTs.
 //! # let server = async move |method: Method, uri: http::Uri, headers: HeaderMap, body: String| {
 //! #     let mut seen = see.lock().unwrap();
 //! #     let nonce = headers["x-nonce"].to_str().unwrap().to_owned();
@@ -127,7 +127,7 @@
 //! let hyper = Client::builder(TokioExecutor::new()).build_http();
 //! let items = Items { http: client(hyper) };
 //!
-//! // A PUT that is answered 503 twice has the same body each time, and another signature.
+//! // A PUT that is answered 503 twice has the same body each time, and a different signature.
 //! let request = Request::put(format!("{address}/items/7")).body(Full::from("an item"))?;
 //! let response = items.http.clone().oneshot(request).await?;
 //! assert_eq!(response.status(), StatusCode::OK);
@@ -148,48 +148,52 @@
 //! # }
 //! ```
 //!
-//! It needs `cargo add tower -F timeout,util` and `cargo add tower-http -F
+//! The example needs `cargo add tower -F timeout,util` and `cargo add tower-http -F
 //! follow-redirect,map-request-body,trace`. The page [`tower_http`](super::tower_http) has a stack with more
 //! layers of tower-http: request ids, decompression, and spans.
 //!
 //! # Why each layer stands where it stands
 //!
-//! - **Total time-out**, above everything that sends again. It covers all redirects, attempts and waits, up
-//!   to the head of the response. Below the retry, it would restart with each attempt.
+//! - **Total time-out**, above every layer that repeats requests. It covers all redirects, attempts and
+//!   waits, up to the head of the response. Below the retry, it would restart with each attempt.
 //! - **Follow redirects**, above the retry. Below it, a 429 or a refused connection of the redirect's target
-//!   would be taken for one of the request, and a POST that the server has acted on
+//!   would be treated as that of the request itself, and a POST that the server has acted on
 //!   [would be sent again](crate#redirects).
-//! - **[`ResumeLayer`](crate::ResumeLayer)**, above the retry. Each resumption is a request, and the retry
-//!   retries it. Below the retry, a resumption that is answered 503 would end the download.
+//! - **[`ResumeLayer`](crate::ResumeLayer)**, above the retry. Each resumption is a request, which the retry
+//!   can repeat. Below the retry, a resumption that is answered 503 would end the download.
 //! - **[`RetryLayer`](crate::RetryLayer)**. Its [`Cooldown`](crate::Cooldown) is a part of it, and holds
-//!   retries as well as new requests. Have one retry only: two retries with five each send up to
+//!   retries as well as new requests. Use only one retry layer: two layers with five retries each send up to
 //!   36 attempts.
-//! - **[`VerifyLayer`](crate::VerifyLayer)**, directly below the retry. It has to know which attempt it sees,
-//!   and reads that from the body of the request. Above the retry it
-//!   [does not compile](super::compile_errors#verifylayer-is-above-the-retry).
+//! - **[`VerifyLayer`](crate::VerifyLayer)**, directly below the retry. It reads the number of the attempt
+//!   from the body of the request. Above the retry, it [does not
+//!   compile](super::compile_errors#verifylayer-is-above-the-retry).
 //! - **[`CommitLayer`](crate::CommitLayer)**, below the retry and `VerifyLayer`. It turns a body that breaks
 //!   into an error of the attempt. Above the retry, nothing would retry that error.
-//! - **[`HedgeLayer`](crate::HedgeLayer)**, below the retry. For the retry, an attempt and its hedge are one.
-//!   Above it, the back-off would look like a slow attempt, and the hedge would retry beside the retry.
-//! - **Attempt time-out**, below the hedge. Each sending has its own time. Above the retry, it would be a
-//!   total time-out: a request whose first attempt hangs would fail.
-//! - **Sign**, below everything that sends again. A signature that has a time or a nonce is created again each
-//!   time. Above the retry, a server that rejects a reused nonce would reject the retry.
-//! - **Trace** of attempts, below what changes the request, so that it shows what is sent. For a span of the
-//!   whole request, add a second one at the top.
-//! - **Convert the body**, directly above the client. Above it, layers can still read the attempt from the
-//!   [`ReplayBody`](crate::ReplayBody), and `VerifyLayer` needs to.
-//! - **Balancer or client**, at the bottom, so that each attempt can go to another replica. A balancer does
-//!   not promise that it will: see [the recipe](super::recipes#another-replica-for-each-attempt).
+//! - **[`HedgeLayer`](crate::HedgeLayer)**, below the retry. To the retry, an attempt and its hedge are one
+//!   attempt. Above the retry, a hedge would be sent during the back-off, as if the attempt were slow.
+//! - **Attempt time-out**, below the hedge. It starts anew each time that the request is sent. Above the
+//!   retry, it would be a total time-out: a request whose first attempt hangs would fail.
+//! - **Sign**, below every layer that repeats requests, so that a signature with a time or a nonce is created
+//!   each time. If requests are signed above the retry, a server that rejects a reused nonce rejects the
+//!   retry.
+//! - **Trace** of attempts, below the layers that change the request, so that it shows the request that is
+//!   sent. For a span of the whole request, add a second one at the top.
+//! - **Convert the body**, directly above the client. Layers above the conversion can still read the number
+//!   of the attempt from the [`ReplayBody`](crate::ReplayBody), which `VerifyLayer` requires.
+//! - **Balancer or client**, at the bottom, so that each attempt can go to another replica. A balancer may
+//!   still choose the same one: see [the recipe](super::recipes#another-replica-for-each-attempt).
 //!
 //! # Two kinds of attempt time-outs
 //!
 //! [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) needs no layer. It covers everything
 //! that is below the retry: the requests that `VerifyLayer` sends, the bytes that `CommitLayer` waits for,
-//! both attempts of a hedge, and the time in a buffer. A layer at the place of the attempt time-out covers
-//! one sending only, and ends with the head of its response: a body that stalls below a `CommitLayer` is
-//! limited by [`CommitLayer::timeout`](crate::CommitLayer::timeout), or by `RetryLayer::attempt_timeout`. Use tower's, whose error is known with the feature `tower` (on by default). tower-http's
-//! `TimeoutLayer` answers 408 or 504 in place of an error; a 504 is retried, a 408 is not.
+//! both attempts of a hedge, and the time in a buffer.
+//!
+//! A time-out layer below the hedge covers only one sending of the request, up to the head of its response.
+//! It does not limit a body that stalls below a `CommitLayer`: for that, use
+//! [`CommitLayer::timeout`](crate::CommitLayer::timeout) or `RetryLayer::attempt_timeout`. Use the layer of
+//! tower, whose error is classified with the feature `tower` (on by default). tower-http's `TimeoutLayer`
+//! answers 408 or 504 instead of returning an error. A 504 is retried, and a 408 is not.
 //!
 //! A time-out and a signature in the wrong place, and in the right one:
 //!
@@ -250,7 +254,7 @@
 //! # let sign = sign_below;
 //! let below = ServiceBuilder::new().layer(RetryLayer::new()).map_request(sign).service_fn(server);
 //! assert_eq!(below.oneshot(request()).await?.status(), 200);
-//! # // Two retries of five multiply.
+//! # // Two layers with five retries each multiply.
 //! # let attempts = AtomicU32::new(0);
 //! # let fails = async |_: Request<ReplayBody<ReplayBody<Body>>>| {
 //! #     attempts.fetch_add(1, Ordering::Relaxed);
@@ -260,7 +264,7 @@
 //! # let two = ServiceBuilder::new().layer(layer.clone()).layer(layer).service_fn(fails);
 //! # two.oneshot(request()).await?;
 //! # assert_eq!(attempts.swap(0, Ordering::Relaxed), 36);
-//! # // A hedge above the retry, of a server that fails at once: one more is sent in the back-off.
+//! # // A hedge above the retry: if the first attempt fails, the hedge is sent during the back-off.
 //! # use tower_http_retry::HedgeLayer;
 //! # use tower_http_retry::hedge::HedgeBody;
 //! # let fails_at_once = async |_: Request<ReplayBody<HedgeBody<Body>>>| {
@@ -279,18 +283,18 @@
 //! # Converting the body
 //!
 //! The service below the retry receives a [`ReplayBody<B>`](crate::ReplayBody), where `B` is the body of the
-//! caller. An axum `Router` takes any body, and so does hyper-util's `Client`, as long as its type is left to
-//! the compiler. A client that takes only one type needs `MapRequestBodyLayer` of tower-http (feature
+//! caller. An axum `Router` takes any body, and so does hyper-util's `Client`, if the compiler infers its
+//! body type. A client that takes only one type needs `MapRequestBodyLayer` of tower-http (feature
 //! `map-request-body`) directly above it, with the constructor of its body:
 //!
 //! | client | layer |
 //! |---|---|
 //! | `Client<HttpConnector, axum::body::Body>` | `MapRequestBodyLayer::new(axum::body::Body::new)` |
 //! | tonic's `Channel` | `MapRequestBodyLayer::new(tonic::body::Body::new)` |
-//! | takes `reqwest::Body` | `MapRequestBodyLayer::new(reqwest::Body::wrap)` |
-//! | takes `UnsyncBoxBody` | `MapRequestBodyLayer::new(BodyExt::boxed_unsync)` |
+//! | a client that takes `reqwest::Body` | `MapRequestBodyLayer::new(reqwest::Body::wrap)` |
+//! | a client that takes `UnsyncBoxBody` | `MapRequestBodyLayer::new(BodyExt::boxed_unsync)` |
 //!
-//! The caller's body can be of another type than the client's. In the stack above it is `Full<Bytes>`.
+//! The caller's body can have another type than the client's. In the stack above, it is `Full<Bytes>`.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -303,7 +307,7 @@
 //!
 //! type Boxed = UnsyncBoxBody<Bytes, BoxError>;
 //!
-//! /// Returns what it is sent.
+//! /// Returns the body that it receives.
 //! async fn echo(request: Request<Boxed>) -> Result<Response<Full<Bytes>>, BoxError> {
 //!     let body = request.into_body().collect().await?.to_bytes();
 //!     Ok(Response::new(Full::from(body)))
@@ -338,7 +342,7 @@
 //! # Services that are not `Clone`
 //!
 //! The retry clones the service below it for each request. Some layers of tower make services that are not
-//! `Clone`, such as `RateLimit` and `Balance`. Put a `buffer` between: its handles are `Clone`. The
+//! `Clone`, such as `RateLimit` and `Balance`. Put a `buffer` above them: its handles are `Clone`. The
 //! [recipes](super::recipes#a-service-that-is-not-clone-and-two-time-outs) have an example. A buffer spawns a
 //! task, so the stack has to be built inside a tokio runtime.
 //!
@@ -350,8 +354,8 @@
 //! | return type | use it |
 //! |---|---|
 //! | `BoxCloneSyncService<Request<B>, Response<R>, BoxError>`, as above | to keep the client in a struct; it boxes the future of each request |
-//! | `impl Service<Request<B>, Response = Response<R>, Error = BoxError, Future: Send> + Clone` | without the box, where no name is needed |
+//! | `impl Service<Request<B>, Response = Response<R>, Error = BoxError, Future: Send> + Clone` | to avoid the box, if the type needs no name |
 //! | [`Retry<S>`](crate::Retry#example) | for a retry directly above a client |
 //!
-//! Give the response a body of one type, with `map_response`, before you box the service. The caller then
-//! does not see when you add a layer that changes the body.
+//! Before you box the service, convert the body of the response to a fixed type with `map_response`. The type
+//! of the client then stays the same if you add a layer that changes the body.

@@ -11,7 +11,7 @@
 //! # The paused clock
 //!
 //! All waits and time-outs of this crate use tokio's clock. In a test, tokio can pause it (feature
-//! `test-util`): it then jumps to the next timer whenever all tasks wait, so that a test of minutes takes
+//! `test-util`): it then jumps to the next timer whenever all tasks wait. A test that covers minutes takes
 //! milliseconds, and its times are exact. [`Jitter::None`](crate::Jitter::None) makes the waits exact as
 //! well.
 //!
@@ -51,18 +51,17 @@
 //! # }
 //! ```
 //!
-//! Use `tokio::time::Instant`. That of the standard library does not see the jumps. After a time-out, the
+//! Use `tokio::time::Instant`, because the clock of the standard library does not jump. After a time-out, the
 //! wait is one step longer than after a 503: 2 seconds before the first retry.
 //!
 //! # A service that fails by a plan
 //!
-//! A service that stands for the client has to take the body that the retry sends:
-//! [`ReplayBody<B>`](crate::ReplayBody), where `B` is the body of your requests. If the compiler says
-//! `expected function signature`, it takes `B` itself: see
-//! [the page on compile errors](super::compile_errors#a-mock-takes-the-callers-body).
+//! A mock of the client has to take the body that the retry sends: [`ReplayBody<B>`](crate::ReplayBody),
+//! where `B` is the body of your requests. If the compiler prints `expected function signature`, the mock
+//! takes `B` itself: see [the page on compile errors](super::compile_errors#a-mock-takes-the-callers-body).
 //!
-//! The body knows the number of its attempt, so the service needs no counter of its own to fail at the first
-//! attempts. To see what the attempt sent, it reads the body as a client does.
+//! The body has the number of its attempt, so the mock needs no counter to fail the first attempts. To check
+//! the bytes that an attempt sends, the mock reads the body as a client does.
 //!
 //! ```
 //! use std::io::{Error, ErrorKind};
@@ -84,8 +83,8 @@
 //!     Never,
 //! }
 //!
-//! /// Answers the first attempt of a request by the first line of the plan, and so on. It returns the body
-//! /// that it was sent.
+//! /// Answers the first attempt of a request with the first item of the plan, and so on. A response has the
+//! /// body of the request.
 //! fn planned(
 //!     plan: &'static [Answer],
 //! ) -> impl Service<Request<ReplayBody<Body>>, Response = Response<Body>, Error = BoxError> + Clone {
@@ -139,14 +138,14 @@
 //! # }
 //! ```
 //!
-//! A plan that is too short panics. That is intended: the test fails if there is an attempt more than
-//! expected.
+//! If the plan is too short, the service panics. This is intended: the test fails if there are more attempts
+//! than expected.
 //!
 //! # Jitter
 //!
-//! With jitter, the waits are random, and a test can only assert a range. Either switch it off with
-//! [`Jitter::None`](crate::Jitter::None), or set a [`jitter_seed`](crate::RetryLayer::jitter_seed). Two layers
-//! with the same seed draw the same jitter for the first request that they retry, the same for the second, and
+//! With jitter, the waits are random, and a test can only assert a range. Either turn jitter off with
+//! [`Jitter::None`](crate::Jitter::None), or set a [`jitter_seed`](crate::RetryLayer::jitter_seed). Two
+//! layers with the same seed draw the same jitter for the first request that they retry, for the second, and
 //! so on.
 //!
 //! ```
@@ -160,7 +159,7 @@
 //!
 //! type Body = Empty<Bytes>;
 //!
-//! /// How long such a layer waits between the attempts of its first request.
+//! /// Returns how long this layer waits between the attempts of its first request.
 //! async fn waited(layer: RetryLayer) -> Duration {
 //!     let client = ServiceBuilder::new().layer(layer.mark_responses()).service_fn(
 //!         async |_: Request<ReplayBody<Body>>| {
@@ -180,7 +179,7 @@
 //!     assert_eq!(waited(seeded(1)).await, waited(seeded(1)).await);
 //!     assert_ne!(waited(seeded(1)).await, waited(seeded(2)).await);
 //!
-//!     // Without a seed: five waits, of half a step at least.
+//!     // Without a seed: five waits, each of at least half a step.
 //!     let range = Duration::from_millis(15_500)..=Duration::from_secs(31);
 //!     assert!(range.contains(&waited(RetryLayer::new()).await));
 //! }
@@ -192,8 +191,8 @@
 //! # What a request took
 //!
 //! An [`AttemptsHandle`](crate::AttemptsHandle) on the request reports the number of attempts, the time spent
-//! waiting, and why there was no further attempt. It needs no setting of the layer, and works for errors,
-//! too. So it can test a client whose retry layer the test does not build itself.
+//! waiting, and why there was no further attempt. It needs no setting of the layer, and also works for
+//! errors. With it, a test can check a client whose retry layer is built elsewhere.
 //!
 //! ```
 //! use std::io::{Error, ErrorKind};
@@ -236,13 +235,13 @@
 //!
 //! # Your own classifier
 //!
-//! A classifier needs no service to be tested. Build the outcomes with
+//! A classifier can be tested without a service. Build the outcomes with
 //! [`Outcome::response`](crate::classify::Outcome::response) and
-//! [`Outcome::error`](crate::classify::Outcome::error), and compare the verdicts. An outcome is that of a
-//! first attempt with an empty body, unless you set another with
-//! [`on_attempt`](crate::classify::Outcome::on_attempt), [`after`](crate::classify::Outcome::after),
-//! [`with_body`](crate::classify::Outcome::with_body) and the like. A classifier that retries a 404
-//! once, for a store whose replicas lag, is an example of [`Classify`](crate::classify::Classify).
+//! [`Outcome::error`](crate::classify::Outcome::error), and compare the verdicts. By default, an outcome is
+//! that of a first attempt with an empty body. Methods such as
+//! [`on_attempt`](crate::classify::Outcome::on_attempt), [`after`](crate::classify::Outcome::after) and
+//! [`with_body`](crate::classify::Outcome::with_body) change this. [`Classify`](crate::classify::Classify)
+//! has another example: a classifier that retries a 404 once, for a store whose replicas lag.
 //!
 //! ```
 //! use std::io::{Error, ErrorKind};
@@ -251,7 +250,7 @@
 //! use http::{Request, Response, StatusCode};
 //! use tower_http_retry::classify::{Class, Outcome, Verdict};
 //!
-//! /// While the service moves an item, it answers 409 for a moment.
+//! /// The service answers 409 for a short time, while it moves an item.
 //! fn by_service(outcome: &Outcome<'_>) -> Verdict {
 //!     match outcome.status() {
 //!         Some(StatusCode::CONFLICT) if outcome.attempt() == 1 => {
@@ -294,11 +293,11 @@
 //!
 //! # Budgets
 //!
-//! A test that sends many failing requests through one layer sees that they are retried at first, and then no
-//! longer: the default [budget](crate::budget) has ten tokens, each retry costs one, and nothing succeeds.
-//! Clones of a layer, and clones of a client, share it. So
+//! If a test sends many failing requests through one layer, only the first of them are retried: the default
+//! [budget](crate::budget) has ten tokens, each retry costs one, and nothing succeeds. Clones of a layer, and
+//! clones of a client, share the budget. Therefore:
 //!
-//! - build the layer anew in each test;
+//! - build a new layer in each test;
 //! - use [`without_budget`](crate::RetryLayer::without_budget) in tests that are not about the budget.
 //!
 //! ```
@@ -313,7 +312,7 @@
 //!
 //! type Body = Empty<Bytes>;
 //!
-//! /// Sends three requests to a service that always fails: the attempts of each.
+//! /// Sends three requests to a service that always fails, and returns the number of attempts of each.
 //! async fn attempts(layer: &RetryLayer) -> [u32; 3] {
 //!     let client = ServiceBuilder::new().layer(layer).service_fn(
 //!         async |_: Request<ReplayBody<Body>>| {
@@ -343,7 +342,7 @@
 //!     assert_eq!(attempts(&layer).await, [6, 6, 1]);
 //!     assert_eq!(budget.tokens(), Some(0.0));
 //!
-//!     // After five minutes without an attempt, it has what it started with.
+//!     // After five minutes without an attempt, the budget has its initial tokens again.
 //!     tokio::time::sleep(Duration::from_secs(5 * 60)).await;
 //!     assert_eq!(budget.tokens(), Some(10.0));
 //!
@@ -357,10 +356,10 @@
 //!
 //! # Real connections
 //!
-//! Some failures are those of a real client: a refused connection, or one that breaks. Test them with a
-//! server on 127.0.0.1. Do not pause the clock then: it would jump while bytes are on their way, and an
-//! [`attempt_timeout`](crate::RetryLayer::attempt_timeout) would end the attempt at once. Use a short
-//! back-off instead.
+//! Some failures occur only with a real client, such as a refused connection, or one that breaks. Test them
+//! with a server on 127.0.0.1. Do not pause the clock in such a test: it would jump while bytes are in
+//! transit, and an [`attempt_timeout`](crate::RetryLayer::attempt_timeout) would end the attempt immediately.
+//! Use a short back-off instead.
 //!
 //! ```
 //! use std::time::Duration;
@@ -401,7 +400,7 @@
 //!     assert_eq!(response.status(), StatusCode::OK);
 //!     assert_eq!(attempts.get().count, 2);
 //!
-//!     // A port on which nothing listens: no server has seen the request, and so a POST is repeated.
+//!     // Nothing listens on this port. No server has received the request, so even a POST is repeated.
 //!     let unused = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
 //!     let request = Request::post(format!("http://{unused}/")).extension(attempts.clone());
 //!     let error = client.send(request.body(Full::default())?).await.unwrap_err();

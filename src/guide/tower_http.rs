@@ -1,9 +1,9 @@
 //! A client with the layers of tower-http.
 //!
 //! tower-http has layers for request ids, spans, redirects and compressed bodies. Most of them work above a
-//! retry as well as below it, but do different things there: above, they see the request once; below, they
-//! see each attempt. This page stacks them with the layers of this crate, and says why each stands where it
-//! stands.
+//! retry as well as below it, but with different effects: above, they run once for each request; below, they
+//! run once for each attempt. This page combines them with the layers of this crate, and explains the place
+//! of each.
 //!
 //! # The stack
 //!
@@ -46,7 +46,7 @@
 //!     let redirects = Standard::default()
 //!         .and::<_, Body, BoxError>(clone_body_fn(|body: &Body| Some(body.clone())));
 //!     let backoff = Backoff::exponential(Duration::from_millis(100));
-//!     let budget = Budget::earning(5); // hedges wait while retries need it
+//!     let budget = Budget::earning(5); // no hedges are sent while retries need it
 //!     ServiceBuilder::new()
 //!         // Once for each request.
 //!         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -100,7 +100,7 @@
 //! #
 //! # const GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\x0334R\xc8/JI-*V(\xc9OI\xac\x04\0-\xc2\x96(\x0f\0\0\0";
 //! #
-//! # /// Fails the first time, and then does as the second function says.
+//! # /// Calls the first function the first time, and then the second one.
 //! # fn second_time<T>(mut first: impl FnMut() -> T, mut then: impl FnMut() -> T) -> impl FnMut() -> T {
 //! #     let mut count = 0;
 //! #     move || {
@@ -177,7 +177,7 @@
 //! let hyper = Client::builder(TokioExecutor::new()).build_http();
 //! let client = client(hyper, "secret");
 //!
-//! // A server that answers 503, and then 200 with a body in gzip.
+//! // A server that answers 503, and then 200 with a gzip body.
 //! let request = Request::get(format!("{server}/report")).body(Body::default())?;
 //! let response = client.clone().oneshot(request).await?;
 //! let id = response.headers()["x-request-id"].clone();
@@ -188,7 +188,7 @@
 //! let attempt = ("GET /report".to_owned(), id.to_str()?.to_owned(), "Bearer secret".to_owned());
 //! assert_eq!(received(), [attempt.clone(), attempt]);
 //!
-//! // There is a span for the request, and in it one for each attempt. None shows the credentials.
+//! // There is a span for the request, and inside it one for each attempt. None contains the credentials.
 //! let spans = log.spans();
 //! # assert_eq!(spans.len(), 3, "{spans:#?}");
 //! # assert!(!spans[0].contains("attempt"), "{spans:#?}");
@@ -198,8 +198,8 @@
 //!     assert!(span.contains("\"authorization\": Sensitive") && !span.contains("secret"));
 //! }
 //!
-//! // A POST that is answered 307, to a target that answers 429 the first time: the target gets the
-//! // body, twice, and the first request is not repeated.
+//! // A POST that is redirected with 307, to a target that answers 429 the first time. The target gets the
+//! // body twice, and the first request is not repeated.
 //! let request = Request::post(format!("{server}/orders")).body(Body::from("an order"))?;
 //! let response = client.oneshot(request).await?;
 //! let body = response.into_body().collect().await.map_err(Into::into)?.to_bytes();
@@ -212,9 +212,9 @@
 //! # }
 //! ```
 //!
-//! It needs `cargo add tower-http -F
-//! auth,decompression-gzip,follow-redirect,request-id,sensitive-headers,trace`. Every layer is optional. What
-//! converts the body of requests, for a client that takes another one, goes right above the client.
+//! The example needs `cargo add tower-http -F
+//! auth,decompression-gzip,follow-redirect,request-id,sensitive-headers,trace`. Every layer is optional. If
+//! the client takes another request body, put the layer that converts it directly above the client.
 //!
 //! # Why each layer stands where it stands
 //!
@@ -222,40 +222,40 @@
 //! |---|---|---|
 //! | `SetRequestId`, `PropagateRequestId` | above the retry | All attempts have the same id, so that the server's logs show them as one request. |
 //! | `AddAuthorization`, or `SetRequestHeader` with fixed credentials | above the redirects | A redirect to another origin is sent [without credentials](#where-credentials-go). |
-//! | `SetSensitiveRequestHeaders` | below what adds the headers, above the first `Trace` | The mark is kept on every attempt and redirect. Headers that are added further below have to be marked there. |
-//! | `Trace` of requests | above the time-out | Its span covers all attempts and waits. A failure is reported once, with what the caller gets. |
-//! | a total `Timeout` | above all that sends again | The time includes all redirects, attempts and waits, up to the head of the response. For a body that stalls, set [`ResumeLayer::idle_timeout`](crate::ResumeLayer::idle_timeout). |
-//! | `Decompression` | above `Resume` | `Resume` continues the bytes that the server sends. A decompressed body has lost its `Content-Length` and cannot be resumed. |
-//! | `FollowRedirect` | above the retry, never below | Below it, a 429 of the redirect's target would be taken for one of the request, and a POST that was acted on would be [repeated](crate#redirects). |
+//! | `SetSensitiveRequestHeaders` | below the layers that add the headers, above the first `Trace` | The mark is kept on every attempt and redirect. Headers that are added further below have to be marked there. |
+//! | `Trace` of requests | above the time-out | Its span covers all attempts and waits. A failure is reported once, as the caller gets it. |
+//! | a total `Timeout` | above all layers that repeat requests | The time includes all redirects, attempts and waits, up to the head of the response. For a body that stalls, set [`ResumeLayer::idle_timeout`](crate::ResumeLayer::idle_timeout). |
+//! | `Decompression` | above `Resume` | `Resume` continues the bytes that the server sends. A decompressed body has no `Content-Length`, and cannot be resumed. |
+//! | `FollowRedirect` | above the retry, never below | Below it, a 429 from the redirect's target would be treated as one for the request itself, and a POST that the server has acted on would be [repeated](crate#redirects). |
 //! | [`Resume`](crate::ResumeLayer) | above the retry | Each resumption is retried as a request. |
 //! | [`Retry`](crate::RetryLayer) | | `mark_attempts` lets the layers below read the [`Attempt`](crate::Attempt). |
 //! | [`Verify`](crate::VerifyLayer) | right below the retry | It acts before an attempt that repeats a DELETE, or a PUT that creates. |
 //! | [`Commit`](crate::CommitLayer) | below `Verify` | A body that breaks before its first byte is an error of the attempt. |
-//! | [`Hedge`](crate::HedgeLayer) | below `Commit` | It sends an attempt a second time if it is slow. |
-//! | an attempt's `Timeout` | below `Hedge` | Each of the two has its own time. |
-//! | what signs requests, with a time or a nonce, or with a token that is [renewed](super::recipes#a-token-that-is-renewed-on-401) | below `Hedge` | Each attempt needs a new signature. |
+//! | [`Hedge`](crate::HedgeLayer) | below `Commit` | It sends a second attempt beside one that is slow. |
+//! | an attempt's `Timeout` | below `Hedge` | Each of the two attempts has its own time. |
+//! | layers that sign requests, with a time or a nonce, or with a token that is [renewed](super::recipes#a-token-that-is-renewed-on-401) | below `Hedge` | Each attempt needs a new signature. |
 //! | `Trace` of attempts | at the bottom | There is a span for each attempt, inside that of the request. A failure is logged at `DEBUG`, since it may be retried. |
 //!
-//! - tower-http's `Timeout` is not used here. It answers 408 or 504 with a body of its own, which has to
-//!   implement `Default`; that of hyper's client does not. Below a retry, a 504 is retried and a 408 is not.
-//!   tower's `Timeout` fails with an error that the feature `tower` of this crate knows.
+//! - tower-http's `Timeout` is not used here. It answers 408 or 504 with a default body, and the body of
+//!   hyper's client does not implement `Default`. Below a retry, a 504 is retried, and a 408 is not. tower's
+//!   `Timeout` returns an error, which this crate classifies with the feature `tower`.
 //! - A redirect that keeps the body (307, 308) is followed only if the policy can clone the body:
 //!   `clone_body_fn`. Without it, the caller gets the 307.
-//! - Each hop of a redirect is a request of its own for the retry, with its own number of retries. All share
-//!   the budget.
-//! - On a redirect to another origin, the `Standard` policy drops all extensions, a
-//!   [`RetryOverride`](crate::RetryOverride) too. To keep it, build the policy of
+//! - The retry handles each hop of a redirect as a separate request, with its own number of retries. All hops
+//!   share the budget.
+//! - On a redirect to another origin, the `Standard` policy drops all extensions, including a
+//!   [`RetryOverride`](crate::RetryOverride). To keep it, build the policy from
 //!   `FilterCredentials::new().allow_extension::<RetryOverride>()`.
-//! - With [`CommitLayer::whole`](crate::CommitLayer::whole), a classifier sees the body as it was sent. To
-//!   let it read compressed bodies, put `Decompression` below `Commit`; nothing is resumed then.
+//! - With [`CommitLayer::whole`](crate::CommitLayer::whole), a classifier sees the body as the server sent
+//!   it. To let it read compressed bodies, put `Decompression` below `Commit`. Then nothing can be resumed.
 //!
 //! # Where credentials go
 //!
-//! What is added above `FollowRedirect` passes its policy, which removes `Authorization` and `Cookie` when a
-//! redirect leads to another origin. What is added below is added to each hop, wherever that goes. A layer
-//! that has to stand below, because it signs each attempt, must look at the host itself. The policy does not
-//! know of secrets in other headers, such as `X-Api-Key`: with those, do not follow redirects to another
-//! origin (`policy::SameOrigin`).
+//! The policy of `FollowRedirect` removes the headers `Authorization` and `Cookie` if a redirect leads to
+//! another origin. This works only for headers that are added above `FollowRedirect`. A layer below adds its
+//! headers to every hop, wherever it leads. If such a layer has to be below, because it signs each attempt,
+//! it has to check the host. The policy does not remove credentials in other headers, such as `X-Api-Key`.
+//! With such headers, do not follow redirects to another origin (`policy::SameOrigin`).
 //!
 //! ```
 //! use bytes::Bytes;
@@ -271,7 +271,7 @@
 //! # async fn main() -> Result<(), BoxError> {
 //! type Body = Full<Bytes>;
 //!
-//! /// Redirects to another host, which returns the credentials that it got.
+//! /// Redirects to another host, which reports whether it received credentials.
 //! async fn servers(request: Request<ReplayBody<Body>>) -> Result<Response<Body>, BoxError> {
 //!     let credentials = request.headers().get(AUTHORIZATION);
 //!     let response = match request.uri().host() {
@@ -294,7 +294,7 @@
 //!     .service_fn(servers);
 //! assert_eq!(above.oneshot(get()?).await?.headers()["x-got"], "nothing");
 //!
-//! // Not like this.
+//! // Wrong: the other host gets the credentials.
 //! let below = ServiceBuilder::new()
 //!     .layer(FollowRedirectLayer::new())
 //!     .layer(RetryLayer::new())

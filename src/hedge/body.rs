@@ -43,7 +43,7 @@ pin_project! {
 }
 
 impl<B> HedgeBody<B> {
-    /// The caller's own body.
+    /// Passes the caller's body through.
     pub(super) fn own(body: B) -> Self {
         let kind = Kind::Own { body };
         Self {

@@ -65,7 +65,7 @@ impl Control {
 #[derive(Clone, Copy, Debug, Default)]
 struct Mean {
     count: u32,
-    /// Whole ones, so that the mean of equal times is exact.
+    /// Whole nanoseconds, so that the mean of equal times is exact.
     nanos: f64,
 }
 

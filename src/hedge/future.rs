@@ -35,7 +35,7 @@ pin_project! {
         #[pin]
         first: Option<L::Call>,
         losers: L,
-        // `None` for a request that is sent only once, and at the end.
+        // `None` for a request that is sent only once, and after completion.
         watch: Option<Watch<S, C, B>>,
         // Runs until the next hedge is due.
         #[pin]
@@ -78,7 +78,7 @@ where
     }
 }
 
-/// An attempt, and its outcome.
+/// An attempt and its outcome.
 type Ended<R> = (By, Result<Response<R>, BoxError>);
 
 impl<S, C, B, R, L> Future for HedgeFuture<S, C, B, L>
@@ -199,7 +199,7 @@ where
         let class = verdict.class;
         let follows = watch.advance(verdict, &outcome);
         if follows {
-            // Its time has changed.
+            // The time of the next hedge has changed.
             self.as_mut().project().timer.set(None);
         }
         let this = self.as_mut().project();
@@ -214,7 +214,7 @@ where
         }
     }
 
-    /// All attempts have failed, and there is no other.
+    /// Ends the request with a failure that was kept, unless a hedge is in flight.
     fn give_up(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

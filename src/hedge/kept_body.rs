@@ -14,7 +14,7 @@ pub(super) struct KeptBody<B> {
 const MAX_BYTES: usize = 1024 * 1024;
 
 impl<B: Body> KeptBody<B> {
-    /// Starts to record a body, and returns that of the first attempt.
+    /// Starts to record a body, and returns the body of the first attempt.
     #[inline(always)]
     pub(super) fn of(body: B) -> (Self, HedgeBody<B>) {
         if body.is_end_stream() {
@@ -25,7 +25,7 @@ impl<B: Body> KeptBody<B> {
         (Self { replays }, HedgeBody::shared(first, false))
     }
 
-    /// Reads what is available of a body that the first attempt has not begun to read, because it may still
+    /// Reads what is available of a body that the first attempt has not begun to read. The attempt may still
     /// be waiting for a connection.
     pub(super) fn read_ahead(&self)
     where

@@ -18,9 +18,9 @@ use crate::idempotency::Idempotency;
 
 /// Layer that applies [`Hedge`], which sends a second attempt beside one that is slow.
 ///
-/// See the [module](super) for which requests are hedged, and when. Clones of a layer, and the services that
-/// they make, share the delay and the earned hedges. A setter returns a layer that has not learned
-/// anything yet.
+/// See the [guide](crate::guide::hedging) for which requests are hedged, and when. Clones of a layer, and the
+/// services that they make, share the delay and the earned hedges. A setter returns a layer that has not
+/// learned anything yet.
 ///
 /// | setter | what it sets | default |
 /// |---|---|---|
@@ -85,8 +85,8 @@ impl<C, L> HedgeLayer<C, L> {
     /// Sets a fixed delay. By default it is learned from the requests.
     ///
     /// The load is still limited by [`extra_load`](Self::extra_load). The
-    /// [comparison](crate::hedge#what-it-saves) covers one more delay after a hedge is due. If the delay is
-    /// much shorter than an attempt, it therefore shows no savings.
+    /// [comparison](crate::guide::hedging#what-it-saves) covers only one more delay after a hedge is due.
+    /// Therefore, it shows no savings if the delay is much shorter than an attempt.
     ///
     /// ```
     /// use std::time::Duration;
@@ -99,7 +99,7 @@ impl<C, L> HedgeLayer<C, L> {
     }
 
     /// Sets the share of due hedges that are withheld for one more delay, for
-    /// [comparison](crate::hedge#what-it-saves). Defaults to 1/16.
+    /// [comparison](crate::guide::hedging#what-it-saves). Defaults to 1/16.
     ///
     /// While hedges are known to save time, a quarter of this share is withheld. With 0, hedges are not
     /// compared, and are sent whether they help or not.
@@ -236,16 +236,18 @@ impl<C, L> HedgeLayer<C, L> {
         self.shared.delay(uri)
     }
 
-    /// Returns how many seconds a hedge to this URI's upstream [saves](crate::hedge#what-it-saves) on
-    /// average.
+    /// Returns how many seconds a hedge to this URI's upstream
+    /// [saves](crate::guide::hedging#what-it-saves) on average.
     ///
     /// It is negative if requests without a hedge are faster, and `None` while too little is known.
     pub fn saved_seconds(&self, uri: &Uri) -> Option<f64> {
         self.shared.saved(uri)
     }
 
-    /// Returns what is known now, of each upstream if the layer is for each. Nothing is changed by it: no
-    /// upstream is added, and none counts as used.
+    /// Returns the current state of the layer.
+    ///
+    /// With [`per_authority`](Self::per_authority), the snapshot contains the state of each upstream. The
+    /// call does not add upstreams, and does not mark any as used.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

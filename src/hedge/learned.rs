@@ -11,8 +11,8 @@ use super::snapshot::HedgeState;
 use super::survival::Times;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
-/// The factor by which the weight of samples decreases each second, or every ten seconds while there are
-/// few.
+/// The factor by which the weight of samples decreases each second, or every ten seconds while there are few
+/// samples.
 const LEFT: f32 = 0.9;
 
 /// How often the delay is computed.
@@ -116,7 +116,7 @@ impl Learned {
         }
     }
 
-    /// The same without earned hedges.
+    /// Creates a state that does not start with an earned hedge.
     pub(super) fn without_start(terms: Terms) -> Self {
         let learned = Self::new(terms);
         learned.lock().purse.pay();
@@ -175,7 +175,7 @@ impl Learned {
         control.saved()
     }
 
-    /// How many seconds a hedge saves on average, if that is known.
+    /// Returns how many seconds a hedge saves on average, if known.
     pub(super) fn saved(&self) -> Option<f64> {
         self.lock().control.saved()
     }
@@ -199,7 +199,8 @@ impl Learned {
             return;
         }
         let mut state = self.lock();
-        // Another thread was faster. The remaining counts have arrived in no time.
+        // Another thread was faster. No time has passed since then, so the rate of the remaining counts is
+        // unknown.
         if now <= state.worked_out {
             return;
         }
@@ -221,7 +222,7 @@ impl State {
         self.earn(self.successes(ended));
     }
 
-    /// How many there were since the delay was worked out.
+    /// Returns the number of successes since the delay was computed.
     fn successes(&self, ended: &[AtomicU32; BUCKETS]) -> u64 {
         let successes = |(count, before): (&AtomicU32, &u32)| {
             u64::from(count.load(Ordering::Relaxed).wrapping_sub(*before))

@@ -43,7 +43,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Drops an attempt that did not win immediately. This is the default.
+/// Immediately drops an attempt that did not win. This is the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DropLosers;
 
@@ -87,7 +87,7 @@ where
         let (Some(call), Ok(runtime)) = (call.get_mut().call.take(), Handle::try_current()) else {
             return;
         };
-        // Its response is drained, so that its connection can be reused.
+        // The response is drained, so that the connection can be reused.
         let finish = async {
             let Ok(response) = call.await else {
                 return;

@@ -46,7 +46,7 @@ impl<S> Next<S> {
         self.is_asked = true;
     }
 
-    /// Whether it can be sent before that time.
+    /// Whether it can be sent before `end`.
     pub(super) fn is_before(&self, end: Instant) -> bool {
         let sent = self.since.checked_add(self.delay.saturating_add(TICK));
         sent.is_some_and(|sent| sent <= end)

@@ -8,8 +8,8 @@ use crate::budget::Budget;
 use crate::classify::Classify;
 
 impl<C, L> HedgeLayer<C, L> {
-    /// Hedges only requests that have a policy. A throttle counts their attempts. Hedges have this header,
-    /// with the number of attempts before.
+    /// Hedges only requests that have a policy. The throttle counts their attempts. Each hedge has the header
+    /// `count_header`, which contains the number of previous attempts.
     pub(crate) fn by_policies<D: Classify>(
         self,
         classify: D,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// What a hedge costs, in millionths.
+/// The cost of a hedge, in millionths.
 const HEDGE: u64 = 1_000_000;
 
 /// The smallest capacity, in hedges.
@@ -8,7 +8,7 @@ const FLOOR: u64 = 3 * HEDGE;
 
 /// The hedges that successes have earned and that are not spent yet.
 pub(super) struct Purse {
-    /// What a success earns.
+    /// How much a success earns.
     earned: u64,
     level: u64,
     capacity: u64,
@@ -29,13 +29,13 @@ impl Purse {
         self.level = self.level_with(successes);
     }
 
-    /// The level with what so many more successes earn.
+    /// Returns the level after further successes.
     fn level_with(&self, successes: u64) -> u64 {
         let earned = self.earned.saturating_mul(successes);
         self.level.saturating_add(earned).min(self.capacity)
     }
 
-    /// How many hedges it holds with what so many more successes earn, and how many there is room for.
+    /// Returns the number of earned hedges after further successes, and the capacity.
     pub(super) fn hedges(&self, successes: u64) -> (f64, f64) {
         let hedges = |level: u64| level as f64 / HEDGE as f64;
         (hedges(self.level_with(successes)), hedges(self.capacity))

@@ -47,7 +47,7 @@ pub(super) struct Settings<C> {
     pub(super) known_names: Arc<KnownNames>,
 }
 
-/// The rules for a request that has a policy of its own.
+/// The rules for a request that has its own policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) max_hedges: u32,
@@ -123,7 +123,7 @@ impl<C> Settings<C> {
         }
     }
 
-    /// Whether at most half is left in a budget that hedges do not pay from.
+    /// Whether at most half of the tokens of the retry budget or of the throttle are left.
     pub(super) fn is_budget_low(&self, uri: &Uri) -> bool {
         let mut budgets = self.retry_budget.iter().chain(&self.throttle);
         budgets.any(|budget| budget.at(uri, |rule| !rule.is_above_half()))

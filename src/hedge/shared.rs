@@ -33,7 +33,7 @@ impl<C> Shared<C> {
         Self { settings, scope }
     }
 
-    /// The state of a URI's upstream.
+    /// Calls `act` with the state of a URI's upstream.
     #[inline]
     pub(super) fn at<T>(&self, uri: &Uri, act: impl FnOnce(&Learned) -> T) -> T {
         match &self.scope {
@@ -42,7 +42,7 @@ impl<C> Shared<C> {
         }
     }
 
-    /// The current delay for a URI's upstream.
+    /// Returns the current delay for a URI's upstream.
     pub(super) fn delay(&self, uri: &Uri) -> Option<Duration> {
         match &self.scope {
             Scope::All(learned) => learned.delay(),
@@ -65,7 +65,7 @@ impl<C> Shared<C> {
         snapshot
     }
 
-    /// How many seconds a hedge to a URI's upstream saves.
+    /// Returns how many seconds a hedge to a URI's upstream saves.
     pub(super) fn saved(&self, uri: &Uri) -> Option<f64> {
         match &self.scope {
             Scope::All(learned) => learned.saved(),

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 /// The state of a [`HedgeLayer`](super::HedgeLayer) at one moment, for a status page.
 ///
-/// [`HedgeLayer::snapshot`](super::HedgeLayer::snapshot) returns it. With feature `config` it implements serde's
-/// traits.
+/// [`HedgeLayer::snapshot`](super::HedgeLayer::snapshot) returns it. With the feature `config`, it implements
+/// serde's `Serialize` and `Deserialize`.
 ///
 /// # Example
 ///
@@ -15,7 +15,7 @@ use std::time::Duration;
 ///
 /// let snapshot = HedgeLayer::new().snapshot();
 /// let state = snapshot.shared.unwrap();
-/// // Nothing is known yet, and there is one hedge to start with.
+/// // Nothing is known yet, and the layer starts with one earned hedge.
 /// assert_eq!((state.delay, state.saved_seconds, state.hedges), (None, None, 1.0));
 /// # }
 /// ```
@@ -23,15 +23,18 @@ use std::time::Duration;
 #[cfg_attr(feature = "config", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct HedgeSnapshot {
-    /// What is known of all requests. `None` of a layer that is for each upstream.
+    /// The state that all requests share. `None` if
+    /// [`HedgeLayer::per_authority`](super::HedgeLayer::per_authority) is set.
     #[cfg_attr(
         feature = "config",
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub shared: Option<HedgeState>,
-    /// What is known of each upstream that is kept, of a layer that is for each. The keys are scheme, host and
-    /// port, such as `https://service.test:8443`; the port is left out if it is the scheme's usual one. The key
-    /// of requests whose URI has no host is empty.
+    /// The state of each upstream. Empty unless
+    /// [`HedgeLayer::per_authority`](super::HedgeLayer::per_authority) is set.
+    ///
+    /// A key consists of scheme, host and port, such as `https://service.test:8443`, without the port if it
+    /// is the default port of the scheme. The key of requests whose URI has no host is empty.
     pub upstreams: BTreeMap<String, HedgeState>,
 }
 
@@ -52,18 +55,19 @@ pub struct HedgeSnapshot {
 #[cfg_attr(feature = "config", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct HedgeState {
-    /// After how long a request is hedged: [`HedgeLayer::delay`](super::HedgeLayer::delay). `None` while too
-    /// little is known. Written with units, such as `21ms`.
+    /// The delay after which a request is hedged, as returned by
+    /// [`HedgeLayer::delay`](super::HedgeLayer::delay). `None` while too little is known. Serialized with
+    /// units, such as `21ms`.
     #[cfg_attr(
         feature = "config",
         serde(default, with = "crate::notation::As::<Option<crate::notation::Time>>")
     )]
     pub delay: Option<Duration>,
-    /// How many seconds a hedge [saves](crate::hedge#what-it-saves) on average:
+    /// How many seconds a hedge [saves](crate::guide::hedging#what-it-saves) on average, as returned by
     /// [`HedgeLayer::saved_seconds`](super::HedgeLayer::saved_seconds). `None` while too little is known.
     pub saved_seconds: Option<f64>,
-    /// How many hedges successes have earned that were not sent yet.
+    /// The number of earned hedges that have not been sent yet.
     pub hedges: f64,
-    /// How many of these are kept at most now.
+    /// The number of earned hedges that can currently be saved up.
     pub capacity: f64,
 }

@@ -1,4 +1,4 @@
-//! The Kaplan-Meier estimate of how long attempts take, of which some were cut.
+//! The Kaplan-Meier estimate of how long attempts take if some of them were cut.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl Times {
             let after = surviving * (1.0 - (ended / at_risk).min(1.0));
             if after <= share {
                 let (above, fallen) = (surviving - share, surviving - after);
-                // Where all of them may exceed it, nothing has to fall.
+                // With a share of 1, both may be 0. The result is the start of the bucket.
                 let part = if above > 0.0 { above / fallen } else { 0.0 };
                 return from + (to - from).mul_f32(part.clamp(0.0, 1.0));
             }

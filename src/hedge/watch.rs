@@ -34,7 +34,7 @@ pub(super) struct Watch<S, C, B> {
     end: Option<Instant>,
     next: Option<Next<S>>,
     sent: u32,
-    /// How many of them replace an attempt that the server has not processed.
+    /// How many of the hedges replace an attempt that the server has not processed.
     transparent: u32,
     due: Option<Due>,
 }
@@ -142,7 +142,7 @@ impl<S, C: Classify, B: Body> Watch<S, C, B> {
             attempted,
         });
         Verdict {
-            // The second time, it is the failure that it stands for.
+            // A request has at most one transparent retry. A second such failure counts like any other.
             transparent: verdict.transparent && self.transparent == 0,
             ..verdict
         }

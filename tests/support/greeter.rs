@@ -1,5 +1,6 @@
-//! `hello.Greeter`: its messages, client and service as generated code has them, and a server that
-//! treats each call by a plan, and remembers what it received, and when.
+// `hello.Greeter`: its messages, client and service as generated code has them, and a server that
+// answers each call as planned and records it. The guide's examples include this file, which therefore
+// has no `//!`.
 
 use std::convert::Infallible;
 use std::io;

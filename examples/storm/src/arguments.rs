@@ -1,4 +1,4 @@
-//! The arguments. A wrong one ends the program with status 2 and a message that names it.
+//! The arguments. If one is wrong, the program prints a message that names it, and exits with status 2.
 
 use std::env;
 use std::num::NonZeroUsize;
@@ -15,7 +15,7 @@ use crate::quota;
 use crate::scenario::{SCENARIOS, Scenario};
 use crate::simulation::{VARIANTS, Variant};
 
-/// More take more memory than a small machine has.
+/// More clients take more memory than a small machine has.
 const MOST_CLIENTS: usize = 100_000;
 
 const AFTER_HELP: &str = "\
@@ -80,20 +80,20 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// The storms, unless only the quotas or only the latency is to run.
+    /// Returns the grid of the storms, unless only the quotas or only the latency are simulated.
     pub fn grid(&self) -> Option<Grid> {
         let is_wanted = !self.quotas && !self.hedge;
         is_wanted.then(|| Grid::new(self.asked()))
     }
 
-    /// The quotas, if they are asked for, or all is.
+    /// Returns the grid of the quotas, if they are asked for or everything is simulated.
     pub fn quotas(&self) -> Option<quota::grid::Grid> {
         let asked = self.asked();
         let is_wanted = self.quotas || !self.hedge && !asked.asks_for_some();
         is_wanted.then(|| quota::grid::Grid::new(asked))
     }
 
-    /// The latency, if it is asked for, or all is.
+    /// Returns the grid of the latency, if it is asked for or everything is simulated.
     pub fn hedges(&self) -> Option<hedge::grid::Grid> {
         let asked = self.asked();
         let is_wanted = self.hedge || !self.quotas && !asked.asks_for_some();
@@ -122,7 +122,8 @@ impl Arguments {
     }
 }
 
-/// Cargo has put the program into `release`, or another profile's directory, in the target directory.
+/// Returns cargo's target directory. Cargo puts the program into the directory of a profile in it, such
+/// as `release`.
 fn target_directory(program: &Path) -> &Path {
     let profile = program.parent();
     let target = profile.and_then(Path::parent);

@@ -1,5 +1,5 @@
-//! The chart of a scenario: a panel for each variant, all with the same axes. As one picture, with
-//! all that is needed to read it, or as pictures that a page arranges.
+//! The chart of a scenario: a panel for each variant, all with the same axes. It is drawn either as one
+//! picture with a header and titles, or as separate pictures that the page arranges.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -17,19 +17,19 @@ use crate::scenario::{AFTER, FAULT, Scenario, WARM_UP};
 use crate::simulation::SLOT;
 use crate::tables::{has_end, load_name, recovery_text, success_text};
 
-/// Twice as many as are shown: coordinates are whole numbers.
+/// Twice the size that is shown, because coordinates are whole numbers.
 const WIDTH: u32 = 2_400;
 const HEADER: u32 = 190;
 const PANEL: u32 = 460;
 
 const COLUMNS: usize = 4;
 
-/// That of a panel by itself: its text can be read where it is shown in half the size, or less.
+/// The size of a separate panel. Its text remains legible at half the size or less.
 const ALONE: (u32, u32) = (600, 370);
 
 /// A run with its picture.
 pub struct Panel<'a> {
-    /// The variant's.
+    /// The name of the variant.
     pub name: &'static str,
     pub outcome: &'a Outcome,
     pub svg: String,
@@ -37,7 +37,7 @@ pub struct Panel<'a> {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
-/// As one picture.
+/// Draws the chart of a scenario as one picture.
 pub fn draw(scenario: &Scenario, grid: &Grid, outcomes: &Outcomes) -> Result<String, BoxError> {
     let runs = runs(scenario, grid, outcomes);
     let columns = runs.len().min(COLUMNS);
@@ -60,7 +60,7 @@ pub fn draw(scenario: &Scenario, grid: &Grid, outcomes: &Outcomes) -> Result<Str
     Ok(finish(&svg, size, &title, &style()))
 }
 
-/// A picture of each run, without its figures, for a page that has [`style`] and [`legend`].
+/// Draws a picture of each run, without its figures, for a page that contains [`style`] and [`legend`].
 pub fn panels<'a>(
     scenario: &Scenario,
     grid: &Grid,
@@ -82,7 +82,7 @@ pub fn panels<'a>(
     runs.into_iter().map(panel).collect()
 }
 
-/// Each with the variant's name.
+/// Returns the outcomes of a scenario, each with the name of its variant.
 fn runs<'a>(
     scenario: &Scenario,
     grid: &Grid,
@@ -96,13 +96,13 @@ fn runs<'a>(
     runs.collect()
 }
 
-/// The end of all vertical axes.
+/// Returns the end of all vertical axes.
 fn top(runs: &[(&str, &Outcome)]) -> f64 {
     let counts = runs.iter().flat_map(|(_, outcome)| counts(outcome));
     counts.fold(1.0, f64::max) * 1.05
 }
 
-/// What the chart is of, what its lines are, and what is above its panels.
+/// Draws the title of the chart, the legend of its lines, and the explanation of the panels' figures.
 fn draw_header(area: &Area<'_>, scenario: &Scenario, grid: &Grid) -> Result<(), BoxError> {
     let title = format!("{}: {}", scenario.name, scenario.summary);
     area.draw(&Text::new(title, (24, 22), bold(42.0)))?;
@@ -128,7 +128,7 @@ fn draw_header(area: &Area<'_>, scenario: &Scenario, grid: &Grid) -> Result<(), 
     Ok(())
 }
 
-/// A panel's name and figures.
+/// Draws the name and the figures of a panel.
 fn draw_title(
     area: &Area<'_>,
     scenario: &Scenario,
@@ -146,7 +146,7 @@ fn draw_title(
     Ok(())
 }
 
-/// The rest of it, below a margin, up to `top`.
+/// Draws the lines of a panel below a margin, with a vertical axis that ends at `top`.
 fn draw_lines(
     area: &Area<'_>,
     scenario: &Scenario,
@@ -193,12 +193,12 @@ fn bold(size: f64) -> TextStyle<'static> {
     font(size).style(FontStyle::Bold).color(&INK)
 }
 
-/// The backend takes its size for the height of a line.
+/// Returns a font. The backend takes the size as the height of a line, so it is scaled.
 fn font(size: f64) -> FontDesc<'static> {
     ("sans-serif", size * 1.24).into_font()
 }
 
-/// A point in the middle of each second.
+/// Returns a line with a point in the middle of each second.
 fn line<DB: DrawingBackend>(slots: &[u32], style: ShapeStyle) -> LineSeries<DB, (f64, f64)> {
     let points = seconds(slots).enumerate().map(|(second, count)| {
         let at = second as f64 + 0.5 - WARM_UP.as_secs_f64();
@@ -207,21 +207,23 @@ fn line<DB: DrawingBackend>(slots: &[u32], style: ShapeStyle) -> LineSeries<DB, 
     LineSeries::new(points, style)
 }
 
-/// Slot by slot it would be twice the size, and no clearer.
+/// Sums the slots of each second. A point for each slot would double the size of the file, without
+/// making the chart clearer.
 fn seconds(slots: &[u32]) -> impl Iterator<Item = f64> {
     let in_second = (1_000 / SLOT.as_millis()) as usize;
     let seconds = slots.chunks(in_second);
     seconds.map(|slots| f64::from(slots.iter().sum::<u32>()))
 }
 
-/// All that a panel shows.
+/// Returns all values that a panel shows.
 fn counts(outcome: &Outcome) -> impl Iterator<Item = f64> {
     let record = &outcome.record;
     let all = [&record.started, &record.sent, &record.succeeded];
     all.into_iter().flat_map(|slots| seconds(slots))
 }
 
-/// Gives it a size that fits what it is in, a name for those who do not see it, and a style.
+/// Adds the size at which the picture is shown, a view box by which a page can scale it, a title for
+/// screen readers, and a style.
 fn finish(svg: &str, (width, height): (u32, u32), title: &str, style: &str) -> String {
     let style = match style {
         "" => String::new(),
@@ -234,12 +236,12 @@ fn finish(svg: &str, (width, height): (u32, u32), title: &str, style: &str) -> S
         width / 2,
         height / 2,
     );
-    // The backend's own first line has none of this.
+    // The first line of the backend has none of this.
     let mut body = svg
         .split_once('\n')
         .map_or(svg, |(_, body)| body)
         .to_owned();
-    // What goes without saying is a fifth of the file.
+    // These attributes are the defaults, and a fifth of the file.
     for said in [" opacity=\"1\"", " font-family=\"sans-serif\""] {
         body = body.replace(said, "");
     }

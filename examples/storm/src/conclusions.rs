@@ -1,4 +1,4 @@
-//! What the storms show, in short.
+//! The conclusions from the storms.
 
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use crate::simulation::{Load, Variant};
 use crate::table::{Cell, Mark, Table};
 use crate::tables::{has_end, load_name, mark, percent, recovery_name, recovery_text};
 
-/// The overload that retries prolong.
+/// The scenario of an overload that retries can prolong.
 const OVERLOAD: &str = "brown-out";
 
-/// The fault of single requests that retries are good for.
+/// The scenario in which single attempts fail, where retries help.
 const SINGLE_FAULTS: &str = "bad-replicas";
 
-/// A row for each variant. There are columns only for what was run, and no table without any.
+/// Returns a table with a row for each variant, and columns for the scenarios that were run, or `None` if
+/// neither of them was.
 pub fn table(grid: &Grid, outcomes: &Outcomes) -> Option<Table> {
     let overload = asked(grid, OVERLOAD);
     let single_faults = asked(grid, SINGLE_FAULTS);
@@ -50,7 +51,7 @@ pub fn table(grid: &Grid, outcomes: &Outcomes) -> Option<Table> {
     Some(Table {
         caption: format!(
             "Recovery after the end of the fault, requests in the fault that succeed, and attempts for \
-             each of these: {}",
+             each request in the fault: {}",
             load_name(grid.base)
         ),
         head,
@@ -67,7 +68,7 @@ fn asked(grid: &Grid, name: &str) -> Option<&'static Scenario> {
     grid.scenarios.contains(&scenario).then_some(scenario)
 }
 
-/// What these runs show, in HTML.
+/// Returns the conclusions as sentences in HTML.
 pub fn sentences(grid: &Grid, outcomes: &Outcomes) -> Vec<String> {
     if !grid.variants.contains(&Variant::NoRetry) {
         return Vec::new();
@@ -76,7 +77,7 @@ pub fn sentences(grid: &Grid, outcomes: &Outcomes) -> Vec<String> {
     all.iter().filter_map(|one| one(grid, outcomes)).collect()
 }
 
-/// With which variants the service recovers, and when.
+/// States with which variants the service recovers, and when.
 fn recoveries(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
     let ended = grid.scenarios.iter().filter(|scenario| has_end(scenario));
     let recovery = |scenario| recovery(scenario, Variant::NoRetry, grid.base, outcomes);
@@ -123,7 +124,7 @@ fn recoveries(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
     Some(text)
 }
 
-/// What retries gain where single attempts fail.
+/// States how many requests succeed with retries if single attempts fail.
 fn gain(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
     let scenario = asked(grid, SINGLE_FAULTS)?;
     let success = |variant| {
@@ -149,7 +150,7 @@ fn gain(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
     ))
 }
 
-/// What many clients add up to.
+/// States when the service recovers with the largest number of clients.
 fn many_clients(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
     let scenario = asked(grid, OVERLOAD)?;
     let loads = grid
@@ -198,7 +199,7 @@ pub fn code(name: &str) -> String {
     format!("<code>{name}</code>")
 }
 
-/// As `a, b and c`.
+/// Joins items, as in `a, b and c`.
 pub fn list(items: &[String]) -> String {
     match items {
         [] => String::new(),

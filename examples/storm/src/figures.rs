@@ -1,29 +1,29 @@
-//! What a record comes to.
+//! The figures of a record.
 
 use std::time::Duration;
 
 use super::scenario::{FAULT, WARM_UP};
 use super::simulation::{Record, SLOT, SLOTS, slot};
 
-/// Recovered is, from when on no slot has fewer successes than this share of its requests.
+/// The service has recovered when this share of the requests of every later slot succeeds.
 pub const WELL: f64 = 0.95;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
-    /// From the fault's end; none if it never recovers.
+    /// The time from the end of the fault until the service has recovered, or `None` if it never does.
     pub recovery: Option<Duration>,
-    /// For each request in the fault.
+    /// The number of attempts for each request in the fault.
     pub attempts: f64,
-    /// The share of the requests of the fault that came to a success.
+    /// The share of the requests in the fault that succeed.
     pub success_in_fault: f64,
-    /// The same of all requests.
+    /// The share of all requests that succeed.
     pub success: f64,
 }
 
 pub fn figures(record: &Record) -> Figures {
     let end = slot(WARM_UP + FAULT);
     let fault = slot(WARM_UP)..end;
-    // The last requests may not have come to their end when the watch ends.
+    // The last requests may not have ended when the simulation ends.
     let watched = SLOTS - slot(Duration::from_secs(10));
     let after = end..watched;
     Figures {
@@ -34,7 +34,8 @@ pub fn figures(record: &Record) -> Figures {
     }
 }
 
-/// How long it is from the first of these slots until all is well; none if it is not in the last one.
+/// Returns the time from the first of these slots until the service has recovered, or `None` if it has
+/// not recovered in the last slot.
 pub fn recovery(answered: &[u32], started: &[u32]) -> Option<Duration> {
     let is_unwell = |slot: &usize| share(&answered[*slot..=*slot], &started[*slot..=*slot]) < WELL;
     match (0..started.len()).rev().find(is_unwell) {

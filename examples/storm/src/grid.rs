@@ -1,4 +1,4 @@
-//! What is run: which scenarios, with which variants, under which loads.
+//! The runs: which scenarios, with which variants, under which loads.
 
 use crate::names::variant_name;
 use crate::scenario::{SCENARIOS, Scenario};
@@ -12,10 +12,10 @@ const BASE: Load = Load {
 const CLIENTS: [usize; 4] = [10, 100, 1_000, 10_000];
 const SHARES: [f64; 4] = [0.7, 0.8, 0.9, 0.95];
 
-/// The scenario that all variants are run in under all loads.
+/// The scenario in which all variants run under all loads.
 const SWEPT_BY_ALL: &str = "brown-out";
 
-/// Those that are run in all scenarios under all loads.
+/// The variants that run in all scenarios under all loads.
 const SWEPT: [Variant; 3] = [Variant::NoRetry, Variant::Earning, Variant::Defaults];
 
 /// One run.
@@ -26,7 +26,7 @@ pub struct Job {
     pub load: Load,
 }
 
-/// What the user asks for. Who asks for none gets the usual ones.
+/// What the user asks for. An empty list stands for the defaults.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub seed: u64,
@@ -41,9 +41,9 @@ pub struct Grid {
     asked: Asked,
     pub scenarios: Vec<&'static Scenario>,
     pub variants: Vec<Variant>,
-    /// What the charts and the first tables are about.
+    /// The load of the charts and of the first tables.
     pub base: Load,
-    /// Those of the sweep.
+    /// The loads of the sweep.
     pub loads: Vec<Load>,
 }
 
@@ -67,12 +67,13 @@ impl Grid {
         self.asked.seed
     }
 
-    /// Whether the sweep is more than the base.
+    /// Whether the sweep has more than one load.
     pub fn is_swept(&self) -> bool {
         self.loads.len() > 1
     }
 
-    /// The variants of the sweep. In most scenarios some of them tell enough, unless asked for.
+    /// Returns the variants of the sweep. Unless variants or loads are asked for, a few are enough in most
+    /// scenarios.
     pub fn swept(&self, scenario: &Scenario) -> Vec<Variant> {
         let all = self.asked.asks_loads()
             || !self.asked.variants.is_empty()
@@ -83,7 +84,7 @@ impl Grid {
             .collect()
     }
 
-    /// All runs, each once.
+    /// Returns all runs, each once.
     pub fn jobs(&self) -> Vec<Job> {
         let mut jobs = Vec::new();
         for scenario in self.scenarios.iter().copied() {
@@ -105,7 +106,7 @@ impl Grid {
         jobs
     }
 
-    /// What to type for the same again.
+    /// Returns the command line that repeats these runs.
     pub fn command(&self) -> String {
         self.asked.command("")
     }
@@ -116,12 +117,12 @@ impl Asked {
         !self.clients.is_empty() || !self.shares.is_empty()
     }
 
-    /// Whether something that is not all, or the usual.
+    /// Whether the user asks for anything but the defaults.
     pub fn asks_for_some(&self) -> bool {
         self.asks_loads() || !self.scenarios.is_empty() || !self.variants.is_empty()
     }
 
-    /// What to type, with this option first.
+    /// Returns a command line, with this option first.
     pub fn command(&self, option: &str) -> String {
         let mut options = option.to_owned();
         if self.seed != 1 {
@@ -144,7 +145,7 @@ impl Asked {
     }
 }
 
-/// The base, and the sweep.
+/// Returns the base load and the loads of the sweep.
 fn loads(asked: &Asked) -> (Load, Vec<Load>) {
     if !asked.asks_loads() {
         return (BASE, each_with_each(&CLIENTS, &SHARES));

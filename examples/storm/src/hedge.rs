@@ -1,5 +1,4 @@
-//! Latency: what a second attempt beside a slow one is good for, what it costs, and what it does on a
-//! bad day.
+//! Latency: what hedges gain, how much load they add, and what they do during a fault.
 
 use std::time::Duration;
 
@@ -22,50 +21,51 @@ mod window;
 
 use times::Times;
 
-/// How much hedges may add to the load: what all rules are set to that can be set to it.
+/// How much hedges may add to the load. All rules that have such a setting use it.
 pub const SHARE: f64 = 0.10;
 
-/// A service, and what it is asked for.
+/// A service and the requests to it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Workload {
-    /// As in the tables.
+    /// The name in the tables.
     pub name: &'static str,
     pub summary: &'static str,
     pub times: Times,
     pub course: Course,
     pub clients: usize,
-    /// How many requests come in a second, from all clients.
+    /// The number of requests per second, from all clients.
     pub rate: f64,
-    /// How long is watched, after the warm-up and the fault.
+    /// How long the simulation continues after the warm-up and the fault.
     pub watched: Duration,
-    /// The p95 of a usual day without hedges.
+    /// The p95 without a fault and without hedges.
     pub p95: Duration,
 }
 
-/// What becomes of attempts, and of the times that they take.
+/// How long attempts take, and which replicas they are sent to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Course {
-    /// Each takes its time, whatever else is under way.
+    /// The time of an attempt does not depend on other attempts.
     Even,
-    /// A fifth of the requests take ten times as long, whoever answers them.
+    /// A fifth of the requests take ten times as long, whichever replica they are sent to.
     Misses,
     /// Ten replicas, one of which takes ten times as long.
     OneSlow(Balancer),
-    /// Twenty replicas, each of which works on one attempt at a time. They get them as the least loaded.
+    /// Twenty replicas, each of which works on one attempt at a time. An attempt is sent to the least loaded
+    /// one.
     Queues,
-    /// In the fault all takes ten times as long.
+    /// During the fault, all attempts take ten times as long.
     SlowDown,
-    /// All takes longer and longer, in ten seconds ten times as long, and remains so.
+    /// Within ten seconds, all attempts come to take ten times as long, and then do not recover.
     Tenfold,
-    /// The servers of the other scenarios, of which few are left in the fault.
+    /// The servers of the storms, of which few are left during the fault.
     BrownOut,
 }
 
-/// Which replica gets an attempt.
+/// Which replica an attempt is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Balancer {
     Random,
-    /// The one with the fewest attempts that are waited for.
+    /// The one with the fewest attempts that a client still waits for.
     LeastLoaded,
 }
 
@@ -80,7 +80,7 @@ pub enum Hedging {
     Bhope,
     /// A `HedgeLayer` with the same share as the others.
     Layer,
-    /// `HedgeLayer::new()` as it is.
+    /// `HedgeLayer::new()` with its defaults.
     Defaults,
 }
 
@@ -119,7 +119,7 @@ const STRAGGLING: Workload = Workload {
     p95: Duration::from_millis(15),
 };
 
-/// For as long as is enough where no quantile beyond the p99 matters.
+/// Long enough if no quantile above the p99 matters.
 const SHORT: Duration = Duration::from_secs(100);
 
 const EVEN: Times = Times {

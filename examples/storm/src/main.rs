@@ -8,7 +8,7 @@
 //! attempts were sent, and how many requests succeeded; and the recovery by the number of clients and
 //! the load. Two more tables are about quotas: clients that hold their requests while a quota is used
 //! up, with a `Cooldown` or a hand-written service, where all clients share a limit and where each has
-//! its own. The last two are about latency: what hedged requests gain, and what they add to the load,
+//! its own. The last three are about latency: what hedged requests gain, and what they add to the load,
 //! by this crate's rules and by others.
 //!
 //! A page, `index.html`, with charts and tables, and the chart of each scenario as SVG are written to
@@ -76,7 +76,7 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let start = Instant::now();
     let out = arguments.out();
     let out = out.as_path();
-    // Before the runs, which take minutes.
+    // The runs take minutes, so a directory that cannot be created is reported before them.
     fs::create_dir_all(out).map_err(|error| format!("cannot create {}: {error}", out.display()))?;
     let mut sections = Vec::new();
     if let Some(grid) = arguments.grid() {
@@ -103,7 +103,7 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// That of each scenario, as a picture of its own.
+/// Writes the chart of each scenario to a separate file.
 fn write_charts(out: &Path, grid: &Grid, outcomes: &Outcomes) -> Result<(), BoxError> {
     for scenario in &grid.scenarios {
         let chart = chart::draw(scenario, grid, outcomes)?;
@@ -117,7 +117,7 @@ fn write(file: &Path, content: &str) -> Result<(), BoxError> {
         .map_err(|error| format!("cannot write {}: {error}", file.display()).into())
 }
 
-/// A reader that has gone away, as `head` does, has seen enough.
+/// Prints to standard output. It is not an error if the reader has closed the pipe, as `head` does.
 fn print(text: &str) -> Result<(), BoxError> {
     let mut stdout = io::stdout();
     match stdout.write_all(text.as_bytes()).and(stdout.flush()) {
@@ -128,7 +128,7 @@ fn print(text: &str) -> Result<(), BoxError> {
     }
 }
 
-/// Nobody is left to tell if standard error is closed.
+/// Prints a line to standard error. If that is closed, the error is ignored.
 fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

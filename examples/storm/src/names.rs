@@ -1,4 +1,4 @@
-//! What things are called on the command line, in the tables and on the page.
+//! Names and descriptions on the command line, in the tables and on the page.
 
 use crate::hedge::Hedging;
 use crate::quota::Manner;
@@ -86,7 +86,7 @@ pub fn hedging_summary(hedging: Hedging) -> &'static str {
     }
 }
 
-/// The one of that name, which is there.
+/// Returns the item with a name. Panics if there is none.
 pub fn by_name<'a, T>(all: &'a [T], name: &str, name_of: impl Fn(&T) -> &str) -> &'a T {
     let mut all = all.iter();
     all.find(|one| name_of(one) == name)

@@ -14,16 +14,16 @@ use crate::table::{Mark, Table};
 use crate::tables::{self, has_end, load_name, percent, recovery_name};
 use crate::upstream::{CAPACITY, QUEUE, SERVERS, WORK};
 
-/// What is shown of runs that are about the same.
+/// The section of one simulation.
 pub struct Section {
-    /// As in links.
+    /// The id for links.
     pub id: &'static str,
     pub title: &'static str,
     /// Sentences, in HTML.
     pub conclusions: Vec<String>,
-    /// Stands with the conclusions, and is printed before the other tables.
+    /// A table that is shown with the conclusions, and printed before the other tables.
     pub summary: Option<Table>,
-    /// What the contents list below the title: ids and names.
+    /// The ids and names of the parts that the contents list below the title.
     pub parts: Vec<(&'static str, &'static str)>,
     pub introduction: String,
     pub tables: Vec<Table>,
@@ -89,7 +89,7 @@ fn link(id: &str, name: &str) -> String {
     format!("<a href=\"#{id}\">{name}</a>")
 }
 
-/// That of the storms.
+/// Returns the section of the storms.
 pub fn section(grid: &Grid, outcomes: &Outcomes) -> Result<Section, BoxError> {
     let mut introduction = introduction(grid);
     for scenario in &grid.scenarios {
@@ -117,7 +117,7 @@ pub fn section(grid: &Grid, outcomes: &Outcomes) -> Result<Section, BoxError> {
     })
 }
 
-/// A panel with the run's name and figures.
+/// Returns a panel with the name and the figures of its run.
 fn figure(scenario: &Scenario, panel: &Panel<'_>, grid: &Grid, outcomes: &Outcomes) -> String {
     let Panel { name, outcome, svg } = panel;
     let figures = outcome.figures;
@@ -139,7 +139,7 @@ fn figure(scenario: &Scenario, panel: &Panel<'_>, grid: &Grid, outcomes: &Outcom
     )
 }
 
-/// What is simulated, and how to do it again.
+/// Describes the simulation, and how to repeat it.
 fn introduction(grid: &Grid) -> String {
     let variants = grid.variants.iter();
     let variants = variants.map(|variant| term(variant_name(*variant), variant_summary(*variant)));
@@ -168,7 +168,7 @@ fn introduction(grid: &Grid) -> String {
     )
 }
 
-/// How to read all of the charts.
+/// Explains the charts and the tables.
 fn legend(grid: &Grid) -> String {
     format!(
         "<h3 id=\"legend\">How to read the charts and tables</h3>\n\
@@ -184,7 +184,7 @@ fn legend(grid: &Grid) -> String {
     )
 }
 
-/// What a name means, in a list of such.
+/// Returns a name and its meaning, for a list of definitions.
 pub fn term(name: &str, summary: &str) -> String {
     format!("<dt>{name}</dt><dd>{summary}</dd>\n")
 }

@@ -1,11 +1,11 @@
-//! Does the runs, several at a time.
+//! Runs several simulations at the same time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// What each job comes to, in the order of the jobs, whichever is done first.
+/// Runs all jobs, and returns their outcomes in the order of the jobs.
 pub fn map<J: Sync, O: Send>(jobs: &[J], threads: usize, run: impl Fn(&J) -> O + Sync) -> Vec<O> {
     let progress = progress_bar(jobs.len());
     let next = AtomicUsize::new(0);
@@ -22,7 +22,7 @@ pub fn map<J: Sync, O: Send>(jobs: &[J], threads: usize, run: impl Fn(&J) -> O +
     };
     let mut outcomes = thread::scope(|scope| {
         let workers = (0..threads.min(jobs.len())).map(|_| scope.spawn(work));
-        // All of them have to be there before the first is waited for.
+        // Iterators are lazy: all threads have to be started before the first one is joined.
         let workers: Vec<_> = workers.collect();
         let done = workers.into_iter().map(thread::ScopedJoinHandle::join);
         let done = done.flat_map(|done| done.expect("no run panics"));
@@ -33,7 +33,7 @@ pub fn map<J: Sync, O: Send>(jobs: &[J], threads: usize, run: impl Fn(&J) -> O +
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// Is drawn on standard error, and only if that is a terminal.
+/// Returns a progress bar. It is drawn on standard error if that is a terminal.
 fn progress_bar(runs: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} runs, {eta} left");
     let progress = ProgressBar::new(runs as u64);

@@ -1,5 +1,5 @@
-//! tower::retry, with a policy as its users write it: other budgets around the same waits, with
-//! which the server's `Retry-After` is obeyed.
+//! tower::retry with a policy as users write it: other budgets with the same waits, which respect
+//! `Retry-After`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,16 +13,18 @@ use tower::retry::Policy;
 use tower::retry::budget::{Budget, TpsBudget};
 use tower_http_retry::BoxError;
 
-/// What a client asks before each retry.
+/// The budget for retries.
 pub enum Bucket {
-    /// tower's own, with its defaults.
+    /// tower's budget with its defaults.
     Tps(TpsBudget),
     Aws(AwsBucket),
 }
 
-/// The standard retry mode of AWS's SDKs, as it is from November 2026 on (`AWS_NEW_RETRIES_2026`):
-/// 500 tokens; a retry takes 14, one after throttling 5, and gets them back if it succeeds; any
-/// other success adds 1.
+/// The token bucket of the standard retry mode of AWS's SDKs, as of November 2026
+/// (`AWS_NEW_RETRIES_2026`).
+///
+/// It has 500 tokens. A retry takes 14, or 5 after throttling, and returns them if it succeeds. Any other
+/// success adds 1.
 pub struct AwsBucket {
     tokens: AtomicU64,
 }
@@ -42,14 +44,15 @@ impl AwsBucket {
         self.update(|left| left.checked_sub(tokens))
     }
 
-    /// False if there is no next value.
+    /// Replaces the number of tokens. Returns whether `next` returned a value.
     fn update(&self, next: impl Fn(u64) -> Option<u64>) -> bool {
         let order = Ordering::Relaxed;
         self.tokens.fetch_update(order, order, next).is_ok()
     }
 }
 
-/// Retries whatever is no success, twice: here these are 503, 429 and time-outs.
+/// A policy that retries every failure up to twice. In these simulations, the failures are 503, 429 and
+/// time-outs.
 #[derive(Clone)]
 pub struct Peer {
     shared: Arc<Shared>,
@@ -89,7 +92,8 @@ impl Peer {
         }
     }
 
-    /// Full jitter; or what the server asks for, and up to half as much again.
+    /// Waits with full jitter, or, if it is longer, for the time that the server asks for and up to half as
+    /// long again.
     fn wait(&self, asked: Option<u64>) -> Sleep {
         let mut rng = self
             .shared
@@ -131,7 +135,7 @@ impl<Q: Clone, B> Policy<Request<Q>, Response<B>, BoxError> for Peer {
     }
 }
 
-/// In milliseconds.
+/// Returns the value of `Retry-After` in milliseconds.
 fn retry_after<B>(response: &Response<B>) -> Option<u64> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     Some(seconds.parse::<u64>().ok()? * 1_000)

@@ -1,5 +1,4 @@
-//! Limits on requests: what comes of clients who hold their requests while a quota is used up, and of
-//! those who do not.
+//! Quotas: clients that hold their requests while a quota is used up, compared with clients that do not.
 
 use std::time::Duration;
 
@@ -14,22 +13,22 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-/// A limit, of all clients or of each.
+/// A limit that all clients share, or that each client has.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quota {
-    /// As in the tables.
+    /// The name in the tables.
     pub name: &'static str,
     pub summary: &'static str,
-    /// How many attempts are let through in a window.
+    /// How many attempts are accepted in a window.
     pub limit: u32,
     pub window: Duration,
-    /// Whether each client has one of its own.
+    /// Whether each client has a separate quota.
     pub is_own: bool,
-    /// Whether answers say what remains.
+    /// Whether responses have a `RateLimit` header with the rest of the quota.
     pub says_remaining: bool,
-    /// What refusals ask for, if it is not what is left of the window.
+    /// The wait that a 429 asks for, if it is not the rest of the window.
     pub retry_after: Option<Duration>,
-    /// A client that is refused so many times in a window is blocked.
+    /// The number of 429s in a window after which a client is blocked.
     pub blocks_after: Option<u32>,
 }
 
@@ -76,13 +75,13 @@ pub const QUOTAS: [Quota; 5] = [
     },
 ];
 
-/// How clients meet it. All retry twice, with the budget that a layer has unless told otherwise.
+/// How clients respond to a quota. All of them retry up to twice, with the default budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     Earning,
     /// The same with a `Cooldown`.
     Cooldown,
-    /// The same on top of what is written by hand instead.
+    /// The same above a hand-written service instead.
     HoldOnFirst429,
 }
 

@@ -1,4 +1,4 @@
-//! The runs, and what they came to.
+//! The runs and their outcomes.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::parallel;
 use crate::scenario::Scenario;
 use crate::simulation::{Load, Record, Variant, simulate};
 
-/// What the runs came to, in the order of the jobs.
+/// The outcomes of the runs, in the order of the jobs.
 pub struct Outcomes(Vec<Outcome>);
 
 pub struct Outcome {
@@ -58,7 +58,7 @@ impl Outcome {
 }
 
 impl Extent {
-    /// Of runs in whose slots so many requests started.
+    /// Returns the extent of runs. Each item has the numbers of requests that started in the slots of a run.
     pub fn of<'a>(runs: impl ExactSizeIterator<Item = &'a [u32]>) -> Self {
         Self {
             runs: runs.len(),

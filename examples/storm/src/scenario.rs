@@ -1,56 +1,55 @@
-//! What goes wrong, and when.
+//! The faults and their times.
 
 use std::time::Duration;
 
-/// How long all is well before the fault: budgets and queues are as on a usual day then.
+/// The time before the fault, after which budgets and queues are in their usual state.
 pub const WARM_UP: Duration = Duration::from_secs(20);
 
 /// How long the fault lasts.
 pub const FAULT: Duration = Duration::from_secs(20);
 
-/// How long is watched after it.
+/// How long the simulation continues after the fault.
 pub const AFTER: Duration = Duration::from_secs(60);
 
-/// Whether the fault is there at this time, from the start.
+/// Whether there is a fault at this time from the start.
 pub fn in_fault(at: Duration) -> bool {
     (WARM_UP..WARM_UP + FAULT).contains(&at)
 }
 
-/// How long a cold server takes until it is as fast as ever.
+/// How long a cold server takes to reach its full speed.
 pub const COLD_START: Duration = Duration::from_secs(10);
 
-/// A fault of the upstream, or of those who call it.
+/// A fault of the upstream or of its clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// This share of the servers is left.
+    /// Only this share of the servers is left.
     Capacity(f64),
-    /// Every attempt is answered 503 at once.
+    /// Every attempt is answered 503 immediately.
     Outage,
-    /// The same, and afterwards the caches are cold: a tenth of the servers' speed at first, all of
-    /// it after [`COLD_START`].
+    /// The same, and then the caches are cold: the servers begin with a tenth of their speed, and reach the
+    /// full speed after [`COLD_START`].
     ColdStart,
-    /// This share of the attempts is answered 503 at once, before and after the fault, too.
+    /// This share of the attempts is answered 503 immediately, during the whole simulation.
     Background(f64),
-    /// So many times the requests.
+    /// The number of requests is multiplied by this.
     Spike(f64),
-    /// This share of the attempts is answered 503 after the whole work was done for it.
+    /// This share of the attempts is answered 503 after as much work as a success takes.
     Costly(f64),
-    /// More attempts in a second than this share of the capacity are answered 429, with a
-    /// `Retry-After` of one second.
+    /// Attempts in a second beyond this share of the capacity are answered 429, with `Retry-After: 1`.
     Limited(f64),
-    /// Every attempt takes so many times the time.
+    /// The time of every attempt is multiplied by this.
     Slow(u32),
-    /// This share of the attempts meets a replica that answers 503 at once. The others have the
+    /// This share of the attempts meets a replica that responds with 503 immediately. The others have the
     /// whole capacity.
     BadReplicas(f64),
-    /// The same with a replica that never answers.
+    /// The same with a replica that never responds.
     BlackHoles(f64),
 }
 
 /// A fault with its name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scenario {
-    /// As on the command line.
+    /// The name on the command line.
     pub name: &'static str,
     pub summary: &'static str,
     pub fault: Fault,

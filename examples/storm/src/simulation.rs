@@ -1,4 +1,4 @@
-//! One day of many clients and the service that they call, on the paused clock.
+//! A simulation of many clients and the service that they call, on a paused clock.
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,27 +17,27 @@ use super::peers::{AwsBucket, Bucket, Peer};
 use super::scenario::{AFTER, FAULT, Fault, Scenario, WARM_UP, in_fault};
 use super::upstream::{CAPACITY, Upstream};
 
-/// How long each attempt may take.
+/// The time-out of each attempt.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What is counted together.
+/// The length of a slot. Events are counted by slot.
 pub const SLOT: Duration = Duration::from_millis(500);
 
 pub const SLOTS: usize = slot(WARM_UP) + slot(FAULT) + slot(AFTER);
 
-/// The number of the slot that a time is in; the first is 0.
+/// Returns the number of the slot that contains a time. The first slot is 0.
 pub const fn slot(at: Duration) -> usize {
     (at.as_millis() / SLOT.as_millis()) as usize
 }
 
-/// How the clients retry. But for [`Variant::Defaults`] it is twice, after full jitter on 100 ms and
-/// 200 ms.
+/// How the clients retry. Except with [`Variant::Defaults`], they retry up to twice, with full jitter on
+/// 100 ms and 200 ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
     NoRetry,
-    /// `Budget::earning`, which a layer has unless told otherwise.
+    /// `Budget::earning`, the default budget of a layer.
     Earning,
-    /// `RetryLayer::new()` as it is: five retries, after 1 s, 2 s, 4 s, ..
+    /// `RetryLayer::new()` with its defaults: five retries, after 1 s, 2 s, 4 s, ..
     Defaults,
     WithoutBudget,
     Ratio,
@@ -57,24 +57,24 @@ pub const VARIANTS: [Variant; 8] = [
     Variant::Aws,
 ];
 
-/// How many clients there are, and what they ask for.
+/// The number of clients, and the load.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
     pub clients: usize,
-    /// What is asked for, of what the servers can answer.
+    /// The share of the capacity that the requests need.
     pub share: f64,
 }
 
-/// What happened, by the slot that it happened in.
+/// The numbers of events in each slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Requests that started.
     pub started: Vec<u32>,
-    /// Those of them that came to a success, however late.
+    /// Those of them that succeeded, however late, in the slot of their start.
     pub answered: Vec<u32>,
     /// Attempts that were sent.
     pub sent: Vec<u32>,
-    /// Successes that were handed over.
+    /// Requests that succeeded, in the slot of their success.
     pub succeeded: Vec<u32>,
 }
 
@@ -99,19 +99,19 @@ impl Record {
     }
 }
 
-/// What is after the last slot is not watched.
+/// Counts an event. Events after the last slot are ignored.
 pub fn add(slots: &mut [u32], at: Duration) {
     if let Some(count) = slots.get_mut(slot(at)) {
         *count += 1;
     }
 }
 
-/// The same for the same seed.
+/// Runs a simulation. The same seed gives the same record.
 pub fn simulate(scenario: &Scenario, variant: Variant, load: Load, seed: u64) -> Record {
     on_paused_clock(day(scenario.fault, variant, load, Rng::with_seed(seed)))
 }
 
-/// Runs it to its end, on a clock that is paused: waiting takes no time.
+/// Runs a future to its end on a paused clock, so that waiting takes no time.
 pub fn on_paused_clock<T>(day: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -148,7 +148,8 @@ async fn day(fault: Fault, variant: Variant, load: Load, mut rng: Rng) -> Record
     }
 }
 
-/// What makes each client's own: a layer with its budget, or the budget of a `tower::retry`.
+/// A function that creates what each client has separately: a layer with its budget, or the budget of a
+/// `tower::retry`.
 enum Client {
     Plain,
     Layer(fn() -> RetryLayer),
@@ -173,7 +174,7 @@ pub fn twice() -> RetryLayer {
     RetryLayer::new().max_retries(2).backoff(backoff)
 }
 
-/// Sends requests until all is watched.
+/// Sends requests until the end of the simulation.
 async fn drive<S>(upstream: Upstream, clients: Vec<S>, load: Load, fault: Fault, rng: Rng) -> Record
 where
     S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>> + Clone + Send + 'static,
@@ -191,8 +192,8 @@ where
     upstream.record(|record, _| record.clone())
 }
 
-/// Sends requests at random times until the end, each from a random client: at any time so many a
-/// second as the rate says.
+/// Sends requests at random times until the end, each from a random client. The rate is the number of
+/// requests per second at a time.
 pub async fn send_at_random<S, F>(
     clients: &[S],
     end: Instant,
@@ -229,7 +230,7 @@ where
     }
 }
 
-/// Sends a request, and whether it comes to a success.
+/// Sends a request, and returns whether it succeeds.
 pub async fn succeeds<S>(client: S) -> bool
 where
     S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>>,

@@ -2,7 +2,7 @@
 
 #[derive(Debug)]
 pub struct Table {
-    /// What its cells are.
+    /// A description of the cells.
     pub caption: String,
     pub head: Vec<String>,
     pub rows: Vec<Vec<Cell>>,
@@ -17,9 +17,9 @@ pub struct Cell {
 /// A bad result, which the page highlights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// It never recovers.
+    /// The service never recovers.
     Never,
-    /// It recovers later than what it is compared with.
+    /// The service recovers later than without retries, or whatever the run is compared with.
     Later,
 }
 
@@ -41,7 +41,7 @@ impl Cell {
 }
 
 impl Mark {
-    /// As the page's style names it.
+    /// Returns the class in the style of the page.
     pub fn class(self) -> &'static str {
         match self {
             Self::Never => "never",
@@ -51,7 +51,7 @@ impl Mark {
 }
 
 impl Table {
-    /// With columns that line up as plain text, too.
+    /// Formats the table in Markdown. The columns are aligned, so that it is legible as plain text, too.
     pub fn to_markdown(&self) -> String {
         let widths: Vec<usize> = (0..self.head.len())
             .map(|column| {
@@ -76,8 +76,8 @@ impl Table {
         text
     }
 
-    /// It scrolls in a box of its own. Rows whose first cells are the same stand under that text,
-    /// so that the column that stays in sight is narrow.
+    /// Formats the table in HTML. It scrolls inside a box. Rows whose first cells are equal are grouped under
+    /// that text, so that the first column, which does not scroll, is narrow.
     pub fn to_html(&self) -> String {
         let is_grouped = self.is_grouped();
         let hidden = usize::from(is_grouped);

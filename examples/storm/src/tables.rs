@@ -1,4 +1,4 @@
-//! What the runs came to, as tables.
+//! The tables of the storms.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::scenario::{Fault, Scenario};
 use crate::simulation::{Load, Variant};
 use crate::table::{Cell, Mark, Table};
 
-/// Recovery that is later by no more than this is as soon.
+/// A recovery that is at most this much later counts as equally fast.
 pub const AS_SOON: Duration = Duration::from_secs(1);
 
-/// These, with what they are about.
+/// Formats tables in Markdown, below a line with the seed.
 pub fn markdown<'a>(seed: u64, tables: impl Iterator<Item = &'a Table>) -> String {
     let mut text = format!("Seed {seed}\n");
     for table in tables {
@@ -53,7 +53,7 @@ fn success(grid: &Grid, outcomes: &Outcomes) -> Table {
     })
 }
 
-/// A row for each scenario, a column for each variant.
+/// Returns a table with a row for each scenario and a column for each variant.
 fn base(
     grid: &Grid,
     outcomes: &Outcomes,
@@ -85,7 +85,7 @@ fn base(
     }
 }
 
-/// A row for each scenario and variant, a column for each load.
+/// Returns a table with a row for each scenario and variant, and a column for each load.
 fn sweep(grid: &Grid, outcomes: &Outcomes) -> Table {
     let loads = grid.loads.iter();
     let loads = loads.map(|load| format!("{}, {}", load.clients, load.share));
@@ -147,7 +147,7 @@ pub fn mark(
     Some(Mark::Later).filter(|_| recovery > without + AS_SOON)
 }
 
-/// As `3.0 s`, or `never`, or `-` if the fault has no end.
+/// Formats a recovery as `3.0 s`, or `never`, or `-` if the fault has no end.
 pub fn recovery_text(scenario: &Scenario, outcome: &Outcome) -> String {
     match outcome.figures.recovery {
         _ if !has_end(scenario) => "-".into(),
@@ -162,7 +162,7 @@ pub fn recovery_name(recovery: Option<Duration>) -> String {
     }
 }
 
-/// Of the requests in the fault / of all.
+/// Formats the share of the requests that succeed, in the fault and in total.
 pub fn success_text(outcome: &Outcome) -> String {
     let figures = outcome.figures;
     let (fault, all) = (percent(figures.success_in_fault), percent(figures.success));

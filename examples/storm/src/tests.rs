@@ -1,7 +1,8 @@
-//! Storms: what the layer's retries do to a service on its worst day, and what they are good for.
+//! Tests of the storms: the layer's retries do not prolong an overload, and they help if single attempts
+//! fail.
 //!
-//! The simulation is the one of `cargo run --release -p storm`: 20 servers of 20 ms, a queue
-//! of 1,000, attempts that time out after 500 ms, and many clients, each with a budget of its own.
+//! The simulation is that of `cargo run --release -p storm`: 20 servers that take 20 ms for each attempt,
+//! a queue of 1,000, attempts that time out after 500 ms, and many clients, each with a separate budget.
 
 use std::time::Duration;
 
@@ -29,8 +30,8 @@ fn run(name: &str, variant: Variant, load: Load, seed: u64) -> Figures {
     figures(&simulate(scenario(name), variant, load, seed))
 }
 
-/// Whether this is so at 100 clients, load 0.8 and two retries, with at most so many attempts for
-/// each request in the fault.
+/// Asserts a condition with 100 clients, load 0.8 and two retries, and that there are at most `attempts`
+/// attempts for each request in the fault.
 fn holds(name: &str, attempts: f64, is_good: impl Fn(&Figures) -> bool) {
     for seed in SEEDS {
         let figures = run(name, Variant::Earning, USUAL, seed);
@@ -39,7 +40,7 @@ fn holds(name: &str, attempts: f64, is_good: impl Fn(&Figures) -> bool) {
     }
 }
 
-/// Whether it recovers within so long of the fault's end.
+/// Asserts that the service recovers within this time after the end of the fault.
 fn recovers_within(name: &str, recovery: Duration, attempts: f64) {
     let in_time = |figures: &Figures| figures.recovery.is_some_and(|after| after <= recovery);
     holds(name, attempts, in_time);
@@ -99,7 +100,8 @@ fn black_holes_are_tried_around() {
     });
 }
 
-/// What comes of it without retries and with them; which recovers at most two seconds later.
+/// Returns the figures without and with retries. Asserts that the service recovers at most two seconds
+/// later with them.
 fn both(name: &str, load: Load, seed: u64) -> [Figures; 2] {
     let without = run(name, Variant::NoRetry, load, seed);
     let with = run(name, Variant::Earning, load, seed);
@@ -140,8 +142,7 @@ fn ten_thousand_clients_recover_when_their_first_tokens_are_spent() {
     assert!(figures.recovery.is_some_and(in_time), "{figures:?}");
 }
 
-/// Recovered is after each fault, never mind when: without retries the service recovers from all of
-/// them.
+/// Asserts that the service recovers from each fault at some time, as it does without retries.
 fn recovers_at_all(variant: Variant, load: Load) {
     for scenario in &SCENARIOS {
         let figures = run(scenario.name, variant, load, 1);

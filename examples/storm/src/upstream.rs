@@ -1,4 +1,4 @@
-//! The servers behind the clients: a queue, workers, and a fault.
+//! The simulated upstream: a queue, servers, and a fault.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -22,17 +22,17 @@ use super::simulation::Record;
 
 pub const SERVERS: usize = 20;
 
-/// What one request takes of a server.
+/// How long a server works on one attempt.
 pub const WORK: Duration = Duration::from_millis(20);
 
-/// More wait for a server than this are answered 503 at once.
+/// The maximum number of attempts that wait for a server. Further ones are answered 503 immediately.
 pub const QUEUE: usize = 1_000;
 
-/// How many requests a second the servers can answer.
+/// How many requests per second the servers can answer.
 pub const CAPACITY: f64 = SERVERS as f64 * 1_000.0 / WORK.as_millis() as f64;
 
-/// All servers of one service, first come, first served. Work that nobody waits for any more is
-/// done all the same: a server does not know.
+/// All servers of one service. They answer attempts in the order of their arrival. They also work on
+/// attempts that the client has dropped, because a server does not notice that.
 #[derive(Clone)]
 pub struct Upstream {
     shared: Arc<Shared>,
@@ -48,7 +48,7 @@ struct Shared {
 struct State {
     rng: Rng,
     queue: VecDeque<Job>,
-    /// The second that attempts were last counted in, and how many.
+    /// The last second in which attempts were counted, and their number.
     limited: (u64, f64),
     record: Record,
 }
@@ -58,7 +58,7 @@ struct Job {
     status: StatusCode,
 }
 
-/// What becomes of an attempt as it arrives.
+/// What happens to an attempt when it arrives.
 enum Arrival {
     Answered(StatusCode),
     Queued(oneshot::Receiver<StatusCode>),
@@ -66,7 +66,7 @@ enum Arrival {
 }
 
 impl Upstream {
-    /// Starts the servers, on the current runtime.
+    /// Starts the servers on the current runtime.
     pub fn start(fault: Fault, record: Record, rng: Rng) -> Self {
         let state = State {
             rng,
@@ -86,7 +86,7 @@ impl Upstream {
         Self { shared }
     }
 
-    /// Reads or writes what is recorded.
+    /// Reads or updates the record.
     pub fn record<T>(&self, with: impl FnOnce(&mut Record, Duration) -> T) -> T {
         let now = self.shared.start.elapsed();
         with(&mut self.shared.lock().record, now)
@@ -107,7 +107,7 @@ impl<B> Service<Request<B>> for Upstream {
         Box::pin(async move {
             let status = match arrival {
                 Arrival::Answered(status) => status,
-                // A server that is stopped with the simulation answers nobody.
+                // When the simulation ends, the servers stop without answering.
                 Arrival::Queued(answer) => match answer.await {
                     Ok(status) => status,
                     Err(_) => std::future::pending().await,
@@ -163,7 +163,7 @@ impl Shared {
         Arrival::Queued(answered)
     }
 
-    /// One server.
+    /// Runs one server.
     async fn serve(self: Arc<Self>, number: usize) {
         loop {
             let Ok(next) = self.waiting.acquire().await else {
@@ -180,12 +180,12 @@ impl Shared {
                 continue;
             };
             sleep(work).await;
-            // Whoever asked may have gone.
+            // The client may have dropped the attempt.
             let _ = job.answer.send(job.status);
         }
     }
 
-    /// How many servers there are now, and what one request takes of them.
+    /// Returns how many servers there are now, and how long they work on one attempt.
     fn capacity(&self) -> (usize, Duration) {
         let now = self.start.elapsed();
         let end = WARM_UP + FAULT;
@@ -207,7 +207,7 @@ impl Shared {
 }
 
 impl State {
-    /// Counts an attempt into its second.
+    /// Counts an attempt, and returns whether there are more than the limit in this second.
     fn over_limit(&mut self, now: Duration, share: f64) -> bool {
         let (second, count) = &mut self.limited;
         if *second != now.as_secs() {

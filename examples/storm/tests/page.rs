@@ -1,4 +1,4 @@
-//! The page of the example `storm`, in a browser.
+//! Tests of the page of the example `storm` in a browser.
 
 #![cfg(unix)]
 
@@ -13,14 +13,14 @@ mod browser;
 
 use browser::{Browser, Page};
 
-/// Widths of a desktop, a tablet and a telephone.
+/// The widths of a desktop, a tablet and a telephone.
 const WIDTHS: [u32; 3] = [1_400, 800, 400];
 
-/// Scenarios with an end and without, and tables that are wide.
+/// Arguments for scenarios with and without an end, and for wide tables.
 const RUN: &str = "--scenario brown-out --scenario background --scenario bad-replicas --clients 10 \
                    --clients 20 --load 0.05 --load 0.02";
 
-/// What is on the page, in the order of the page.
+/// A script that returns the parts of the page, in the order of the page.
 const PARTS: &str = "(() => {
     const texts = (selector) => Array.from(document.querySelectorAll(selector), (one) => one.textContent);
     const links = Array.from(document.querySelectorAll('nav a'), (link) => link.getAttribute('href'));
@@ -35,7 +35,7 @@ const PARTS: &str = "(() => {
     };
 })()";
 
-/// How it looks.
+/// A script that returns properties of the layout.
 const LOOK: &str = "(() => {
     const all = (selector) => Array.from(document.querySelectorAll(selector));
     const box = (element) => element.getBoundingClientRect();

@@ -1,4 +1,4 @@
-//! The example `storm`, run as its users run it.
+//! Tests of the example `storm` as a program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ fn storm(arguments: &[&str]) -> Output {
     storm_command(arguments).output().unwrap()
 }
 
-/// A place of a test's own, where nothing is yet.
+/// Returns the path of a directory for a test, which does not exist yet.
 fn place(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     if path.exists() {
@@ -37,10 +37,10 @@ fn place(name: &str) -> PathBuf {
     path
 }
 
-/// The scenarios that the conclusions are about.
+/// The scenarios of the conclusions.
 const CONCLUDED: [&str; 4] = ["--scenario", "brown-out", "--scenario", "bad-replicas"];
 
-/// What a small run prints and writes: its tables, its page and its chart.
+/// Returns what a small run prints and writes: its tables, its page and its chart.
 fn small_run(out: &Path, arguments: &[&str]) -> [String; 3] {
     let out_arguments = ["--out", out.to_str().unwrap()];
     let output = storm(&[&SMALL, &out_arguments[..], arguments].concat());
@@ -50,7 +50,7 @@ fn small_run(out: &Path, arguments: &[&str]) -> [String; 3] {
     [tables, read("index.html"), read("outage.svg")]
 }
 
-/// What a small run of only the quotas prints, and its page. It writes nothing else.
+/// Returns the tables and the page of a small run of only the quotas. Asserts that it writes nothing else.
 fn small_quotas(out: &Path, arguments: &[&str]) -> [String; 2] {
     let quotas = ["--quotas", "--clients", "2", "--load", "0.05"];
     let out_arguments = ["--out", out.to_str().unwrap()];
@@ -108,7 +108,7 @@ fn the_conclusions_have_a_row_for_each_variant_and_come_first() {
         "bad-replicas: attempts",
     ];
     assert_eq!(rows[0], head);
-    // So few requests that the servers which are left are enough.
+    // There are so few requests that the servers that are left are sufficient.
     assert_eq!(rows[2][..3], ["no-retry", "0.0 s", "1.00"]);
     assert_eq!(rows[3][..2], ["earning", "0.0 s"]);
     let share = |row: &[&str]| row[3].trim_end_matches(" %").parse::<f64>().unwrap();
@@ -172,7 +172,7 @@ fn quotas_by_themselves_have_two_tables_and_a_page() {
     assert!(first.iter().map(|row| row[0]).eq(names), "{tables}");
     assert!(first.iter().all(|row| row[1] == "2"), "{tables}");
     assert!(rows[2..4].iter().all(|row| row[2] == "0.05"), "{tables}");
-    // A twentieth of a limit is never too much.
+    // The load is a twentieth of the limit, so that it is never exceeded.
     assert!(rows[2][3].starts_with("0.0 s, "), "{tables}");
     assert!(rows[2][3].ends_with("/s, 100.0 %"), "{tables}");
     for text in names.iter().chain(&manners) {
@@ -245,7 +245,7 @@ fn wrong_arguments_are_named() {
 fn what_cannot_be_written_is_named() {
     let place = place("storm-unwritable");
     fs::create_dir(&place).unwrap();
-    // Neither can be: not below a file, and not where a directory is.
+    // Neither can be written: one is below a file, and the other is a directory.
     let below = place.join("file").join("storm");
     fs::write(place.join("file"), "").unwrap();
     fs::create_dir(place.join("index.html")).unwrap();

@@ -19,7 +19,7 @@ fn add(control: &mut Control, count: u32, withheld: u64, hedged: u64) {
     }
 }
 
-/// How many of 16,000 are withheld.
+/// Returns how many of 16,000 hedges are withheld.
 fn withheld(control: &mut Control) -> usize {
     let draws = (0..16_000).map(|_| control.draw());
     draws.filter(|group| *group == Group::Withheld).count()
@@ -70,7 +70,7 @@ fn what_is_older_counts_less() {
     let mut control = control(1.0 / 16.0);
     add(&mut control, 1_000, 10, 20);
     assert!(control.saved().unwrap() < 0.0);
-    // So few of late that in a mean of all they would not be seen.
+    // In a mean of all times, the latest 256 would not show.
     add(&mut control, 256, 40, 20);
     assert!(control.saved().unwrap() > 0.010);
 }

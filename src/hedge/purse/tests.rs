@@ -32,7 +32,7 @@ fn it_holds_three_hedges_or_what_a_second_earns() {
     let mut purse = Purse::new(0.05);
     purse.earn(10_000);
     assert_eq!(hedges(&mut purse), 3);
-    // 200 in a second earn ten.
+    // 200 successes per second earn ten hedges.
     purse.resize(400, Duration::from_secs(2));
     purse.earn(10_000);
     assert_eq!(hedges(&mut purse), 10);

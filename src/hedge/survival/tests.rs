@@ -7,7 +7,7 @@ const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// So many attempts that ended after so many milliseconds, and that were cut then.
+/// Creates times from pairs of milliseconds and the number of attempts that ended, or were cut, after them.
 fn times(ended: &[(u64, u32)], cut: &[(u64, u32)]) -> Times {
     let mut times = Times::new();
     for (at, count) in ended {
@@ -55,7 +55,7 @@ fn one_that_was_cut_would_have_taken_longer() {
     assert_about(without.exceeded_by(0.05), 5);
 }
 
-/// Of four that are there at the start, one ends, one is cut, and one of the two that are left ends.
+/// Of four attempts, one ends, one is cut, and then the other two end one after the other.
 #[test]
 fn the_estimate_is_that_of_kaplan_and_meier() {
     // Surviving: 3/4 after 1 ms, 3/8 after 4 ms, 0 after 8 ms.
@@ -72,13 +72,13 @@ fn what_is_longer_than_all_that_is_known_is_the_longest_that_is() {
     assert_eq!(Times::new().exceeded_by(0.05), Duration::ZERO);
 }
 
-/// No attempt has ended by the shortest time that is known.
+/// No attempt is known to have ended within the shortest known time.
 #[test]
 fn all_of_them_exceed_the_shortest_time() {
     assert_about(times(&[(15, 5)], &[(5, 5)]).exceeded_by(1.0), 5);
     assert_about(times(&[], &[(5, 5)]).exceeded_by(1.0), 5);
     assert_about(times(&[(5, 5)], &[]).exceeded_by(1.0), 5);
-    // Nor can one of so many be seen to.
+    // A single attempt of so many is lost to rounding.
     let many = times(&[(5, 1), (15, 1)], &[(25, u32::MAX)]);
     assert_about(many.exceeded_by(1.0), 5);
 }
@@ -117,7 +117,7 @@ fn what_fades_counts_less_and_is_forgotten_in_the_end() {
     for _ in 0..5 {
         times.fade(0.25);
     }
-    // A hundredth of one at most.
+    // The sample of one second has a weight below a hundredth, and is removed.
     assert_about(times.exceeded_by(0.0), 20);
     for _ in 0..20 {
         times.fade(0.25);

@@ -58,7 +58,7 @@ where
                 within: delay,
             });
             if permit == Permit::Withheld {
-                // The service is ready, and may therefore hold a permit.
+                // `spare` is ready and may hold a permit, so it is dropped and replaced by a clone.
                 self.next = Some(Next::new(spare.clone(), now, delay));
                 self.tell(HedgeEventKind::Withheld, None);
                 return None;
@@ -76,7 +76,7 @@ where
         Some(hedge)
     }
 
-    /// Returns the body of the hedge that is due, or why it cannot be sent.
+    /// Returns the body of the hedge that is due, or the reason why the hedge cannot be sent.
     fn body_if_due(&self, spare: &mut S, cx: &mut Context<'_>) -> Result<HedgeBody<B>, NotSent> {
         let settings = &self.shared.settings;
         if self.is_given() {
@@ -89,7 +89,8 @@ where
         if settings.is_budget_low(&self.head.uri) {
             return Err(NotSent::Budget);
         }
-        // A service that is ready returns so even if the task has used up its cooperative budget.
+        // `unconstrained`, because a ready service could otherwise return `Pending` if the task has used up
+        // its cooperative budget.
         let mut ready = unconstrained(poll_fn(|cx| spare.poll_ready(cx)));
         match Pin::new(&mut ready).poll(cx) {
             Poll::Ready(Ok(())) => Ok(body),

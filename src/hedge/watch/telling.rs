@@ -5,7 +5,7 @@ use crate::hedge_event::{HedgeEvent, HedgeEventKind, Hedged};
 
 /// Events and metrics.
 impl<S, C, B> Watch<S, C, B> {
-    /// Ends the request. `all_failed` says whether all attempts failed.
+    /// Ends the request. `all_failed` is true if all attempts failed.
     pub(in crate::hedge) fn end(&mut self, by: By, all_failed: bool) -> Option<Hedged> {
         let saved = self.compare();
         if self.sent == 0 {

@@ -1,4 +1,4 @@
-//! The colours of charts, each with one meaning.
+//! The colours of charts. Each has one meaning.
 
 use plotters::style::RGBColor;
 
@@ -7,11 +7,11 @@ pub const INK: RGBColor = RGBColor(0x1f, 0x23, 0x28);
 pub const FAINT: RGBColor = RGBColor(0xd0, 0xd7, 0xde);
 pub const SHADE: RGBColor = RGBColor(0xec, 0xee, 0xf1);
 pub const REQUESTS: RGBColor = RGBColor(0x33, 0x33, 0x33);
-// These two are easy to tell apart whichever colours one sees.
+// These two can be distinguished with all kinds of colour vision.
 pub const ATTEMPTS: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
 pub const SUCCESSES: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 
-/// What the colours are where paper is dark.
+/// The colours in the dark colour scheme.
 const DARK: [(RGBColor, &str); 7] = [
     (PAPER, "#0d1117"),
     (INK, "#e6edf3"),
@@ -22,8 +22,8 @@ const DARK: [(RGBColor, &str); 7] = [
     (SUCCESSES, "#56b4e9"),
 ];
 
-/// Rules for attributes: the backend writes no classes. Without them a chart is light, and its
-/// requests are a line without dashes.
+/// Returns a style with rules for attributes, because the backend does not write classes. Without it, a
+/// chart is light, and the line of its requests is not dashed.
 pub fn style() -> String {
     let dark = DARK.map(|(light, dark)| {
         let light = name(light);
@@ -37,7 +37,7 @@ pub fn style() -> String {
     )
 }
 
-/// What the colours mean, as a list for a page with this style.
+/// Returns the meaning of the colours as a list, for a page with this style.
 pub fn legend() -> String {
     let line = |colour, width, text| {
         let colour = name(colour);

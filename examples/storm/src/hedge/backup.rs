@@ -1,4 +1,4 @@
-//! A second attempt beside a slow one, when a rule says so: what the peers have in common.
+//! Sends a second attempt beside a slow one, according to a rule. The peers have this in common.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -15,16 +15,16 @@ use tower_http_retry::BoxError;
 
 type Outcome = Result<Response<Empty<Bytes>>, BoxError>;
 
-/// When there is a second attempt, and what is learned from how attempts end.
+/// When a second attempt is sent, and what the rule learns from attempts that end.
 pub trait Rule: Send + Sync + 'static {
-    /// Whether the first outcome is the caller's even if it is a failure, whatever the other attempt
-    /// comes to.
+    /// Whether the caller gets the first outcome even if it is a failure, without waiting for the other
+    /// attempt.
     const TAKES_FAILURES: bool;
 
-    /// A request begins. How long it waits for its second attempt; none if it gets none.
+    /// Is called when a request begins. Returns the delay of its second attempt, or `None` if there is none.
     fn begin(&self) -> Option<Duration>;
 
-    /// Whether the second attempt, which is due, is sent.
+    /// Whether a second attempt that is due is sent.
     fn allows(&self) -> bool;
 
     fn attempt_ended(&self, end: End);
@@ -33,9 +33,9 @@ pub trait Rule: Send + Sync + 'static {
 /// How an attempt ended.
 pub struct End {
     pub is_second: bool,
-    /// What it took itself.
+    /// How long the attempt took.
     pub took: Duration,
-    /// What the caller waited.
+    /// How long the caller waited.
     pub waited: Duration,
     pub how: How,
 }
@@ -45,11 +45,11 @@ pub enum How {
     Success,
     TimedOut,
     Refused,
-    /// It was dropped, as the other one won.
+    /// It was dropped because the other attempt won.
     Dropped,
 }
 
-/// The attempts of one client.
+/// The service of one client.
 pub struct Backup<S, R> {
     inner: S,
     rule: Arc<R>,
@@ -114,7 +114,7 @@ where
         Some(delay) => timeout(delay, first.as_mut()).await.ok(),
         None => None,
     };
-    // One that is not allowed is not sent later.
+    // A second attempt that is not allowed is not sent later either.
     let is_due = delay.is_some() && alone.is_none();
     if !is_due || !rule.allows() {
         let outcome = match alone {
@@ -140,7 +140,7 @@ where
     outcome
 }
 
-/// What the one that ends first comes to, and whether it is the second one.
+/// Returns the outcome of the attempt that ends first, and whether it is the second one.
 async fn race<F: Future>(mut first: Pin<&mut F>, mut second: Pin<&mut F>) -> (bool, F::Output) {
     poll_fn(|cx| {
         if let Poll::Ready(outcome) = first.as_mut().poll(cx) {
@@ -151,7 +151,7 @@ async fn race<F: Future>(mut first: Pin<&mut F>, mut second: Pin<&mut F>) -> (bo
     .await
 }
 
-/// All errors here are time-outs.
+/// Classifies an outcome. All errors in these simulations are time-outs.
 fn how(outcome: &Outcome) -> How {
     match outcome {
         Ok(response) if response.status().is_success() => How::Success,

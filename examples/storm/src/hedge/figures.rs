@@ -1,4 +1,4 @@
-//! What a record comes to.
+//! The figures of a record.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -10,30 +10,30 @@ use crate::figures::{recovery, share};
 use crate::scenario::{FAULT, WARM_UP};
 use crate::simulation::slot;
 
-/// The span in which hedges are counted for the most that they add.
+/// The length of the span for [`Figures::worst`].
 const LONG: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
-    /// Of the requests that came to a success.
+    /// The quantiles of the requests that succeeded.
     pub p50: Duration,
     pub p99: Duration,
     pub p999: Duration,
-    /// Attempts beyond the first, for each request.
+    /// The number of hedges for each request.
     pub extra: f64,
-    /// The same in the worst ten seconds of all.
+    /// The same in the ten seconds with the most hedges.
     pub worst: f64,
-    /// The same in all.
+    /// The same in the whole run.
     pub extra_of_all: f64,
-    /// From the fault's end; none if it never recovers.
+    /// The time from the end of the fault until the service has recovered, or `None` if it never does.
     pub recovery: Option<Duration>,
-    /// The share of the requests that came to a success.
+    /// The share of the requests that succeed.
     pub success: f64,
-    /// The same of all.
+    /// The same in the whole run.
     pub success_of_all: f64,
 }
 
-/// When it is measured, unless it is about all: in the fault, or, without one, after the warm-up.
+/// Returns the time that is measured: the fault, or, without one, everything after the warm-up.
 pub fn measured(workload: &Workload) -> Range<Duration> {
     match workload.course.has_fault() {
         true => WARM_UP..WARM_UP + FAULT,
@@ -46,7 +46,7 @@ impl Figures {
         let Range { start, end } = measured(workload);
         let measured = slot(start)..slot(end);
         let took = |share| quantile(&[&record.took], share).unwrap_or_default();
-        // The last requests may not have come to their end when the watch ends.
+        // The last requests may not have ended when the simulation ends.
         let watched = record.started.len() - slot(Duration::from_secs(5));
         let after = measured.end.min(watched)..watched;
         let Record {

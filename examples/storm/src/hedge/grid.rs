@@ -1,4 +1,4 @@
-//! What is run: each workload with each way to hedge.
+//! The runs: each workload with each way to hedge.
 
 use super::{HEDGINGS, Hedging, WORKLOADS, Workload};
 use crate::grid::Asked;
@@ -16,7 +16,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The seed is all that can be asked for.
+    /// Creates the grid. Only the seed of `asked` is used.
     pub fn new(asked: Asked) -> Self {
         Self { asked }
     }
@@ -25,7 +25,7 @@ impl Grid {
         self.asked.seed
     }
 
-    /// All runs, each once.
+    /// Returns all runs, each once.
     pub fn jobs(&self) -> Vec<Job> {
         let jobs = WORKLOADS
             .iter()
@@ -33,7 +33,7 @@ impl Grid {
         jobs.collect()
     }
 
-    /// What to type for the same again, without any other runs.
+    /// Returns the command line that repeats only these runs.
     pub fn command(&self) -> String {
         self.asked.command(" --hedge")
     }

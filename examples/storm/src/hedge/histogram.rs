@@ -1,4 +1,4 @@
-//! Times in whole milliseconds, counted.
+//! A histogram of times in whole milliseconds.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl Histogram {
     }
 }
 
-/// The shortest time that this share of all is not above; none of none.
+/// Returns the shortest time that this share of all times does not exceed, or `None` if there are none.
 pub fn quantile(all: &[&Histogram], share: f64) -> Option<Duration> {
     let total: u64 = all.iter().map(|one| one.total).sum();
     let wanted = ((total as f64 * share).ceil() as u64).max(1);

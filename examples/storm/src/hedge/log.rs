@@ -1,4 +1,4 @@
-//! What is written down of a run.
+//! The record of a run.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,18 +11,18 @@ use super::histogram::Histogram;
 use crate::scenario::{FAULT, WARM_UP};
 use crate::simulation::{add, slot};
 
-/// What happened, by the slot that it happened in.
+/// The numbers of events in each slot, and the times of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Requests that started.
     pub started: Vec<u32>,
-    /// Those of them that came to a success, however late.
+    /// Those of them that succeeded, however late, in the slot of their start.
     pub answered: Vec<u32>,
     /// Attempts that were sent.
     pub sent: Vec<u32>,
-    /// What the successes took, of the requests that started when it was measured.
+    /// How long the successful requests took that started in the measured time.
     pub took: Histogram,
-    /// The same before the fault.
+    /// The same during the warm-up.
     pub usually_took: Histogram,
 }
 
@@ -37,7 +37,7 @@ struct Shared {
     record: Mutex<Record>,
 }
 
-/// How long requests are sent.
+/// Returns for how long requests are sent.
 pub fn sending(workload: &Workload) -> Duration {
     match workload.course.has_fault() {
         true => WARM_UP + FAULT + workload.watched,
@@ -65,12 +65,12 @@ impl Log {
         }
     }
 
-    /// How long it is since the start.
+    /// Returns the time since the start.
     pub fn now(&self) -> Duration {
         self.shared.start.elapsed()
     }
 
-    /// When it did.
+    /// Records the start of a request, and returns its time.
     pub fn request_started(&self) -> Duration {
         let now = self.now();
         add(&mut self.record().started, now);

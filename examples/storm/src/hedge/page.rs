@@ -1,4 +1,4 @@
-//! The part of the page that is about latency.
+//! The section of the page about latency.
 
 use super::grid::Grid;
 use super::runs::Outcomes;
@@ -16,7 +16,7 @@ pub fn section(grid: &Grid, outcomes: &Outcomes) -> Section {
         id: "latency",
         title: "Latency",
         conclusions: conclusion(outcomes).into_iter().collect(),
-        summary: None,
+        summary: tables::summary(outcomes),
         parts: Vec::new(),
         introduction: introduction(grid),
         tables: tables::all(outcomes),
@@ -24,7 +24,7 @@ pub fn section(grid: &Grid, outcomes: &Outcomes) -> Section {
     }
 }
 
-/// What hedges gain in normal operation, and with which the service does not survive a fault.
+/// States what hedges gain without a fault, and with which of them the service never recovers from one.
 fn conclusion(outcomes: &Outcomes) -> Option<String> {
     let first = &WORKLOADS[0];
     let [without, with] =
@@ -57,7 +57,7 @@ fn conclusion(outcomes: &Outcomes) -> Option<String> {
     Some(text)
 }
 
-/// What is simulated, and how to do it again.
+/// Describes the simulation, and how to repeat it.
 fn introduction(grid: &Grid) -> String {
     let workloads = WORKLOADS.iter().map(|one| term(one.name, one.summary));
     let hedgings = HEDGINGS.map(|hedging| term(hedging_name(hedging), hedging_summary(hedging)));

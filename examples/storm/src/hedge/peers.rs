@@ -1,5 +1,5 @@
-//! The rules of others. All but tower's are stated again here, from their public documentation and
-//! sources.
+//! The rules of other libraries. All but tower's are reimplemented here, from their public documentation
+//! and sources.
 
 mod bhope;
 mod failsafe;

@@ -1,4 +1,4 @@
-//! Replicas that take their time.
+//! The simulated replicas.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,11 +10,11 @@ use super::times::{SLOW, whole_millis};
 use super::{Balancer, Course, Workload};
 use crate::scenario::{WARM_UP, in_fault};
 
-/// How long it takes until all takes ten times as long.
+/// How long it takes until all attempts take ten times as long.
 const RAMP: Duration = Duration::from_secs(10);
 
-/// All replicas of one service, as the clients' balancer knows them. They do not know of attempts that
-/// nobody waits for any more, and work on them all the same; the balancer does not count these.
+/// All replicas of one service, and the balancer of the clients. Replicas also work on attempts that the
+/// client has dropped. The balancer does not count these.
 #[derive(Clone)]
 pub struct Replicas {
     shared: Arc<Shared>,
@@ -33,12 +33,12 @@ struct State {
 
 #[derive(Clone, Copy)]
 struct Replica {
-    /// When its work is done, if it does one after the other.
+    /// When the replica has finished its work, if it works on one attempt at a time.
     free_at: Instant,
     waited_for: usize,
 }
 
-/// An attempt that is waited for.
+/// An attempt that the client still waits for.
 struct Waiting {
     shared: Arc<Shared>,
     replica: usize,
@@ -74,7 +74,7 @@ impl Replicas {
         }
     }
 
-    /// Answers one of them. A miss takes longer.
+    /// Waits until an attempt is answered. A miss takes longer.
     pub async fn answer(&self, is_miss: bool) {
         let (waiting, end) = self.shared.begin(is_miss);
         let waiting = Waiting {
@@ -87,7 +87,7 @@ impl Replicas {
 }
 
 impl Shared {
-    /// Which replica works on it, and until when.
+    /// Starts an attempt. Returns which replica works on it, and when it is answered.
     fn begin(&self, is_miss: bool) -> (usize, Instant) {
         let now = Instant::now();
         let course = self.workload.course;
@@ -111,7 +111,7 @@ impl Shared {
         (number, replica.free_at)
     }
 
-    /// How many times the usual time all takes now.
+    /// Returns the factor by which all attempts take longer now.
     fn times(&self, now: Instant) -> f64 {
         let at = now - self.start;
         match self.workload.course {
@@ -135,7 +135,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Any of those with the fewest.
+/// Returns a random replica of those with the fewest attempts.
 fn least_loaded(replicas: &[Replica], rng: &mut Rng) -> usize {
     let first = rng.usize(..replicas.len());
     let numbers = (0..replicas.len()).map(|number| (first + number) % replicas.len());

@@ -1,4 +1,4 @@
-//! The runs, and what they came to.
+//! The runs and their outcomes.
 
 use super::figures::Figures;
 use super::grid::Job;
@@ -8,7 +8,7 @@ use super::{Hedging, Workload};
 use crate::parallel;
 use crate::runs::Extent;
 
-/// What the runs came to, in the order of the jobs.
+/// The outcomes of the runs, in the order of the jobs.
 pub struct Outcomes(Vec<(Job, Record)>);
 
 impl Outcomes {

@@ -1,4 +1,4 @@
-//! What the clients call.
+//! The service that the clients call.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,10 +18,10 @@ use crate::scenario::Fault;
 use crate::simulation;
 use crate::upstream::Upstream;
 
-/// Where a request goes that takes longer, whoever answers it.
+/// The path of a request that takes longer, whichever replica answers it.
 pub const MISS: &str = "/miss";
 
-/// How many of the servers are left in a brown-out.
+/// The fault of a brown-out: the share of the servers that are left.
 const LEFT: Fault = Fault::Capacity(0.3);
 
 #[derive(Clone)]
@@ -37,7 +37,7 @@ enum Kind {
 }
 
 impl Server {
-    /// Starts it, on the current runtime.
+    /// Starts the service on the current runtime.
     pub fn start(workload: &'static Workload, log: Log, rng: Rng) -> Self {
         let kind = match workload.course {
             Course::BrownOut => {

@@ -1,4 +1,4 @@
-//! Clients that hedge, and the service that they call, on the paused clock.
+//! A simulation of clients that hedge and the service that they call, on a paused clock.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use super::server::{MISS, Server};
 use super::{Course, Hedging, SHARE, Workload};
 use crate::simulation::{ATTEMPT_TIMEOUT, on_paused_clock, send_at_random};
 
-/// How many requests are misses, where there are some.
+/// The share of requests that are misses, in the workload that has misses.
 const MISSES: f64 = 0.2;
 
-/// The same for the same seed.
+/// Runs a simulation. The same seed gives the same record.
 pub fn simulate(workload: &'static Workload, hedging: Hedging, seed: u64) -> Record {
     on_paused_clock(day(workload, hedging, Rng::with_seed(seed)))
 }
@@ -69,7 +69,7 @@ async fn day(workload: &'static Workload, hedging: Hedging, mut rng: Rng) -> Rec
     }
 }
 
-/// What makes each client's own.
+/// Returns a function that creates the layer of each client.
 fn layer(hedging: Hedging) -> fn() -> HedgeLayer {
     match hedging {
         Hedging::Defaults => HedgeLayer::new,
@@ -77,7 +77,8 @@ fn layer(hedging: Hedging) -> fn() -> HedgeLayer {
     }
 }
 
-/// In a brown-out attempts are given up, as in the other scenarios. Elsewhere all are waited for.
+/// Returns the time-out of attempts. In a brown-out it is that of the storms. In the other workloads, it is
+/// too long to be reached.
 fn attempt_timeout(workload: &Workload) -> Duration {
     match workload.course {
         Course::BrownOut => ATTEMPT_TIMEOUT,
@@ -92,7 +93,7 @@ struct Run {
 }
 
 impl Run {
-    /// Sends requests until all is watched.
+    /// Sends requests until the end of the simulation.
     async fn drive<S>(self, clients: impl Iterator<Item = S>) -> Record
     where
         S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>, Error = BoxError>,

@@ -1,4 +1,4 @@
-//! What the runs came to, as tables.
+//! The tables about latency.
 
 use super::figures::Figures;
 use super::runs::Outcomes;
@@ -7,7 +7,39 @@ use crate::names::hedging_name;
 use crate::table::{Cell, Mark, Table};
 use crate::tables::{AS_SOON, percent, recovery_name};
 
-/// One of the workloads without a fault, one of the others.
+/// Returns a table of what hedges gain without a fault, and how many are sent, or `None` if no workload
+/// was run both with and without hedges.
+pub fn summary(outcomes: &Outcomes) -> Option<Table> {
+    let run = [Hedging::Never, Hedging::Layer];
+    let workloads = WORKLOADS.iter();
+    let workloads = workloads.filter(|workload| !workload.course.has_fault());
+    let row = |workload: &Workload| {
+        let [without, with] = run.map(|hedging| outcomes.get(workload, hedging));
+        let (without, with) = (without?, with?);
+        let times = [without, with].map(|figures| figures.p99.as_millis().to_string());
+        let cells = times.into_iter().chain([percent(with.extra)]);
+        let cells = [workload.name.to_owned()].into_iter().chain(cells);
+        Some(cells.map(Cell::plain).collect::<Vec<_>>())
+    };
+    let rows: Vec<_> = workloads.filter_map(row).collect();
+    let [without, with] = run.map(hedging_name);
+    let table = Table {
+        caption: format!(
+            "99th percentile of the latency in ms, without hedges and with {with}; hedges in percent of \
+             the requests"
+        ),
+        head: vec![
+            "scenario".into(),
+            format!("{without}: p99"),
+            format!("{with}: p99"),
+            format!("{with}: extra"),
+        ],
+        rows,
+    };
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// Returns a table of the workloads without a fault, and one of the others.
 pub fn all(outcomes: &Outcomes) -> Vec<Table> {
     vec![usual(outcomes), faults(outcomes)]
 }
@@ -81,7 +113,7 @@ fn head(rest: &[&str]) -> Vec<String> {
     all.map(|&text| text.into()).collect()
 }
 
-/// One for each workload and way to hedge.
+/// Returns a row for each workload and way to hedge.
 fn rows(
     outcomes: &Outcomes,
     has_fault: bool,

@@ -1,6 +1,6 @@
-//! Latency: what hedges are good for, what they add to the load, and that they do no harm on a bad day.
+//! Tests of the latency: hedges shorten it, add little load, and do no harm during a fault.
 //!
-//! The simulation is the one of `cargo run --release -p storm -- --hedge`.
+//! The simulation is that of `cargo run --release -p storm -- --hedge`.
 
 use std::time::Duration;
 
@@ -32,12 +32,12 @@ fn run(name: &str, hedging: Hedging, seed: u64) -> Figures {
     Figures::of(workload, &simulate(workload, hedging, seed))
 }
 
-/// Whether this is so of the layer.
+/// Asserts a condition for the layer.
 fn holds(name: &str, hedging: Hedging, is_good: impl Fn(&Figures) -> bool) {
     for seed in SEEDS {
         let figures = run(name, hedging, seed);
         assert!(is_good(&figures), "{name}, seed {seed}: {figures:?}");
-        // No ten seconds with more than the share, and a hundredth.
+        // No ten seconds have more hedges than the share plus 0.01.
         assert!(
             figures.worst <= SHARE + 0.01,
             "{name}, seed {seed}: {figures:?}"
@@ -52,7 +52,7 @@ fn stragglers_are_hardly_noticed_at_a_thirteenth_more_load() {
     });
 }
 
-/// Each has room for three hedges, which is used up now and then by chance: the p99.9 shows it.
+/// Each client can save three hedges. By chance, they are sometimes used up, which the p99.9 shows.
 #[test]
 fn a_hundred_small_clients_learn_enough_from_few_requests() {
     holds("small-clients", Hedging::Layer, |figures| {
@@ -117,7 +117,7 @@ fn without_a_budget_a_slow_down_gets_half_as_many_attempts_again() {
     }
 }
 
-/// Whether a brown-out is as it is without hedges.
+/// Asserts that a brown-out is no worse than without hedges.
 fn is_no_worse(name: &str, hedging: Hedging) {
     for seed in SEEDS {
         let without = run(name, Hedging::Never, seed);
@@ -150,7 +150,7 @@ fn with_a_fixed_delay_a_brown_out_never_ends() {
     }
 }
 
-/// What a fixed delay is set to is what a user would see.
+/// The fixed delay is the p95 that a user would measure.
 #[test]
 fn the_p95_of_a_usual_day_is_as_the_workload_says() {
     let said = WORKLOADS.map(|workload| (workload.name, workload.p95));
@@ -225,6 +225,35 @@ fn the_tables_have_a_row_for_each_run() {
         let term = format!("<dt>{name}</dt>");
         assert!(section.introduction.contains(&term), "{name}");
     }
+}
+
+#[test]
+fn the_summary_compares_the_layer_with_no_hedges_where_both_were_run() {
+    let summary = |jobs: &[(&str, Hedging)]| {
+        let job = |&(name, hedging)| Job {
+            workload: workload(name),
+            hedging,
+        };
+        let jobs: Vec<_> = jobs.iter().map(job).collect();
+        let section = section(&grid(), &Outcomes::of(&jobs, 1, 2));
+        section.summary.as_ref().map(Table::to_markdown)
+    };
+    let jobs = [
+        ("steady", Hedging::Never),
+        ("steady", Hedging::Layer),
+        ("bimodal", Hedging::Layer),
+        ("slow-down", Hedging::Never),
+        ("slow-down", Hedging::Layer),
+    ];
+    let table = summary(&jobs).unwrap();
+    let rows: Vec<_> = table.lines().skip(2).collect();
+    let expected = [
+        "| scenario | none: p99 | layer: p99 | layer: extra |",
+        "| -------- | --------- | ---------- | ------------ |",
+        "| steady   | 8         | 8          | 0.0          |",
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(summary(&jobs[1..]), None);
 }
 
 fn grid() -> Grid {

@@ -1,5 +1,5 @@
-//! The times of late, as peers remember them: in spans of the same length, the oldest of which is
-//! forgotten as a whole.
+//! A window of recent times, as peers keep it: in spans of equal length, of which the oldest is discarded
+//! as a whole.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use super::histogram::{Histogram, quantile};
 pub struct Window {
     start: Instant,
     length: Duration,
-    /// How many of those that are over are remembered.
+    /// How many spans that have ended are kept.
     kept: usize,
-    /// The number of the current span, which is the last one here.
+    /// The number of the current span, which is the last of `spans`.
     number: u128,
     spans: VecDeque<Histogram>,
 }
@@ -36,13 +36,13 @@ impl Window {
         }
     }
 
-    /// Of all that is remembered.
+    /// Returns a quantile of all times in the window.
     pub fn quantile(&mut self, share: f64) -> Option<Duration> {
         self.turn();
         quantile(&self.spans.iter().collect::<Vec<_>>(), share)
     }
 
-    /// Of the spans that are over.
+    /// Returns a quantile of the spans that have ended.
     pub fn quantile_of_whole_spans(&mut self, share: f64) -> Option<Duration> {
         self.turn();
         let over = self.spans.len() - 1;

@@ -1,4 +1,4 @@
-//! What a record comes to.
+//! The figures of a record.
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use crate::figures::{recovery, share, sum};
 use crate::scenario::{FAULT, WARM_UP};
 use crate::simulation::{Load, slot};
 
-/// Where all clients share a limit, and ask for too much of it for a time.
+/// The figures if all clients share a limit, and exceed it during the fault.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shared {
-    /// From the fault's end; none if it never recovers.
+    /// The time from the end of the fault until the service has recovered, or `None` if it never does.
     pub recovery: Option<Duration>,
-    /// How many attempts a second are served in the fault.
+    /// How many attempts per second are accepted in the fault.
     pub goodput: f64,
-    /// The share of the requests of the fault that came to a success.
+    /// The share of the requests in the fault that succeed.
     pub success_in_fault: f64,
-    /// The same of all requests.
+    /// The share of all requests that succeed.
     pub success: f64,
 }
 
-/// Where each client has a quota of its own, and asks for too much of it all the time.
+/// The figures if each client has a separate quota, and exceeds it all the time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Own {
-    /// What is used of the quotas while requests are sent.
+    /// The share of the quotas that is used while requests are sent.
     pub used: f64,
-    /// Answers of 429 for each success.
+    /// The number of 429s for each success.
     pub refusals: f64,
-    /// How many clients were blocked.
+    /// The number of clients that were blocked.
     pub blocked: u32,
 }
 

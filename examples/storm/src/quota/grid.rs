@@ -1,4 +1,4 @@
-//! What is run: each quota with each manner, under which loads.
+//! The runs: each quota with each manner, under the loads of the quota.
 
 use super::simulation::SURPLUS;
 use super::{MANNERS, Manner, QUOTAS, Quota};
@@ -7,7 +7,7 @@ use crate::simulation::Load;
 
 pub const CLIENTS: [usize; 4] = [1, 10, 100, 1_000];
 
-/// How much is usually asked for of a shared limit.
+/// The default loads of a shared limit.
 pub const SHARES: [f64; 2] = [0.8, 0.9];
 
 /// One run.
@@ -24,7 +24,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Numbers of clients and loads are all that can be asked for.
+    /// Creates the grid. Only the seed, the numbers of clients and the loads of `asked` are used.
     pub fn new(asked: Asked) -> Self {
         Self { asked }
     }
@@ -36,13 +36,13 @@ impl Grid {
     pub fn loads(&self, quota: &Quota) -> Vec<Load> {
         let clients = non_empty(&self.asked.clients).unwrap_or(&CLIENTS);
         match quota.is_own {
-            // How much they ask for is a part of the scenario.
+            // The load is a part of the scenario.
             true => each_with_each(clients, &[SURPLUS]),
             false => each_with_each(clients, non_empty(&self.asked.shares).unwrap_or(&SHARES)),
         }
     }
 
-    /// All runs, each once.
+    /// Returns all runs, each once.
     pub fn jobs(&self) -> Vec<Job> {
         let mut jobs = Vec::new();
         for quota in &QUOTAS {
@@ -57,7 +57,7 @@ impl Grid {
         jobs
     }
 
-    /// What to type for the same again, without any other runs.
+    /// Returns the command line that repeats only these runs.
     pub fn command(&self) -> String {
         self.asked.command(" --quotas")
     }

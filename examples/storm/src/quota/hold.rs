@@ -1,4 +1,4 @@
-//! What is written by hand: the first 429 holds all requests until the time that it asks for.
+//! A hand-written service in which the first 429 holds all requests until the end of its `Retry-After`.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,7 +14,7 @@ use http_body_util::Empty;
 use tokio::time::{Instant, sleep_until};
 use tower::{Service, ServiceExt};
 
-/// One client's, under its retries.
+/// The service of one client, below its retries.
 #[derive(Clone)]
 pub struct Hold<S> {
     inner: S,
@@ -33,7 +33,7 @@ impl<S> Hold<S> {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When requests go again, if they do not go now.
+    /// Returns the end of the hold, or `None` if requests are not held.
     fn end(&self) -> Option<Instant> {
         self.until().filter(|end| *end > Instant::now())
     }
@@ -62,7 +62,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let hold = self.clone();
         Box::pin(async move {
-            // Another request may have been refused while this one waited.
+            // Another request may have been answered 429 while this one waited.
             while let Some(end) = hold.end() {
                 sleep_until(end).await;
             }

@@ -1,4 +1,4 @@
-//! The part of the page that is about quotas.
+//! The section of the page about quotas.
 
 use super::figures::{Own, Shared};
 use super::grid::Grid;
@@ -26,7 +26,7 @@ pub fn section(grid: &Grid, outcomes: &Outcomes) -> Section {
     }
 }
 
-/// What a cooldown gains where it is meant to, and what it costs elsewhere.
+/// States what a cooldown gains if each client has a quota, and what it costs if they share a limit.
 fn conclusion(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
     let blocking = QUOTAS.iter().find(|quota| quota.blocks_after.is_some())?;
     let load = *grid.loads(blocking).last()?;
@@ -63,7 +63,7 @@ fn conclusion(grid: &Grid, outcomes: &Outcomes) -> Option<String> {
     ))
 }
 
-/// What is simulated, and how to do it again.
+/// Describes the simulation, and how to repeat it.
 fn introduction(grid: &Grid) -> String {
     let quotas = QUOTAS.map(|quota| term(quota.name, quota.summary));
     let manners = MANNERS.map(|manner| term(manner_name(manner), manner_summary(manner)));

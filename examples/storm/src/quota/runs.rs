@@ -1,4 +1,4 @@
-//! The runs, and what they came to.
+//! The runs and their outcomes.
 
 use super::grid::{Grid, Job};
 use super::simulation::{Record, simulate};
@@ -7,7 +7,7 @@ use crate::parallel;
 use crate::runs::Extent;
 use crate::simulation::Load;
 
-/// What the runs came to, in the order of the jobs.
+/// The outcomes of the runs, in the order of the jobs.
 pub struct Outcomes(Vec<(Job, Record)>);
 
 impl Outcomes {

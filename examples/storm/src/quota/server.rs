@@ -1,4 +1,4 @@
-//! The server behind the clients: counts attempts, and lets them through or not.
+//! The simulated server, which limits the attempts in each window.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,13 +18,13 @@ use super::Quota;
 use super::simulation::Record;
 use crate::simulation::add;
 
-/// On the way to the server, and back.
+/// The latency from the client to the server, and back.
 pub const ONE_WAY: Duration = Duration::from_millis(10);
 
 /// How long a client is blocked.
 const BLOCKED: Duration = Duration::from_secs(60);
 
-/// As one of its clients has it. Windows begin for all of them at the same time.
+/// The server, as one client calls it. The windows of all clients begin at the same time.
 #[derive(Clone)]
 pub struct Server {
     shared: Arc<Shared>,
@@ -38,12 +38,12 @@ struct Shared {
 }
 
 struct State {
-    /// One, or one of each client.
+    /// One count for all clients, or one for each client.
     counts: Vec<Count>,
     record: Record,
 }
 
-/// What was counted in the latest window.
+/// The numbers of attempts in the latest window.
 #[derive(Clone, Default)]
 struct Count {
     window: u128,
@@ -70,13 +70,13 @@ impl Server {
         }
     }
 
-    /// The same for the client of this number.
+    /// Returns the same server for the client with this number.
     pub fn called_by(&self, caller: usize) -> Self {
         let shared = Arc::clone(&self.shared);
         Self { shared, caller }
     }
 
-    /// Reads or writes what is recorded.
+    /// Reads or updates the record.
     pub fn record<T>(&self, with: impl FnOnce(&mut Record, Duration) -> T) -> T {
         let now = self.shared.start.elapsed();
         with(&mut self.shared.lock().record, now)
@@ -103,7 +103,7 @@ impl Shared {
             count.refused += 1;
             add(&mut record.refused, now);
             if quota.blocks_after == Some(count.refused) && !is_blocked {
-                // Who was blocked before is counted already.
+                // A client is counted only when it is blocked for the first time.
                 record.blocked += u32::from(count.blocked_until.is_none());
                 count.blocked_until = Some(now + BLOCKED);
             }
@@ -126,14 +126,14 @@ impl Shared {
     }
 }
 
-/// The number of the window that a time is in, and how long it still is.
+/// Returns the number of the window that contains a time, and the rest of the window.
 fn window(now: Duration, length: Duration) -> (u128, Duration) {
     let number = now.as_millis() / length.as_millis();
     let passed = now.as_millis() % length.as_millis();
     (number, length - Duration::from_millis(passed as u64))
 }
 
-/// Rounded up: who comes so late is not too early.
+/// Rounds a wait up to whole seconds, so that a client that waits for it is not too early.
 fn seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1_000) as u64
 }

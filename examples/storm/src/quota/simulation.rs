@@ -1,4 +1,4 @@
-//! Many clients and a server that limits them, on the paused clock.
+//! A simulation of many clients and a server that limits them, on a paused clock.
 
 use std::time::Duration;
 
@@ -16,31 +16,31 @@ use super::{Manner, Quota};
 use crate::scenario::{FAULT, WARM_UP, in_fault};
 use crate::simulation::{Load, add, on_paused_clock, send_at_random, slot, succeeds, twice};
 
-/// How many times the usual requests come in the fault; and how much of a quota of its own a client
-/// asks for.
+/// The factor by which the requests increase in the fault, and the load if each client has a separate
+/// quota.
 pub const SURPLUS: f64 = 1.5;
 
-/// How long requests are sent to those who have a quota of their own.
+/// For how long requests are sent if each client has a separate quota.
 pub const OWN_TIME: Duration = Duration::from_secs(60);
 
-/// How long requests are sent after the fault, where there is one.
+/// For how long requests are sent after the fault, if there is one.
 pub const AFTER: Duration = Duration::from_secs(40);
 
-/// After the last request: what is held, or waits for its retry, comes to its end.
+/// The time after the last request, in which requests end that are held or wait for a retry.
 const REST: Duration = Duration::from_secs(15);
 
-/// What happened, by the slot that it happened in.
+/// The numbers of events in each slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Requests that started.
     pub started: Vec<u32>,
-    /// Those of them that came to a success, however late.
+    /// Those of them that succeeded, however late, in the slot of their start.
     pub answered: Vec<u32>,
-    /// Attempts that the server let through.
+    /// Attempts that the server accepted.
     pub served: Vec<u32>,
-    /// Those that it did not.
+    /// Attempts that the server answered 429.
     pub refused: Vec<u32>,
-    /// How many clients were blocked, in all slots.
+    /// The number of clients that were blocked, in all slots.
     pub blocked: u32,
 }
 
@@ -57,7 +57,7 @@ impl Record {
     }
 }
 
-/// How long requests are sent.
+/// Returns for how long requests are sent.
 pub fn sending(quota: &Quota) -> Duration {
     match quota.is_own {
         true => OWN_TIME,
@@ -65,7 +65,7 @@ pub fn sending(quota: &Quota) -> Duration {
     }
 }
 
-/// The same for the same seed.
+/// Runs a simulation. The same seed gives the same record.
 pub fn simulate(quota: &Quota, manner: Manner, load: Load, seed: u64) -> Record {
     on_paused_clock(day(quota, manner, load, Rng::with_seed(seed)))
 }
@@ -74,7 +74,7 @@ async fn day(quota: &Quota, manner: Manner, load: Load, mut rng: Rng) -> Record 
     let record = Record::new(sending(quota) + REST);
     let server = Server::start(quota, load.clients, record);
     let mut seeds = rng.fork();
-    // Who is not told what remains looks for no header that says it.
+    // `RateLimit` headers are only read if the server sends them.
     let mut layer = || {
         let layer = twice().rate_limit_headers(quota.says_remaining);
         layer.jitter_seed(seeds.u64(..))
@@ -97,7 +97,7 @@ async fn day(quota: &Quota, manner: Manner, load: Load, mut rng: Rng) -> Record 
     }
 }
 
-/// How many requests a second come at this time, from all clients.
+/// Returns the number of requests per second at this time, from all clients.
 fn rate(quota: &Quota, load: Load, at: Duration) -> f64 {
     let limit = f64::from(quota.limit) / quota.window.as_secs_f64();
     match quota.is_own {
@@ -107,7 +107,7 @@ fn rate(quota: &Quota, load: Load, at: Duration) -> f64 {
     }
 }
 
-/// Sends requests, and waits until all is watched.
+/// Sends requests, and waits until the end of the simulation.
 async fn drive<S>(server: &Server, clients: Vec<S>, quota: &Quota, load: Load, rng: Rng) -> Record
 where
     S: Service<Request<Empty<Bytes>>, Response = Response<Empty<Bytes>>> + Clone + Send + 'static,

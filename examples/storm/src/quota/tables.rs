@@ -1,4 +1,4 @@
-//! What the runs came to, as tables.
+//! The tables about quotas.
 
 use super::figures::{Own, Shared};
 use super::grid::Grid;
@@ -10,7 +10,7 @@ use crate::simulation::Load;
 use crate::table::{Cell, Mark, Table};
 use crate::tables::{AS_SOON, percent, recovery_name};
 
-/// One of the limits that are shared, one of the others.
+/// Returns a table of the shared limits, and one of the separate quotas.
 pub fn all(grid: &Grid, outcomes: &Outcomes) -> Vec<Table> {
     vec![shared(grid, outcomes), own(grid, outcomes)]
 }

@@ -1,6 +1,6 @@
-//! Quotas: what a cooldown is good for, and that it does no harm where it is of no use.
+//! Tests of the quotas: a cooldown helps if each client has a quota, and does no harm if they share a limit.
 //!
-//! The simulation is the one of `cargo run --release -p storm -- --quotas`.
+//! The simulation is that of `cargo run --release -p storm -- --quotas`.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn own(name: &str, manner: Manner, clients: usize, seed: u64) -> Own {
     Own::of(quota, load, &simulate(quota, manner, load, seed))
 }
 
-/// Whether a cooldown costs at most a second of recovery, and one request in a hundred.
+/// Asserts that a cooldown costs at most one second of recovery and one request in a hundred.
 fn is_no_worse(name: &str, load: Load, seed: u64) {
     let without = shared(name, Manner::Earning, load, seed);
     let with = shared(name, Manner::Cooldown, load, seed);
@@ -97,7 +97,7 @@ fn refusals_that_ask_for_too_long_cost_half_of_the_limit_if_the_first_one_is_eno
     }
 }
 
-/// Whether this is so of one, ten and a hundred clients.
+/// Asserts a condition for one, ten and a hundred clients.
 fn holds(name: &str, manner: Manner, is_good: impl Fn(&Own) -> bool) {
     for (clients, seed) in [(1, 1), (1, 2), (10, 1), (10, 2), (100, 1)] {
         let figures = own(name, manner, clients, seed);
@@ -151,7 +151,7 @@ fn most_clients_without_a_cooldown_are_blocked() {
     }
 }
 
-/// All that were held are sent at once when the hold ends, and most of them are refused again.
+/// When the hold ends, all held requests are sent at the same time, and most are answered 429 again.
 #[test]
 fn holding_at_the_first_refusal_is_no_cure() {
     holds("own-quota", Manner::HoldOnFirst429, |figures| {

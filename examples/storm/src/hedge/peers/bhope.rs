@@ -7,22 +7,24 @@ use crate::hedge::SHARE;
 use crate::hedge::backup::{End, How, Rule};
 use crate::hedge::window::Window;
 
-/// How many requests are hedged after a fixed time at first.
+/// How many requests are hedged after a fixed delay at first.
 const WARM_UP: u32 = 20;
 
 const WARM_UP_DELAY: Duration = Duration::from_millis(10);
 
 const LEAST: Duration = Duration::from_millis(1);
 
-/// How exact its sketch is.
+/// The relative accuracy of its sketch.
 const ACCURACY: f64 = 0.01;
 
-/// github.com/bhope/hedge as it is, but told how many requests are to be expected: after the p90 of what
-/// its callers waited in the last 30 to 60 s, which a `DDSketch` knows to one percent, or after 10 ms for
-/// the first 20 requests. A token bucket is filled by time, by a tenth of the requests that are
-/// expected, and holds what comes in two seconds. The first outcome is taken, even an error.
+/// github.com/bhope/hedge with its defaults, except for the expected number of requests.
+///
+/// It hedges after the p90 of the time that callers waited in the last 30 to 60 s, which a `DDSketch`
+/// estimates within one percent, or after 10 ms for the first 20 requests. A token bucket is refilled over
+/// time, at a tenth of the expected rate of requests, and holds the tokens of two seconds. The first
+/// outcome is taken, even an error.
 pub struct Bhope {
-    /// How many tokens come in a second.
+    /// The number of tokens that are added per second.
     rate: f64,
     state: Mutex<State>,
 }
@@ -90,7 +92,7 @@ fn most(rate: f64) -> f64 {
     (rate * 2.0).max(1.0)
 }
 
-/// What the sketch says of this time: the middle of its bucket.
+/// Returns the estimate of the sketch for a time, which is the middle of its bucket.
 fn sketched(time: Duration) -> Duration {
     let base: f64 = (1.0 + ACCURACY) / (1.0 - ACCURACY);
     let millis = time.as_millis().max(1) as f64;

@@ -6,14 +6,16 @@ use crate::hedge::SHARE;
 use crate::hedge::backup::{End, How, Rule};
 use crate::hedge::window::Window;
 
-/// The defaults of its budget.
+// The defaults of its budget.
 const MAX_RATE: f64 = 0.2;
 const MIN_CONCURRENCY: u64 = 3;
 
-/// failsafe-go's hedge policy, with a delay function as its documentation advises, and its budget
-/// (`hedgepolicy` and `budget`): after a quantile of what calls took, which the user measures, here over
-/// the last 10 to 20 s; one hedge; the first outcome is taken, even an error. At most a fifth of the
-/// attempts that are under way may be hedges, but three always.
+/// failsafe-go's hedge policy with its budget (`hedgepolicy` and `budget`), and with a delay function as
+/// its documentation advises.
+///
+/// It sends one hedge, after a quantile of the times of calls, which the user measures, here over the last
+/// 10 to 20 s. The first outcome is taken, even an error. At most a fifth of the attempts in flight may be
+/// hedges, but up to three hedges are always allowed.
 pub struct Failsafe {
     under_way: AtomicU64,
     hedges: AtomicU64,

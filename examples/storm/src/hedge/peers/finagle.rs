@@ -13,11 +13,13 @@ const REFRESH: Duration = Duration::from_secs(3);
 
 const LEAST: Duration = Duration::from_millis(1);
 
-/// Finagle's `BackupRequestFilter` (finagle-core, `client/BackupRequestFilter.scala`): after the time
-/// that the share `maxExtraLoad` exceeds, in the last three spans of 10 s that are over; read every 3 s,
-/// and 1 ms before the first span is over. Its `RetryBudget` covers that share of the requests of the
-/// last 10 s, and ten hedges a second, which is what tower's [`TpsBudget`] does, too. It learns from
-/// both attempts; one that was dropped counts as if it had ended then.
+/// Finagle's `BackupRequestFilter` (finagle-core, `client/BackupRequestFilter.scala`).
+///
+/// It hedges after the time that a share of the attempts exceeds, `maxExtraLoad`, in the last three spans
+/// of 10 s that have ended. This delay is updated every 3 s; until the first span has ended, it is 1 ms.
+/// Its `RetryBudget`, like tower's [`TpsBudget`], covers that share of the requests of the last 10 s, and
+/// ten hedges per second. It learns from both attempts; if one is dropped, it counts as if it had ended at
+/// that time.
 pub struct Finagle {
     budget: TpsBudget,
     state: Mutex<State>,
@@ -26,7 +28,7 @@ pub struct Finagle {
 struct State {
     start: Instant,
     window: Window,
-    /// How often it was refreshed.
+    /// How often the delay has been due for an update so far.
     refreshed: u128,
     delay: Option<Duration>,
 }
@@ -66,7 +68,7 @@ impl Rule for Finagle {
     }
 
     fn attempt_ended(&self, end: End) {
-        // It would make the delay too short.
+        // Refusals are fast, and would make the delay too short.
         if end.how != How::Refused {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.window.add(end.took);

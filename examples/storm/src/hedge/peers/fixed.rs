@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::hedge::backup::{End, Rule};
 
-/// A delay of the user's choice, and no budget.
+/// A fixed delay that the user chooses, without a budget.
 pub struct Fixed(pub Duration);
 
 impl Rule for Fixed {

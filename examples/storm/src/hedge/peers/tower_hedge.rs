@@ -13,9 +13,10 @@ use tower_http_retry::BoxError;
 
 use crate::hedge::SHARE;
 
-/// `tower::hedge::Hedge` itself, which is no `Clone`: after a percentile of what attempts took in the 10 s
-/// before the current ones, if these were ten. It has no budget, and takes the first outcome, even an
-/// error.
+/// `tower::hedge::Hedge` itself, shared because it is not `Clone`.
+///
+/// It hedges after a percentile of the times of attempts in the 10 s before the current ones, if there
+/// were ten. It has no budget, and takes the first outcome, even an error.
 pub struct TowerHedge<S>(Arc<Mutex<Hedge<S, All>>>);
 
 /// Hedges all requests.
