@@ -210,9 +210,18 @@ fn failing(kind: io::ErrorKind) -> impl Middleware {
 #[tokio::test]
 async fn an_error_of_another_middleware_is_no_refusal_and_handed_up_as_it_came() {
     let told = Told::default();
+    let texts = Arc::new(Mutex::new(Vec::new()));
+    let heard = texts.clone();
+    let layer = told.layer().on_event(move |event| {
+        if let Some(error) = event.error() {
+            let chain = std::iter::successors(Some(error), |error| error.source());
+            let texts: Vec<_> = chain.map(ToString::to_string).collect();
+            heard.lock().unwrap().push(texts.join(": "));
+        }
+    });
     let none = reqwest::redirect::Policy::none();
     let client = ClientBuilder::new(builder().redirect(none).build().unwrap())
-        .with(RetryMiddleware::new(told.layer()).redirects_are_off())
+        .with(RetryMiddleware::new(layer).redirects_are_off())
         .with(failing(io::ErrorKind::ConnectionRefused))
         .build();
     let own = |error| match error {
@@ -223,6 +232,9 @@ async fn an_error_of_another_middleware_is_no_refusal_and_handed_up_as_it_came()
     assert_eq!(own(error.unwrap_err()), "its own");
     let stop = handed_over(Class::Transient, StopReason::NotIdempotent);
     assert_eq!(told.outcomes(), [stop]);
+    let text =
+        "the request failed, maybe after a redirect: a middleware below the retry failed: its own";
+    assert_eq!(*texts.lock().unwrap(), [text]);
     let error = client.get("http://upstream.test/").send().await;
     assert_eq!(own(error.unwrap_err()), "its own");
     assert_eq!(told.sent(), 1 + 3);

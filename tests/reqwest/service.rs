@@ -353,6 +353,20 @@ async fn default_headers_are_those_of_the_client_below() {
     tokio::spawn(async { axum::serve(listener, app).await });
     let above: Client = named("above").build().unwrap();
     let service = Service::new(named("below")).unwrap();
-    let response = above.get(uri).send_through(&service).await.unwrap();
+    let response = above.get(&uri).send_through(&service).await.unwrap();
     assert_eq!(response.text().await.unwrap(), "below");
+    // The client that it returns is that one, too.
+    let response = service.client().get(&uri).send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "below");
+}
+
+#[test]
+fn futures_are_printed_by_their_names() {
+    let mut service = not_following();
+    let request = service.client().get("http://upstream.test/");
+    let sending = request.send_through(&service);
+    assert_eq!(format!("{sending:?}"), "Sending { .. }");
+    let request = get("http://upstream.test/").map(reqwest::Body::wrap);
+    let future = tower::Service::call(&mut service, request);
+    assert_eq!(format!("{future:?}"), "ResponseFuture { .. }");
 }

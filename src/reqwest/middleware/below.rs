@@ -1,13 +1,14 @@
 use std::error::Error;
 use std::fmt;
 
-/// An error of a middleware below. Its own chain of sources leaves the error out that it wraps.
+/// An error of a middleware below the retry. The text and the sources of a `reqwest_middleware::Error` are
+/// those of the error that it wraps; the sources of this type include that error.
 #[derive(Debug)]
 pub(super) struct Below(pub(super) reqwest_middleware::Error);
 
 impl fmt::Display for Below {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str("a middleware below the retry failed")
     }
 }
 
