@@ -8,8 +8,8 @@ use crate::notation::{
 
 /// The settings of a [`Budget`] as plain data. See the [module](super).
 ///
-/// Each kind but `None` can be kept for each upstream: `per_authority` is then how many upstreams are kept at
-/// most, as for [`Budget::per_authority`].
+/// Each kind except `None` can be kept separately for each upstream. `per_authority` is then the maximum
+/// number of upstreams that are kept, as for [`Budget::per_authority`].
 ///
 /// # Example
 ///
@@ -26,23 +26,24 @@ use crate::notation::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum BudgetConfig {
-    /// [`Budget::earning`], for the layer's number of retries. The default, for all upstreams together.
+    /// [`Budget::earning`], for the layer's number of retries. This is the default, with one budget for all
+    /// upstreams.
     Earning {
         /// How many upstreams are kept; `None` is one budget for all.
         per_authority: Option<usize>,
     },
     /// [`Budget::ratio`].
     Ratio {
-        /// What each request adds, in tokens: from 0 to 1,000.
+        /// The number of tokens that each request adds, from 0 to 1,000.
         ratio: f64,
         /// How many upstreams are kept; `None` is one budget for all.
         per_authority: Option<usize>,
     },
     /// [`Budget::throttle`].
     Throttle {
-        /// The tokens that it holds: from 1 to 1,000.
+        /// The number of tokens that the budget holds, from 1 to 1,000.
         max_tokens: u32,
-        /// What each success adds, in tokens: at least 0.
+        /// The number of tokens that each success adds, at least 0.
         token_ratio: f64,
         /// How many upstreams are kept; `None` is one budget for all.
         per_authority: Option<usize>,
@@ -52,11 +53,11 @@ pub enum BudgetConfig {
 }
 
 impl BudgetConfig {
-    /// Returns a new budget for a number of retries, which only [`BudgetConfig::Earning`] depends on. Returns
-    /// `None` for [`BudgetConfig::None`].
+    /// Returns a new budget, or `None` for [`BudgetConfig::None`]. Only [`BudgetConfig::Earning`] depends on
+    /// `max_retries`.
     ///
-    /// `RetryLayer::from(config)` makes its own. Use this where several layers share a budget, or for its
-    /// [snapshot](Budget::snapshot):
+    /// `RetryLayer::from(config)` creates a budget for its layer. Use this method to share a budget between
+    /// several layers, or to take a [snapshot](Budget::snapshot) of it:
     ///
     /// ```
     /// use tower_http_retry::RetryLayer;
@@ -128,7 +129,7 @@ impl Words for Kind {
 }
 
 impl Kind {
-    /// What goes with it.
+    /// The fields that may be given with this kind.
     fn fields(self) -> &'static [&'static str] {
         match self {
             Self::Earning => &["per_authority"],

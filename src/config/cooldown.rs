@@ -31,8 +31,8 @@ pub struct CooldownConfig {
     pub max_waiting: usize,
     /// How long responses can hold requests: [`Cooldown::longest`]. Defaults to 5 minutes.
     pub longest: Duration,
-    /// How many upstreams are kept: [`Cooldown::per_authority`]. Defaults to `None`, which is one state for
-    /// all upstreams.
+    /// How many upstreams are kept: [`Cooldown::per_authority`]. If it is `None`, which is the default, all
+    /// upstreams share one state.
     pub per_authority: Option<usize>,
 }
 

@@ -23,7 +23,7 @@ use crate::notation::{AddedHeader, As, Notation, Table, serde_by_notation};
 pub struct DeadlineHeaderConfig {
     /// The name of the header.
     pub name: HeaderName,
-    /// The unit of its number.
+    /// The unit of the value of the header.
     pub unit: DeadlineUnit,
 }
 

@@ -18,8 +18,8 @@ use crate::settings::Settings;
 
 /// The settings of a [`RetryLayer`] as plain data, to read from a config file. See the [module](super).
 ///
-/// Each field is named as the setter of [`RetryLayer`] that takes it, which says what it means.
-/// [`RetryConfig::default`] makes the layer that [`RetryLayer::new`] does.
+/// Each field has the name of the [`RetryLayer`] setter that it corresponds to. See that setter for details.
+/// [`RetryConfig::default`] has the settings of [`RetryLayer::new`].
 ///
 /// # Example
 ///
@@ -38,29 +38,29 @@ use crate::settings::Settings;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RetryConfig {
-    /// How many times a request is sent again at most: [`RetryLayer::max_retries`]. Defaults to 5;
-    /// `u32::MAX` is no limit.
+    /// The maximum number of retries of a request: [`RetryLayer::max_retries`]. Defaults to 5; `u32::MAX` is
+    /// no limit.
     pub max_retries: u32,
     /// How long after the first attempt a retry may start: [`RetryLayer::window`]. Defaults to 5 minutes;
     /// [`Duration::MAX`] is no limit.
     pub window: Duration,
     /// How long to wait before each retry: [`RetryLayer::backoff`]. Defaults to [`Backoff::default`].
     pub backoff: Backoff,
-    /// The back-off after a response of 429 or 503 that does not say when to come back:
-    /// [`RetryLayer::backoff_after_refusal`]. Defaults to `None`, which is `backoff`.
+    /// The back-off after a 429 or 503 without `Retry-After`: [`RetryLayer::backoff_after_refusal`]. If it is
+    /// `None`, which is the default, `backoff` is used.
     pub backoff_after_refusal: Option<Backoff>,
     /// Which outcomes are retried: [`RetryLayer::classify`]. Defaults to [`ByStatus::new`].
     pub classify: ByStatus,
     /// Which requests may be repeated: [`RetryLayer::idempotency`]. Defaults to [`Idempotency::new`].
     pub idempotency: Idempotency,
-    /// What all requests together may add to the load: [`RetryLayer::budget`]. Defaults to
+    /// The budget shared by all requests through this layer: [`RetryLayer::budget`]. Defaults to
     /// [`BudgetConfig::default`].
     pub budget: BudgetConfig,
     /// Whether requests are held while a quota is used up, and for how long: [`RetryLayer::cooldown`].
     /// Defaults to `None`.
     pub cooldown: Option<CooldownConfig>,
-    /// How long each attempt may take to its response's head: [`RetryLayer::attempt_timeout`]. Defaults to
-    /// `None`; [`Duration::MAX`] is no limit, too.
+    /// How long each attempt may take until the head of its response arrives:
+    /// [`RetryLayer::attempt_timeout`]. Defaults to `None`, which is no limit, as is [`Duration::MAX`].
     pub attempt_timeout: Option<Duration>,
     /// How `Retry-After` affects the wait: [`RetryLayer::retry_after`]. Defaults to
     /// [`RetryAfter::Minimum`].
@@ -83,10 +83,11 @@ pub struct RetryConfig {
     pub mark_attempts: bool,
     /// Whether responses are marked: [`RetryLayer::mark_responses`]. Defaults to `false`.
     pub mark_responses: bool,
-    /// The seed of the jitter: [`RetryLayer::jitter_seed`]. Defaults to `None`, which is entropy.
+    /// The seed of the jitter: [`RetryLayer::jitter_seed`]. If it is `None`, which is the default, the seed
+    /// is random.
     pub jitter_seed: Option<u64>,
     /// Whether metrics have the label `authority`: [`RetryLayer::metrics_by_authority`]. Defaults to
-    /// `false`. Without feature `metrics`, there is no such field.
+    /// `false`. The field exists only with feature `metrics`.
     #[cfg(feature = "metrics")]
     pub metrics_by_authority: bool,
 }
@@ -123,7 +124,7 @@ impl Default for RetryConfig {
 
 serde_by_notation!(RetryConfig);
 
-/// How each field is written. The compiler sees to it that none is missing.
+/// The notation of each field. If a field is missing, this does not compile.
 #[derive(Serialize, Deserialize)]
 #[serde(
     remote = "RetryConfig",
@@ -215,7 +216,7 @@ impl From<RetryConfig> for RetryLayer {
             .max_replay_bytes(config.max_replay_bytes)
             .max_drain_bytes(config.max_drain_bytes);
         layer = match config.budget {
-            // The layer's own, which follows what is set later.
+            // The layer's default budget, which is adjusted if `max_retries` is set later.
             BudgetConfig::Earning {
                 per_authority: None,
             } => layer,

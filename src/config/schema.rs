@@ -1,4 +1,4 @@
-//! The JSON schemas of what is read.
+//! The JSON schemas of the settings.
 
 use std::borrow::Cow;
 
@@ -47,19 +47,15 @@ fn parts(generator: &mut SchemaGenerator) -> Vec<Field> {
         field("backoff", "How long to wait before each retry", backoff),
         field(
             "backoff_after_refusal",
-            "The back-off after a 429 or 503 without a hint",
+            "The back-off after a 429 or 503 that asks for no wait",
             after_refusal,
         ),
         field("classify", "Which outcomes are retried", classify),
         field("idempotency", "Which requests may be repeated", idempotency),
-        field(
-            "budget",
-            "What all requests together may add to the load",
-            budget,
-        ),
+        field("budget", "The budget shared by all requests", budget),
         field(
             "cooldown",
-            "When requests are held while a quota is used up",
+            "How requests are held while a quota is used up",
             cooldown,
         ),
     ]
@@ -73,7 +69,11 @@ fn limits(generator: &mut SchemaGenerator) -> Vec<Field> {
     let replayed = or_unlimited(whole(0, None));
     let drained = whole(0, None);
     vec![
-        field("max_retries", "Retries of a request at most", retries),
+        field(
+            "max_retries",
+            "The maximum number of retries of a request",
+            retries,
+        ),
         field(
             "window",
             "How long after the first attempt a retry may start",
@@ -81,7 +81,7 @@ fn limits(generator: &mut SchemaGenerator) -> Vec<Field> {
         ),
         field(
             "attempt_timeout",
-            "How long each attempt may take to its response's head",
+            "How long each attempt may take until the head of its response arrives",
             timeout,
         ),
         field("retry_after", "How Retry-After affects the wait", hints),
@@ -97,12 +97,12 @@ fn limits(generator: &mut SchemaGenerator) -> Vec<Field> {
         ),
         field(
             "max_replay_bytes",
-            "Bytes of a streamed request body that are kept",
+            "How many bytes of a streamed request body are recorded",
             replayed,
         ),
         field(
             "max_drain_bytes",
-            "Bytes of a discarded response that are read",
+            "How many bytes of a discarded response are read",
             drained,
         ),
     ]
@@ -143,7 +143,7 @@ impl JsonSchema for BudgetConfig {
         let each = || {
             field(
                 "per_authority",
-                "Upstreams with a budget of their own",
+                "The maximum number of upstreams with a separate budget",
                 or_null(whole(1, None)),
             )
         };
@@ -154,7 +154,7 @@ impl JsonSchema for BudgetConfig {
                 .iter()
                 .map(|(name, _)| *name)
                 .filter(|name| *name != "per_authority");
-            // Earning is what it is without a kind.
+            // A budget without a kind is an earning one.
             let kind_required = (kind != "earning").then_some("kind");
             let required: Vec<_> = kind_required.into_iter().chain(required).collect();
             let kind = field("kind", "The kind of budget", words(&[kind]));
@@ -164,12 +164,12 @@ impl JsonSchema for BudgetConfig {
         };
         json_schema!({ "anyOf": [
             of_kind("earning", "Earns from requests that are served", vec![each()]),
-            of_kind("ratio", "A part of a token for each request", vec![
+            of_kind("ratio", "Earns a part of a token from each request", vec![
                 field("ratio", "What each request adds, in tokens", ratio),
                 each(),
             ]),
             of_kind("throttle", "gRPC's retry throttling", vec![
-                field("max_tokens", "The tokens that it holds", whole(1, Some(1_000))),
+                field("max_tokens", "The number of tokens that it holds", whole(1, Some(1_000))),
                 field("token_ratio", "What each success adds, in tokens", token_ratio),
                 each(),
             ]),
@@ -193,14 +193,18 @@ impl JsonSchema for CooldownConfig {
             ),
             field(
                 "max_waiting",
-                "Requests that may wait at the same time",
+                "How many requests may wait at the same time",
                 whole(0, None),
             ),
             field("longest", "How long responses can hold requests", time()),
-            field("per_authority", "Upstreams with a state of their own", each),
+            field(
+                "per_authority",
+                "The maximum number of upstreams with a separate state",
+                each,
+            ),
         ];
         with_defaults(
-            map("When requests are held", fields),
+            map("How requests are held", fields),
             CooldownConfig::default(),
         )
     }

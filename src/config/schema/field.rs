@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::notation::{AddedHeader, UNLIMITED};
 
-/// As the crate humantime reads a duration: numbers, which may have blanks in them, and units.
+/// The durations that the crate humantime accepts: numbers, which may contain blanks, and units.
 const TIME: &str = concat!(
     r"^(0|\s*([0-9][0-9\s]*(\.[0-9\s]*[0-9][0-9\s]*)?(nanos|nsec|ns|usec|us|µs|millis|msec|ms|",
     r"seconds|second|secs|sec|s|minutes|minute|min|mins|m|hours|hour|hr|hrs|h|days|day|d|",
@@ -20,7 +20,7 @@ pub(super) fn field(name: &'static str, description: &str, mut schema: Schema) -
     (name, schema)
 }
 
-/// What has these fields and no other.
+/// The schema of a map that has only these fields.
 pub(super) fn map(description: &str, fields: Vec<Field>) -> Schema {
     let fields = fields
         .into_iter()
@@ -34,7 +34,7 @@ pub(super) fn map(description: &str, fields: Vec<Field>) -> Schema {
     })
 }
 
-/// Says what each field is unless it is given.
+/// Adds the default of each field.
 pub(super) fn with_defaults(mut schema: Schema, defaults: impl Serialize) -> Schema {
     let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
     let defaults = serde_json::to_value(defaults);
@@ -58,12 +58,13 @@ pub(super) fn time() -> Schema {
     text(TIME)
 }
 
-/// The name of one.
+/// The name of a header.
 pub(super) fn header() -> Schema {
     text("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 }
 
-/// One that may be added to requests, whatever the case of its name.
+/// The name of a header that may be added to requests. The reserved names are excluded in upper and lower
+/// case.
 pub(super) fn added_header() -> Schema {
     let letters = |name: &HeaderName| -> String {
         let letter = |c: char| match c.is_ascii_lowercase() {
@@ -79,7 +80,7 @@ pub(super) fn added_header() -> Schema {
     schema
 }
 
-/// In upper case.
+/// A method in upper case.
 pub(super) fn method() -> Schema {
     text("^[!#$%&'*+.^_`|~0-9A-Z-]+$")
 }

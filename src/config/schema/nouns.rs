@@ -23,7 +23,7 @@ impl JsonSchema for Backoff {
             field("base", "The wait before the first retry", time()),
             field(
                 "factor",
-                "What each wait is multiplied by to make the next",
+                "The factor from each wait to the next one",
                 factor,
             ),
             field("max_wait", "The longest wait", or_unlimited(time())),
@@ -48,10 +48,13 @@ impl JsonSchema for Jitter {
             json_schema!({ "type": "array", "items": multiple, "minItems": 2, "maxItems": 2 });
         let between = field(
             "between",
-            "Two multiples of a wait, the smaller one first",
+            "Two multiples of the step, the smaller one first",
             pair,
         );
-        let mut between = map("A draw between two multiples of a wait", vec![between]);
+        let mut between = map(
+            "A random wait between two multiples of the step",
+            vec![between],
+        );
         between.insert("required".to_owned(), Value::from(vec!["between"]));
         json_schema!({ "anyOf": [words(&["none", "full", "equal", "decorrelated"]), between] })
     }
@@ -67,7 +70,7 @@ impl JsonSchema for ByStatus {
         let fields = vec![
             field(
                 "statuses",
-                "Statuses and series that are retried",
+                "The statuses and series that are retried",
                 list(named),
             ),
             field(
