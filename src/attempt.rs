@@ -15,8 +15,8 @@ use crate::reason::StopReason;
 ///
 /// # Example
 ///
-/// With tower-http's `TraceLayer` below the retry, each attempt has a span of its own. The example `proxy`
-/// has a span for the whole request above the retry, too.
+/// With tower-http's `TraceLayer` below the retry, each attempt has its own span. The example `proxy` also
+/// has a span for the whole request, above the retry.
 ///
 /// ```
 /// use http::Request;
@@ -59,7 +59,7 @@ pub struct Attempt {
     pub(crate) window_end: Option<Instant>,
 }
 
-/// The part of an [`Attempt`] that is known without the window, in eight bytes.
+/// The part of an [`Attempt`] that does not depend on the window. It takes eight bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) number: u32,
@@ -170,15 +170,16 @@ pub struct Attempts {
     /// Why there was no further attempt. It is none while the request is in progress, and if its future
     /// was dropped.
     pub stopped: Option<StopReason>,
-    /// Whether the server may have acted on the request before the last attempt, because of an attempt
-    /// that this layer made. A retry layer above knows its own attempts.
+    /// Whether the server may have acted on the request before the last attempt: on an attempt of this layer
+    /// or of a retry layer below. Attempts of a retry layer above are not included, because that layer knows
+    /// them.
     pub(crate) may_have_been_acted_on: bool,
 }
 
 /// A shared handle that reports a request's attempts even if it fails.
 ///
-/// The caller adds a clone of it to the request's extensions. A redirect that is followed above the retry, and
-/// a resumption of a download, are requests of their own: the handle reports the one that was sent last.
+/// The caller adds a clone of it to the request's extensions. If a layer above the retry follows a redirect
+/// or resumes a download, it sends a new request. The handle reports the request that was sent last.
 ///
 /// # Example
 ///

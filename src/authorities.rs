@@ -7,8 +7,8 @@ use http::Uri;
 
 use crate::authority::Authority;
 
-/// A value for each upstream, such as a budget. A look-up takes no lock: the map is never changed, but
-/// replaced by a copy with the new upstream, which takes longer the more upstreams there are.
+/// A value for each upstream, such as a budget. A look-up takes no lock, because the map is never changed: to
+/// add an upstream, it is replaced by a copy. The more upstreams there are, the longer this takes.
 pub(crate) struct Authorities<T> {
     max: usize,
     make: Box<dyn Fn() -> T + Send + Sync>,
@@ -60,7 +60,7 @@ impl<T> Authorities<T> {
         self.find_of(&Authority::of(uri), act)
     }
 
-    /// The same by its name.
+    /// Like [`find`](Self::find), but takes the authority of the upstream.
     pub(crate) fn find_of<U>(
         &self,
         authority: &Authority<'_>,
@@ -70,7 +70,7 @@ impl<T> Authorities<T> {
         map.get(authority).map(|entry| act(&entry.of))
     }
 
-    /// What there is for each, without a use, in no order.
+    /// Calls `act` for each upstream, in no particular order, without marking any as used.
     pub(crate) fn each(&self, mut act: impl FnMut(&Authority<'static>, &T)) {
         for (authority, entry) in &**self.map.load() {
             act(authority, &entry.of);
@@ -78,8 +78,8 @@ impl<T> Authorities<T> {
     }
 
     /// Marks an entry as used, unless it is among the most recently used eighth. The order within that
-    /// eighth does not matter, because other entries are removed first. So a few upstreams that are used in
-    /// turn write nothing that threads share.
+    /// eighth does not matter, because other entries are removed first. So threads that use a few upstreams
+    /// in turn do not write to shared memory.
     fn touch(&self, entry: &Entry<T>) {
         let uses = self.uses.load(Ordering::Relaxed);
         let others = uses.saturating_sub(entry.used.load(Ordering::Relaxed));

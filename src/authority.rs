@@ -4,7 +4,7 @@ use std::fmt;
 use http::Uri;
 
 /// The scheme, host and port of a URI, in lower case and without the default port of the scheme. All URIs
-/// without a host, as in requests to an origin server, have the same one.
+/// without a host, such as `/items/7`, have the same authority.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Authority<'a> {
     scheme: Cow<'a, str>,
@@ -27,7 +27,7 @@ impl<'a> Authority<'a> {
         }
     }
 
-    /// With its scheme; empty if it asks nobody.
+    /// Returns the authority with its scheme, or an empty string if the URI has neither a scheme nor a host.
     pub(crate) fn origin(&self) -> String {
         match self.scheme.is_empty() {
             true => self.to_string(),

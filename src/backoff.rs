@@ -58,7 +58,7 @@ pub enum Jitter {
     /// retry.
     #[default]
     Equal,
-    /// The wait is between the first step and three times the wait before it.
+    /// The wait is between the first step and three times the previous wait.
     Decorrelated,
     /// The wait is between these two multiples of the step.
     ///
@@ -68,12 +68,12 @@ pub enum Jitter {
     Between(f64, f64),
 }
 
-/// How far the back-off of a request has come.
+/// The state of a request's back-off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Series {
     /// The next step; the first is 0.
     pub(crate) step: u32,
-    /// The wait before the next one.
+    /// The last wait that the back-off determined.
     pub(crate) previous: Duration,
 }
 
@@ -123,8 +123,8 @@ impl Backoff {
         self
     }
 
-    /// The wait at `step` (the first is 0), where `extra` of the steps were added by a time-out
-    /// and the wait before this one was `previous`.
+    /// Returns the wait at `step` (the first is 0), plus `extra` steps after a time-out. `previous` is the
+    /// last wait before it.
     pub(crate) fn wait(
         &self,
         step: u32,
@@ -169,7 +169,7 @@ impl Default for Backoff {
     }
 }
 
-/// A draw from `low..=high`, even over all nanoseconds between.
+/// Draws a duration from `low..=high`, uniformly distributed.
 pub(crate) fn between(low: Duration, high: Duration, rng: &mut Rng) -> Duration {
     let width = nanos(high.saturating_sub(low));
     low.saturating_add(Duration::from_nanos(rng.u64(0..=width)))

@@ -18,8 +18,8 @@ use crate::head::ResponseHead;
 ///
 /// A retry above classifies it by its source, with two differences:
 ///
-/// - A source that is [refused](crate::classify::Class::Refused) otherwise is transient, because the server
-///   acted on the request.
+/// - A source that would otherwise be [refused](crate::classify::Class::Refused) is transient, because the
+///   server acted on the request.
 /// - The headers of the response are read: the wait is at least its `Retry-After`.
 ///
 /// # Example
@@ -67,7 +67,7 @@ impl BrokenAnswer {
         self.source
     }
 
-    /// The head of the response whose body failed, if that caused an error.
+    /// Returns the head of the response whose body failed, if that is the cause of `error`.
     pub(crate) fn head_in<'a>(error: &'a (dyn Error + 'static)) -> Option<ResponseHead<'a>> {
         chain(error).find_map(|error| Some(error.downcast_ref::<Self>()?.response()))
     }

@@ -7,14 +7,14 @@
 //! [`RetryLayer`](crate::RetryLayer) has a budget unless
 //! [`without_budget`](crate::RetryLayer::without_budget) is set.
 //!
-//! These are the conclusions of a simulation of 100 clients that retry twice, each with a budget of its
-//! own:
+//! These are the conclusions of a simulation of 100 clients that retry twice. Each client has its own
+//! budget.
 //!
 //! - Without a budget, and with one that is refilled by time (`tps`, the default of `tower::retry`), a
 //!   service that lacks servers for 20 seconds never recovers.
 //! - With a budget that earns only from success (`earning`, which is the default, and `throttle`), it
 //!   recovers as soon as without retries.
-//! - If 30 % of the attempts fail, `earning` makes nearly as many retries as are made without a budget,
+//! - If 30 % of the attempts fail, `earning` covers nearly as many retries as are made without a budget,
 //!   and `throttle` hardly any.
 //!
 //! | variant        | brown-out: recovery | brown-out: attempts | bad-replicas: successes | bad-replicas: attempts |
@@ -28,13 +28,14 @@
 //! | throttle       | 3.0 s               | 1.02                | 72.8 %                  | 1.03                   |
 //! | aws            | 3.0 s               | 1.22                | 97.4 %                  | 1.38                   |
 //!
-//! In `brown-out`, 6 of 20 servers are left; in `bad-replicas`, 30 % of the attempts are answered 503 at
-//! once. Both last for 20 seconds, at a load of 80 %. Recovery is the time from the end of the fault until
-//! 95 % of the requests succeed again. Successes are the requests of the fault that succeed, and attempts
-//! are counted for each of these requests. `defaults` is `RetryLayer::new()`, with its five retries after
-//! 1 s, 2 s and so on; `ratio` is `Budget::ratio(0.2)`; `throttle` is `Budget::throttle(10, 0.1)`; `aws` is
-//! the token bucket of AWS's SDKs. The [guide] explains the simulation and says what follows from it.
-//! `cargo run --release -p storm` runs it, and `examples/storm/README.md` has all of its tables.
+//! In `brown-out`, 6 of 20 servers are left; in `bad-replicas`, 30 % of the attempts are immediately
+//! answered 503. Both last for 20 seconds, at a load of 80 %. Recovery is the time from the end of the fault
+//! until 95 % of the requests succeed again. Successes are the share of the requests sent during the fault
+//! that succeed, and attempts are the mean number of attempts for each request sent during the fault.
+//! `defaults` is `RetryLayer::new()`, with its five retries after 1 s, 2 s and so on; `ratio` is
+//! `Budget::ratio(0.2)`; `throttle` is `Budget::throttle(10, 0.1)`; `aws` is the token bucket of AWS's SDKs.
+//! The [guide] explains the simulation and its results. `cargo run --release -p storm` runs it, and
+//! `examples/storm/README.md` has all of its tables.
 //!
 //! # Which one
 //!
@@ -42,7 +43,7 @@
 //! |---|---|
 //! | [`Budget::earning`] | unless there is a reason for another kind; it is the default |
 //! | [`Budget::per_authority`] | if the requests of one layer go to many upstreams |
-//! | [`Budget::throttle`] | for gRPC, where all clients use it; its retries end early, and there are few if a third of the replicas fails |
+//! | [`Budget::throttle`] | for gRPC, whose clients all use it; it stops retries early, and allows few if a third of the replicas fails |
 //! | [`Budget::ratio`] | if the added load needs a bound that can be stated, and the load stays below 1 / (1 + `ratio`) of the capacity |
 //! | `Budget::tower` (feature `tower`) | if a budget of `tower` is shared with other stacks |
 //! | none: [`RetryLayer::without_budget`](crate::RetryLayer::without_budget) | for a program that sends one request at a time, or under a layer that limits the load |
@@ -55,8 +56,8 @@
 //!   returned immediately.
 //! - Servers recover from an overload only if the budget earns less than the spare capacity:
 //!   [how much may be earned](crate::guide::budgets#how-much-may-be-earned).
-//! - Each client has the tokens that its budget starts with. More than about 1,000 clients of one service
-//!   that send little can overload it together, which only a limit at the servers prevents:
+//! - The budget of each client starts with some tokens. More than about 1,000 clients that each send little
+//!   can therefore overload a service together. Only a limit at the servers prevents this:
 //!   [many clients](crate::guide::budgets#many-clients).
 //!
 //! # Clients that send little
@@ -68,14 +69,14 @@
 //!
 //! # Bursts
 //!
-//! If many requests of a fresh client fail at once, their first retries would take all tokens.
-//! `Budget::earning` then keeps half of the tokens that it started with for second and further retries, so
-//! that some of these requests succeed. See [the guide](crate::guide::budgets#bursts).
+//! If many requests of a new client fail at the same time, their first retries would take all tokens.
+//! `Budget::earning` therefore keeps half of the tokens that it started with for second and further
+//! retries, so that some of these requests succeed. See [the guide](crate::guide::budgets#bursts).
 //!
 //! # At one layer only
 //!
-//! Retries of several layers multiply, and a budget limits only those of its own layer. Retry directly
-//! above what fails, and return the failure from there. See
+//! Retries of several layers multiply, and a budget limits only those of its own layer. Retry at one layer
+//! only, directly above the service that fails, and return its failure to the layers above. See
 //! [the guide](crate::guide::budgets#at-one-layer-only).
 //!
 //! [guide]: crate::guide::budgets

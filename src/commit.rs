@@ -51,7 +51,7 @@
 //!
 //! # Stacking
 //!
-//! Put the layer below the retry and below a [`VerifyLayer`](crate::VerifyLayer), and above a layer that
+//! Put the layer below the retry, below a [`VerifyLayer`](crate::VerifyLayer), and above a layer that
 //! converts request bodies. [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) covers the
 //! time until the commit point. The body of a response that was read completely is a single data frame.
 //!

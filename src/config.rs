@@ -1,55 +1,55 @@
 //! The settings of a layer from a config file: feature `config`.
 //!
-//! [`RetryConfig`] holds all settings of a [`RetryLayer`](crate::RetryLayer) that are data. It is read from
-//! TOML, JSON, YAML and other formats by [serde], written in the same way, and made into a layer by
-//! `RetryLayer::from(config)`. Classifiers of your own and callbacks are set on that layer.
+//! [`RetryConfig`] holds the settings of a [`RetryLayer`](crate::RetryLayer) that are plain data. [serde]
+//! reads it from TOML, JSON, YAML and other formats, and writes it in the same formats.
+//! `RetryLayer::from(config)` makes a layer of it. Callbacks and custom classifiers are set on that layer.
 //!
 //! # Fields
 //!
-//! Each field can be left out. Its default is that of [`RetryLayer::new`](crate::RetryLayer::new).
+//! Every field is optional. The defaults are those of [`RetryLayer::new`](crate::RetryLayer::new).
 //!
 //! | field | value | default |
 //! |---|---|---|
 //! | `max_retries` | a whole number, or `"unlimited"` | `5` |
 //! | `window` | a duration, or `"unlimited"` | `"5m"` |
 //! | `backoff` | a [back-off](#back-off) | `{ base = "1s", factor = 2.0, max_wait = "unlimited", jitter = "equal" }` |
-//! | `backoff_after_refusal` | a [back-off](#back-off) | none: that of `backoff` |
+//! | `backoff_after_refusal` | a [back-off](#back-off) | none: `backoff` is used |
 //! | `classify.statuses` | a list of statuses and series, such as `503` and `"5xx"` | `["5xx", 429]` |
 //! | `classify.should_retry_header` | the name of a header | none |
-//! | `classify.keyed_conflict` | whether a 409 to the retry of a request with an idempotency key is retried | `true` |
+//! | `classify.keyed_conflict` | whether a 409 is retried if it is the response to a retry with an idempotency key | `true` |
 //! | `idempotency.methods` | which methods are repeatable: `"idempotent"`, `"safe"` or `"any"` | `"idempotent"` |
-//! | `idempotency.also`, `idempotency.except` | lists of methods in upper case that are repeatable, too, or are not | `[]` |
+//! | `idempotency.also`, `idempotency.except` | lists of methods, in upper case, that are added to the repeatable ones, or removed from them | `[]` |
 //! | `idempotency.keys` | a list of headers that make a request repeatable | `["idempotency-key", "x-idempotency-key"]`; for `"safe"` methods `[]` |
-//! | `budget.kind` | `"earning"`, `"ratio"`, `"throttle"` or `"none"` | `"earning"`, for the number of retries |
-//! | `budget.ratio` | for a `"ratio"`: from 0 to 1000 | |
-//! | `budget.max_tokens`, `budget.token_ratio` | for a `"throttle"`: from 1 to 1000, and at least 0 | |
-//! | `budget.per_authority` | the most upstreams (scheme, host and port) that have a budget of their own | none: one budget for all |
+//! | `budget.kind` | `"earning"`, `"ratio"`, `"throttle"` or `"none"` | `"earning"`, sized for `max_retries` |
+//! | `budget.ratio` | for a `"ratio"`: a number from 0 to 1000 | |
+//! | `budget.max_tokens`, `budget.token_ratio` | for a `"throttle"`: a whole number from 1 to 1000, and a number of at least 0 | |
+//! | `budget.per_authority` | the maximum number of upstreams (scheme, host and port) with a separate budget | none: one budget for all |
 //! | `cooldown` | a map of the fields below, which may be empty | none: no cooldown |
 //! | `cooldown.max_hold` | a duration, or `"unlimited"` | `"5s"` |
 //! | `cooldown.max_waiting` | a whole number | `1024` |
 //! | `cooldown.longest` | a duration | `"5m"` |
-//! | `cooldown.per_authority` | the most upstreams that have a state of their own | none: one state for all |
+//! | `cooldown.per_authority` | the maximum number of upstreams with a separate state | none: one state for all |
 //! | `attempt_timeout` | a duration, or `"unlimited"` | none |
 //! | `retry_after` | `"minimum"`, `"exact"` or `"ignore"` | `"minimum"` |
 //! | `max_retry_after` | a duration, or `"unlimited"` | `"5m"` |
 //! | `rate_limit_headers` | whether rate-limit headers are read | `false` |
 //! | `max_replay_bytes` | a whole number, or `"unlimited"` | `1048576` |
 //! | `max_drain_bytes` | a whole number | `65536` |
-//! | `retry_count_header` | the name of a header, but none that frames requests, such as `content-length` | none |
-//! | `deadline_header.name`, `deadline_header.unit` | the name of a header, and `"seconds"` or `"milliseconds"`: both are required | none: no such header |
+//! | `retry_count_header` | the name of a header, except one that frames or routes requests, such as `content-length` | none |
+//! | `deadline_header.name`, `deadline_header.unit` | the name of a header, with the same exceptions, and `"seconds"` or `"milliseconds"`; both are required | none: no header is sent |
 //! | `mark_attempts`, `mark_responses` | whether attempts and responses are marked | `false` |
-//! | `jitter_seed` | a whole number | none: entropy |
+//! | `jitter_seed` | a whole number | none: a random seed |
 //! | `metrics_by_authority` (feature `metrics`) | whether metrics have the label `authority` | `false` |
 //!
-//! A duration is text with units: `"250ms"`, `"1m 30s"`, `"1.5h"`; the crate [humantime] has the grammar. A
-//! number without a unit is an error, except for `"0"`.
+//! A duration is text with units, such as `"250ms"`, `"1m 30s"` or `"1.5h"`. The crate [humantime] defines
+//! the grammar. A number without a unit is an error, except for `"0"`.
 //!
 //! ## Back-off
 //!
 //! | field | value | default |
 //! |---|---|---|
 //! | `base` | the wait before the first retry: a duration | `"1s"` |
-//! | `factor` | what each wait is multiplied by to make the next: a number above 0 | `2.0` |
+//! | `factor` | the multiplier from one wait to the next: a number above 0 | `2.0` |
 //! | `max_wait` | the longest wait: a duration, or `"unlimited"` | `"unlimited"` |
 //! | `jitter` | `"none"`, `"full"`, `"equal"`, `"decorrelated"`, or `{ between = [0.8, 1.2] }` | `"equal"` |
 //!
@@ -73,8 +73,8 @@
 #![doc = include_str!("config/example.yaml")]
 //! ```
 //!
-//! Such a file is read by the crate of its format, here `toml`, and may be a part of a bigger config. This needs
-//! `cargo add toml serde -F serde/derive`:
+//! Read the file with the crate for its format, here `toml`. The settings can be part of a larger config.
+//! This example needs `cargo add toml serde -F serde/derive`:
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -131,8 +131,8 @@
 //!
 //! # Errors
 //!
-//! A mistake is an error that names the field by its path, in every format: a field that is unknown, a value
-//! of the wrong type, and a value out of range, which a setter would clamp.
+//! An unknown field, a value of the wrong type, and a value out of range are errors, even if the setter would
+//! clamp the value. In every format, the message contains the path of the field.
 //!
 //! ```
 //! use tower_http_retry::config::RetryConfig;
@@ -142,8 +142,8 @@
 //! assert!(error.to_string().starts_with(expected));
 //! ```
 //!
-//! Inside a bigger config, the path starts at the layer's settings. With the crate [serde_path_to_error], a
-//! program gets the whole path:
+//! Inside a larger config, the path starts at the settings of the layer. The crate [serde_path_to_error]
+//! returns the whole path:
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -156,17 +156,16 @@
 //! # Ok::<_, toml::de::Error>(())
 //! ```
 //!
-//! With `#[serde(flatten)]`, unknown fields are not
-//! errors: they may be another struct's.
+//! With `#[serde(flatten)]`, unknown fields are not errors, because they may belong to another struct.
 //!
-//! Formats that do not describe themselves, such as bincode, are not supported, because some fields accept
-//! text or a number.
+//! Formats that are not self-describing, such as bincode, are not supported, because some fields accept
+//! either text or a number.
 //!
 //! # Parts
 //!
 //! [`Backoff`](crate::Backoff), [`Jitter`](crate::Jitter), [`ByStatus`](crate::ByStatus),
-//! [`Idempotency`](crate::Idempotency) and [`RetryAfter`](crate::RetryAfter) are read and written in the same
-//! way by themselves, for settings of other layers or of single requests:
+//! [`Idempotency`](crate::Idempotency) and [`RetryAfter`](crate::RetryAfter) can also be read and written
+//! separately, for the settings of other layers or of single requests:
 //!
 //! ```
 //! use std::time::Duration;
@@ -181,9 +180,9 @@
 //!
 //! # Status pages
 //!
-//! [`BudgetSnapshot`](crate::budget::BudgetSnapshot), [`CooldownSnapshot`](crate::cooldown::CooldownSnapshot) and
-//! [`HedgeSnapshot`](crate::hedge::HedgeSnapshot) are written as JSON, for example, to show the state of a
-//! client on a page:
+//! [`BudgetSnapshot`](crate::budget::BudgetSnapshot), [`CooldownSnapshot`](crate::cooldown::CooldownSnapshot)
+//! and [`HedgeSnapshot`](crate::hedge::HedgeSnapshot) can be serialized, for example to JSON, to show the
+//! state of a client on a page:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -225,12 +224,12 @@
 //!
 //! # Schema
 //!
-//! With feature `schemars`, [`RetryConfig`] and its parts implement `schemars::JsonSchema`, so that editors can
-//! complete and check a config file. `cargo run -p config -- --schema`, one of the repository's examples,
-//! prints the schema.
+//! With feature `schemars`, [`RetryConfig`] and its parts implement `schemars::JsonSchema`, so that editors
+//! can complete and check a config file. In the repository, `cargo run -p config -- --schema` prints the
+//! schema.
 //!
-//! A schema cannot say everything: the order of the numbers of `between`, for example, is only checked when
-//! the config is read.
+//! The schema cannot express every rule. For example, the order of the two numbers of `between` is checked
+//! only when the config is read.
 //!
 //! [humantime]: https://docs.rs/humantime
 //! [serde]: https://docs.rs/serde

@@ -1,10 +1,11 @@
-//! What a response's head says of its content.
+//! Reads the length and the type of a response's content from its head.
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 
-/// The length that a `Content-Length` gives, in digits only. Several values have to agree (RFC 9110,
-/// section 8.6). None beside a `Transfer-Encoding`, which overrides it (RFC 9112, section 6.3).
+/// Returns the length in `Content-Length`. Several values have to agree (RFC 9110, section 8.6). Returns
+/// none if a value does not consist of digits only, or if there is a `Transfer-Encoding`, which overrides
+/// it (RFC 9112, section 6.3).
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     if headers.contains_key(TRANSFER_ENCODING) {
         return None;
@@ -18,18 +19,18 @@ fn length(value: &HeaderValue) -> Option<u64> {
     digits(value.to_str().ok()?.trim())
 }
 
-/// Digits only: no sign, no blank.
+/// Parses a number that consists of digits only, without a sign or spaces.
 pub(crate) fn digits(text: &str) -> Option<u64> {
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_digits)
 }
 
-/// Whether it is a stream of events, which has no end.
+/// Whether the content is a stream of server-sent events, which has no end.
 pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
     is_media_type(headers, "text/event-stream")
 }
 
-/// Whether it is of this type, without its parameters.
+/// Whether the content has this media type. Parameters are ignored.
 pub(crate) fn is_media_type(headers: &HeaderMap, name: &str) -> bool {
     let value = headers
         .get(CONTENT_TYPE)

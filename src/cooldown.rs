@@ -9,28 +9,29 @@
 //! A single 429 does not show that a quota is used up: a limit that is shared by many clients, or that
 //! refills continuously, refuses one request and serves the next. Requests are held in two cases:
 //!
-//! - **A response says so.** Its [rate-limit headers] say that nothing remains of the quota and when it
-//!   is renewed. They are read if [`RetryLayer::rate_limit_headers`] is set, from successful responses,
-//!   too. A classifier can say the same with [`Verdict::exhausted`].
+//! - **A response reports it.** Its [rate-limit headers] state that nothing remains of the quota, and when
+//!   it is renewed. They are read if [`RetryLayer::rate_limit_headers`] is set, from successful responses,
+//!   too. A classifier can report the same with [`Verdict::exhausted`].
 //! - **Eight attempts in a row are throttled**, without a success for 200 ms. Only attempts that were
 //!   sent after the last success count. An attempt is throttled if it is answered with 429, with 503 and
 //!   a `Retry-After`, or with a gRPC pushback, or if it is retried after a wait that the classifier
-//!   gives ([`Verdict::retry_after`]).
+//!   sets ([`Verdict::retry_after`]).
 //!
 //! Requests are held until the latest time that these responses ask for, but not longer than
-//! [`longest`](Cooldown::longest). If no response asks for a wait, the hold takes 1 s; it doubles each time,
-//! up to 60 s, until a request succeeds. Jitter adds up to a quarter of the hold, so that clients do not
-//! return all at once; with [`Jitter::None`](crate::Jitter::None) nothing is added.
+//! [`longest`](Cooldown::longest). If no response asks for a wait, the hold takes 1 s. This time doubles with
+//! each further hold, up to 60 s, until a request succeeds. Jitter adds up to a quarter of the hold, so that
+//! clients do not all return at the same time; with [`Jitter::None`](crate::Jitter::None), nothing is added.
 //!
-//! Throttled attempts do not always affect all requests of the client:
+//! Throttled attempts do not always show that the quota is used up for all requests of the client:
 //!
 //! - `Retry-After: 1` can stand for a much shorter wait, because the header has whole seconds. If no response
 //!   asks for more than 1 s, requests are held only after 1 s without a success.
-//! - If a request is served that was sent after a throttled response, and more than a second before the
-//!   time that the response asked for, then what throttled responses ask for is not used for 60 s.
+//! - If a request is served that was sent after a throttled response, but more than a second before the end
+//!   of the wait that it asked for, this wait does not apply to all requests. Throttled attempts then neither
+//!   start a hold nor extend one for 60 s.
 //!
-//! An attempt that was sent before a hold started does not start another one. While the hold lasts, its
-//! response can extend it.
+//! An attempt that was sent before a hold started does not start another one. Its response can only extend
+//! the hold while it lasts.
 //!
 //! # What happens to requests
 //!
@@ -39,44 +40,44 @@
 //! Otherwise it fails immediately with [`RetryError::CoolingDown`], without being sent. The time that a
 //! request waits is part of its window.
 //!
-//! While it waits, a request holds no readied clone of the inner service, so that it blocks no permit of
-//! a `ConcurrencyLimit` below. A request that was not sent counts as no attempt and does not change the
-//! budget.
+//! While it waits, a request holds no readied clone of the inner service, so that it occupies no permit of
+//! a `ConcurrencyLimit` below. A request that was not sent does not count as an attempt, and does not
+//! change the budget.
 //!
-//! A retry waits until the end of the hold if its own wait is shorter. It costs no second token of the
-//! budget. If the hold ends after the request's window, the last outcome is returned immediately.
+//! A retry waits until the end of the hold if its own wait is shorter. The budget is not charged again for
+//! this. If the hold ends after the request's window, the last outcome is returned immediately.
 //!
 //! # How a hold ends
 //!
 //! Requests are sent in a slow start: first one, then two more for each request that is not throttled,
-//! until no request waits. If responses say what remains of the quota, no more requests are sent than
+//! until no request waits. If responses report what remains of the quota, no more requests are sent than
 //! remain.
 //!
-//! - After a throttled request, another one is sent when the wait is over that the response asks for, or
-//!   after 1 s if it asks for none. Requests that wait fail then if this is longer than their `max_hold`.
-//! - If no response arrives for 1 s, the number of requests in flight is doubled. If it is known what
-//!   remains, this takes 30 s.
-//! - A waiting request whose future is not polled is passed over after 1 s. It gets its place back when
-//!   it is polled again.
+//! - After a throttled request, another one is sent when the wait that the response asks for is over, or
+//!   after 1 s if it asks for none. Waiting requests fail if this is longer than their `max_hold`.
+//! - If no response arrives for 1 s, as many further requests are sent as are in flight. If the remaining
+//!   quota is known, this takes 30 s.
+//! - A waiting request whose future is not polled is skipped after 1 s. It gets its place back when it is
+//!   polled again.
 //!
 //! If no request waits when the time of a hold is over, the next request is sent immediately. The hold
-//! ends with its response, unless it is throttled.
+//! ends when this request is answered, unless it is throttled.
 //!
 //! # When to use it
 //!
-//! Use a cooldown where the quota is the client's own, for example a number of requests per minute for
-//! each API key. Where many clients share a limit, it is of no use. It does no harm there if the server
-//! does not ask for longer waits than necessary. If it does, clients can lose throughput: see
-//! [the figures](#figures). Do not read the rate-limit headers of such a limit: they are in whole seconds,
-//! so that part of a limit for each second is not used.
+//! Use a cooldown if each client has its own quota, for example a number of requests per minute for each
+//! API key. It is of no use for a limit that many clients share, but does no harm unless the server asks for
+//! longer waits than necessary. In that case, clients can lose throughput: see [the figures](#figures). Do
+//! not read the rate-limit headers of a shared limit per second: they have whole seconds, so that a part of
+//! the limit would remain unused.
 //!
-//! Requests that are in flight when the quota is used up are refused all the same. To send a large burst
-//! of requests, call [`hold`](Cooldown::hold) with a duration of zero before: the burst begins with a slow
-//! start then.
+//! A cooldown does not help requests that are in flight when the quota is used up: they are refused. Before
+//! you send a large burst of requests, call [`hold`](Cooldown::hold) with a duration of zero. The burst then
+//! begins with a slow start.
 //!
 //! Do not share a cooldown between two layers in the same stack: each request would wait in both.
 //!
-//! A [`VerifyLayer`](crate::VerifyLayer) under the retry sends its probe when the retry is sent.
+//! A [`VerifyLayer`](crate::VerifyLayer) below the retry sends its probe when the retry is sent.
 //!
 //! # Figures
 //!
@@ -84,10 +85,10 @@
 //! The columns are clients without a cooldown (`earning`), with one, and with a hand-written hold that
 //! begins at the first 429.
 //!
-//! In the first table, each client has its own quota of 100 requests in 10 s, and asks for 150. The cells
-//! are the part of the quota that is used, the 429s for each success, and the number of clients that are
-//! blocked. In `own-quota-told`, responses say what remains; in `own-quota-blocking`, a client is blocked
-//! for 60 s after 50 refusals in 10 s.
+//! In the first table, each client has its own quota of 100 requests in 10 s, and needs 150. The cells are
+//! the share of the quota that is used, the number of 429s for each success, and the number of clients that
+//! are blocked. In `own-quota-told`, responses report what remains of the quota; in `own-quota-blocking`, a
+//! client is blocked for 60 s after 50 refusals in 10 s.
 //!
 //! | scenario           | clients | earning                    | earning+cooldown          | hold-on-first-429          |
 //! | ------------------ | ------- | -------------------------- | ------------------------- | -------------------------- |
@@ -95,10 +96,10 @@
 //! | own-quota-told     | 100     | 100.0 %, 0.552             | 100.0 %, 0.003            | 100.0 %, 0.315             |
 //! | own-quota-blocking | 100     | 27.5 %, 4.543, 100 blocked | 100.0 %, 0.080, 0 blocked | 78.5 %, 0.946, 99 blocked  |
 //!
-//! In the second table, all clients share a limit of 1,000 requests per second, and ask for 1.5 times the
-//! load for 20 s. The cells are the time after that until 95 % of the requests succeed, the successes per
-//! second in those 20 s, and the share of all requests that succeed. In `shared-limit-constant`, each
-//! 429 has `Retry-After: 5`, although the limit is renewed each second.
+//! In the second table, all clients share a limit of 1,000 requests per second. The load is a share of this
+//! limit, and is 1.5 times as high for 20 s. The cells are the time from the end of these 20 s until 95 % of
+//! the requests succeed, the successes per second in these 20 s, and the share of all requests that succeed.
+//! In `shared-limit-constant`, each 429 has `Retry-After: 5`, although the limit is renewed each second.
 //!
 //! | scenario              | clients | load | earning               | earning+cooldown      | hold-on-first-429     |
 //! | --------------------- | ------- | ---- | --------------------- | --------------------- | --------------------- |
@@ -152,8 +153,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(5 * 60);
 
 /// Holds requests while a quota is used up, until the server renews it.
 ///
-/// Set it with [`RetryLayer::cooldown`](crate::RetryLayer::cooldown). The [module](crate::cooldown) says when
-/// requests are held, what happens to them, how a hold ends, and when to use a cooldown.
+/// Set it with [`RetryLayer::cooldown`](crate::RetryLayer::cooldown). The [module](crate::cooldown) describes
+/// when requests are held, what happens to them, how a hold ends, and when to use a cooldown.
 ///
 /// # Example
 ///
@@ -175,7 +176,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// let client = ServiceBuilder::new()
 ///     .layer(layer)
 ///     .service_fn(async |_: Request<ReplayBody<Body>>| {
-///         // One request in 7 seconds, and this was it.
+///         // The quota is one request in 7 seconds. It is used up now.
 ///         let response = Response::builder().header("ratelimit", r#""default";r=0;t=7"#);
 ///         Ok::<_, BoxError>(response.body(Body::new())?)
 ///     });
@@ -193,7 +194,7 @@ pub struct Cooldown {
     max_hold: Duration,
     max_waiting: usize,
     longest: Duration,
-    /// How many gates are shut.
+    /// The number of gates that are shut.
     shut: Arc<AtomicU64>,
     scope: Scope,
 }
@@ -205,24 +206,27 @@ enum Scope {
 }
 
 impl Cooldown {
-    /// Creates a cooldown for all requests of a layer. Use it for one upstream, or for several that share
-    /// a quota. Methods that take a URI ignore it.
+    /// Creates a cooldown for all requests of a layer.
     ///
-    /// Clones share the state, so that several layers can hold their requests together. The settings are
-    /// each clone's own.
+    /// Use it for one upstream, or for several that share a quota. Methods that take a URI ignore the URI.
+    ///
+    /// Clones share the state, so that several layers can hold their requests together. Each clone has its
+    /// own settings.
     pub fn new() -> Self {
         let (epoch, shut) = (Instant::now(), Arc::default());
         let gate = Arc::new(Gate::new(epoch, Arc::clone(&shut)));
         Self::with(shut, Scope::All(gate))
     }
 
-    /// Creates a cooldown with a state for each upstream, which is the scheme, host and port of a
-    /// request's URI. One upstream does not hold the requests to another. All requests whose URI has no
-    /// host share one state.
+    /// Creates a cooldown with a separate state for each upstream, which is the scheme, host and port of a
+    /// request's URI.
     ///
-    /// At most `max` states are kept, and at least one. A new one replaces the least recently used.
-    /// Requests that wait for an upstream whose state is replaced are sent as usual; new requests to it
-    /// are not held.
+    /// A hold affects only requests to the same upstream. All requests whose URI has no host share one
+    /// state.
+    ///
+    /// At most `max` states are kept, and at least one. A new state replaces the least recently used one.
+    /// Requests that already wait for an upstream whose state is replaced are sent as usual. New requests to
+    /// it are not held.
     ///
     /// ```
     /// use tower_http_retry::{Cooldown, RetryLayer};
@@ -249,10 +253,11 @@ impl Cooldown {
     /// Sets the longest hold that a new request waits for. Defaults to 5 seconds. With [`Duration::MAX`],
     /// only the request's window limits the wait.
     ///
-    /// If more is left of a hold, the request fails with
-    /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown): when it arrives, when the hold is
-    /// extended while it waits, or when a request of the slow start is throttled for longer. The time that
-    /// it waits for requests before it does not count. Retries have no such limit.
+    /// If the hold is longer, the request fails with
+    /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). This can happen when the request
+    /// arrives, when the hold is extended while it waits, or when a request in the slow start is throttled
+    /// for a longer time. The time spent waiting for earlier requests does not count. Retries have no such
+    /// limit.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
         self.max_hold = max_hold;
         self
@@ -261,16 +266,16 @@ impl Cooldown {
     /// Sets how many requests may wait at the same time. Defaults to 1,024.
     ///
     /// Further requests fail immediately with
-    /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). Retries wait in any number, and count
-    /// as waiting.
+    /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). Retries count as waiting, but the limit
+    /// does not apply to them.
     pub fn max_waiting(mut self, max_waiting: usize) -> Self {
         self.max_waiting = max_waiting;
         self
     }
 
-    /// Sets how long responses can hold requests. Defaults to 5 minutes.
+    /// Sets the longest hold that a response can cause. Defaults to 5 minutes.
     ///
-    /// If a server asks for more, requests are held for this time, and the slow start begins then.
+    /// If a server asks for more, requests are held for this time, and then the slow start begins.
     pub fn longest(mut self, longest: Duration) -> Self {
         self.longest = longest;
         self
@@ -279,9 +284,8 @@ impl Cooldown {
     /// Holds requests to this URI's upstream for a time, starting now. [`longest`](Self::longest) does not
     /// limit it. If requests are already held for longer, nothing changes.
     ///
-    /// Use it for what the program knows by other means than responses, such as a maintenance. With a
-    /// duration of zero, a slow start begins immediately, for example before a burst of requests. No event
-    /// is emitted.
+    /// Use it for events that do not show in responses, such as scheduled maintenance. With a duration of
+    /// zero, a slow start begins immediately, for example before a burst of requests. No event is emitted.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -306,16 +310,19 @@ impl Cooldown {
         self.at(uri, |gate| gate.with(|state| state.hold_for(now, wait)));
     }
 
-    /// Ends a hold of requests to this URI's upstream now. Waiting requests are sent in a slow start. A
-    /// retry that was scheduled during the hold still waits until its time. No event is emitted by this
-    /// call.
+    /// Ends a hold of requests to this URI's upstream. Waiting requests are sent in a slow start.
+    ///
+    /// A retry that was scheduled during the hold still waits for the time that was chosen then. This call
+    /// emits no event.
     pub fn release(&self, uri: &Uri) {
         let now = Instant::now();
         self.at(uri, |gate| gate.with(|state| state.release(now)));
     }
 
-    /// Returns how much is left of a hold of requests to this URI's upstream: none if a new request would
-    /// be sent immediately, zero if the hold has ended and a new request would wait for those before it.
+    /// Returns the remaining time of a hold of requests to this URI's upstream.
+    ///
+    /// It is `None` if a new request would be sent immediately, and zero if the hold has ended, but a new
+    /// request would have to wait for earlier ones.
     pub fn left(&self, uri: &Uri) -> Option<Duration> {
         if self.admits_all() {
             return None;
@@ -324,14 +331,16 @@ impl Cooldown {
         self.peek(uri, |gate| gate.with(|state| state.left(now)))
     }
 
-    /// Returns how many requests to this URI's upstream wait now, including retries whose own wait is
+    /// Returns how many requests to this URI's upstream are waiting, including retries whose own wait is
     /// over.
     pub fn waiting(&self, uri: &Uri) -> usize {
         self.peek(uri, |gate| gate.with(|state| state.waiting()))
     }
 
-    /// Returns the state of the cooldown, of each upstream if it is for each. Nothing is changed by it: no
-    /// upstream is added, and none counts as used.
+    /// Returns the current state of the cooldown.
+    ///
+    /// If each upstream has a separate state, the snapshot contains each of them. The call does not create
+    /// states, and does not mark any as used.
     pub fn snapshot(&self) -> CooldownSnapshot {
         let now = Instant::now();
         let mut snapshot = CooldownSnapshot::default();

@@ -26,7 +26,7 @@ pub enum DeadlineUnit {
     Milliseconds,
 }
 
-/// A request header that says how much time is left.
+/// A request header with the time that is left.
 #[derive(Clone, Debug)]
 pub(crate) struct DeadlineHeader {
     pub(crate) name: HeaderName,
@@ -34,7 +34,8 @@ pub(crate) struct DeadlineHeader {
 }
 
 impl DeadlineHeader {
-    /// How much time the request itself says is left: the least whole number above zero.
+    /// Returns the time that is left according to the request: the least value that is a whole number above
+    /// zero.
     pub(crate) fn read(&self, request: &RequestHead<'_>) -> Option<Duration> {
         request.headers.find(&self.name)?;
         let values = request.headers().get_all(&self.name).iter();
@@ -46,8 +47,8 @@ impl DeadlineHeader {
         })
     }
 
-    /// Says it on an attempt: never more than there is, but not zero, which some servers take for no
-    /// limit. A map that is full goes without it.
+    /// Sets the header of an attempt. The value is rounded down, but is at least 1, because some servers
+    /// interpret zero as no limit. If the map is full, the header is left out.
     pub(crate) fn write(&self, headers: &mut HeaderMap, left: Duration) {
         let count = match self.unit {
             DeadlineUnit::Seconds => left.as_secs(),

@@ -1,5 +1,5 @@
-//! The rules: stop and why, or retry after how long. Nothing here does I/O, reads a clock or draws
-//! from a generator of its own.
+//! The rules that decide whether there is a retry, and how long to wait before it. Nothing here does I/O or
+//! reads a clock, and random numbers come from the caller's generator.
 
 use std::time::Duration;
 
@@ -12,38 +12,39 @@ use crate::limits::Limits;
 use crate::reason::{StopReason, WaitReason};
 use crate::retry_after::Hint;
 
-/// A timer may fire so much later than it was set for.
+/// How late a timer may fire.
 const TICK: Duration = Duration::from_millis(1);
 
-/// What is known of a request when an attempt of it has failed in a way that can be retried.
+/// The facts about a request after an attempt with a failure that can be retried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
     pub(crate) verdict: Verdict,
-    /// What is asked of the next attempt, by the classifier or by the response's headers.
+    /// The wait that the classifier or the response's headers ask for, or their request not to retry.
     pub(crate) hint: Option<Hint>,
-    /// A response of 429 or 503 turned the request away.
+    /// Whether the response is a 429 or a 503.
     pub(crate) is_turned_away: bool,
-    /// How many retries there have been that count.
+    /// How many retries were made that count towards the limit.
     pub(crate) retries: u32,
     pub(crate) series: Series,
-    /// One retry of this request has been sent at once already.
+    /// Whether a retry of this request was already sent immediately.
     pub(crate) sent_at_once: bool,
     pub(crate) replayable: bool,
-    /// By its method, its key, its own word, or the verdict's.
+    /// Whether the request is safe to repeat: by its method, its idempotency key, an override, or the
+    /// verdict.
     pub(crate) may_repeat: bool,
     /// The time since the first attempt's start.
     pub(crate) elapsed: Duration,
-    /// How long requests to the upstream are held: a retry waits as long.
+    /// How long a cooldown holds requests to the upstream. A retry waits at least as long.
     pub(crate) held: Duration,
-    /// An operator has turned retries off.
+    /// Whether retries are turned off by a switch.
     pub(crate) is_switched_off: bool,
 }
 
-/// How long to wait for the next attempt, and what the decision after that goes by.
+/// The wait before the next attempt, and the state for the decision after that attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     pub(crate) after: Duration,
-    /// For whoever listens; nothing goes by it.
+    /// For events only. It does not affect decisions.
     pub(crate) reason: WaitReason,
     pub(crate) series: Series,
     pub(crate) immediate: Option<Immediate>,
@@ -51,15 +52,15 @@ pub(crate) struct Wait {
     pub(crate) window: Duration,
 }
 
-/// How the one retry of a request is sent that does not wait for the back-off.
+/// How a retry that does not wait for the back-off is sent. A request has at most one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Immediate {
     AtOnce,
-    /// And it does not count as a retry.
+    /// It is sent immediately, and does not count towards the number of retries.
     Transparent,
 }
 
-/// Rule 1: why there is no retry, whatever else is known of the request.
+/// Rule 1: returns the reason to stop, if the class alone decides.
 pub(crate) fn is_final(class: Class) -> Option<StopReason> {
     match class {
         Class::Success => Some(StopReason::Success),
@@ -68,8 +69,8 @@ pub(crate) fn is_final(class: Class) -> Option<StopReason> {
     }
 }
 
-/// The other rules, top to bottom, leaving early; `claim` makes sure of the body and, unless the
-/// retry is free, takes its cost from the budget, last.
+/// Applies the other rules in order, until one does not allow a retry. `claim` is called last. It reserves
+/// the body and, unless the retry is free, takes its cost from the budget.
 pub(crate) fn decide(
     limits: &Limits,
     facts: &Facts,
@@ -109,22 +110,22 @@ pub(crate) fn decide(
 }
 
 impl Facts {
-    /// Whether a retry would not be charged for: the first one of a request that is sent at once, as
-    /// what it follows has cost the server no work. Where the server says when to come back, it has
-    /// seen the request.
+    /// Whether a retry costs the budget nothing. This is the first retry of a request that is sent
+    /// immediately, because the failure before it caused no work on the server. If the server asks for a
+    /// wait, it has seen the request, and the retry is not free.
     pub(crate) fn is_free(&self) -> bool {
         let is_timed = matches!(self.hint, Some(Hint::AtLeast(_) | Hint::Exactly(_)));
         self.verdict.at_once && !self.sent_at_once && !is_timed
     }
 
-    /// Whether it would not count as a retry either.
+    /// Whether a retry also does not count towards the number of retries.
     fn is_transparent(&self, limits: &Limits) -> bool {
         self.verdict.transparent && limits.max_retries > 0 && self.is_free()
     }
 }
 
-/// What the server asks for bounds the back-off's step from below, or stands in its place. After an
-/// exact wait the back-off starts again.
+/// Returns the wait before the next attempt. A wait that the server asks for is a minimum for the back-off's
+/// step, or replaces it if it is exact. After an exact wait, the back-off starts again.
 fn wait(limits: &Limits, facts: &Facts, rng: &mut Rng) -> Wait {
     let step = step(limits, facts, rng);
     match facts.hint {
@@ -139,7 +140,7 @@ fn wait(limits: &Limits, facts: &Facts, rng: &mut Rng) -> Wait {
                 step: next.saturating_add(1),
                 previous,
             };
-            // Jitter does not carry what is asked for over a wait that is the classifier's own.
+            // The server's wait replaces one that the classifier set only if it is longer without jitter.
             let is_own = facts.verdict.backoff.is_some() && step.immediate.is_none();
             let asked_for = if is_own { hint } else { after };
             match asked_for > step.after {
@@ -161,7 +162,8 @@ fn asked(limits: &Limits, after: Duration, series: Series) -> Wait {
     }
 }
 
-/// Jitter alone does not carry a wait that the server asked for out of the window.
+/// Returns the most jitter that is added to a wait that the server asks for. Jitter alone does not move the
+/// retry out of the window.
 fn spread(hint: Duration, limits: &Limits, facts: &Facts) -> Duration {
     if !limits.backoff.is_jittered() {
         return Duration::ZERO;

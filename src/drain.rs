@@ -13,7 +13,7 @@ pub(crate) const DRAINED_BYTES: usize = 64 * 1024;
 /// How long a discarded response is read during the wait.
 pub(crate) const DRAINED_FOR: Duration = Duration::from_secs(1);
 
-/// The size that each frame counts at least. Otherwise a body could have any number of empty frames.
+/// The least size that a frame counts as. Otherwise a body could have any number of empty frames.
 const DRAINED_FRAME: usize = 16;
 
 /// How long the rest of an HTTP/1 response is read after the wait.
@@ -32,8 +32,8 @@ pin_project! {
 }
 
 impl<T: Body> Leftover<T> {
-    /// Reads at most `limit` bytes of a body, which `put` wraps. Returns none if there is nothing to read, or
-    /// if the body is known to be longer than the limit.
+    /// Creates the leftover of a body, of which at most `limit` bytes are read. `put` wraps the body.
+    /// Returns none if there is nothing to read, or if the body is known to be longer than the limit.
     pub(crate) fn of<R: Body>(body: R, limit: usize, put: impl FnOnce(R) -> T) -> Option<Self> {
         let is_worthwhile =
             limit > 0 && !body.is_end_stream() && body.size_hint().lower() <= limit as u64;
@@ -43,8 +43,8 @@ impl<T: Body> Leftover<T> {
         })
     }
 
-    /// Reads the body; ready at its end or at the limit. After many frames in one poll it yields, so that the
-    /// timer of the caller can fire.
+    /// Reads the body. It is ready at the end of the body, or at the limit. After many frames in one poll it
+    /// yields, so that the caller's timer can fire.
     pub(crate) fn poll_drained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         for _ in 0..FRAMES_AT_ONCE {

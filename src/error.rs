@@ -128,7 +128,7 @@ impl fmt::Display for RetryError {
                 f.write_str("not sent: other requests wait to be sent first, after a cooldown")
             }
             Self::CoolingDown { left } => {
-                // Rounded up to the millisecond, as more digits are of no use.
+                // Rounded up to the millisecond, because more digits are not useful.
                 let left = Duration::from_micros(left.as_micros().div_ceil(1_000) as u64 * 1_000);
                 write!(f, "not sent: requests are held for another {left:?}")
             }
@@ -154,7 +154,7 @@ pub(crate) fn chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> + 'a {
     std::iter::successors(Some(error), |&error| {
-        // The `source` of these two is that of the error that they wrap, and skips the error itself.
+        // `source` of these two types returns the source of the wrapped error, and skips the error itself.
         if let Some(io) = error.downcast_ref::<io::Error>() {
             io.get_ref().map(|inner| inner as _)
         } else if let Some(shared) = error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {

@@ -167,7 +167,7 @@ impl EventKind {
 }
 
 impl<'a> Event<'a> {
-    /// Returns what happened.
+    /// Returns the kind of this event.
     pub fn kind(&self) -> EventKind {
         self.kind
     }

@@ -95,8 +95,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
 
     /// Decides what follows an attempt's outcome: the wait and the progress of the next attempt, or the
     /// reason to stop. A response that is returned to the caller is marked.
-    // The progress of a first attempt is created only where it is needed, which is rare: 20 instructions
-    // less for each request.
+    // The progress of a first attempt is created only if it is needed, which is rare. This saves 20
+    // instructions for each request.
     #[inline]
     pub(crate) fn settle<R>(
         &mut self,
@@ -142,8 +142,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         Err(stop)
     }
 
-    /// Makes a refusal transient if it may be that of the last of several requests only, because a retry
-    /// below made others before, or a redirect was followed.
+    /// Makes a refusal transient if another request for this attempt may have been processed before, because
+    /// a retry layer below made several attempts, or a redirect was followed.
     fn of_this_attempt(&self, verdict: Verdict, seen: Seen<'_>) -> Verdict {
         let is_of_other = |head: ResponseHead<'_>| {
             let Snapshot { method, uri, .. } = &self.snapshot;
@@ -159,7 +159,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
     }
 
     /// Adds the attempts to a response. A failure always has them if the server may have acted on an earlier
-    /// attempt, because a retry above could take it for a refusal otherwise.
+    /// attempt, because a retry layer above could otherwise classify it as a refusal.
     #[inline]
     fn mark<R>(&self, progress: &Progress, stop: StopReason, response: &mut Response<R>) {
         if progress.retries() == 0 {
@@ -185,7 +185,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         error
     }
 
-    /// The request's head, as it was first sent.
+    /// Returns the head of the request, as it was first sent.
     fn head(&self) -> RequestHead<'_> {
         self.snapshot.head(&self.settings.known_names)
     }

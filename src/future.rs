@@ -94,7 +94,7 @@ where
         }
     }
 
-    /// The future of a request that is held; `inner` is not ready.
+    /// Creates the future of a request that is held. `inner` is not ready.
     pub(crate) fn held(
         inner: S,
         exchange: Exchange<C, B>,
@@ -186,12 +186,12 @@ where
     B: Body,
     R: Body,
 {
-    /// Drops what is no longer needed, as the caller may keep the future for long.
+    /// Drops what is no longer needed, because the caller may keep the future for a long time.
     fn complete(self: Pin<&mut Self>) {
         let mut this = self.project();
         this.state.set(State::Completed);
         *this.inner = None;
-        // Most futures have neither, and this check costs less than to drop them.
+        // Most futures have neither, and the check costs less than dropping them.
         if this.timeout.is_some() || this.waiting.is_some() {
             *this.timeout = None;
             *this.waiting = None;
@@ -215,7 +215,7 @@ where
         Poll::Ready(RetryError::AttemptTimedOut { timeout }.into())
     }
 
-    /// Waits for the end of the wait, and drains the discarded response meanwhile.
+    /// Waits until the retry is due, and drains the discarded response meanwhile.
     fn poll_wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.project().waiting {
             Some(waiting) => waiting.as_mut().poll_wait(cx),
@@ -223,7 +223,7 @@ where
         }
     }
 
-    /// Waits for its turn, if requests are held.
+    /// Waits for the request's turn, if requests are held.
     fn poll_turn(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         let this = self.project();
         let waiting = this.waiting.as_mut().expect("made before the wait");
@@ -252,8 +252,8 @@ where
         })
     }
 
-    /// Waits until the inner service is ready, and makes the attempt; none if requests are held once
-    /// more.
+    /// Waits until the inner service is ready, and makes the attempt. Returns none if requests are held
+    /// again.
     fn poll_next(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -265,7 +265,7 @@ where
         let mut waits = waiting.as_mut().project();
         let next = match inner.poll_ready(cx) {
             Poll::Ready(Ok(())) if !exchange.may_go(waits.hold.as_deref()) => {
-                // The service is ready, and may hold a permit: a clone is not ready.
+                // The service is ready, and may hold a permit. A clone is not ready, and holds none.
                 *inner = inner.clone();
                 waits.ask_again();
                 return Poll::Ready(Ok(None));

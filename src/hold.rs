@@ -6,20 +6,20 @@ use http::Request;
 use crate::body::ReplayBody;
 use crate::cooldown::{Passage, Turn};
 
-/// What a request keeps that had to ask whether it may be sent, as requests were held.
+/// The state of a request that waits in the queue of a cooldown, or has waited there.
 pub(crate) struct Hold<B> {
-    /// Of a request of which nothing is sent yet.
+    /// The first attempt, if it was not sent yet.
     pub(crate) first: Option<Request<ReplayBody<B>>>,
-    /// Until its turn has come.
+    /// The place in the queue, until the request's turn has come.
     pub(crate) turn: Option<Pin<Box<Turn>>>,
-    /// From then on.
+    /// The permission to send the attempt, after the request's turn has come.
     pub(crate) passage: Option<Passage>,
-    /// How long it was held before its first attempt.
+    /// How long the request was held before its first attempt.
     pub(crate) held: Duration,
 }
 
 impl<B> Hold<B> {
-    /// That of a request of which nothing is sent yet.
+    /// Creates the state of a request whose first attempt was not sent yet.
     pub(crate) fn of(first: Request<ReplayBody<B>>) -> Self {
         Self {
             first: Some(first),

@@ -4,8 +4,9 @@ use http::{HeaderName, Method};
 /// Which requests are safe to repeat after the server may have acted on them.
 ///
 /// By default, these are requests with an idempotent method ([RFC 9110, section 9.2.2]: GET, HEAD, OPTIONS,
-/// TRACE, PUT and DELETE; and QUERY, of its own specification), and requests with an `Idempotency-Key` or `X-Idempotency-Key` header
-/// that is not empty. [`RetryOverride::repeatable`] overrides this for a single request.
+/// TRACE, PUT and DELETE; also QUERY, which has a separate specification), and requests with an
+/// `Idempotency-Key` or `X-Idempotency-Key` header that is not empty. [`RetryOverride::repeatable`] overrides
+/// this for a single request.
 ///
 /// A CONNECT and a request with an `Upgrade` header are never safe to repeat, because the connection is then
 /// used for another protocol. A request that the server did not process, for example because the connection
@@ -33,7 +34,7 @@ pub struct Idempotency {
     keys: Vec<HeaderName>,
 }
 
-/// Which methods are repeatable, but for those that are named.
+/// Which methods are repeatable, apart from those that are added or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Methods {
     Idempotent,
@@ -76,7 +77,7 @@ impl Idempotency {
         Self::of(Methods::Any)
     }
 
-    /// These methods, with the keys that count beside them.
+    /// Creates a setting with these methods, and the idempotency keys that are the default with them.
     fn of(methods: Methods) -> Self {
         let keys: &[_] = match methods {
             Methods::Idempotent | Methods::Any => &["idempotency-key", "x-idempotency-key"],
@@ -104,8 +105,8 @@ impl Idempotency {
         self
     }
 
-    /// Adds a header that is recognized as an idempotency key: a request with a value of it that is not empty may
-    /// be repeated regardless of its method.
+    /// Adds a header that is recognized as an idempotency key. A request in which this header is not empty
+    /// may be repeated regardless of its method.
     ///
     /// ```
     /// use http::HeaderName;
@@ -130,8 +131,9 @@ impl Idempotency {
         self
     }
 
-    /// Whether a request may be sent again; `declared` is what the request says of itself, and
-    /// `header` looks up the first value of a header.
+    /// Whether a request may be repeated after the server may have acted on it. `declared` is true or false
+    /// if the request, the classifier or the protocol declares it. `header` looks up the first value of a
+    /// header.
     pub(crate) fn may_repeat<'h>(
         &self,
         method: &Method,
@@ -148,12 +150,12 @@ impl Idempotency {
         declared.unwrap_or_else(|| by_method() || self.has_key(header))
     }
 
-    /// The header that a new key goes into.
+    /// Returns the header in which a new key is sent.
     pub(crate) fn key_header(&self) -> Option<&HeaderName> {
         self.keys.first()
     }
 
-    /// Whether a request carries an idempotency key. An empty one does not tell requests apart.
+    /// Whether a request has an idempotency key. An empty one does not identify a request.
     pub(crate) fn has_key<'h>(&self, header: impl Fn(&HeaderName) -> Option<&'h [u8]>) -> bool {
         let is_key = |value: &[u8]| !value.trim_ascii().is_empty();
         self.keys
@@ -170,7 +172,7 @@ impl Default for Idempotency {
 
 impl Methods {
     fn include(self, method: &Method) -> bool {
-        // `http` knows QUERY only since version 1.5.
+        // `http` has QUERY only since version 1.5.
         let is_query = || method.as_str() == "QUERY";
         match self {
             Self::Idempotent => method.is_idempotent() || is_query(),

@@ -3,7 +3,7 @@ use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 use crate::head::RequestHead;
 use crate::headers::{Headers, KeptHeaders, KnownNames};
 
-/// The head of a request, kept in little memory.
+/// A copy of a request's head that takes little memory.
 pub(crate) struct KeptHead {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -33,7 +33,7 @@ impl KeptHead {
         }
     }
 
-    /// The request once more, with another body.
+    /// Creates the request again, with another body.
     pub(crate) fn request<B>(&self, body: B, known: &KnownNames) -> Request<B> {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();

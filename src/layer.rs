@@ -22,8 +22,8 @@ mod waits;
 /// methods, requests with an idempotency key, and requests that the server did not process. When the
 /// layer gives up, it returns the last response or error unchanged.
 ///
-/// All requests of a layer share a [budget](crate::budget), so that retries stop while they do not help: a new
-/// layer can make ten retries before requests have to succeed.
+/// All requests of a layer share a [budget](crate::budget), so that retries stop while they do not help: a
+/// new layer can make ten retries before requests have to succeed.
 ///
 /// The inner service must be `Clone`. It receives a [`ReplayBody`](crate::ReplayBody) as the request
 /// body; its documentation shows how to convert it for services that take another body. Clones of a layer,
@@ -99,7 +99,7 @@ impl RetryLayer {
     ///
     /// The number of retries, the window, the longest wait that a server may ask for, and the recorded
     /// part of a request body are unlimited, and there is no budget. All other settings are those of
-    /// [`new`](Self::new). Use it for clients that have limits of their own.
+    /// [`new`](Self::new). Use it for clients that have their own limits.
     ///
     /// ```
     /// use tower_http_retry::RetryLayer;
@@ -120,9 +120,9 @@ impl<C> RetryLayer<C> {
     /// Sets the maximum number of retries of a request. Defaults to 5, which is six attempts; `u32::MAX`
     /// disables the limit.
     ///
-    /// All requests together are limited by the [budget](Self::budget): a new layer can make twice this number
-    /// of retries, and at least 6, before requests have to succeed. The default budget is resized for this
-    /// number, unless a clone of this layer, or a service that it made, already uses it.
+    /// The retries of all requests together are limited by the [budget](Self::budget): a new layer can make
+    /// twice this number of retries, and at least 6, before requests have to succeed. The default budget is
+    /// resized for this number, unless a clone of this layer, or a service that it made, already uses it.
     #[doc(alias = "max_attempts")]
     #[doc(alias = "retries")]
     #[doc(alias = "with_max_retries")]
@@ -241,7 +241,7 @@ impl<C> RetryLayer<C> {
 
     /// Sets a switch that turns retries off and on while the program runs. Defaults to on.
     ///
-    /// See [`Switch`] for what becomes of requests while it is off.
+    /// See [`Switch`] for how requests are handled while it is off.
     ///
     /// ```
     /// use tower_http_retry::{RetryLayer, Switch};
@@ -250,7 +250,7 @@ impl<C> RetryLayer<C> {
     /// let reads = RetryLayer::new().switch(retries.clone());
     /// let writes = RetryLayer::new().max_retries(2).switch(retries.clone());
     /// # let _ = (reads, writes);
-    /// retries.turn_off(); // of both
+    /// retries.turn_off(); // for both layers
     /// ```
     #[doc(alias("disable", "enabled", "kill_switch"))]
     pub fn switch(self, switch: Switch) -> Self {
@@ -292,8 +292,9 @@ impl<C> RetryLayer<C> {
     /// Defaults to 64 KiB; 0 reads nothing.
     ///
     /// A response is read during the wait before the next attempt, for at most one second, and never makes
-    /// the wait longer. If an HTTP/1 response has not ended by then, reading continues
-    /// concurrently with the next attempt, for at most 100 ms. A response that is known to be longer than the limit is not read.
+    /// the wait longer. If the wait is shorter than a second and an HTTP/1 response has not ended by then,
+    /// reading continues concurrently with the next attempt, for at most 100 ms. A response that is known to
+    /// be longer than the limit is not read.
     pub fn max_drain_bytes(self, bytes: usize) -> Self {
         self.with(|settings| settings.max_drain_bytes = bytes)
     }

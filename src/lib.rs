@@ -1,9 +1,9 @@
 //! HTTP-aware retries for any [tower] `Service`.
 //!
 //! A [`RetryLayer`] keeps a copy of each request, looks at the status of the response or at the
-//! error, and sends the copy again after a back-off. It is stacked in hyper, axum, tonic and reqwest
-//! clients, above time-out, buffer and rate-limit layers. The [`guide`] has a page for each topic, and
-//! [recipes](guide::recipes).
+//! error, and sends the copy again after a back-off. It works with hyper, axum, tonic and reqwest
+//! clients, and is placed above time-out, buffer and rate-limit layers. The [`guide`] has a page for
+//! each topic, and [recipes](guide::recipes).
 //!
 //! # Example
 //!
@@ -45,8 +45,8 @@
 //! 2. A classifier ([`classify`]) decides what the outcome means: a success, a permanent failure, a
 //!    transient failure (the server may have acted on the request), or a refusal (the server did not
 //!    process it). The default is [`ByStatus`].
-//! 3. The rules decide whether there is a retry, and after which wait. They check the number of retries,
-//!    whether the body can be replayed, [`Idempotency`], the wait that the server asks for
+//! 3. The rules decide whether there is a retry, and how long to wait before it. They check the number of
+//!    retries, whether the body can be replayed, [`Idempotency`], the wait that the server asks for
 //!    ([`RetryAfter`]), the [`Backoff`], the window, and last the [`Budget`].
 //! 4. [`ResponseFuture`] waits. Meanwhile it reads the rest of the discarded response, so that its
 //!    connection can be reused. Then it waits until the inner service is ready, and makes the next
@@ -76,12 +76,12 @@
 //!
 //! # Redirects
 //!
-//! A layer that follows redirects goes above this one, never under it. Under it, a 429 or a refused
-//! connection may come from the target of a redirect, after the request itself was acted on, and the
-//! request would be repeated whatever its method. Above it, only the request that failed is repeated.
-//! Clients that follow redirects by default are told not to: for reqwest,
-//! `ClientBuilder::redirect(reqwest::redirect::Policy::none())`, and `retry(reqwest::retry::never())`
-//! for its own retries.
+//! Put a layer that follows redirects above this one, not below it. If it is below, a 429 or a refused
+//! connection may come from the target of a redirect, after the server has acted on the request itself,
+//! and the request would be repeated regardless of its method. If it is above, only the request that failed
+//! is repeated. If a client follows redirects by default, turn this off: for reqwest, with
+//! `ClientBuilder::redirect(reqwest::redirect::Policy::none())`. `retry(reqwest::retry::never())` turns
+//! off reqwest's own retries.
 //!
 //! ```
 //! use tower::ServiceBuilder;
@@ -102,12 +102,13 @@
 //!
 //! # A retry above a retry
 //!
-//! Retry at one layer only; the module [`budget`](budget#at-one-layer-only) explains why. If two retry layers
-//! are stacked, a response tells the upper layer whether the server may have acted on an earlier attempt of
-//! the lower layer. An error does not, because it is the inner service's own type. If the last attempt of
-//! the lower layer ends with an error that is a refusal, the upper layer takes the request for one that the
-//! server never processed, and repeats it whatever its method. An HTTP/2 `GOAWAY` has the same
-//! problem. Configure the upper layer so that it does not treat errors as refusals:
+//! Retry at one layer only; the module [`budget`](budget#at-one-layer-only) explains why. If two retry
+//! layers are stacked, the upper layer can see from a response whether the server may have acted on an
+//! earlier attempt of the lower layer. It cannot see this from an error, because the error is that of the
+//! inner service, unchanged. If the last attempt of the lower layer fails with an error that is a refusal,
+//! the upper layer assumes that the server never processed the request, and repeats it regardless of its
+//! method. The error of an HTTP/2 `GOAWAY` has the same problem. Configure the upper layer so that it does
+//! not treat errors as refusals:
 //!
 //! ```
 //! use http::Request;
@@ -137,12 +138,12 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `tracing` | yes | emits [events](event::Event) through `tracing`: a retry at `DEBUG`, giving up at `WARN` |
-//! | `tower` | yes | `Budget::tower`; an error of tower's `Timeout` is a time-out, which is not retried without this feature |
+//! | `tower` | yes | `Budget::tower`; errors of tower's `Timeout` are time-outs (without this feature, they are not retried) |
 //! | `hyper-util` | yes | connect errors of hyper-util's client are refusals |
-//! | `http2` | no | HTTP/2 errors of h2 are told apart, such as refused streams; without this feature, no reset is retried |
-//! | `reqwest` | no | module `reqwest`: reqwest as a tower service; errors of reqwest are told apart. Implies `http2` and `hyper-util` |
+//! | `http2` | no | HTTP/2 errors of h2 are classified, such as refused streams (without this feature, no reset is retried) |
+//! | `reqwest` | no | module `reqwest`: reqwest as a tower service; errors of reqwest are classified. Implies `http2` and `hyper-util` |
 //! | `reqwest-middleware` | no | `reqwest::RetryMiddleware` for reqwest-middleware. Implies `reqwest` |
-//! | `tower-http` | no | `classify::ByTowerHttp` for classifiers of tower-http; [redirects](self#redirects) that its `FollowRedirect` follows below this layer are recognized |
+//! | `tower-http` | no | `classify::ByTowerHttp` for classifiers of tower-http; recognizes [redirects](self#redirects) that its `FollowRedirect` follows below this layer |
 //! | `grpc` | no | module `grpc`: gRPC's retries, `RetryLayer::grpc`, and service configs. Implies `http2` and `hyper-util` |
 //! | `serde` | no | parses gRPC service configs from JSON. Implies `grpc` |
 //! | `config` | no | module `config`: settings from a TOML, JSON or YAML file; serde's traits for settings and snapshots |
@@ -155,7 +156,8 @@
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 #![deny(rustdoc::broken_intra_doc_links)]
 
-// In the order in which a request travels: each module imports only what stands below it.
+// Modules are listed in the order in which a request passes through them. Each module imports only modules
+// that are declared below it.
 pub mod guide;
 #[cfg(feature = "config")]
 pub mod config;

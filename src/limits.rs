@@ -145,8 +145,8 @@ impl RetryOverride {
 }
 
 impl RetryOverride {
-    /// The end of the window of a request whose first attempt started at `started`; none if the window has
-    /// no end.
+    /// Returns the end of the window of a request whose first attempt started at `started`, or none if the
+    /// window has no end.
     pub(crate) fn end_of_window(&self, started: Instant) -> Option<Instant> {
         started.checked_add(self.window?)
     }
@@ -171,7 +171,7 @@ pub(crate) struct Limits {
     pub(crate) max_replay_bytes: usize,
 }
 
-/// Whether a request is safe to repeat, if it or its protocol says so.
+/// Whether a request is safe to repeat, if its override or its protocol declares this.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Declared {
     by_request: Option<bool>,
@@ -237,7 +237,7 @@ impl Limits {
     }
 }
 
-/// Microsoft's guidelines: five retries in five minutes.
+/// Returns the limits of Microsoft's guidelines: five retries in five minutes.
 impl Default for Limits {
     fn default() -> Self {
         Self {

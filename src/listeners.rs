@@ -4,7 +4,7 @@ use crate::event::{Event, EventKind};
 
 type Listener = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// Who is told of a layer's events: the user's closures, and the features that pass them on.
+/// The listeners of a layer's events: the user's callbacks, and the features that pass events on.
 #[derive(Clone, Default)]
 pub(crate) struct Listeners {
     own: Option<Listener>,
@@ -12,7 +12,7 @@ pub(crate) struct Listeners {
     pub(crate) by_authority: bool,
 }
 
-/// Each passes an event on to where the feature has it from.
+/// The listeners of the enabled features.
 const FEATURES: &[fn(&Event<'_>, by_authority: bool)] = &[
     #[cfg(feature = "tracing")]
     crate::trace::retell,
@@ -22,11 +22,11 @@ const FEATURES: &[fn(&Event<'_>, by_authority: bool)] = &[
     crate::metrics::retell_call,
 ];
 
-/// Metrics count successes, too; the other features need not be asked about them.
+/// Whether a feature uses the events of requests that succeed at the first attempt. Only metrics count them.
 const COUNTS_ROUTINE: bool = cfg!(feature = "metrics");
 
 impl Listeners {
-    /// Adds a listener, which is told of each event after those that were added before.
+    /// Adds a listener, which is called after those that were added before.
     pub(crate) fn add(&mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
         self.own = Some(match self.own.take() {
             Some(earlier) => Arc::new(move |event: &Event<'_>| {
@@ -37,10 +37,10 @@ impl Listeners {
         });
     }
 
-    /// Whether there is anyone to tell, so that the event need be made.
+    /// Whether an event of this kind has a listener, so that it has to be created.
     #[inline]
     pub(crate) fn hear(&self, kind: EventKind) -> bool {
-        // In this order: 17 instructions less than with the constant first.
+        // This order takes 17 instructions less than with the constant first.
         self.own.is_some() || COUNTS_ROUTINE || !(FEATURES.is_empty() || kind.is_routine())
     }
 

@@ -1,4 +1,4 @@
-//! How settings are written in a config, in any format that describes itself.
+//! How settings are written in a config, in any self-describing format.
 
 use std::marker::PhantomData;
 
@@ -29,7 +29,7 @@ pub(crate) trait Notation {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self::Value, D::Error>;
 }
 
-/// A notation as serde's `with` takes it.
+/// Adapts a notation to serde's `with` attribute.
 pub(crate) struct As<N>(PhantomData<N>);
 
 impl<N: Notation> As<N> {
@@ -86,7 +86,7 @@ impl<N: Notation> Notation for Vec<N> {
     }
 }
 
-/// Reads a value. An error names the setting that it is about by its path, in any format.
+/// Reads a value. In every format, an error contains the path of the setting.
 pub(crate) fn read_named<'de, N: Notation, D>(deserializer: D) -> Result<N::Value, D::Error>
 where
     D: Deserializer<'de>,
@@ -94,22 +94,22 @@ where
     let read = serde_path_to_error::deserialize::<D, Read<N>>(deserializer);
     read.map(|read| read.0).map_err(|error| {
         let is_known = |segment: &Segment| !matches!(segment, Segment::Unknown);
-        // What breaks off before there is a name is about none.
+        // An error before the first field, such as one of the syntax, has no path.
         if error.path().iter().next().is_none() || !error.path().iter().all(is_known) {
             return error.into_inner();
         }
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
         let message = message.trim_end();
-        // TOML's own path, where it cannot show the line.
+        // If the crate toml cannot show the line, it appends the path, too.
         let own_path = format!("\nin `{path}`");
         let message = message.strip_suffix(&own_path).unwrap_or(message);
         D::Error::custom(format_args!("{path}: {message}"))
     })
 }
 
-/// Implements serde's traits for a type that is a notation of itself. Where one is a part of another, errors
-/// are named once, by the whole.
+/// Implements serde's traits for a type that is a notation of itself. If such a type contains another one,
+/// only the outer one adds the path to an error.
 macro_rules! serde_by_notation {
     ($type:ty) => {
         impl serde::Serialize for $type {

@@ -11,28 +11,28 @@ use crate::decide::{Immediate, Wait};
 use crate::limits::Limits;
 use crate::reason::StopReason;
 
-/// How far a request has come.
+/// The progress of a request through its attempts.
 #[derive(Clone, Copy)]
 pub(crate) struct Progress {
     pub(crate) started: Instant,
     pub(crate) attempt_started: Instant,
-    /// When the latest attempt failed after which there is another one.
+    /// When the latest wait started, which is when the attempt before it failed.
     pub(crate) waiting_since: Instant,
     retries: u32,
     pub(crate) series: Series,
-    /// The sum of the waits, with the one that is under way, and that before the first attempt.
+    /// The sum of the waits, including the current one and the hold before the first attempt.
     pub(crate) waited: Duration,
-    /// The failure whose retry was last paid for.
+    /// The last failure whose retry was paid for from the budget.
     pub(crate) paid_for: Option<Failure>,
-    /// The state of the generator of the request's jitter, once it was drawn from.
+    /// The state of the generator of the request's jitter, after its first use.
     pub(crate) jitter: Option<u64>,
-    /// The class of the outcome before this attempt.
+    /// The class of the previous attempt's outcome.
     previous: Option<Class>,
     acted_on: ActedOn,
-    /// How one of the retries was sent, if it was at once.
+    /// How the retry was sent that did not wait for the back-off, if there was one.
     immediate: Option<Immediate>,
     is_last: bool,
-    /// The first attempt is held.
+    /// Whether the first attempt is held.
     is_unsent: bool,
 }
 
@@ -40,14 +40,13 @@ pub(crate) struct Progress {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ActedOn {
     None,
-    /// One of a retry layer above this one.
+    /// An attempt of a retry layer above this one.
     Above,
     Own,
 }
 
 impl Progress {
-    /// The first attempt, of which nothing is known yet; a retry above this one may have made others
-    /// before.
+    /// Creates the progress of a first attempt. A retry layer above may have made attempts before.
     #[inline]
     pub(crate) fn start(started: Instant, acted_on_above: bool, is_last: bool) -> Self {
         Self {
@@ -70,7 +69,7 @@ impl Progress {
         }
     }
 
-    /// The first attempt of a request that came then, and is held.
+    /// Creates the progress of a request that arrived at `came`, and whose first attempt is held.
     pub(crate) fn held(came: Instant, acted_on_above: bool) -> Self {
         Self {
             is_unsent: true,
@@ -78,14 +77,14 @@ impl Progress {
         }
     }
 
-    /// The first attempt starts after it was held.
+    /// Records the start of a first attempt that was held.
     pub(crate) fn first_attempt(&mut self, now: Instant) {
         self.waited = now.duration_since(self.started);
         (self.started, self.attempt_started) = (now, now);
         self.is_unsent = false;
     }
 
-    /// The next attempt starts.
+    /// Records the start of the next attempt.
     pub(crate) fn next_attempt(&mut self, now: Instant) {
         self.attempt_started = now;
         self.retries += 1;
@@ -103,7 +102,7 @@ impl Progress {
         retries.saturating_sub(u32::from(self.immediate == Some(Immediate::Transparent)))
     }
 
-    /// The number of the attempt that is under way, or was last.
+    /// Returns the number of the current attempt, or of the last one. It is 0 if none was sent.
     pub(crate) fn number(&self) -> u32 {
         let sent = u32::from(!self.is_unsent);
         self.retries.saturating_add(sent)
@@ -113,7 +112,7 @@ impl Progress {
         self.acted_on != ActedOn::None
     }
 
-    /// Whether the server may have acted on an attempt of this layer's own.
+    /// Whether the server may have acted on an attempt that this layer made.
     pub(crate) fn was_acted_on_here(&self) -> bool {
         self.acted_on == ActedOn::Own
     }
@@ -122,7 +121,7 @@ impl Progress {
         self.immediate.is_some()
     }
 
-    /// The attempt, for the layers below.
+    /// Returns the attempt for the layers below.
     pub(crate) fn attempt(&self, window: Duration) -> Attempt {
         Attempt {
             mark: self.mark(),
@@ -140,7 +139,7 @@ impl Progress {
         }
     }
 
-    /// How the attempt has failed by now.
+    /// Returns how the attempt failed, given that it failed at `now`.
     pub(crate) fn failure(&self, now: Instant, verdict: Verdict) -> Failure {
         match verdict.timed_out {
             true => Failure::TimedOut {
@@ -150,7 +149,7 @@ impl Progress {
         }
     }
 
-    /// Tells a budget what the attempt has come to.
+    /// Reports the outcome of the attempt to a budget.
     #[inline]
     pub(crate) fn account(&self, rule: &Rule, ending: Ending) {
         match self.paid_for {
@@ -162,7 +161,7 @@ impl Progress {
         }
     }
 
-    /// The same of one that failed in a way that can be retried.
+    /// Reports to a budget that the attempt failed in a way that can be retried.
     pub(crate) fn account_failure(&self, rule: &Rule) {
         self.account(rule, Ending::Failure);
         rule.failed();
@@ -177,7 +176,7 @@ impl Progress {
         }
     }
 
-    /// There will be a retry, after this wait.
+    /// Updates the progress for a retry after this wait.
     pub(crate) fn advance(
         &mut self,
         now: Instant,

@@ -1,4 +1,4 @@
-//! What servers say in response headers of how much of a quota is left, and when it is given anew.
+//! Reads response headers that report how much of a quota is left, and when it is renewed.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use crate::retry_after::{rounded_up, sent, text, whole};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The headers of one provider's kind: what is left, and when it resets.
+/// One set of header names: for what is left of a quota, and for when it is reset.
 struct Pair {
     remaining: HeaderName,
     reset: HeaderName,
@@ -35,30 +35,31 @@ static PAIRS: [Pair; 3] = [
     },
 ];
 
-/// A reset that is further away is not understood.
+/// A reset that is further away is ignored.
 const FARTHEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// What a response says of one quota, or of several: of the one of which the least is left.
+/// The state of a quota according to a response. For several quotas, it has the least that is left of any,
+/// and the longest wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Quota {
     /// How many requests are left.
     pub(crate) remaining: Option<u64>,
-    /// How long nothing is left; of several quotas, the longest. Never zero.
+    /// The time until a quota that is used up is renewed; of several quotas, the longest. Never zero.
     pub(crate) exhausted: Option<Duration>,
 }
 
-/// How long nothing remains of a quota, if a response says so.
+/// Returns the time until a quota is renewed, if a response says that it is used up.
 pub(crate) fn exhausted_for(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
-    // A refusal says so, too, if it only says when to come back.
+    // On a 429, the time of the reset alone means that the quota is used up.
     quota(headers, status == StatusCode::TOO_MANY_REQUESTS).exhausted
 }
 
-/// What is left of a quota, if it is told.
+/// Returns what is left of a quota, as far as a response says so.
 pub(crate) fn left(headers: &HeaderMap) -> Quota {
     quota(headers, false)
 }
 
-/// What a cache answers says nothing of the quota as it is now.
+/// Reads all headers. Those of a response from a cache are ignored, because they are not up to date.
 fn quota(headers: &HeaderMap, is_refusal: bool) -> Quota {
     let is_aged = |age| text(age).and_then(whole) != Some(0);
     if headers.get(AGE).is_some_and(is_aged) {
@@ -72,7 +73,7 @@ fn quota(headers: &HeaderMap, is_refusal: bool) -> Quota {
 }
 
 impl Quota {
-    /// Of a quota of which so much is left.
+    /// Creates the state of a quota. `reset` is used only if nothing remains, or if `remaining` is unknown.
     fn of(remaining: Option<u64>, reset: impl FnOnce() -> Option<Duration>) -> Self {
         let reset = || reset().filter(|wait| !wait.is_zero() && *wait <= FARTHEST);
         Self {
@@ -93,7 +94,8 @@ impl Quota {
     }
 }
 
-/// The `RateLimit` field: a list of quotas, `"name";r=0;t=30`. An error anywhere makes all of it void.
+/// Reads the `RateLimit` field, which is a list of quotas such as `"name";r=0;t=30`. If it is malformed
+/// anywhere, all of it is ignored.
 fn structured(headers: &HeaderMap) -> Option<Quota> {
     let lines = headers.get_all(RATE_LIMIT).iter();
     let lines: Option<Vec<&str>> = lines.map(text).collect();
@@ -135,14 +137,14 @@ impl Pair {
     }
 }
 
-/// The text of a header that is there once.
+/// Returns the text of a header that occurs exactly once.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
     values.next().is_none().then(|| text(value))?
 }
 
-/// What remains is a number that some write with decimals: a part of one is nothing.
+/// Parses the number that remains. Some servers send decimals, which are cut off.
 fn units(text: &str) -> Option<u64> {
     let units = text.split_once('.').map_or(text, |(units, _)| units);
     rounded_up(text, 0).and(whole(units))
@@ -152,7 +154,8 @@ fn millis(seconds: &str) -> Option<Duration> {
     rounded_up(seconds, 3).map(Duration::from_millis)
 }
 
-/// A reset is told in one of three ways, which their size tells apart.
+/// Parses a reset, which is a number of seconds, or a Unix time in seconds or milliseconds. The size of the
+/// number determines which.
 fn until(reset: &str, headers: &HeaderMap) -> Option<Duration> {
     const UNIX_SECONDS: u64 = 1_000_000_000;
     const UNIX_MILLIS: u64 = 1_000_000_000_000;

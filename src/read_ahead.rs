@@ -14,22 +14,22 @@ mod status;
 
 pub(crate) use answering::Answering;
 
-/// So many frames without data are skipped while the first one with data is read. The next one stands
-/// for data: a server that sends nothing else is not waited for.
+/// How many frames without data are skipped to find the first one with data. The next frame counts as data,
+/// so that a server that sends only empty frames does not delay the response without limit.
 const SKIPPED_FRAMES: usize = 64;
 
-/// A body that is read whole counts as too long after so many frames without data.
+/// How many frames without data a body may have that is read completely. With more, it counts as too long.
 const MOST_EMPTY_FRAMES: usize = 1024;
 
-/// No more memory than this is reserved for bytes that are announced and have not come.
+/// The most memory that is reserved for bytes that are announced but have not arrived.
 const MOST_RESERVED: usize = 2 * 1024 * 1024;
 
-/// A body that is read, in part or whole, before it is handed over. It gives what was read first, and
-/// then what is left.
+/// A body that is read, in part or completely, before it is returned to the caller. It yields what was
+/// read, and then the rest.
 pub(crate) struct ReadAhead<R: Body> {
-    /// All data that was read in a row: many small frames take no more room than their bytes.
+    /// The data of the first frames, joined, so that many small frames take no more memory than their bytes.
     data: Data,
-    /// What comes after it.
+    /// The frames after that.
     frames: VecDeque<Frame<Bytes>>,
     rest: Rest<R>,
     read: usize,
@@ -38,17 +38,17 @@ pub(crate) struct ReadAhead<R: Body> {
 
 enum Data {
     Nothing,
-    /// One frame's, which is not copied.
+    /// The data of a single frame, which is not copied.
     Single(Bytes),
     Joined(BytesMut),
 }
 
-/// What follows the frames that were read.
+/// The rest of the body after the frames that were read.
 enum Rest<R: Body> {
     Unread(R),
     Broken {
         error: R::Error,
-        /// What the body says that it has not given.
+        /// The size hint of the body when it failed.
         size: SizeHint,
     },
     Nothing,
@@ -65,15 +65,15 @@ impl<R: Body + Unpin> ReadAhead<R> {
         }
     }
 
-    /// Reads the first frame that has data, or trailers. Frames without data are dropped. Ready at an
-    /// error or the end, too.
+    /// Reads up to the first frame with data or trailers, an error, or the end. Frames without data are
+    /// dropped.
     pub(crate) fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.gives_nothing() && ready!(self.poll_next(SKIPPED_FRAMES, 0, cx)) {}
         Poll::Ready(())
     }
 
-    /// Reads to the end, or to an error. Ready as well when the body turns out to have more than `limit`
-    /// bytes; no more than one frame beyond them is read.
+    /// Reads to the end, or to an error. Stops if the body turns out to have more than `limit` bytes; at most
+    /// one frame beyond them is read.
     pub(crate) fn poll_whole(&mut self, limit: usize, cx: &mut Context<'_>) -> Poll<()> {
         while let Rest::Unread(rest) = &self.rest {
             let least = rest.size_hint().lower();
@@ -87,8 +87,8 @@ impl<R: Body + Unpin> ReadAhead<R> {
         Poll::Ready(())
     }
 
-    /// Whether there was another frame. Those without data are skipped, up to this number; so many
-    /// bytes will follow at least.
+    /// Reads one frame, and returns false at the end or at an error. Up to `skipped` frames without data are
+    /// dropped. `least` is the least number of bytes that are still to come.
     fn poll_next(&mut self, skipped: usize, least: usize, cx: &mut Context<'_>) -> Poll<bool> {
         let Rest::Unread(rest) = &mut self.rest else {
             return Poll::Ready(false);
@@ -127,12 +127,13 @@ impl<R: Body + Unpin> ReadAhead<R> {
 }
 
 impl<R: Body> ReadAhead<R> {
-    /// How many bytes of data were read.
+    /// Returns how many bytes of data were read.
     pub(crate) fn read(&self) -> usize {
         self.read
     }
 
-    /// All data in one piece, which stays part of the body; none if more of it is to be read.
+    /// Returns all data in one piece, which remains part of the body. Returns none if the end was not
+    /// reached.
     pub(crate) fn whole(&mut self) -> Option<Bytes> {
         let Rest::Nothing = self.rest else {
             return None;
@@ -144,7 +145,7 @@ impl<R: Body> ReadAhead<R> {
         Some(data)
     }
 
-    /// The error that came, which is no part of the body any more.
+    /// Removes the error from the body and returns it, if there was one.
     pub(crate) fn take_error(&mut self) -> Option<R::Error> {
         match mem::replace(&mut self.rest, Rest::Nothing) {
             Rest::Broken { error, .. } => Some(error),
@@ -208,7 +209,7 @@ impl Data {
     }
 }
 
-// The rest is polled by means of its own `Unpin`; nothing else is ever pinned.
+// Only the rest is ever pinned, and it is `Unpin`.
 impl<R: Body + Unpin> Unpin for ReadAhead<R> {}
 
 impl<R: Body> Rest<R> {
@@ -222,7 +223,7 @@ impl<R: Body> Rest<R> {
 }
 
 impl<R: Body + Unpin> Rest<R> {
-    /// Whoever has seen the end is not asked again.
+    /// A body that has ended is not polled again.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
         match self {
             Self::Unread(rest) => {
@@ -269,7 +270,7 @@ impl<R: Body + Unpin> Body for ReadAhead<R> {
     }
 }
 
-/// Whole [`Bytes`] are given away, not copied.
+/// Converts the data of a frame to [`Bytes`]. Data that is `Bytes` already is not copied.
 pub(crate) fn in_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }

@@ -53,13 +53,13 @@ pub enum StopReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WaitReason {
-    /// The back-off, or the wait that the classifier [set](crate::classify::Verdict::backoff) in its place.
+    /// The back-off, or the wait that the classifier [set](crate::classify::Verdict::backoff) instead.
     Backoff,
     /// The back-off, increased by one step after a time-out.
     TimedOut,
     /// The wait that the server asked for, or that the classifier gave on its behalf.
     Server,
-    /// The retry does not wait: it is the first retry after a failure that is retried
+    /// The retry is sent without a wait, because the classifier allows one retry to be sent
     /// [immediately](crate::classify::Verdict::at_once). It costs the budget nothing.
     AtOnce,
     /// The retry does not wait, and does not count towards the number of retries. See

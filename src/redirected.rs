@@ -8,17 +8,19 @@ pub(crate) use client::FollowsRedirects;
 #[cfg(feature = "reqwest")]
 pub use client::MaybeRedirected;
 
-/// Whether a response is another resource's: a redirect from this URI was followed under this crate's
-/// layers, by tower-http's `FollowRedirect` or by reqwest. Always false without the features `tower-http`
-/// and `reqwest`.
+/// Whether a response is that of another URI, because a redirect was followed below this crate's layers, by
+/// tower-http's `FollowRedirect` or by reqwest. Always false without the features `tower-http` and `reqwest`.
 pub(crate) fn was_redirected(uri: &Uri, response: &Extensions) -> bool {
     let by_layer = || effective_uri(response).is_some_and(|effective| effective != uri);
     by_client(response) == Some(true) || by_layer()
 }
 
-/// Whether a response may answer another request than this: as above, or a redirect from the URI to
-/// itself was followed by a GET, as after a form was posted. That one leaves no trace. Of a client that
-/// follows redirects, any response may.
+/// Whether a response may answer a request other than this one. There are three cases:
+///
+/// - It is that of another URI: see [`was_redirected`].
+/// - `FollowRedirect` is below, and the method is neither GET nor HEAD. It may have followed a redirect
+///   from the URI to itself with a GET, for example after a form was posted. This cannot be detected.
+/// - The client follows redirects.
 pub(crate) fn may_be_redirected(method: &Method, uri: &Uri, response: &Extensions) -> bool {
     let becomes_a_get = ![Method::GET, Method::HEAD].contains(method);
     let is_followed = || effective_uri(response).is_some();
@@ -27,7 +29,7 @@ pub(crate) fn may_be_redirected(method: &Method, uri: &Uri, response: &Extension
         || (becomes_a_get && is_followed())
 }
 
-/// Whether the client followed a redirect to another URI; none if it follows none.
+/// Returns whether the client followed a redirect to another URI, or none if it does not follow redirects.
 #[cfg(feature = "reqwest")]
 fn by_client(response: &Extensions) -> Option<bool> {
     let FollowsRedirects { to_another_uri } = response.get()?;
@@ -39,7 +41,7 @@ fn by_client(_: &Extensions) -> Option<bool> {
     None
 }
 
-/// The URI of the last request that `FollowRedirect` made, if it is in the stack.
+/// Returns the URI of the last request that `FollowRedirect` made, if it is in the stack.
 #[cfg(feature = "tower-http")]
 fn effective_uri(response: &Extensions) -> Option<&Uri> {
     use tower_http::follow_redirect::RequestUri;

@@ -1,11 +1,11 @@
-//! Retries for users of [reqwest] 0.13: feature `reqwest`, and `reqwest-middleware` for
-//! [`RetryMiddleware`](self#a-client-with-middleware) and reqwest-middleware 0.5.
+//! Retries for [reqwest] 0.13 (feature `reqwest`), and for reqwest-middleware 0.5 with
+//! [`RetryMiddleware`](self#a-client-with-middleware) (feature `reqwest-middleware`).
 //!
 //! # A stack over reqwest's client
 //!
-//! [`Service`] is a tower service that sends requests by a reqwest client, with redirects and reqwest's
-//! own retries off. [`SendThrough::send_through`] sends what a reqwest `RequestBuilder` has built
-//! through a stack over it, and returns a [`reqwest::Response`]:
+//! [`Service`] is a tower service that sends requests with a reqwest client. [`Service::new`] turns off the
+//! redirects and the retries of the client. [`SendThrough::send_through`] sends the request of a reqwest
+//! `RequestBuilder` through a stack above this service, and returns a [`reqwest::Response`]:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -46,10 +46,10 @@
 //!
 //! # Redirects
 //!
-//! A client that follows redirects by itself hides which request failed: a refused connection or a 429
-//! may be that of a redirect's target, after the first server has acted on the request. So redirects are
-//! followed above the retry, by tower-http's `FollowRedirectLayer`. A 307 or 308 needs the body once
-//! more, which can be copied if it is in memory:
+//! If the client itself follows redirects, a retry above it cannot see which request failed. A refused
+//! connection or a 429 can come from the target of a redirect, after the first server has acted on the
+//! request. Therefore follow redirects above the retry, with tower-http's `FollowRedirectLayer`. To follow a
+//! 307 or 308, its policy has to copy the body, which is possible if the body is in memory:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -88,23 +88,25 @@
 //! # }
 //! ```
 //!
-//! Three things differ from redirects that reqwest follows by itself, if the redirect leads to another host:
+//! This differs in three ways from redirects that reqwest follows:
 //!
-//! - [`Standard`] removes `Authorization` and cookies from the request, but the client's *default* headers are
-//!   added to every request. Put credentials on requests, or in a layer above the redirects, not into
+//! - If a redirect leads to another origin, [`Standard`] removes `Authorization` and cookies from the
+//!   request. The client's *default* headers, however, are added to every request. Put credentials on
+//!   requests, or in a layer above the redirects, not into
 //!   [`default_headers`](::reqwest::ClientBuilder::default_headers).
-//! - [`Standard`] removes the extensions of the request: a [`RetryOverride`](crate::RetryOverride), and the
-//!   time-out that was set by reqwest's `RequestBuilder::timeout`. Set time-outs on the client or on the layer.
+//! - If a redirect leads to another origin, [`Standard`] also removes the extensions of the request, such as
+//!   a [`RetryOverride`](crate::RetryOverride), or the time-out that was set with reqwest's
+//!   `RequestBuilder::timeout`. Set time-outs on the client or on the layer.
 //! - The body is copied only by a policy such as the one above.
 //!
 //! [`Standard`]: https://docs.rs/tower-http/latest/tower_http/follow_redirect/policy/type.Standard.html
 //!
 //! # A client that exists already
 //!
-//! [`Service::from`] takes a client that is built already. This crate cannot see whether such a client follows
-//! redirects. A failure is treated as a refusal only if it certainly belongs to the original request: a POST
-//! is not repeated after a 429 or a refused connection, unless it has an idempotency key. If the client was
-//! built without redirects, call [`Service::redirects_are_off`].
+//! [`Service::from`] takes an existing client. This crate cannot see whether that client follows redirects,
+//! so it never treats a failure as a refusal: a POST is not repeated after a 429 or a refused connection,
+//! unless it has an idempotency key. If the client was built without redirects, call
+//! [`Service::redirects_are_off`].
 //!
 //! ```
 //! # fn main() -> Result<(), reqwest::Error> {
@@ -125,8 +127,8 @@
     doc = r#"
 # A client with middleware
 
-[`RetryMiddleware`] is a retry layer as a middleware of [reqwest-middleware], for example in the place of
-reqwest-retry's:
+[`RetryMiddleware`] applies a retry layer as a middleware of [reqwest-middleware]. It can replace that of
+reqwest-retry, for example:
 
 ```
 # #[tokio::main(flavor = "current_thread")]

@@ -21,8 +21,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// - Malformed values, zero, and dates in the past are ignored. If a header has several values, the longest
 ///   wait is used.
 ///
-/// [`RetryLayer::rate_limit_headers`](crate::RetryLayer::rate_limit_headers) reads other headers if a response
-/// has none of these.
+/// [`RetryLayer::rate_limit_headers`](crate::RetryLayer::rate_limit_headers) reads other headers if a
+/// response has none of these.
 ///
 /// # Example
 ///
@@ -42,16 +42,16 @@ pub enum RetryAfter {
     /// Wait at least as long as the server asks. This is the default.
     ///
     /// With jitter, up to half of the time is added, so that clients do not all retry at the same time. If
-    /// the back-off asks for a longer wait, that is used.
+    /// the wait of the back-off is longer, it is used instead.
     #[default]
     Minimum,
     /// Wait exactly as long as the server asks. After that, the back-off starts again from its first step.
     Exact,
-    /// Ignore the headers, and wait as the back-off says.
+    /// Ignore the headers, and use the wait of the back-off.
     Ignore,
 }
 
-/// What a server, or a classifier on its behalf, asks of the next attempt.
+/// A request of the server, or of a classifier on its behalf, for a wait or for no retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hint {
     AtLeast(Duration),
@@ -60,7 +60,7 @@ pub(crate) enum Hint {
 }
 
 impl RetryAfter {
-    /// What the wait that a response's headers ask for means.
+    /// Converts the wait that a response's headers ask for.
     pub(crate) fn hint(self, requested: impl FnOnce() -> Option<Duration>) -> Option<Hint> {
         match self {
             Self::Ignore => None,
@@ -73,7 +73,7 @@ impl RetryAfter {
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
 
-/// How long the server asks its client to stay away; of several values, the longest. Never zero.
+/// Returns the wait that the server asks for; of several values, the longest. Never zero.
 pub(crate) fn requested_wait(headers: &HeaderMap) -> Option<Duration> {
     if headers.is_empty() {
         return None;
@@ -89,14 +89,14 @@ pub(crate) fn requested_wait(headers: &HeaderMap) -> Option<Duration> {
         .or_else(|| longest(&RETRY_AFTER, &|text| retry_after(text, headers)))
 }
 
-/// Whether the server says anything of a wait in these headers, well-formed or not.
+/// Whether any of the three headers is present, well-formed or not.
 pub(crate) fn is_given(headers: &HeaderMap) -> bool {
     let names = [&RETRY_AFTER_MS, &X_MS_RETRY_AFTER_MS, &RETRY_AFTER];
     names.into_iter().any(|name| headers.contains_key(name))
 }
 
 fn retry_after(text: &str, headers: &HeaderMap) -> Option<Duration> {
-    // Whole seconds beyond what milliseconds hold.
+    // Whole seconds come first, because milliseconds would limit their range.
     if let Some(seconds) = whole(text) {
         return Some(Duration::from_secs(seconds));
     }
@@ -111,12 +111,12 @@ fn retry_after(text: &str, headers: &HeaderMap) -> Option<Duration> {
     Some(wait)
 }
 
-/// When the response was sent, by the server's own clock.
+/// Returns when the response was sent, by the server's clock.
 pub(crate) fn sent(headers: &HeaderMap) -> Option<SystemTime> {
     headers.get(DATE).and_then(text).and_then(date)
 }
 
-/// An HTTP-date; a leap second is the second after the one before it.
+/// Parses an HTTP-date. A leap second (`:60`) is the second after `:59`.
 pub(crate) fn date(text: &str) -> Option<SystemTime> {
     if let Ok(date) = httpdate::parse_http_date(text) {
         return Some(date);
@@ -130,14 +130,14 @@ fn since(until: SystemTime, from: SystemTime) -> Duration {
     until.duration_since(from).unwrap_or(Duration::ZERO)
 }
 
-/// How long ago the response was sent, if it comes from a cache (RFC 9111, section 5.1).
+/// Returns how long ago the response was sent, if it comes from a cache (RFC 9111, section 5.1).
 fn age(headers: &HeaderMap) -> Duration {
     let seconds = headers.get(AGE).and_then(text).and_then(whole);
     Duration::from_secs(seconds.unwrap_or(0))
 }
 
-/// `digits` or `digits.digits` in units of ten to the power of `places`, rounded up to a whole
-/// number; what no `u64` holds is the largest.
+/// Parses `digits` or `digits.digits`, multiplies it by ten to the power of `places`, and rounds it up to a
+/// whole number. A number that is too large is `u64::MAX`.
 pub(crate) fn rounded_up(text: &str, places: usize) -> Option<u64> {
     let (units, decimals) = text.split_once('.').unwrap_or((text, "0"));
     whole(units).and(whole(decimals))?;
@@ -147,7 +147,7 @@ pub(crate) fn rounded_up(text: &str, places: usize) -> Option<u64> {
     Some(number.saturating_add(u64::from(!is_exact)))
 }
 
-/// Digits only (no sign, point or blank inside); what no `u64` holds is the largest.
+/// Parses a number that consists of digits only. A number that is too large is `u64::MAX`.
 pub(crate) fn whole(text: &str) -> Option<u64> {
     let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_whole.then(|| text.parse().unwrap_or(u64::MAX))

@@ -20,12 +20,12 @@ use crate::waiting::Waiting;
 /// Middleware that retries HTTP requests that fail transiently. It is created by
 /// [`RetryLayer`](crate::RetryLayer).
 ///
-/// The inner service receives requests whose body is a [`ReplayBody`], and must be `Clone`. If it is not,
-/// as tower's `RateLimit` is not, put a `buffer` above it.
+/// The inner service receives requests whose body is a [`ReplayBody`], and must be `Clone`. If it is not
+/// `Clone`, like tower's `RateLimit`, put a `buffer` above it.
 ///
 /// # Errors
 ///
-/// Requests fail with the error of the inner service, unwrapped, or with an error of
+/// Requests fail with the error of the inner service, which is not wrapped, or with an error of
 /// [this crate](BoxError).
 ///
 /// # Example
@@ -98,8 +98,8 @@ impl<S, C> Retry<S, C> {
     /// Sends a request through a clone of this service, as soon as the clone is ready.
     ///
     /// This is [`ServiceExt::oneshot`] for a service that is borrowed. If a trait bound is not met, for
-    /// example because the inner service is not `Clone`, the compiler names that bound, which it does not
-    /// do for `oneshot`.
+    /// example because the inner service is not `Clone`, the compiler reports that bound. It does not do so
+    /// for `oneshot`.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl<S, C> Retry<S, C> {
         async move {
             poll_fn(|cx| service.poll_ready(cx)).await?;
             let response = service.call(request);
-            // It may hold a permit that the request waits for.
+            // The service may hold a permit that the request waits for.
             drop(service);
             response.await
         }
@@ -166,12 +166,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The service that is ready makes the call; a clone of it is not ready.
+        // The service that is ready has to make the call, because a clone of it is not ready.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let settings = self.settings.own().clone();
         if settings.holds(request.uri()) {
-            // It is ready, and may hold a permit that another request needs.
+            // The service is ready, and may hold a permit that another request needs.
             drop(inner);
             let (exchange, waiting) = Waiting::held(settings, request);
             return ResponseFuture::held(self.inner.clone(), exchange, waiting);

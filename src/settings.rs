@@ -21,7 +21,7 @@ use crate::rate_limit::exhausted_for;
 use crate::retry_after::{RetryAfter, is_given, requested_wait};
 use crate::switch::Switch;
 
-/// All that a layer was told.
+/// All settings of a layer.
 pub(crate) struct Settings<C> {
     pub(crate) classify: Arc<C>,
     pub(crate) limits: Limits,
@@ -88,7 +88,7 @@ impl<C> Settings<C> {
         }
     }
 
-    /// How long a response's headers ask its client to stay away.
+    /// Returns the wait that a response's headers ask for.
     pub(crate) fn requested_wait(&self, response: ResponseHead<'_>) -> Option<Duration> {
         let headers = response.headers;
         let exhausted = || {
@@ -98,14 +98,14 @@ impl<C> Settings<C> {
         requested_wait(headers).or_else(exhausted)
     }
 
-    /// Whether a request to this URI has to ask whether it may be sent.
+    /// Whether a cooldown holds requests to this URI.
     #[inline]
     pub(crate) fn holds(&self, uri: &Uri) -> bool {
         let cooldown = self.cooldown.as_ref();
         cooldown.is_some_and(|cooldown| !cooldown.admits(uri))
     }
 
-    /// Gives a request an idempotency key that needs one, if the layer makes keys.
+    /// Adds an idempotency key to a request that needs one, if the layer creates keys.
     #[inline]
     pub(crate) fn add_key(&self, head: &mut Parts) {
         if let Some(new_key) = &self.new_key {
@@ -118,19 +118,19 @@ impl<C> Settings<C> {
         let Some(name) = self.idempotency.key_header() else {
             return;
         };
-        // A second value may be one where the first is empty.
+        // If the first value is empty, another one may be a key.
         let value = |name: &HeaderName| {
             let mut values = head.headers.get_all(name).iter().map(HeaderValue::as_bytes);
             values.find(|value| !value.trim_ascii().is_empty())
         };
         let needs_one = [Method::POST, Method::PATCH].contains(&head.method);
         if needs_one && !self.idempotency.has_key(value) {
-            // A map that is full goes without it, and the request is not repeated.
+            // If the map is full, no key is added, and the request is not repeated.
             let _ = head.headers.try_insert(name, new_key());
         }
     }
 
-    /// Says on an attempt how much time is left for it, if the layer does.
+    /// Sets the deadline header of an attempt, if the layer has one.
     #[inline]
     pub(crate) fn tell_deadline(
         &self,
@@ -147,12 +147,12 @@ impl<C> Settings<C> {
         }
     }
 
-    /// Whether an operator has turned retries off.
+    /// Whether retries are turned off by a switch.
     pub(crate) fn is_switched_off(&self) -> bool {
         self.switch.as_ref().is_some_and(|switch| !switch.is_on())
     }
 
-    /// Asks the budget of a request's upstream, or adds to it, if there is one.
+    /// Calls `act` with the budget of a request's upstream, if there is one.
     #[inline]
     pub(crate) fn at_budget<T>(&self, uri: &Uri, act: impl FnOnce(&Rule) -> T) -> Option<T> {
         Some(self.budget.get()?.at(uri, act))
@@ -160,9 +160,9 @@ impl<C> Settings<C> {
 }
 
 impl<C: Classify> Settings<C> {
-    /// The limits of one request, as they are now.
-    // A first attempt needs four of them, and does not compute the others if this is inlined: 94
-    // instructions less for each request.
+    /// Returns the current limits of one request.
+    // A first attempt needs four of them. If this is inlined, it does not compute the others, which saves 94
+    // instructions for each request.
     #[inline(always)]
     pub(crate) fn limits(&self, request: &RequestHead<'_>) -> (Limits, Declared) {
         let protocol = self.classify.overrides(request);
@@ -217,19 +217,19 @@ impl<C: fmt::Debug> fmt::Debug for Settings<C> {
     }
 }
 
-/// Makes the idempotency key of a request.
+/// Creates the idempotency key of a request.
 pub(crate) type NewKey = Arc<dyn Fn() -> HeaderValue + Send + Sync>;
 
 #[derive(Clone, Debug)]
 pub(crate) enum BudgetChoice {
-    /// Follows the number of retries.
+    /// The default, which depends on the number of retries.
     Default(Budget),
     Chosen(Budget),
     Without,
 }
 
 impl BudgetChoice {
-    /// Whether another layer has the default budget, too.
+    /// Whether there are other clones of the budget.
     pub(crate) fn is_shared(&self) -> bool {
         self.get().is_some_and(Budget::is_shared)
     }
@@ -246,7 +246,7 @@ impl BudgetChoice {
 #[derive(Clone, Debug)]
 pub(crate) enum JitterSource {
     Entropy,
-    /// Seeds each request's from this one and the number of requests before it.
+    /// The generator of each request is seeded from `seed` and the number of requests before it.
     Seeded {
         seed: u64,
         requests: Arc<AtomicU64>,
@@ -259,7 +259,7 @@ impl JitterSource {
             Self::Entropy => Rng::new(),
             Self::Seeded { seed, requests } => {
                 let number = requests.fetch_add(1, Ordering::Relaxed);
-                // Two seeds that differ by one would give sequences that run alike at first.
+                // Seeds that differ by one would give sequences that are similar at first.
                 Rng::with_seed(Rng::with_seed(seed.wrapping_add(number)).u64(..))
             }
         }

@@ -8,7 +8,7 @@ use crate::head::RequestHead;
 use crate::headers::{Headers, KeptHeaders, KnownNames};
 use crate::progress::Progress;
 
-/// What is kept of a request, to build each further attempt from.
+/// A snapshot of a request, from which each further attempt is built.
 pub(crate) struct Snapshot<B> {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -30,8 +30,8 @@ impl<B: Body> Snapshot<B> {
         }
     }
 
-    /// Makes sure of the body, and keeps it only if the next attempt is covered as well. Whether it
-    /// is; none if there is no making sure.
+    /// Reserves the body for the next attempt, and cancels the reservation if the attempt is not covered.
+    /// Returns whether it is covered, or none if the body cannot be replayed.
     pub(crate) fn reserve_body(&self, is_covered: impl FnOnce() -> bool) -> Option<bool> {
         self.body.reserve().then(|| {
             let is_covered = is_covered();
@@ -53,7 +53,7 @@ impl<B: Body> Snapshot<B> {
         self.body.is_replayable()
     }
 
-    /// The request once more, without its body.
+    /// Creates the head of the next attempt.
     pub(crate) fn parts(
         &self,
         progress: &Progress,

@@ -1,4 +1,4 @@
-//! A place for each thread, so that no two write to the same cache line at each request.
+//! Separate values for each thread, so that threads do not write to the same cache line on each request.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,16 +6,16 @@ use std::sync::{Arc, OnceLock};
 
 pub(crate) const STRIPES: usize = 16;
 
-/// How many threads have asked for a stripe.
+/// The number of threads that were assigned a stripe.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// The calling thread's stripe; where there are more threads than stripes, some share one.
+/// Returns the calling thread's stripe. If there are more threads than stripes, some threads share one.
 #[inline]
 pub(crate) fn own_stripe() -> usize {
     thread_local! {
         static OWN: Cell<usize> = const { Cell::new(usize::MAX) };
     }
-    // A thread that is ending has lost its own.
+    // The stripe is not available while a thread is ending.
     let own = OWN.try_with(|own| {
         if own.get() == usize::MAX {
             own.set(THREADS.fetch_add(1, Ordering::Relaxed) % STRIPES);
@@ -25,30 +25,30 @@ pub(crate) fn own_stripe() -> usize {
     own.unwrap_or(0)
 }
 
-/// So many stripes from the first on may have been written to: to read only these saves 200
+/// Returns how many stripes, from the first on, may have been written to. Reading only these saves 200
 /// instructions each time in a program with one thread.
 pub(crate) fn used_stripes() -> usize {
     THREADS.load(Ordering::Relaxed).clamp(1, STRIPES)
 }
 
-/// A value that each request holds on to, in copies that threads make for themselves: a reference
-/// count that two threads change makes a request 1.4 times as slow with two of them.
+/// A value to which each request holds a reference, with a copy for each thread. If two threads change the
+/// same reference count, requests take 1.4 times as long.
 pub(crate) struct Striped<T> {
     original: Arc<T>,
     copies: [OnceLock<Arc<T>>; STRIPES],
 }
 
 impl<T: Clone> Striped<T> {
-    /// The calling thread has the original itself.
+    /// Creates the value. The calling thread uses the original itself.
     pub(crate) fn new(original: T) -> Self {
         let original = Arc::new(original);
         let copies = [const { OnceLock::new() }; STRIPES];
-        // It is empty: it can be set.
+        // The cell is empty, so this cannot fail.
         let _ = copies[own_stripe()].set(original.clone());
         Self { original, copies }
     }
 
-    /// The calling thread's copy.
+    /// Returns the calling thread's copy.
     #[inline]
     pub(crate) fn own(&self) -> &Arc<T> {
         self.copies[own_stripe()].get_or_init(|| Arc::new(T::clone(&self.original)))

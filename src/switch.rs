@@ -2,12 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Turns the retries of one or more layers off and on while the program runs.
+/// Switch that turns the retries of one or more layers off and on while the program runs.
 ///
-/// While it is off, each request is sent once and its outcome is returned unchanged, with
-/// [`StopReason::SwitchedOff`](crate::event::StopReason::SwitchedOff) where it would have been retried
-/// otherwise. A retry that is already waiting when the switch is turned off is still sent, because the
-/// response before it has been discarded; its outcome is returned then.
+/// While it is off, each request is sent once and its outcome is returned unchanged. If the request would
+/// have been retried otherwise, the reason is
+/// [`StopReason::SwitchedOff`](crate::event::StopReason::SwitchedOff). A retry that is already waiting when
+/// the switch is turned off is still sent, because the response before it has been discarded. Its outcome is
+/// returned.
 ///
 /// Clones share the state. A switch can be set on any number of layers with
 /// [`RetryLayer::switch`](crate::RetryLayer::switch).

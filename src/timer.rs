@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-/// Polls a timer, which is made when it is first asked for.
+/// Polls a timer, and creates it first if there is none.
 pub(crate) fn poll_timer(
     mut timer: Pin<&mut Option<Sleep>>,
     make: impl FnOnce() -> Sleep,
@@ -20,16 +20,16 @@ pub(crate) fn poll_timer(
     }
 }
 
-/// A timer that ends so long after an instant. Where the end is known, the clock is not read again.
+/// Creates a timer that ends at `instant + wait`. The clock is read only if it cannot represent this time.
 pub(crate) fn sleep_since(instant: Instant, wait: Duration) -> Sleep {
     match instant.checked_add(wait) {
         Some(end) => sleep_until(end),
-        // Later than the clock can tell: tokio takes it for decades.
+        // The clock cannot represent the end. tokio then waits for decades.
         None => sleep(wait),
     }
 }
 
-/// A time so long after an instant. One that the clock cannot tell is decades away.
+/// Returns `instant + wait`, or a time some decades later if the clock cannot represent it.
 pub(crate) fn later(instant: Instant, wait: Duration) -> Instant {
     const DECADES: Duration = Duration::from_secs(30 * 366 * 24 * 60 * 60);
     instant

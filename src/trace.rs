@@ -27,7 +27,7 @@ pub(crate) fn retell(event: &Event<'_>, _by_authority: bool) {
             },
             "retrying",
         ),
-        // Retries have no part in this outcome, such as a 404.
+        // Nothing was retried, as after a 404.
         EventKind::Stopped(StopReason::Permanent) if event.attempt == 1 => {}
         // Emitted for each request during a hold, whose start was emitted at `WARN`.
         EventKind::Stopped(stop @ StopReason::CoolingDown) => debug!(

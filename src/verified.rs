@@ -36,6 +36,6 @@ pub enum Verified {
     Conflict,
     /// The probe failed transiently. The response is the probe's, with its own status.
     ///
-    /// The caller gets it if the retry above does not retry it.
+    /// The caller receives it if the retry above does not retry it.
     Unavailable,
 }

@@ -1,6 +1,6 @@
 //! Verifying whether a create or a delete took effect before it is retried.
 //!
-//! If the response to a request is lost or is a 5xx, the server may have acted on the request all the same.
+//! If the response to a request is lost or is a 5xx, the server may nevertheless have acted on the request.
 //! If the request is then repeated blindly, a create makes a duplicate or is answered 409, and a delete is
 //! answered 404, so that the caller sees a failure although the operation succeeded.
 //!
@@ -184,8 +184,8 @@
 //! The response body is a [`VerifyBody`]. To turn the layer off at run time, use a
 //! [`probe`](VerifyLayer::probe) that returns `None`.
 //!
-//! If there are two retry layers above this layer, it knows of the attempts of the upper one only if
-//! that layer [marks them](crate::RetryLayer::mark_attempts).
+//! If there are two retry layers above this layer, it takes the attempts of the upper one into account only
+//! if that layer [marks them](crate::RetryLayer::mark_attempts).
 
 mod answer;
 mod body;

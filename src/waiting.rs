@@ -22,36 +22,36 @@ use crate::reason::StopReason;
 use crate::settings::Settings;
 use crate::timer::{poll_timer, sleep_since};
 
-/// So many retries without a wait need no timer; then one is used, as it yields to other tasks.
+/// How many retries without a wait use no timer. Further ones use it, because it yields to other tasks.
 const UNTIMED_RETRIES: u32 = 32;
 
 pin_project! {
     #[project = Waits]
-    /// What a request keeps beside its snapshot once it has to wait: as it is held, or an attempt of it
-    /// has failed. Most have none, and so are 290 bytes smaller while they are in flight. One
-    /// allocation, used by all their waits.
+    /// The state of a request that has to wait, because it is held or an attempt has failed. It is one
+    /// allocation, which all waits of the request use. Most requests never wait, and so take 290 bytes less
+    /// while they are in flight.
     pub(crate) struct Waiting<T, B> {
         pub(crate) progress: Progress,
-        // Of the wait, or of the window's end.
+        // The timer of the wait, or of the end of the window.
         #[pin]
         pub(crate) timer: Option<Sleep>,
         leftover: Option<Pin<Box<Draining<T>>>>,
-        // Of a response it is the head.
+        // The last outcome; of a response only the head.
         last: Result<Response<()>, BoxError>,
         wait: Duration,
-        // In which the next attempt has to start.
+        // The window in which the next attempt has to start.
         pub(crate) window: Duration,
-        // Of one that had to ask whether it may be sent.
+        // Present if a cooldown holds the attempt, or has held one.
         pub(crate) hold: Option<Box<Hold<B>>>,
     }
 }
 
 pin_project! {
-    /// What is left of a response that is let go.
+    /// The rest of a discarded response.
     struct Draining<T> {
         #[pin]
         leftover: Leftover<T>,
-        // Whether it may be read on beside the next attempt, and until when it is.
+        // Whether reading may continue during the next attempt, and the timer that limits this.
         drains_on: bool,
         #[pin]
         drained_on: Option<Sleep>,
@@ -59,7 +59,7 @@ pin_project! {
 }
 
 impl<T, B: Body> Waiting<T, B> {
-    /// A request that is held, of which nothing is sent.
+    /// Creates the state of a request whose first attempt is held.
     pub(crate) fn held<C: Classify>(
         settings: Arc<Settings<C>>,
         request: Request<B>,
@@ -79,7 +79,7 @@ impl<T, B: Body> Waiting<T, B> {
 }
 
 impl<R: Body, B> Waiting<Response<R>, B> {
-    /// Lets an outcome go, but for what is remembered of it, and waits from now on.
+    /// Discards an outcome, except for the part that `last` keeps, and starts the wait.
     pub(crate) fn begin(
         place: &mut Option<Pin<Box<Self>>>,
         progress: Progress,
@@ -90,7 +90,7 @@ impl<R: Body, B> Waiting<Response<R>, B> {
         let (leftover, last) = match outcome {
             Ok(response) => {
                 let (mut head, body) = response.into_parts();
-                // They can hold what the next attempt needs: a permit, for instance.
+                // Extensions can hold a resource that the next attempt needs, such as a permit.
                 head.extensions = Extensions::new();
                 let draining = Draining::of(body, head.version, max_drain_bytes);
                 (draining, Ok(Response::from_parts(head, ())))
@@ -114,7 +114,7 @@ impl<R: Body, B> Waiting<Response<R>, B> {
         }
     }
 
-    /// Waits for the wait's end, and drains what was let go meanwhile.
+    /// Waits until the retry is due, and drains the discarded response meanwhile.
     pub(crate) fn poll_wait(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let (since, wait) = (self.progress.waiting_since, self.wait);
         if self.is_drained_now() {
@@ -135,14 +135,14 @@ impl<R: Body, B> Waiting<Response<R>, B> {
         Poll::Ready(())
     }
 
-    /// What an outcome is judged by.
+    /// Returns the state that is needed to decide on an outcome.
     pub(crate) fn later(self: Pin<&mut Self>) -> Later<'_, B> {
         let Waits { progress, hold, .. } = self.project();
         let hold = hold.as_deref_mut();
         Later { progress, hold }
     }
 
-    /// Reads the leftover; ready at its end, and if there is none.
+    /// Reads the leftover. It is ready at the end of the leftover, and if there is none.
     fn poll_drained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let leftover = self.project().leftover;
         if let Some(draining) = leftover {
@@ -158,9 +158,9 @@ impl<R: Body, B> Waiting<Response<R>, B> {
         leftover.is_some_and(|draining| draining.drained_on.is_none())
     }
 
-    /// The leftover is not read when the wait is over, or its time. To drop one of HTTP/1 closes
-    /// its connection: it is read on, if the wait was short. One of HTTP/2 may hold a stream that
-    /// the next attempt needs.
+    /// Handles a leftover that has not ended when the wait is over, or after [`DRAINED_FOR`]. Dropping an
+    /// HTTP/1 response closes its connection, so reading continues if the wait was short. An HTTP/2
+    /// response is dropped, because it may hold a stream that the next attempt needs.
     fn drain_later(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let this = self.as_mut().project();
         match this.leftover {
@@ -173,8 +173,7 @@ impl<R: Body, B> Waiting<Response<R>, B> {
         self.drain_on(cx);
     }
 
-    /// Reads the leftover on beside the next attempt, until it has come to its end or its time is
-    /// over.
+    /// Continues to read the leftover during the next attempt, until it ends or its time is over.
     pub(crate) fn drain_on(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let Some(draining) = self.as_mut().project().leftover else {
             return;
@@ -190,7 +189,7 @@ impl<R: Body, B> Waiting<Response<R>, B> {
 }
 
 impl<T, B> Waits<'_, T, B> {
-    /// The place of the attempt among those that wait, if it needs one.
+    /// Returns the attempt's place in the queue, if it has to wait.
     pub(crate) fn turn(
         &mut self,
         make: impl FnOnce(&Progress, Duration) -> Option<Pin<Box<Turn>>>,
@@ -204,10 +203,10 @@ impl<T, B> Waits<'_, T, B> {
         self.hold.as_mut()?.turn.as_mut()
     }
 
-    /// Its turn has come.
+    /// Records that the attempt's turn has come.
     pub(crate) fn go(&mut self, passage: Passage) {
         if !self.is_unsent() {
-            // It may have come before, to nothing: only what is new is added.
+            // If the attempt's turn came before and it was not sent, only the additional time is added.
             let wait = self.progress.waiting_since.elapsed().max(*self.wait);
             self.progress.waited = self.progress.waited.saturating_add(wait - *self.wait);
             *self.wait = wait;
@@ -216,20 +215,21 @@ impl<T, B> Waits<'_, T, B> {
         (hold.turn, hold.passage) = (None, Some(passage));
     }
 
-    /// Requests are held once more: it is to ask for its turn as if it had not come.
+    /// Discards the passage, because requests are held again. The attempt has to wait for its turn again.
     pub(crate) fn ask_again(&mut self) {
         if let Some(hold) = self.hold {
             hold.passage = None;
         }
     }
 
-    /// Whether there was no attempt yet.
+    /// Whether no attempt was sent yet.
     pub(crate) fn is_unsent(&self) -> bool {
         let hold = self.hold.as_ref();
         hold.is_some_and(|hold| hold.first.is_some())
     }
 
-    /// The attempt cannot start, and why. If none was made before, requests are held for so long yet.
+    /// Returns the reason and the error of an attempt that cannot start. `left` is how long requests are
+    /// still held, for the error of a first attempt.
     pub(crate) fn error(&mut self, reason: StopReason, left: Duration) -> (StopReason, BoxError) {
         if self.is_unsent() {
             self.progress.waited = self.progress.started.elapsed();
@@ -242,7 +242,7 @@ impl<T, B> Waits<'_, T, B> {
 }
 
 impl<R: Body> Draining<Response<R>> {
-    /// None if there is nothing to read.
+    /// Returns none if there is nothing to read.
     fn of(body: R, version: Version, max_bytes: usize) -> Option<Pin<Box<Self>>> {
         let leftover = Leftover::of(body, max_bytes, Response::new)?;
         Some(Box::pin(Self {

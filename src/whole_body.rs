@@ -1,5 +1,5 @@
 use bytes::Bytes;
 
-/// The whole body of a response: an extension, for the classifiers above the layer that has read it.
+/// Extension with the whole body of a response, for classifiers above the layer that has read it.
 #[derive(Clone)]
 pub(crate) struct WholeBody(pub(crate) Bytes);

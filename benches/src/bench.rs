@@ -9,29 +9,30 @@ use tokio::runtime::{Builder, Runtime};
 use crate::contender::Contender;
 use crate::table::Cell;
 
-/// How much is done, and how it is shown.
+/// How much is measured, and the progress bar.
 pub struct Bench {
     pub effort: Effort,
     pub has_valgrind: bool,
     progress: ProgressBar,
 }
 
-/// How often and how long.
+/// How much is measured.
 pub struct Effort {
-    /// Those that are run under valgrind.
+    /// The contenders that run under valgrind.
     pub counted: Vec<Contender>,
-    /// Two numbers of requests: what both runs have in common drops out of the difference.
+    /// Two numbers of requests. The difference of both runs does not contain what they have in common,
+    /// such as start-up.
     pub requests: (usize, usize),
-    /// Of times that are taken in turn.
+    /// The number of rounds of [`Rounds`](crate::rounds::Rounds).
     pub rounds: usize,
     pub cpu_requests: u32,
     pub waves: usize,
     pub connection_requests: u32,
     pub thread_rounds: usize,
     pub thread_requests: u32,
-    /// In flight at once, where instructions are counted.
+    /// The numbers of requests in flight at the same time if instructions are counted.
     pub counted_flights: [usize; 3],
-    /// In flight at once, where nothing slows them down.
+    /// The number of requests in flight at the same time without valgrind.
     pub flight: usize,
     pub million: u32,
 }
@@ -95,8 +96,8 @@ impl Bench {
         self.progress.finish_and_clear();
     }
 
-    /// Works on all jobs, a few at a time: for work that is counted, not timed. The results are in
-    /// the order of the jobs.
+    /// Runs all jobs, as many at a time as there are processors, and returns their results in the order
+    /// of the jobs. For work that is counted, not timed.
     pub fn share<J, T>(
         &self,
         jobs: &[J],
@@ -130,7 +131,8 @@ impl Bench {
     }
 }
 
-/// A cell for each column: what the contender takes over its base, and for the base what it takes.
+/// Returns a cell for each column: a contender's figure minus that of its base. For a base, it is the
+/// figure itself.
 pub fn over_base(figure: impl Fn(Contender) -> Option<f64>) -> Vec<Cell> {
     let cell = |contender: Contender| match (figure(contender), figure(contender.base())) {
         (Some(own), _) if contender.is_base() => Cell::Figure(own),
@@ -140,7 +142,7 @@ pub fn over_base(figure: impl Fn(Contender) -> Option<f64>) -> Vec<Cell> {
     Contender::COLUMNS.into_iter().map(cell).collect()
 }
 
-/// The name that the command line knows it by.
+/// Returns the name of a value on the command line.
 pub fn name_of(value: &impl ValueEnum) -> String {
     let value = value.to_possible_value().expect("none is skipped");
     value.get_name().to_owned()

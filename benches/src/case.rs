@@ -11,7 +11,7 @@ use crate::contender::{Contender, Settings};
 use crate::payload::Payload;
 use crate::table::Goal;
 
-/// What a request is like, and what it is answered with.
+/// A kind of request, and the responses to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Case {
     Get,
@@ -46,18 +46,19 @@ impl Case {
         }
     }
 
-    /// What is to be added to a request at most: of instructions, as a multiple of what tower::retry
-    /// adds where it can; of allocations, so many.
+    /// Returns the goals for instructions and for allocations: how many this crate may add to a request.
+    /// The goal for instructions is a multiple of what tower::retry adds, if tower::retry supports the
+    /// case.
     pub fn goals(self) -> (Option<Goal>, Option<Goal>) {
         let (instructions, allocations) = match self {
             Self::Get => (Some(0.93), Some(0.0)),
             Self::GetHeaders => (Some(0.38), Some(1.0)),
             Self::Post => (Some(0.47), Some(2.0)),
-            // No peer can.
+            // No peer supports these cases.
             Self::GetCooldown | Self::GetHedge => return (None, Some(Goal::AtMost(0.0))),
             Self::GetHedgeHeaders => return (None, Some(Goal::AtMost(1.0))),
             Self::PostStream => return (Some(Goal::AtMost(6_000.0)), Some(Goal::AtMost(5.0))),
-            // Without a wait a peer takes no timer.
+            // Without a wait, the peers use no timer.
             Self::Retries | Self::RetriesHeaders => (None, None),
             Self::Waits => (Some(1.0), Some(1.0)),
             Self::WaitsHeaders => (Some(1.0), Some(9.0)),
@@ -69,7 +70,7 @@ impl Case {
         )
     }
 
-    /// How many attempts the upstream fails of each request.
+    /// Returns how many attempts of each request fail.
     pub fn failures(self) -> usize {
         match self {
             Self::Get
@@ -87,7 +88,7 @@ impl Case {
         }
     }
 
-    /// With what status it fails them: one after which the request may be sent again.
+    /// Returns the status of the attempts that fail. A request of this case may be retried after it.
     pub fn failure(self) -> StatusCode {
         match self.is_get() {
             true => StatusCode::SERVICE_UNAVAILABLE,
@@ -124,7 +125,7 @@ impl Case {
         )
     }
 
-    /// Whether a contender can do it.
+    /// Whether a contender supports this case.
     pub fn is_for(self, contender: Contender) -> bool {
         match self {
             Self::PostStream => contender.can_stream(),
@@ -135,7 +136,7 @@ impl Case {
     }
 }
 
-/// Makes requests, each anew.
+/// Creates the requests of a case.
 pub struct Requests {
     uri: Uri,
     method: Method,
@@ -167,7 +168,7 @@ impl Requests {
         }
     }
 
-    // Not a part of what is measured, which could mix with it.
+    // Inlined, it could be mixed with the code that is measured.
     #[inline(never)]
     pub fn make<B: Payload>(&self) -> Request<B> {
         let is_empty = self.method == Method::GET;
@@ -181,22 +182,24 @@ impl Requests {
     }
 }
 
-/// A URI that is not asked for over a network.
+/// Returns a URI for requests that are not sent over a network.
 pub fn in_memory() -> Uri {
     Uri::from_static("http://127.0.0.1:8080/items/7")
 }
 
-/// The same, of its own bytes, which are shared already: to clone it allocates nothing.
+/// Returns the same URI with separate bytes, which are reference-counted already: cloning it does not
+/// allocate.
 fn shared(uri: &Uri) -> Uri {
     let own: Uri = uri.to_string().parse().expect("a URI");
-    // The first clone shares the bytes.
+    // The first clone allocates the reference count.
     own.clone()
 }
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What a client typically sends, ten of twelve with standard names; nobody shares their bytes yet.
+/// Returns twelve headers that a client typically sends, ten of them with standard names. Their bytes
+/// are not shared yet.
 fn headers() -> HeaderMap {
     const TOKEN: [u8; 1024] = [b'x'; 1024];
     let token = std::str::from_utf8(&TOKEN).expect("ASCII");

@@ -6,30 +6,31 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tower::Service;
 
-/// Sends requests: what is measured.
+/// A client that is measured.
 pub trait Client<B>: Clone + Send + 'static {
     type Answer: Answer;
 
     fn send(&mut self, request: Request<B>) -> impl Future<Output = Self::Answer> + Send + 'static;
 }
 
-/// What a request came to.
+/// The response to a request, or its error.
 pub trait Answer: Send + 'static {
-    /// Panics if there is none.
+    /// Returns the status of the response. Panics if there is none.
     fn status(&self) -> StatusCode;
 
-    /// Reads the body to its end, so that its connection can be used again.
+    /// Reads the body to its end, so that the connection can be reused.
     fn read(self) -> impl Future<Output = ()> + Send;
 }
 
-/// What is done with a client of whatever type.
+/// A function that is generic over the type of a client.
 pub trait Visit<B> {
     type Output;
 
     fn visit<C: Client<B>>(self, client: C) -> Self::Output;
 }
 
-/// A tower service as a client. Its future is handed over as it is, so that nothing is added to it.
+/// A tower service as a client. It returns the future of the service without wrapping it, which would
+/// add to the figures.
 #[derive(Clone)]
 pub struct Tower<S>(pub S);
 

@@ -20,10 +20,10 @@ mod tower_retry;
 
 pub type RequestBody = Full<Bytes>;
 
-/// Retries so often at most.
+/// The maximum number of retries of a request.
 const MAX_RETRIES: u32 = 5;
 
-/// What is compared. The last is what reqwest-retry stands on, as the others do on the bare service.
+/// A way to send requests. `Reqwest` is the base of `ReqwestRetry`, and `Bare` that of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Contender {
     Bare,
@@ -35,18 +35,19 @@ pub enum Contender {
     Reqwest,
 }
 
-/// How all of them are set.
+/// The settings of all contenders.
 #[derive(Clone, Copy)]
 pub struct Settings {
-    /// Before the first retry; doubled for each one after it.
+    /// The wait before the first retry. It doubles with each further retry.
     pub wait: Duration,
-    /// The upstream fails on purpose and often: the budget must cover it.
+    /// Whether many attempts fail on purpose, so that the budget must be large enough.
     pub expects_failures: bool,
-    /// Says to a contender that has to know beforehand that any method may be repeated.
+    /// Whether requests of all methods may be retried. It is for contenders that decide before the first
+    /// attempt how many attempts a request gets.
     pub repeats_any_method: bool,
-    /// Holds requests while a quota is used up.
+    /// Whether requests are held while a quota is used up.
     pub has_cooldown: bool,
-    /// Sends a second attempt beside a slow one, instead of retries.
+    /// Whether slow requests are hedged, instead of retrying requests that fail.
     pub hedges: bool,
 }
 
@@ -95,7 +96,7 @@ impl Contender {
         }
     }
 
-    /// What its cost is over.
+    /// Returns the contender whose cost is subtracted from its cost.
     pub fn base(self) -> Self {
         match self {
             Self::ReqwestRetry | Self::Reqwest => Self::Reqwest,
@@ -117,12 +118,12 @@ impl Contender {
         matches!(self, Self::Bare | Self::ThisCrate)
     }
 
-    /// Whether it has a layer that sends a second attempt beside a slow one, and no more.
+    /// Whether it has a layer that only hedges slow requests.
     pub fn can_hedge(self) -> bool {
         matches!(self, Self::Bare | Self::ThisCrate)
     }
 
-    /// Over a service in memory.
+    /// Calls `visit` with this contender over a service in memory.
     pub fn in_memory<V>(self, upstream: Upstream, settings: &Settings, visit: V) -> V::Output
     where
         V: Visit<RequestBody>,
@@ -139,7 +140,8 @@ impl Contender {
         }
     }
 
-    /// Over a service in memory, with a request body that is not `Clone`.
+    /// Calls `visit` with this contender over a service in memory, for a request body that is not
+    /// `Clone`. Returns `None` if the contender does not support it.
     pub fn streamed<V>(self, upstream: Upstream, settings: &Settings, visit: V) -> Option<V::Output>
     where
         V: Visit<Chunks>,
@@ -151,7 +153,7 @@ impl Contender {
         }
     }
 
-    /// Over a client of hyper-util or reqwest.
+    /// Calls `visit` with this contender over a client of hyper-util or reqwest.
     pub fn over_network<V>(self, is_http2: bool, settings: &Settings, visit: V) -> V::Output
     where
         V: Visit<RequestBody>,
@@ -181,17 +183,18 @@ where
         .build(connector)
 }
 
-/// Whether a request may be sent again after a failure that the server may have acted on.
+/// Whether a request may be retried after a failure if the server may have processed it.
 fn is_idempotent(method: &Method) -> bool {
     method.is_safe() || *method == Method::PUT || *method == Method::DELETE
 }
 
-/// Whether a response is a failure that may pass.
+/// Whether a response is a transient failure.
 fn may_pass(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
-/// Nobody acted on a request that was answered with 429; any other is repeated if it may be.
+/// Whether a request is retried. After 429, which means that the server did not process it, it always
+/// is.
 fn is_retryable(status: StatusCode, is_idempotent: bool) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || (status.is_server_error() && is_idempotent)
 }

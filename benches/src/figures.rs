@@ -1,4 +1,5 @@
-/// The middle one; of an even number, the mean of the two in the middle. None of none.
+/// Returns the median, which is the mean of the two middle figures if their number is even. Returns
+/// `None` if there are no figures.
 pub fn median(mut figures: Vec<f64>) -> Option<f64> {
     figures.sort_by(f64::total_cmp);
     let middle = figures.len() / 2;
@@ -9,7 +10,7 @@ pub fn median(mut figures: Vec<f64>) -> Option<f64> {
     }
 }
 
-/// The median, and half of the distance between the quartiles. None of none.
+/// Returns the median and half of the interquartile range, or `None` if there are no figures.
 pub fn median_and_spread(mut figures: Vec<f64>) -> Option<(f64, f64)> {
     figures.sort_by(f64::total_cmp);
     let quartile = |number: usize| figures.get((figures.len().checked_sub(1)? * number + 2) / 4);
@@ -17,7 +18,7 @@ pub fn median_and_spread(mut figures: Vec<f64>) -> Option<(f64, f64)> {
     Some((median(figures)?, spread))
 }
 
-/// With a comma between thousands, and so many decimals.
+/// Formats a figure with `decimals` decimals, and with commas between thousands.
 pub fn written(figure: f64, decimals: usize) -> String {
     let plain = format!("{:.decimals$}", figure.abs());
     let (whole, fraction) = plain.split_at(plain.find('.').unwrap_or(plain.len()));

@@ -1,4 +1,4 @@
-//! A request of which a hedge could be sent, and is not.
+//! The cost of a request that could be hedged, but is not.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::sequence::Sequence;
 use crate::table::{Cell, Goal, Row};
 use crate::upstream::Upstream;
 
-/// In a round, of each contender.
+/// The number of requests of each contender in a round.
 const REQUESTS: u32 = 20_000;
 
 pub fn rows(bench: &Bench) -> io::Result<Vec<Row>> {
@@ -32,7 +32,7 @@ pub fn rows(bench: &Bench) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The CPU time that this process takes for each request.
+/// Returns the CPU time of this process per request.
 fn nanos(contender: Contender) -> f64 {
     if !contender.can_hedge() {
         return f64::NAN;

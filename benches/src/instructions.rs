@@ -10,7 +10,7 @@ use crate::table::{Cell, Goal, Row};
 use crate::upstream::Upstream;
 use crate::valgrind;
 
-/// One row for each figure.
+/// Measures a case. Returns one row for the instructions and one for the allocations.
 pub fn rows(bench: &Bench, case: Case) -> io::Result<Vec<Row>> {
     let mut contenders = bench.effort.counted.clone();
     contenders.retain(|contender| case.is_for(*contender));
@@ -47,7 +47,7 @@ pub fn rows(bench: &Bench, case: Case) -> io::Result<Vec<Row>> {
     ])
 }
 
-/// Of the process that is looked at.
+/// Returns the arguments of the process that is measured.
 pub fn arguments(contender: Contender, case: Case, count: usize) -> Vec<String> {
     let words = [
         "send",
@@ -58,9 +58,9 @@ pub fn arguments(contender: Contender, case: Case, count: usize) -> Vec<String> 
     words.map(str::to_owned).to_vec()
 }
 
-/// Sends so many requests, one after another. Does nothing if the contender cannot.
+/// Sends `count` requests, one after another. Does nothing if the contender does not support the case.
 pub fn send(contender: Contender, case: Case, count: u32) {
-    // Bare, there is one attempt, which succeeds: what is over it is all that retries cost.
+    // The only attempt of a base succeeds, so the further attempts are part of the cost of retries.
     let upstream = match contender.is_base() {
         true => Upstream::failing(0),
         false => Upstream::failing_with(case.failure(), case.failures()),

@@ -1,4 +1,4 @@
-//! Real connections, to a server on 127.0.0.1.
+//! The cost of requests over real connections, to a server on 127.0.0.1.
 
 use std::io;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::sequence::{Sequence, send};
 use crate::server::Server;
 use crate::table::{Cell, Goal, Row};
 
-/// The CPU time of a client over that of a bare one; for the bare one, what it is.
+/// Measures the CPU time of each client, divided by that of its base. For a base, it is the time itself.
 pub fn cpu_rows(bench: &Bench) -> io::Result<Vec<Row>> {
     let server = Server::start(0)?;
     let row = |(is_http2, version)| {
@@ -32,7 +32,7 @@ pub fn cpu_rows(bench: &Bench) -> io::Result<Vec<Row>> {
     Ok([(false, "HTTP/1.1"), (true, "HTTP/2")].map(row).into())
 }
 
-/// The connections of requests that are retried.
+/// Counts the connections of requests that are retried.
 pub fn connection_rows(bench: &Bench) -> io::Result<Vec<Row>> {
     let count = bench.effort.connection_requests;
     let title = format!(
@@ -48,7 +48,7 @@ pub fn connection_rows(bench: &Bench) -> io::Result<Vec<Row>> {
     Ok(vec![Row::of_costs(title, Some(Goal::AtMost(3.0)), cells)])
 }
 
-/// The CPU seconds that this process takes for each GET.
+/// Returns the CPU time of this process per GET, in seconds.
 fn cpu(contender: Contender, is_http2: bool, uri: &Uri, count: u32) -> f64 {
     let visit = Spent {
         requests: Requests::get(uri, true),
@@ -67,7 +67,7 @@ impl<B: Payload> Visit<B> for Spent {
 
     fn visit<C: Client<B>>(self, mut client: C) -> f64 {
         runtime().block_on(async move {
-            // Connected, and warm.
+            // Connects, and warms up the caches.
             send(&mut client, &self.requests, self.count / 20 + 1).await;
             let start = ProcessTime::now();
             send(&mut client, &self.requests, self.count).await;
@@ -76,7 +76,8 @@ impl<B: Payload> Visit<B> for Spent {
     }
 }
 
-/// How many connections so many requests take, each with two failures whose bodies are large.
+/// Returns how many connections `count` requests take. Two attempts of each request fail, with large
+/// bodies.
 fn connections(contender: Contender, count: u32) -> io::Result<u64> {
     let failures = match contender.is_base() {
         true => 0,

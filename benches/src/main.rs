@@ -1,7 +1,8 @@
-//! What a request costs with tower-http-retry and with its peers, over what it costs without.
+//! Measures the cost of a request with tower-http-retry and with its peers, beyond the cost without
+//! retries.
 //!
-//! Prints one table in Markdown to standard output, and its progress to standard error. See the
-//! README beside this for what is measured, and how.
+//! The table in Markdown goes to standard output, the progress to standard error. The README of this
+//! package explains what is measured, and how.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -41,18 +42,18 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Everything, but less often and of less: about a minute, and less exact.
+    /// Measures everything in about a minute, less exactly.
     #[arg(long)]
     quick: bool,
 
-    /// Only these rows; may be given more than once.
+    /// Measures only these rows; may be given more than once.
     #[arg(long, value_name = "ROW")]
     only: Vec<Part>,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Shows where the instructions of a case go; needs valgrind.
+    /// Shows which functions execute the instructions of a case; needs valgrind.
     Profile { contender: Contender, case: Case },
     /// Sends requests in memory, one after another.
     #[command(hide = true)]
@@ -61,26 +62,26 @@ enum Command {
         case: Case,
         count: u32,
     },
-    /// Ends while requests wait.
+    /// Exits while requests wait.
     #[command(hide = true)]
     Wait {
         contender: Contender,
         method: waiting::Method,
         count: usize,
     },
-    /// Lets requests wait, all at once.
+    /// Lets requests wait, all at the same time.
     #[command(hide = true)]
     Fly {
         contender: Contender,
         count: usize,
         wait_millis: u64,
     },
-    /// Answers requests.
+    /// Runs a server.
     #[command(hide = true)]
     Serve { failures: usize },
 }
 
-/// The rows that belong together.
+/// A group of rows that are measured together.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     Get,
@@ -199,7 +200,7 @@ fn compare(is_quick: bool, only: &[Part]) -> io::Result<()> {
     say(&format!("{table}\n{}\n", versions::describe()))
 }
 
-/// Whoever reads may have gone away.
+/// Writes to standard output. It is not an error if the reader has closed the pipe.
 fn say(text: &str) -> io::Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),

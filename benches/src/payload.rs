@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use http_body_util::Full;
 
-/// The bodies of requests.
+/// A request body.
 pub trait Payload: Body<Data = Bytes, Error = Infallible> + Send + 'static {
     fn empty() -> Self;
 
@@ -18,13 +18,13 @@ impl Payload for Full<Bytes> {
         Self::default()
     }
 
-    /// 1 KiB that nobody shares yet.
+    /// Returns a body of 1 KiB whose bytes are not shared yet.
     fn full() -> Self {
         Self::from(vec![b'x'; 1024])
     }
 }
 
-/// A stream of chunks that cost nothing to clone. As most streams, it is not `Clone` itself.
+/// A stream of chunks that are cheap to clone. Like most streams, it is not `Clone` itself.
 pub struct Chunks {
     left: usize,
 }

@@ -1,4 +1,4 @@
-//! Times that are taken in turn, so that what slows the machine for a while slows all of them.
+//! Measures all contenders in turn, so that a temporary slow-down of the machine affects all of them.
 
 use clap::ValueEnum;
 
@@ -7,7 +7,7 @@ use crate::contender::Contender;
 use crate::figures::median_and_spread;
 use crate::table::Cell;
 
-/// In each round, one measure of each contender.
+/// The figures of all rounds. Each round measures every contender once.
 pub struct Rounds(Vec<Vec<f64>>);
 
 impl Rounds {
@@ -15,7 +15,7 @@ impl Rounds {
         let contenders = Contender::value_variants();
         let round = |round: usize| {
             let mut figures = vec![f64::NAN; contenders.len()];
-            // Nobody is always the first.
+            // Each round starts with another contender.
             for place in (0..contenders.len()).map(|place| (place + round) % contenders.len()) {
                 figures[place] = measure(contenders[place]);
             }
@@ -25,7 +25,7 @@ impl Rounds {
         Self((0..count).map(round).collect())
     }
 
-    /// For each column, its measure in that of its base; for a base, what it is.
+    /// Returns the figure of each column, divided by that of its base. For a base, it is the figure itself.
     pub fn over_base(&self) -> Vec<Cell> {
         let cell = |contender: Contender| match contender.is_base() {
             true => self.cell(|figures| figures[contender as usize]),
@@ -35,7 +35,7 @@ impl Rounds {
         Contender::COLUMNS.map(cell).to_vec()
     }
 
-    /// For each column, what it is above its base; for a base, what it is.
+    /// Returns the figure of each column minus that of its base. For a base, it is the figure itself.
     pub fn above_base(&self) -> Vec<Cell> {
         let cell = |contender: Contender| match contender.is_base() {
             true => self.cell(|figures| figures[contender as usize]),
@@ -45,7 +45,7 @@ impl Rounds {
         Contender::COLUMNS.map(cell).to_vec()
     }
 
-    /// For each column, what it is.
+    /// Returns the figure of each column.
     pub fn absolute(&self) -> Vec<Cell> {
         let cell = |contender: Contender| self.cell(|figures| figures[contender as usize]);
         Contender::COLUMNS.map(cell).to_vec()

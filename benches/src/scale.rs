@@ -1,4 +1,4 @@
-//! Many requests at once, each in its back-off.
+//! The cost of many requests that are in their back-off at the same time.
 
 use std::cmp::Reverse;
 use std::env;
@@ -21,19 +21,19 @@ use crate::table::{Cell, Goal, Row};
 use crate::upstream::Upstream;
 use crate::valgrind;
 
-/// What each of many requests took.
+/// The cost of each of many requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share {
-    /// Of memory as the system sees it, while all waited.
+    /// The resident memory while all of them waited.
     pub bytes: f64,
-    /// Of CPU time, until it waited.
+    /// The CPU time until it waited.
     pub start_nanos: f64,
-    /// Of CPU time, from then on.
+    /// The CPU time from then on.
     pub finish_nanos: f64,
 }
 
 impl Share {
-    /// As a child process prints it.
+    /// Formats it as the line that a child process prints.
     pub fn to_line(self) -> String {
         let Self {
             bytes,
@@ -54,14 +54,14 @@ impl Share {
     }
 }
 
-/// At most so much more for each of many than for each of few.
+/// The goal for the cost of each of many requests, divided by that of each of few.
 const GROWTH: f64 = 1.10;
 
-/// Those of whom instructions are counted here, too.
+/// The contenders whose instructions are counted.
 const COUNTED: [Contender; 3] = [Contender::Bare, Contender::ThisCrate, Contender::TowerRetry];
 
-/// So long waits each for every request in flight, under valgrind and without it: none is to have
-/// waited long enough before the last has started.
+/// The wait of each request, for every request in flight, under valgrind and without it. It is long
+/// enough that all requests start before the first has finished its wait.
 const WAIT_COUNTED: Duration = Duration::from_micros(500);
 const WAIT: Duration = Duration::from_micros(20);
 
@@ -71,13 +71,13 @@ pub fn rows(bench: &Bench) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Instructions for each of few and of many.
+/// Counts the instructions of each request, with few and with many in flight.
 fn counted(bench: &Bench) -> io::Result<Vec<Row>> {
     let flights = bench.effort.counted_flights;
     let with_none = [&[0], &flights[..]].concat();
     let of = |count| COUNTED.map(|contender| (contender, count));
     let mut jobs: Vec<_> = with_none.into_iter().flat_map(of).collect();
-    // The longest first, so that the others fit in beside them.
+    // The longest jobs start first, so that the others run beside them.
     jobs.sort_by_key(|(_, count)| Reverse(*count));
     bench.begin("requests in flight: instructions", jobs.len());
     let counts = match bench.has_valgrind {
@@ -110,7 +110,7 @@ fn counted(bench: &Bench) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Memory and time of each of many.
+/// Measures the memory and the CPU time of each of many requests.
 fn in_flight(bench: &Bench) -> io::Result<Vec<Row>> {
     let count = bench.effort.flight;
     bench.begin("requests in flight", Contender::COLUMNS.len());
@@ -133,7 +133,7 @@ fn in_flight(bench: &Bench) -> io::Result<Vec<Row>> {
     ])
 }
 
-/// In a process of its own, whose memory nothing else has used before.
+/// Measures them in a separate process, whose memory has not been used for anything else.
 fn share(contender: Contender, count: usize) -> io::Result<Share> {
     let output = Command::new(env::current_exe()?)
         .args(arguments(contender, count, WAIT))
@@ -147,7 +147,7 @@ fn grouped(count: usize) -> String {
     written(count as f64, 0)
 }
 
-/// Of the process that is looked at.
+/// Returns the arguments of the process that is measured.
 fn arguments(contender: Contender, count: usize, wait: Duration) -> Vec<String> {
     let wait = wait * u32::try_from(count).unwrap_or(u32::MAX) + Duration::from_secs(1);
     let wait = wait.as_millis().to_string();
@@ -155,7 +155,7 @@ fn arguments(contender: Contender, count: usize, wait: Duration) -> Vec<String> 
     words.map(str::to_owned).to_vec()
 }
 
-/// Starts so many requests, a task each, that all wait for so long; then finishes them.
+/// Starts `count` requests, each in a task, whose back-off takes `wait`, and then finishes them.
 pub fn run(contender: Contender, count: usize, wait: Duration) -> Share {
     let upstream = Upstream::refusing(count);
     let last = match contender.is_base() {
@@ -210,7 +210,7 @@ impl<B: Payload> Visit<B> for Flight {
     }
 }
 
-/// The bytes of this process that are in memory; not a number where the system does not tell.
+/// Returns the resident memory of this process in bytes, or NaN if the system does not report it.
 fn resident() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -5,7 +5,7 @@ use crate::case::Requests;
 use crate::client::{Answer, Client, Visit};
 use crate::payload::Payload;
 
-/// So many requests, one after another.
+/// Sends `count` requests, one after another.
 pub struct Sequence {
     pub requests: Requests,
     pub count: u32,

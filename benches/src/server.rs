@@ -21,14 +21,14 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::bench::runtime;
 
-/// A server on 127.0.0.1, in a process of its own, so that its CPU time is not counted.
+/// A server on 127.0.0.1 in a separate process, so that its CPU time is not counted.
 pub struct Server {
     child: Child,
     uri: Uri,
 }
 
 impl Server {
-    /// Of each `failures + 1` requests the last is answered with 200, the others with 503.
+    /// Starts a server that responds with 503 to `failures` requests, then with 200 to one, and so on.
     pub fn start(failures: usize) -> io::Result<Self> {
         let mut child = Command::new(env::current_exe()?)
             .args(["serve", &failures.to_string()])
@@ -47,7 +47,7 @@ impl Server {
         &self.uri
     }
 
-    /// Ends it, and tells how many connections it took.
+    /// Stops the server, and returns how many connections it accepted.
     pub fn connections(mut self) -> io::Result<u64> {
         drop(self.child.stdin.take());
         let mut text = String::new();
@@ -59,14 +59,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It ends with its standard input.
+        // The server stops at the end of its standard input.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }
 
-/// Serves until the end of standard input. Prints the port, and at the end how many connections
-/// there were.
+/// Serves until the end of standard input. Prints the port, and at the end the number of connections.
 pub fn serve(failures: usize) -> io::Result<()> {
     let connections = Arc::new(AtomicUsize::new(0));
     let counted = connections.clone();
@@ -89,7 +88,7 @@ pub fn serve(failures: usize) -> io::Result<()> {
     })
 }
 
-/// Speaks HTTP/1.1 and HTTP/2, whichever the client begins with.
+/// Serves a connection over HTTP/1.1 or HTTP/2, depending on the client's first bytes.
 async fn attend(stream: TcpStream, answered: Arc<AtomicUsize>, failures: usize) {
     let service = service_fn(move |_: Request<Incoming>| {
         let number = answered.fetch_add(1, Ordering::Relaxed);
@@ -100,7 +99,7 @@ async fn attend(stream: TcpStream, answered: Arc<AtomicUsize>, failures: usize) 
         }
         async move { Ok::<_, Infallible>(response) }
     });
-    // The client may leave at any time.
+    // The client may close the connection at any time.
     let _ = auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
@@ -109,7 +108,7 @@ async fn attend(stream: TcpStream, answered: Arc<AtomicUsize>, failures: usize) 
 /// A response's body.
 enum Late {
     Small(Bytes),
-    /// Comes after the head, in a write of its own, as from a server that renders an error page.
+    /// Is written separately after the head, as by a server that renders an error page.
     Page,
     PageNow,
     End,
@@ -127,7 +126,7 @@ impl Body for Late {
         let data = match mem::replace(&mut *self, Self::End) {
             Self::Small(data) => Some(data),
             Self::Page => {
-                // The connection writes the head before it asks again.
+                // The connection writes the head before it polls the body again.
                 *self = Self::PageNow;
                 context.waker().wake_by_ref();
                 return Poll::Pending;

@@ -3,38 +3,38 @@ use std::fmt;
 use crate::contender::Contender;
 use crate::figures::written;
 
-/// What was found, in Markdown.
+/// The table of all figures, in Markdown.
 #[derive(Default)]
 pub struct Table {
     rows: Vec<Row>,
 }
 
-/// One line: what was measured of each contender, in the order of the columns.
+/// A row: one figure of each contender, in the order of the columns.
 pub struct Row {
     pub title: String,
     pub cells: Vec<Cell>,
     pub decimals: usize,
-    /// Whether the others' figures are given as a multiple of this crate's, too.
+    /// Whether the peers' figures are also given as a multiple of this crate's figure.
     pub is_compared: bool,
     pub goal: Option<Goal>,
 }
 
-/// What this crate's figure is to be at most.
+/// The maximum for this crate's figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
     AtMost(f64),
-    /// So many times tower::retry's figure.
+    /// A multiple of tower::retry's figure.
     OfTower(f64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cell {
     Figure(f64),
-    /// The median of several, and half of the distance between their quartiles.
+    /// The median of several figures, and half of their interquartile range.
     Spread(f64, f64),
-    /// There is nothing to measure it with, or nothing to measure.
+    /// It was not measured, for example because valgrind is not installed.
     Missing,
-    /// The contender cannot do it.
+    /// The contender does not support this case.
     Cannot,
 }
 
@@ -51,7 +51,7 @@ impl Table {
 }
 
 impl Row {
-    /// Figures of what there should be little of, compared with this crate's.
+    /// Creates a row of costs. The peers' figures are compared with this crate's.
     pub fn of_costs(title: impl Into<String>, goal: Option<Goal>, cells: Vec<Cell>) -> Self {
         Self {
             title: title.into(),
@@ -62,7 +62,7 @@ impl Row {
         }
     }
 
-    /// Figures that are ratios themselves.
+    /// Creates a row of ratios, which are not compared.
     pub fn of_ratios(title: impl Into<String>, goal: Option<Goal>, cells: Vec<Cell>) -> Self {
         Self {
             decimals: 3,
@@ -97,7 +97,7 @@ impl Row {
             Cell::Cannot => return "cannot".to_owned(),
         };
         let is_peer = !matches!(contender, Contender::Bare | Contender::ThisCrate);
-        // Nothing is a multiple of none.
+        // There is no multiple of zero.
         let own = self.own().filter(|own| *own > 0.0);
         match own.filter(|_| is_peer && self.is_compared) {
             Some(own) => format!("{text} ({})", written(figure / own, 2)),

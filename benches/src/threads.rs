@@ -1,4 +1,4 @@
-//! Clients of one layer on more than one thread.
+//! The cost of a request if several threads share a layer.
 
 use std::fs;
 use std::hint;
@@ -25,7 +25,7 @@ pub fn rows(bench: &Bench) -> Vec<Row> {
     ]
 }
 
-/// How many times as long a request takes when another thread sends some, too.
+/// Measures how many times as long a request takes if a second thread sends requests, too.
 fn slow_down(bench: &Bench, is_cloned: bool) -> Row {
     let (title, goal) = match is_cloned {
         false => (
@@ -61,11 +61,11 @@ fn throughput(bench: &Bench) -> Row {
     Row::of_costs(title, None, Contender::COLUMNS.map(cell).to_vec())
 }
 
-/// What requests took their threads, for each in seconds.
+/// The time per request, summed over the threads, in seconds.
 #[derive(Clone, Copy, Debug)]
 struct Time {
     running: f64,
-    /// While another process ran instead, or not all of the threads did.
+    /// The time in which a thread waited for a processor, or had not begun, or had ended.
     disturbed: f64,
 }
 
@@ -74,15 +74,15 @@ impl Time {
         self.running + self.disturbed
     }
 
-    /// Where a neighbour takes a processor, the threads take turns on the other, and then do not
-    /// contend for anything.
+    /// Whether the threads ran undisturbed. If another process takes a processor, the threads take turns on
+    /// the other one, and do not contend.
     fn is_quiet(&self) -> bool {
         self.disturbed < self.running / 10.0
     }
 }
 
-/// The ratio of the medians of two times, from so many rounds in which neither was disturbed; none
-/// where such rounds are too rare.
+/// Returns the ratio of the medians of two times, from up to `rounds` rounds in which neither was
+/// disturbed, or `None` if there are too few of these rounds.
 fn ratio(rounds: usize, measure: impl Fn() -> (Time, Time)) -> Option<f64> {
     let tries = (0..rounds * 8).map(|_| measure());
     let quiet = tries.filter(|(one, other)| one.is_quiet() && other.is_quiet());
@@ -97,7 +97,7 @@ fn ratio(rounds: usize, measure: impl Fn() -> (Time, Time)) -> Option<f64> {
     Some(median(one)? / median(other)?)
 }
 
-/// A thread's run.
+/// The run of a thread.
 struct Run {
     start: Instant,
     end: Instant,
@@ -111,8 +111,8 @@ impl Run {
     }
 }
 
-/// The time of all runs, and how much of it was not running although the first began and the last
-/// had not ended.
+/// Returns the sum of the time in which the threads ran, and the sum of the time in which they did not,
+/// between the first start and the last end.
 fn sum(runs: &[Run]) -> Option<(f64, f64)> {
     let start = runs.iter().map(|run| run.start).min()?;
     let end = runs.iter().map(|run| run.end).max()?;
@@ -121,7 +121,7 @@ fn sum(runs: &[Run]) -> Option<(f64, f64)> {
     Some((running, all - running))
 }
 
-/// With so many threads that send so many requests each.
+/// Measures `threads` threads that send `count` requests each.
 fn time(contender: Contender, threads: usize, count: u32, is_cloned: bool) -> Time {
     let visit = Timed {
         threads,
@@ -134,7 +134,7 @@ fn time(contender: Contender, threads: usize, count: u32, is_cloned: bool) -> Ti
 struct Timed {
     threads: usize,
     count: u32,
-    /// Whether the client that all threads share is cloned for each request; or once a thread.
+    /// Whether the client is cloned for each request. If not, it is cloned once for each thread.
     is_cloned: bool,
 }
 
@@ -163,11 +163,11 @@ impl<B: Payload> Visit<B> for Timed {
 
 impl Timed {
     fn on_thread<B: Payload, C: Client<B>>(&self, mut client: C, ready: &AtomicUsize) -> Run {
-        // Each thread has its own URI, or its count of references would be what is measured.
+        // Each thread has a separate URI. Otherwise, the threads would contend for its reference count.
         let requests = Requests::get(&in_memory(), false);
         runtime().block_on(async {
             ready.fetch_add(1, Ordering::Relaxed);
-            // Spins, so that all are running when they begin.
+            // Spins, so that all threads are running when they begin.
             while ready.load(Ordering::Relaxed) < self.threads {
                 hint::spin_loop();
             }
@@ -189,7 +189,8 @@ impl Timed {
     }
 }
 
-/// The seconds that this thread waited for a processor so far, where the system tells.
+/// Returns the seconds for which this thread has waited for a processor so far, or 0 if the system does
+/// not report them.
 fn run_delay() -> f64 {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanos = text.split(' ').nth(1).and_then(|nanos| nanos.parse().ok());

@@ -10,15 +10,15 @@ use http_body::Body;
 use http_body_util::Empty;
 use tower::Service;
 
-/// A service in memory: reads each request's body to its end, and answers at once.
+/// A service in memory that reads each request body to its end and responds immediately.
 ///
-/// Its clones share their plan without a reference count, which two threads would contend for.
+/// Its clones share a plan without a reference count, for which threads would contend.
 #[derive(Clone, Copy)]
 pub struct Upstream {
     plan: &'static Plan,
 }
 
-/// Of each `period` answers the first are failures, so many.
+/// Which responses are failures: the first `failures` of each `period` responses.
 struct Plan {
     failure: StatusCode,
     failures: usize,
@@ -27,22 +27,22 @@ struct Plan {
 }
 
 impl Upstream {
-    /// Answers with so many failures, then a success, and so on.
+    /// Responds with `failures` failures, then one success, and so on.
     pub fn failing(failures: usize) -> Self {
         Self::failing_with(StatusCode::SERVICE_UNAVAILABLE, failures)
     }
 
-    /// The same, with this status.
+    /// Like [`failing`](Self::failing), with this status.
     pub fn failing_with(failure: StatusCode, failures: usize) -> Self {
         Self::new(failure, failures, failures + 1)
     }
 
-    /// Answers so many with failures, then as many with successes, and so on.
+    /// Responds with `size` failures, then `size` successes, and so on.
     pub fn failing_in_waves(size: usize) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, size, 2 * size)
     }
 
-    /// Answers with so many failures, which allow any request to be sent again; then only with
+    /// Responds with `failures` failures after which any request may be retried, and then only with
     /// successes.
     pub fn refusing(failures: usize) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, failures, usize::MAX)
@@ -55,17 +55,17 @@ impl Upstream {
             period,
             answered: AtomicUsize::new(0),
         };
-        // As long as the program: it makes few of them.
+        // Leaked, because the program creates only a few of them.
         let plan = Box::leak(Box::new(plan));
         Self { plan }
     }
 
-    /// How many attempts were answered, where any is to fail.
+    /// Returns how many attempts were answered. They are only counted if some of them fail.
     pub fn answered(&self) -> usize {
         self.plan.answered.load(Ordering::Relaxed)
     }
 
-    /// The status of the next answer.
+    /// Returns the status of the next response.
     pub fn answer(&self) -> StatusCode {
         if self.plan.failures == 0 {
             return StatusCode::OK;
@@ -95,7 +95,7 @@ impl<B: Body> Service<Request<B>> for Upstream {
     }
 }
 
-/// As hyper does: a body that is at its end is not polled.
+/// Reads a body as hyper does: a body that is at its end is not polled.
 pub fn read<B: Body>(body: B) {
     let mut body = pin!(body);
     let mut context = Context::from_waker(Waker::noop());

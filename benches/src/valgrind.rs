@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a run of this program came to.
+/// The figures of one run of this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     pub instructions: u64,
@@ -19,10 +19,10 @@ pub fn version() -> Option<String> {
     Some(text.trim().trim_start_matches("valgrind-").to_owned())
 }
 
-/// Runs this program with these arguments, and counts.
+/// Runs this program with these arguments, and counts its instructions and allocations.
 ///
-/// Both figures are of one run: a counting allocator would add to the instructions, and would
-/// make an allocation, a copy and a release of each growth in place.
+/// Both figures are of the same run, without a counting allocator. That would add to the instructions,
+/// and would turn each growth in place into an allocation, a copy and a release.
 pub fn count(arguments: &[String]) -> io::Result<Counts> {
     let profile = Profile::new();
     let report = run("callgrind", &[profile.option()], arguments)?;
@@ -34,13 +34,13 @@ pub fn count(arguments: &[String]) -> io::Result<Counts> {
     })
 }
 
-/// Runs this program with these arguments: how many bytes of its heap are in use when it ends.
+/// Runs this program with these arguments, and returns how many bytes of its heap are in use at exit.
 pub fn bytes_at_exit(arguments: &[String]) -> io::Result<u64> {
     let report = run("memcheck", &["--leak-check=no".to_owned()], arguments)?;
     in_use_at_exit(&report).ok_or_else(|| unexpected(&report))
 }
 
-/// Where the instructions of such a run go, as callgrind's own tool tells it.
+/// Runs this program with these arguments, and returns the output of `callgrind_annotate`.
 pub fn annotate(arguments: &[String]) -> io::Result<String> {
     let profile = Profile::new();
     run("callgrind", &[profile.option()], arguments)?;
@@ -71,7 +71,7 @@ fn unexpected(report: &str) -> io::Error {
     io::Error::other(format!("valgrind said:\n{report}"))
 }
 
-/// A file that is gone afterwards.
+/// A temporary file for callgrind's profile.
 struct Profile {
     path: PathBuf,
 }
@@ -93,28 +93,28 @@ impl Profile {
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        // It is not there if valgrind did not come so far.
+        // It does not exist if valgrind failed earlier.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// From callgrind's report, as in `==7== Collected : 12345`.
+/// Parses the instructions from callgrind's report, as in `==7== Collected : 12345`.
 fn collected(report: &str) -> Option<u64> {
     let (_, after) = report.split_once("Collected :")?;
     after.split_whitespace().next()?.parse().ok()
 }
 
-/// From memcheck's report, as in `==7==     in use at exit: 1,234 bytes in 5 blocks`.
+/// Parses the bytes from memcheck's report, as in `==7==     in use at exit: 1,234 bytes in 5 blocks`.
 fn in_use_at_exit(report: &str) -> Option<u64> {
     let (_, after) = report.split_once("in use at exit:")?;
     let figure = after.split_whitespace().next()?;
     figure.replace(',', "").parse().ok()
 }
 
-/// From a profile: how often memory was asked for.
+/// Counts the allocations in a profile.
 ///
-/// A call is two lines, `cfn=(id) name` and `calls=count position`; the name of an id is given
-/// once, wherever it comes first.
+/// A call is two lines, `cfn=(id) name` and `calls=count position`. The name of an id is given only
+/// where the id occurs for the first time.
 fn allocations(profile: &str) -> u64 {
     const ALLOCATORS: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "memalign"];
     let mut ids = HashSet::new();
@@ -135,7 +135,8 @@ fn allocations(profile: &str) -> u64 {
     total
 }
 
-/// Whether it is one that is called, and what stands for it.
+/// Parses a line that names a function. Returns whether it is the function that is called, and its id
+/// and name.
 fn function(line: &str) -> Option<(bool, &str)> {
     let caller = line.strip_prefix("fn=").map(|function| (false, function));
     caller.or_else(|| line.strip_prefix("cfn=").map(|function| (true, function)))

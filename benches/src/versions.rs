@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::valgrind;
 
-/// What is compared, by the names of packages.
+/// The packages whose versions are shown.
 const PACKAGES: [&str; 10] = [
     "tower",
     "tower-resilience-retry",
@@ -19,7 +19,7 @@ const PACKAGES: [&str; 10] = [
     "tokio",
 ];
 
-/// The machine and the versions, to stand below the table.
+/// Returns the line below the table, with the machine and the versions.
 pub fn describe() -> String {
     let rustc = Command::new("rustc").arg("--version").output().ok();
     let rustc = rustc.and_then(|output| String::from_utf8(output.stdout).ok());
@@ -49,7 +49,7 @@ fn processor() -> (String, usize) {
     (model.to_owned(), processors)
 }
 
-/// The first version of a package in a lock file.
+/// Returns the first version of a package in a lock file.
 fn version<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
     let (_, after) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
     after.split('"').next()

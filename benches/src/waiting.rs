@@ -18,7 +18,7 @@ use crate::table::{Cell, Goal, Row};
 use crate::upstream::Upstream;
 use crate::valgrind;
 
-/// Longer than it all takes, and within the window for retries.
+/// Longer than the whole run, but within the window for retries.
 const WAIT: Duration = Duration::from_secs(200);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,7 +56,7 @@ fn row(bench: &Bench, method: Method, request: &str, factor: f64) -> io::Result<
     Ok(Row::of_costs(title, Some(Goal::OfTower(factor)), cells))
 }
 
-/// Of the process that is looked at.
+/// Returns the arguments of the process that is measured.
 fn arguments(contender: Contender, method: Method, count: usize) -> Vec<String> {
     let words = [
         "wait",
@@ -67,7 +67,7 @@ fn arguments(contender: Contender, method: Method, count: usize) -> Vec<String> 
     words.map(str::to_owned).to_vec()
 }
 
-/// So many requests wait, and the process ends while they do.
+/// Lets `count` requests wait, and exits while they do.
 pub fn wait(contender: Contender, method: Method, count: usize) {
     let settings = Settings {
         repeats_any_method: true,
@@ -91,7 +91,7 @@ impl<B: Payload> Visit<B> for Waiting {
 
     fn visit<C: Client<B>>(self, mut client: C) {
         runtime().block_on(async move {
-            // As large for any number, so that it drops out of the difference of two.
+            // The capacity is the same for any count, so that the difference of two runs does not contain it.
             let mut waiting: Vec<Pin<Box<_>>> = Vec::with_capacity(1 << 16);
             for _ in 0..self.count {
                 let mut future = Box::pin(client.send(self.requests.make()));

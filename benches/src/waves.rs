@@ -1,4 +1,4 @@
-//! Many requests at once that fail, wait, and succeed.
+//! The CPU time of many requests that fail, wait and succeed at the same time.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub fn rows(bench: &Bench) -> Vec<Row> {
     vec![Row::of_costs(title, None, rounds.absolute())]
 }
 
-/// The CPU time that this process takes for each request, of so many waves of them.
+/// Returns the CPU time of this process per request, over `waves` waves.
 fn nanos(contender: Contender, waves: usize) -> f64 {
     let upstream = match contender.is_base() {
         true => Upstream::failing(0),
@@ -47,7 +47,7 @@ fn nanos(contender: Contender, waves: usize) -> f64 {
 }
 
 struct Waves {
-    /// Beside one that makes warm.
+    /// The number of waves, without the first one, which warms up.
     count: usize,
 }
 
@@ -67,7 +67,7 @@ impl<B: Payload> Visit<B> for Waves {
     }
 }
 
-/// Sends all, a task each, and takes their answers.
+/// Sends all requests of a wave, each in a task, and awaits their responses.
 async fn wave<B: Payload, C: Client<B>>(client: &mut C, requests: &Requests) -> Duration {
     let made: Vec<_> = (0..AT_ONCE).map(|_| requests.make()).collect();
     let start = ProcessTime::now();

@@ -4,7 +4,7 @@ use std::thread;
 use super::*;
 use crate::budget::{Budget, Failure};
 
-/// Takes a token of this host's, and says how many it had.
+/// Takes a token from a host's budget, and returns how many there were before.
 fn spend(authorities: &Authorities<Budget>, host: &'static str) -> u64 {
     let uri = Uri::from_static(host);
     authorities.with(&uri, |budget| {
@@ -28,15 +28,15 @@ fn the_least_recently_used_upstream_goes_first() {
     assert_eq!(authorities.map.load().len(), 2);
 }
 
-/// How recently the upstreams that went were used: 0 is the last one.
+/// Returns how recently the removed upstreams had been used: 0 is the last one used.
 fn evicted(max: usize, seed: u64) -> Vec<usize> {
     let authorities = Authorities::new(max, || Budget::throttle(1, 0.0));
     let mut rng = fastrand::Rng::with_seed(seed);
-    // The last one first.
+    // The last one used comes first.
     let mut kept: Vec<Uri> = Vec::new();
     let mut evicted = Vec::new();
     for _ in 0..max * 20 {
-        // Some are asked for more often than others.
+        // Some are used more often than others.
         let host = rng.usize(0..=max * 2).min(rng.usize(0..=max * 2));
         let uri: Uri = format!("http://{host}.test").parse().unwrap();
         authorities.with(&uri, |_| ());

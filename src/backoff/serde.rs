@@ -43,7 +43,7 @@ impl Notation for Backoff {
     }
 }
 
-/// The only key of jitter that is no word.
+/// The key of [`Jitter::Between`], which is written as a map. Other jitter is written as a word.
 const BETWEEN: &str = "between";
 
 impl Words for Jitter {

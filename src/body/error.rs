@@ -3,10 +3,10 @@ use std::fmt;
 
 /// Error of a request body that must not be read any more.
 ///
-/// An attempt gets it if it continues to read its body in one of these cases:
+/// An attempt receives it if it continues to read its body in one of these cases:
 ///
 /// - A later attempt has started to read the body.
-/// - A later attempt is decided, and the attempt reads beyond what is recorded for it.
+/// - It was decided to make a later attempt, and this attempt reads beyond what can be recorded for it.
 /// - The caller has dropped the request.
 ///
 /// # Example

@@ -1,7 +1,7 @@
 /// How much of the request body an attempt has read.
 ///
-/// Some HTTP/2 errors prove that the server did not process the request only if the client had started to
-/// send the body. See [`ByStatus`](crate::ByStatus).
+/// Some HTTP/2 errors prove that the server did not process the request, but only if the client had started
+/// to send the body. See [`ByStatus`](crate::ByStatus).
 ///
 /// # Example
 ///

@@ -57,18 +57,19 @@ impl Reader {
         self.pieces == 0 && !self.is_over()
     }
 
-    /// Whether it receives nothing more. This includes a body that failed, which must not seem complete.
+    /// Whether the body has ended or failed, so that nothing more is received. `is_end_stream` is false after
+    /// a failure, because the body is not complete.
     pub(super) fn is_over(&self) -> bool {
         self.ended || self.failed
     }
 
-    /// Never `true` before the first poll, whatever is known of the source, so that each attempt starts
-    /// like the first one.
+    /// Returns false before the first poll, even if the source is known to have ended, so that each attempt
+    /// starts like the first one.
     pub(super) fn is_end_stream(&self) -> bool {
         self.ended
     }
 
-    /// The source's size hint at the start, less what this reader has received.
+    /// Returns the source's size hint at the start, minus what this reader has received.
     pub(super) fn size_hint(&self) -> SizeHint {
         let mut size = SizeHint::new();
         size.set_lower(self.lower.saturating_sub(self.bytes));

@@ -4,9 +4,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::error::Unplayable;
 
 /// The frames of a source, up to a limit. The first piece is stored separately, because a body in memory has
-/// no other.
+/// only one.
 pub(super) struct Record<C: ?Sized = [u8]> {
-    /// Why the record was dropped.
+    /// Why the record was dropped, if it was.
     unplayable: Option<Unplayable>,
     first: First,
     rest: Vec<Piece>,
@@ -18,7 +18,7 @@ pub(super) struct Record<C: ?Sized = [u8]> {
 enum First {
     None,
     Kept(Piece),
-    /// The first bytes of the copy, of this number.
+    /// The length of a piece whose bytes are at the start of `copy`.
     Copied(usize),
 }
 
@@ -69,7 +69,7 @@ impl Record {
         piece.ok_or(Unplayable::SourceFailed)
     }
 
-    /// Keeps a piece if there is room for it. A piece that is in memory anyway needs no room.
+    /// Keeps a piece if there is room for it. A piece that is in memory anyway does not count.
     #[inline]
     pub(super) fn push(&mut self, piece: Passing<'_>, in_memory: bool) -> Result<(), Unplayable> {
         let size = match piece {
@@ -83,7 +83,7 @@ impl Record {
         Ok(())
     }
 
-    /// Keeps a piece although there is no room for it, and none after it.
+    /// Keeps a piece although there is no room for it, and leaves no room for further pieces.
     pub(super) fn push_last(&mut self, piece: Passing<'_>) {
         self.keep(piece);
         self.fill();
@@ -105,7 +105,7 @@ impl Record {
     fn keep(&mut self, piece: Passing<'_>) {
         let is_first = matches!(self.first, First::None);
         let piece = match piece {
-            // Sharing bytes that have one owner takes an allocation.
+            // Cloning bytes with a single owner takes an allocation, so they are copied instead.
             Passing::Data(data)
                 if is_first && data.len() <= self.copy.len() && data.is_unique() =>
             {

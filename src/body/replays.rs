@@ -7,7 +7,7 @@ use super::tape::{self, SharedTape, lock};
 use crate::attempt::Mark;
 use crate::error::BoxError;
 
-/// The recording of a body. Makes the [`ReplayBody`] of each attempt.
+/// The recording of a body, which creates the [`ReplayBody`] of each attempt.
 pub(crate) struct Replays<B> {
     /// None if the body is empty.
     tape: Option<SharedTape<B>>,
@@ -36,14 +36,14 @@ impl<B: Body> Replays<B> {
         (replays, ReplayBody::new(playing, first))
     }
 
-    /// A body that is not recorded, unless it is in memory.
+    /// Creates a body that is not recorded, unless it is in memory.
     pub(crate) fn passing(source: B) -> ReplayBody<B> {
         let (mut replays, body) = Self::of(source, 0, Mark::default());
         replays.commit();
         body
     }
 
-    /// The body of the next attempt.
+    /// Returns the body of the next attempt.
     pub(crate) fn next(&mut self, attempt: Mark) -> ReplayBody<B> {
         self.latest = attempt.number;
         let playing = self.tape.as_ref().map(|tape| Playing {
@@ -53,7 +53,7 @@ impl<B: Body> Replays<B> {
         ReplayBody::new(playing, attempt)
     }
 
-    /// Reads what is available of a body that the latest attempt has not begun to read.
+    /// Reads and records what is available immediately, if no attempt has begun to read the body.
     pub(crate) fn read_ahead(&self)
     where
         B::Error: Into<BoxError>,
@@ -63,7 +63,7 @@ impl<B: Body> Replays<B> {
         }
     }
 
-    /// The body for an attempt beside the latest one. `None` unless all of it is recorded.
+    /// Returns the body for an attempt beside the latest one, or none if not all of it is recorded.
     pub(crate) fn beside(&self) -> Option<ReplayBody<B>>
     where
         B::Error: Into<BoxError>,
@@ -85,7 +85,7 @@ impl<B: Body> Replays<B> {
     }
 
     /// Reserves the body for a next attempt, and returns whether that is possible. Earlier attempts may
-    /// then read only what can be kept for it. [`confirm`](Self::confirm) must follow.
+    /// then read only what can be recorded for it. [`confirm`](Self::confirm) must be called afterwards.
     pub(crate) fn reserve(&self) -> bool {
         let Some(tape) = &self.tape else {
             return true;
@@ -94,7 +94,7 @@ impl<B: Body> Replays<B> {
         lock(tape).is_ok_and(|mut tape| tape.as_mut().reserve(next))
     }
 
-    /// Tells whether the next attempt, for which the body was reserved, comes.
+    /// Confirms the reservation if the next attempt is made, and cancels it otherwise.
     pub(crate) fn confirm(&self, comes: bool) {
         let tape = self.tape.as_ref();
         let waiting = tape.and_then(|tape| lock(tape).ok()?.as_mut().confirm(comes));
@@ -103,8 +103,8 @@ impl<B: Body> Replays<B> {
         }
     }
 
-    /// Stops recording, because there is no next attempt. (This does not wait for a lock: if the body is
-    /// being read at this moment, it is recorded up to the limit.)
+    /// Stops recording, because there is no next attempt. This does not wait for the lock: if the body is
+    /// being read at this moment, it is still recorded up to the limit.
     #[inline]
     pub(crate) fn commit(&mut self) {
         if let Some(tape) = self.tape.take() {
@@ -112,7 +112,7 @@ impl<B: Body> Replays<B> {
         }
     }
 
-    /// How much of the body the latest attempt has read.
+    /// Returns how much of the body the latest attempt has read.
     pub(crate) fn progress(&self) -> BodyProgress {
         let has_begun = |tape| lock(tape).is_ok_and(|tape| tape.has_begun(self.latest));
         match &self.tape {
@@ -129,7 +129,7 @@ impl<B: Body> Replays<B> {
     }
 }
 
-/// The request ends before its response is there, so no more of its body is sent.
+/// Stops the upload if the request is dropped before its response has arrived.
 impl<B> Drop for Replays<B> {
     #[inline]
     fn drop(&mut self) {

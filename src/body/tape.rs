@@ -16,8 +16,8 @@ mod ahead;
 mod reservation;
 
 /// A tape that all attempts share, and its source, in one allocation. A source in a `Pin<Box<_>>` in a
-/// mutex of `std` takes one allocation more, and 125 instructions for a body in memory, or 370 for a stream
-/// of 16 chunks.
+/// mutex of `std` would take one more allocation, and 125 more instructions for a body in memory, or 370 for
+/// a stream of 16 chunks.
 pub(super) type SharedTape<B> = Pin<Arc<Mutex<Tape<B>>>>;
 
 pin_project! {
@@ -27,27 +27,27 @@ pin_project! {
         source: Option<B>,
         // The source's size hint at the start.
         size: SizeHint,
-        // How many pieces the source has given.
+        // How many pieces the source has yielded.
         given: usize,
-        // The latest reader that has begun to read; `waker` wakes it when another one takes its place.
-        // No reader below `reserved_for` may read what the recording cannot keep for that one.
+        // Readers with a lower number are superseded. `waker` wakes a reader that waits when this happens.
         holder: u32,
+        // Readers with a lower number may read only what the recording can keep for this one.
         reserved_for: u32,
-        // Whether it is decided that the next reader comes. If not, whether everything was read that can
-        // be kept for it.
+        // Whether it is decided that there is a reader `reserved_for`. If not, `is_full` is whether
+        // everything that can be kept for it was read.
         is_certain: bool,
         is_full: bool,
-        // The latest reader that has read.
+        // The latest reader that has begun to read.
         begun: u32,
         waker: Option<Waker>,
-        // The error of the source while it was read ahead, for the reader that reaches it.
+        // The error that the source returned when it was read ahead, for the reader that reaches it.
         failure: Option<BoxError>,
         record: Record<C>,
     }
 }
 
-/// Creates a tape for a source. Sharing bytes that have one owner takes an allocation. Up to 1 KiB is copied
-/// into the tape's own allocation instead.
+/// Creates a tape for a source. Cloning bytes with a single owner takes an allocation, so a body of up to
+/// 1 KiB is copied into the tape's own allocation instead.
 pub(super) fn shared<B>(source: B, size: SizeHint, max_bytes: usize) -> SharedTape<B> {
     match size.exact() {
         Some(1..=128) => Arc::pin(Mutex::new(Tape::new(source, size, max_bytes, [0; 128]))),
@@ -112,7 +112,8 @@ impl<B: Body> Tape<B> {
         polled
     }
 
-    /// The whole body for reader `number`, if it is in memory. Nothing is lost if it is not.
+    /// Returns the whole body for reader `number`, if it is in memory. Otherwise, the reader can still read
+    /// it.
     pub(super) fn whole(mut self: Pin<&mut Self>, number: u32) -> Option<Bytes>
     where
         B::Error: Into<BoxError>,
@@ -142,8 +143,9 @@ impl<B: Body> Tape<B> {
         }
     }
 
-    /// Gives the source to the latest attempt that reads. Returns the waker of the attempt before it. Wake
-    /// it after the lock is released, because it may read this body.
+    /// Records that reader `number` reads, and supersedes the readers before it. Returns the waker of the one
+    /// that waits, if there is one. It must be woken after the lock is released, because the waker may read
+    /// this body.
     #[inline]
     pub(super) fn take_hold(self: Pin<&mut Self>, number: u32) -> Option<Waker> {
         let this = self.project();
@@ -224,7 +226,8 @@ impl<B: Body> Tape<B> {
         if this.record.unplayable().is_none() {
             match this.record.push(piece, in_memory) {
                 Err(Unplayable::OverLimit) if *this.holder < *this.reserved_for => {
-                    // The reader of this piece reads no more. The next one replays it, and continues.
+                    // This reader may not read more. The next one replays this piece, and then continues to
+                    // read the source.
                     this.record.push_last(piece);
                     match *this.is_certain {
                         true => *this.holder = *this.reserved_for,
@@ -259,7 +262,7 @@ fn remember(waker: &mut Option<Waker>, cx: &Context<'_>) {
     }
 }
 
-/// Locks a tape. A source that panicked has failed.
+/// Locks a tape. A source that has panicked counts as failed.
 pub(super) fn lock<B>(tape: &SharedTape<B>) -> Result<Pin<MutexGuard<'_, Tape<B>>>, Unplayable> {
     let locked = tape.as_ref().lock();
     locked.map_err(|_: PoisonError<_>| Unplayable::SourceFailed)

@@ -8,17 +8,17 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 const TOKEN: u64 = 1_000;
 
-/// What is earned and what is paid, in thousandths of a token.
+/// How tokens are earned and spent, in thousandths of a token.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
-    /// Whether a first attempt that fails earns, too.
+    /// Whether a first attempt that fails earns tokens, too.
     pub(super) earns_from_failure: bool,
-    /// Whether it is at its floor again after an idle time.
+    /// Whether the level returns to the floor after an idle time.
     pub(super) refills_when_idle: bool,
-    /// Whether half of the floor is kept for the further retries of a burst.
+    /// Whether half of the floor is kept for second and further retries in a burst.
     pub(super) keeps_half: bool,
     pub(super) earned: u64,
-    /// What the capacity grows by for each recent count.
+    /// How much each recent count adds to the capacity.
     pub(super) room: u64,
     pub(super) quick: Price,
     pub(super) timed_out: Price,
@@ -27,7 +27,7 @@ pub(super) struct Terms {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Price {
     pub(super) cost: u64,
-    /// What comes back if the retry helps.
+    /// How much is earned if the retry helps.
     pub(super) back: u64,
 }
 
@@ -36,7 +36,7 @@ impl Terms {
         Self {
             earns_from_failure: false,
             refills_when_idle: true,
-            // Where there is only one retry, there is nothing to keep it for.
+            // With a single retry, there are no further retries to keep tokens for.
             keeps_half: max_retries > 1,
             earned: 100,
             room: 50,
@@ -75,11 +75,11 @@ impl Terms {
     }
 }
 
-/// A bucket of tokens. What attempts earn is put aside, by each thread on a cache line of its own,
-/// until a retry has to know the level. That comes to the same as adding it at once: as `room` is
-/// at most what is earned, a bucket that was ever full stays full until a withdrawal. (A retry that
-/// helped too late earns nothing and makes room: for each one, up to a twentieth of a token is kept
-/// that would have been too much.)
+/// A bucket of tokens. Each thread collects the tokens that attempts earn on its own cache line. They are
+/// added to the level only when a retry needs it. The result is the same as if they were added immediately:
+/// as `room` is at most `earned`, a bucket that is full stays full until a withdrawal. (The exception is a
+/// retry that helped too late, which earns nothing but adds to the capacity. Each one can preserve up to a
+/// twentieth of a token that would have been cut off.)
 pub(crate) struct Bucket {
     terms: Terms,
     floor: u64,
@@ -89,7 +89,7 @@ pub(crate) struct Bucket {
 
 pub(super) struct State {
     level: u64,
-    /// How many requests were retried for the first time since anything was earned.
+    /// The number of first retries since tokens were last earned.
     begun: u64,
 }
 
@@ -119,14 +119,14 @@ impl Bucket {
         self.recent.failed(started);
     }
 
-    /// The request's first attempt `started` then.
+    /// Counts a retry that was served. `started` is the start of the request's first attempt.
     pub(super) fn retry_served(
         &self,
         started: Instant,
         after: Failure,
         took: impl FnOnce() -> Duration,
     ) {
-        // First attempts have earned for it already.
+        // The first attempt of the request has earned already.
         if self.terms.earns_from_failure {
             return;
         }
@@ -154,10 +154,10 @@ impl Bucket {
         true
     }
 
-    /// What the first retry of a request leaves behind. In a burst that fails, all tokens would go to
-    /// first retries, and none of them could be followed by a second: half of them finish what the
-    /// other half has begun. Where more is served than a few requests, or a retry is, first retries
-    /// are worth as much as second ones.
+    /// Returns the tokens that the first retry of a request must leave for further retries. In a burst of
+    /// failures, first retries would take all tokens, and no request could make a second one. So half of the
+    /// floor is kept once first retries have used the other half. Nothing is kept if tokens were earned
+    /// since, or if many requests were served recently: then first retries are worth as much as further ones.
     fn kept(&self, begun: u64) -> u64 {
         let half = self.floor / 2;
         let is_burst = self.terms.keeps_half
@@ -171,7 +171,7 @@ impl Bucket {
         level.max(self.recent.due())
     }
 
-    /// The level, with all that was earned since the last look.
+    /// Adds the tokens that were earned since the last call to the level.
     pub(super) fn settled(&self) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         let earned = self.recent.take_earned();
@@ -186,8 +186,8 @@ impl Bucket {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What there is room for: the floor always, and more when requests are many. Below the floor
-    /// nobody has to count them, which takes 400 instructions.
+    /// Limits a level to the capacity, which is at least the floor. Below the floor, recent requests do not
+    /// have to be counted, which would take 400 instructions.
     fn capped(&self, level: u64) -> u64 {
         if level <= self.floor {
             return level;

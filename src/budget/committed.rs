@@ -7,15 +7,15 @@ use super::handle::{Budget, Scope};
 use super::rule::Rule;
 use crate::sync::{Mutex, PoisonError};
 
-/// The gRPC codes that count for a throttle when the status of a call comes that has none yet: a
-/// bit for each, and `OK`'s among them; none where the outcome is whole.
+/// The gRPC codes that a throttle counts when the status of a call arrives after its head, with one bit
+/// for each code, including `OK`. No bit is set if there is no status to wait for.
 ///
-/// They are no part of what a verdict says: all are equal.
+/// All values are equal, so that they do not affect whether two verdicts are equal.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct AwaitedCodes(pub(crate) u32);
 
 impl AwaitedCodes {
-    /// A layer below counts the attempts of such calls.
+    /// A layer below counts the attempts of these calls.
     #[cfg(feature = "grpc")]
     pub(crate) const COUNTED_BELOW: Self = Self(1 << 31);
 
@@ -27,7 +27,7 @@ impl AwaitedCodes {
         self.0 == 0
     }
 
-    /// Whether the code with this bit is among them.
+    /// Whether the bit `code` is set.
     pub(crate) fn contain(self, code: u32) -> bool {
         self.0 & code != 0
     }
@@ -41,15 +41,14 @@ impl PartialEq for AwaitedCodes {
 
 impl Eq for AwaitedCodes {}
 
-/// A gRPC call whose head has come and whose status has not: an extension of its response, which
-/// the body that will see the status has a clone of.
+/// A gRPC call whose response head has arrived, but not its status. It is an extension of the response; the
+/// body in which the status will arrive has a clone.
 #[derive(Clone, Default)]
 pub(crate) struct CommittedCall {
     state: Arc<Mutex<State>>,
 }
 
-/// The status may come before a budget is there to count it, where a layer in between reads the
-/// body.
+/// If a layer in between reads the body, the status can arrive before a budget is registered.
 #[derive(Default)]
 enum State {
     #[default]
@@ -59,28 +58,28 @@ enum State {
     Over,
 }
 
-/// Who counts the call.
+/// The budget that counts the call.
 struct Account {
     rule: Arc<Rule>,
     codes: AwaitedCodes,
 }
 
-/// What a call came to.
+/// The final status of a call.
 #[derive(Clone, Copy)]
 pub(crate) enum CallStatus {
     Ok,
     Failed {
-        /// The bit of its code.
+        /// The bit of the code.
         code: u32,
-        /// Whether the server asks not to be sent the call again.
+        /// Whether the server forbids a retry.
         says_never: bool,
     },
 }
 
 impl Budget {
-    /// Whether a success is not counted now: where the budget is a throttle, and the status of the call
-    /// is still to come, which is counted then by the first that asks for the call; or where another
-    /// layer counts it.
+    /// Returns whether a success must not be counted now. This is the case for a throttle if the status of
+    /// the call has not arrived yet, or if a layer below counts the call. The first throttle for which this
+    /// is called counts the status when it arrives.
     pub(crate) fn counts_later(
         &self,
         uri: &Uri,
@@ -108,7 +107,7 @@ impl Budget {
 }
 
 impl CommittedCall {
-    /// The status has come.
+    /// Counts the status, or stores it until a budget is registered.
     pub(crate) fn end(&self, status: CallStatus) {
         self.change(|state| match state {
             State::Counted(account) => {
@@ -120,7 +119,7 @@ impl CommittedCall {
         });
     }
 
-    /// False if another one counts it.
+    /// Registers the budget that counts the call. Returns false if there is one already.
     fn is_left_to(&self, account: Account) -> bool {
         let mut is_left = true;
         self.change(|state| match state {

@@ -1,15 +1,15 @@
 use std::time::Duration;
 
-/// What an attempt came to.
+/// The outcome of an attempt, as a budget counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     Success,
-    /// A failure that a server which is well answers with: a 404, say. For a bucket it is served.
+    /// A response that is neither a success nor retried, such as a 404. A bucket counts it as served.
     Answered,
     Failure,
 }
 
-/// How an attempt failed, which is what its retry is charged by.
+/// How an attempt failed, which determines the cost of its retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     Quick,

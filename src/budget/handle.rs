@@ -8,18 +8,18 @@ use super::snapshot::{BudgetSnapshot, BudgetState};
 use crate::authorities::Authorities;
 use crate::authority::Authority;
 
-/// Limits how much load the retries of a layer, or to an upstream, may add.
+/// Limits how much load retries add, for all requests of a layer or for each upstream.
 ///
-/// Retries help if single requests fail. In an overload, they make it worse. A budget tells the two apart
-/// by the outcomes of requests. Requests never wait for it: a retry that it does not cover is not made, and
-/// the last outcome is returned immediately. Clones share one state, so that several layers can share a
-/// budget. The [module](crate::budget) compares the kinds.
+/// Retries help if single requests fail, but make an overload worse. A budget distinguishes the two by the
+/// outcomes of requests. Requests never wait for it: a retry that it does not cover is not made, and the
+/// last outcome is returned immediately. Clones share their tokens, so that several layers can share a
+/// budget. The [module](crate::budget) compares the kinds of budget.
 ///
 /// | kind | a retry costs | tokens are earned by |
 /// |---|---|---|
 /// | [`Budget::earning`] (the default) | 1 token; 2 after a time-out | each first attempt that is served: 0.1; retries that helped |
 /// | [`Budget::ratio`] | 1 token | each request: a fixed part of a token |
-/// | [`Budget::throttle`] | nothing; there must be more than half of the tokens | each success; a failure that could be retried takes one |
+/// | [`Budget::throttle`] | nothing, but more than half of the tokens must be left | each success; a failure that could be retried takes one |
 /// | `Budget::tower` (feature `tower`) | as defined by that budget | each success, as defined by that budget |
 /// | [`Budget::per_authority`] | as above, from the budget of its upstream | as above |
 ///
@@ -47,38 +47,39 @@ pub(super) enum Scope {
 }
 
 impl Budget {
-    /// Creates a budget that earns tokens only from requests that are served, and more from retries that
-    /// help. This is the default of each layer.
+    /// Creates a budget that earns tokens only from requests that are served, and more of them from retries
+    /// that help. This is the default of each layer.
     ///
     /// A request is served if its response is not retryable: a success, or a 404, for example.
     ///
-    /// - It starts with twice `max_retries` tokens, but with at least 6 and at most 1,000, so that a new client
-    ///   can make its retries even after time-outs. Its capacity is that number, or 0.05 for each recently
-    ///   served request if that is more. Served requests fade with a time constant of 10 seconds.
+    /// - It starts with twice `max_retries` tokens, but with at least 6 and at most 1,000, so that a new
+    ///   client can make its retries even after time-outs. Its capacity is that number, or 0.05 for each
+    ///   recently served request if that is more. The count of recently served requests decays with a time
+    ///   constant of 10 seconds.
     /// - After five minutes in which no attempt ended, it holds at least the tokens that it started with.
     ///   Shorter pauses add nothing. See
     ///   [clients that send little](crate::budget#clients-that-send-little).
     /// - A first attempt that is served earns 0.1.
-    /// - The first retry of a request that is sent [immediately](crate::classify::Verdict::at_once) costs
-    ///   nothing.
+    /// - A retry that is sent [immediately](crate::classify::Verdict::at_once) costs nothing. A request has
+    ///   at most one such retry.
     /// - A retry after a quick failure costs 1. If it is served, it earns 1.5.
-    /// - A retry after a time-out costs 2. If it is served in at most half the time that the attempt before
-    ///   it took, it earns 4.
+    /// - A retry after a time-out costs 2. If it is served in at most half the time that the previous
+    ///   attempt took, it earns 4.
     /// - A request that is dropped earns nothing, and neither does a retry that could not start after its
     ///   wait.
     /// - In a [burst](crate::budget#bursts), half of the tokens that it started with are kept for second and
-    ///   further retries, unless `max_retries` is 0 or 1. A burst is detected if first retries
-    ///   have used half of these tokens, nothing was served since, and fewer than about 20 requests were
-    ///   served in the last 10 seconds.
+    ///   further retries, unless `max_retries` is 0 or 1. A burst is detected if first retries have used
+    ///   half of these tokens, no request was served since, and fewer than about 20 requests were served in
+    ///   the last 10 seconds.
     pub fn earning(max_retries: u32) -> Self {
         Self::of(Rule::earning(max_retries))
     }
 
-    /// Creates a budget that earns `ratio` tokens with each request, whatever its outcome. A retry costs 1.
+    /// Creates a budget that earns `ratio` tokens from each request, whatever its outcome. A retry costs 1.
     ///
     /// In the long run, retries add at most this ratio to the load. The budget starts with 10 tokens, and
-    /// holds at most 10, or `ratio` for each recent request if that is more. A ratio that is not a number
-    /// counts as 0, and one above 1,000 as 1,000.
+    /// holds at most 10, or `ratio` for each recent request if that is more. A negative ratio or NaN counts
+    /// as 0, and one above 1,000 as 1,000.
     ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};
@@ -92,13 +93,13 @@ impl Budget {
     /// Creates a budget with gRPC's retry throttling ([gRFC A6]).
     ///
     /// Each failed attempt that could be retried takes one token, each success adds `token_ratio`, and other
-    /// outcomes change nothing. A retry is made only if there are more than half of `max_tokens`. `max_tokens`
-    /// is limited to 1 to 1,000, and `token_ratio` has three decimals.
+    /// outcomes change nothing. A retry is made only if more than half of `max_tokens` are left.
+    /// `max_tokens` is clamped to the range 1 to 1,000, and `token_ratio` is rounded to three decimals.
     ///
-    /// If the response head of a gRPC call has no status, its status comes in the trailers. Such a call counts
-    /// as a success when its head arrives. With a `PeekTrailersLayer` (feature `grpc`) below the retry, it
-    /// counts when its status arrives. It is a failure if the classifier retries the code, or if
-    /// `grpc-retry-pushback-ms` forbids a retry.
+    /// If the response head of a gRPC call has no status, the status arrives in the trailers. By default,
+    /// the call counts as a success when its head arrives. With a `PeekTrailersLayer` (feature `grpc`) below
+    /// the retry, it counts when its status arrives. It is a failure if the classifier retries the code, or
+    /// if `grpc-retry-pushback-ms` forbids a retry.
     ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};
@@ -111,8 +112,9 @@ impl Budget {
         Self::of(Rule::throttle(max_tokens, token_ratio))
     }
 
-    /// Creates a budget with a [`Budget::default`], for five retries, for each upstream. See
-    /// [`Budget::per_authority_with`] for other budgets, and for what an upstream is.
+    /// Creates a budget that has a separate [`Budget::default`] for each upstream.
+    ///
+    /// See [`Budget::per_authority_with`] for other budgets, and for the definition of an upstream.
     ///
     /// ```
     /// use http::Uri;
@@ -128,19 +130,20 @@ impl Budget {
         Self::per_authority_with(max, Self::default)
     }
 
-    /// Creates a budget that calls `make` for the budget of each upstream.
+    /// Creates a budget that has a separate budget for each upstream, which `make` creates.
     ///
-    /// An upstream is the scheme, host and port of a request's URI as the layer sees it, not of its `Host`
-    /// header. One upstream that fails does not take the retries of others. All requests whose URI has no
-    /// host share one budget.
+    /// An upstream is the scheme, host and port of the request's URI as the layer sees it; the `Host` header
+    /// is not used. An upstream that fails does not use up the retries of others. All requests whose URI has
+    /// no host share one budget.
     ///
-    /// At most `max` budgets are kept, and at least one. A new one replaces the least recently used. An
-    /// upstream whose budget was replaced gets a new one, so that with more than `max` upstreams, the load is
-    /// not limited: choose `max` above the number of upstreams. Each budget takes some kilobytes, and
-    /// creating one takes longer the more there are: use this for hundreds of upstreams, not for millions.
+    /// At most `max` budgets are kept, and at least one. A new budget replaces the least recently used one.
+    /// An upstream whose budget was replaced starts again with a new one. With more than `max` upstreams,
+    /// the load is therefore not limited: choose `max` above the number of upstreams. Each budget takes some
+    /// kilobytes, and the more budgets there are, the longer it takes to create one. Use this for hundreds
+    /// of upstreams, not for millions.
     ///
-    /// `make` should be quick. It is also called for budgets that are not kept, by
-    /// [`tokens_of`](Self::tokens_of) for example.
+    /// `make` should be quick. It is also called for budgets that are not kept, for example by
+    /// [`tokens_of`](Self::tokens_of).
     ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};
@@ -162,10 +165,10 @@ impl Budget {
         }
     }
 
-    /// Returns the tokens that are left.
+    /// Returns the number of tokens that are left.
     ///
-    /// Returns none for a budget of tower's, whose tokens are not known, and for a budget for each upstream:
-    /// see [`tokens_of`](Self::tokens_of).
+    /// Returns `None` for a budget of tower, whose tokens are not known, and for one with a separate budget
+    /// for each upstream, for which [`tokens_of`](Self::tokens_of) can be used.
     pub fn tokens(&self) -> Option<f64> {
         match &self.scope {
             Scope::All(rule) => rule.level().map(tokens),
@@ -173,10 +176,10 @@ impl Budget {
         }
     }
 
-    /// Returns the tokens that are left for requests to this URI's upstream.
+    /// Returns the number of tokens that are left for requests to this URI's upstream.
     ///
-    /// Returns none for a budget of tower's. For an upstream without a budget, returns the tokens that a new
-    /// one starts with.
+    /// Returns `None` for a budget of tower. If the upstream has no budget yet, returns the number of tokens
+    /// that a new one starts with.
     pub fn tokens_of(&self, uri: &Uri) -> Option<f64> {
         match &self.scope {
             Scope::All(rule) => rule.level().map(tokens),
@@ -184,9 +187,10 @@ impl Budget {
         }
     }
 
-    /// Returns the state of the budget, for a status page: of each upstream, if there is a budget for each.
+    /// Returns the state of the budget, for example for a status page.
     ///
-    /// It changes nothing: no upstream is added, and none counts as used.
+    /// If each upstream has a separate budget, the snapshot contains the state of each. The call does not
+    /// create budgets, and does not mark any as used.
     ///
     /// ```
     /// use http::Uri;
@@ -212,7 +216,7 @@ impl Budget {
         snapshot
     }
 
-    /// None if there is none yet.
+    /// Returns the state of this upstream's budget, if it has one already.
     fn state_of(&self, authority: &Authority<'_>) -> Option<BudgetState> {
         match &self.scope {
             Scope::All(rule) => Some(rule.state()),
@@ -222,7 +226,7 @@ impl Budget {
         }
     }
 
-    /// Whether there are clones of it.
+    /// Whether the budget has clones.
     pub(crate) fn is_shared(&self) -> bool {
         match &self.scope {
             Scope::All(rule) => Arc::strong_count(rule) > 1,
@@ -230,7 +234,7 @@ impl Budget {
         }
     }
 
-    /// The rule for requests to this URI.
+    /// Calls `act` with the rule for requests to this URI.
     #[inline]
     pub(crate) fn at<T>(&self, uri: &Uri, act: impl FnOnce(&Rule) -> T) -> T {
         match &self.scope {
@@ -241,7 +245,8 @@ impl Budget {
 }
 
 impl Default for Budget {
-    /// [`Budget::earning`], for the five retries of [`RetryLayer::new`](crate::RetryLayer::new).
+    /// Creates [`Budget::earning(5)`](Budget::earning), for the five retries of
+    /// [`RetryLayer::new`](crate::RetryLayer::new).
     fn default() -> Self {
         Self::earning(5)
     }

@@ -3,13 +3,13 @@ use tokio::time::Instant;
 use crate::striped::{STRIPES, own_stripe, used_stripes};
 use crate::sync::{AtomicU64, Ordering};
 
-/// A count is kept in parts of 1/256, so that fading it does not round it away.
+/// Counts are kept in units of 1/256, so that rounding does not lose them when they fade.
 const ONE: u64 = 256;
 
-/// An idle time is at least so long, in ticks of 10 ms: five minutes, the guideline's window.
+/// The shortest idle time, in ticks of 10 ms: five minutes, which are the window of Microsoft's guideline.
 const IDLE: u32 = 5 * 60 * 100;
 
-/// What is left of 2^32 after 2^n ticks of 10 ms, at a time constant of 10 s.
+/// What remains of 2^32 after 2^n ticks of 10 ms, with a time constant of 10 s.
 const LEFT: [u64; 15] = [
     4_290_674_475,
     4_286_385_946,
@@ -28,14 +28,14 @@ const LEFT: [u64; 15] = [
     329,
 ];
 
-/// Counts events that fade with time, and keeps what they earned until somebody takes it. Each
-/// thread writes to a cache line of its own.
+/// Counts events, which fade with time, and collects what they earn until it is taken. Each thread writes to
+/// its own cache line.
 pub(super) struct Recent {
     epoch: Instant,
-    /// What the end of an idle time earns.
+    /// How much the end of an idle time earns.
     after_idle: u64,
-    /// When an attempt last failed or a success ended an idle time, in ticks that do not wrap. Of
-    /// all requests that end an idle time, the first to write here does.
+    /// The last time that an attempt failed or a success ended an idle time, in ticks that do not wrap. If
+    /// several requests could end an idle time, the first one to write here ends it.
     last: AtomicU64,
     stripes: [Stripe; STRIPES],
 }
@@ -44,7 +44,7 @@ pub(super) struct Recent {
 #[repr(align(128))]
 struct Stripe {
     earned: AtomicU64,
-    /// The tick of the last event, and the count then.
+    /// The tick of the last event, and the count at that tick.
     recent: AtomicU64,
 }
 
@@ -58,13 +58,13 @@ impl Recent {
         }
     }
 
-    /// Counts a first attempt that `started` then, and has earned so much.
+    /// Counts a first attempt that started at `started` and has earned `earned`.
     pub(super) fn earn_first(&self, earned: u64, started: Instant) {
         let started = self.ticks(started);
         self.put(earned, started, started);
     }
 
-    /// Counts a retry that has earned so much by now, of a request that `started` then.
+    /// Counts a retry that has just earned `earned`, of a request that started at `started`.
     pub(super) fn earn(&self, earned: u64, started: Instant) {
         self.put(earned, self.ticks(started), self.ticks(Instant::now()));
     }
@@ -75,13 +75,13 @@ impl Recent {
         stripe.count(at as u32, || self.end_idle(started));
     }
 
-    /// An attempt of a request that `started` then has failed by now.
+    /// Records that an attempt has just failed, of a request that started at `started`.
     pub(super) fn failed(&self, started: Instant) {
         self.end_idle(self.ticks(started));
     }
 
-    /// Earns what the end of an idle time does, if the request is the first after one. What is left
-    /// here of the request itself is later than its start, so that it ends none again.
+    /// Earns `after_idle` if the request is the first after an idle time. What this records for a request is
+    /// later than the request's start, so that the request cannot end another idle time.
     #[cold]
     fn end_idle(&self, started: u64) {
         let now = self.ticks(Instant::now()).max(started);
@@ -93,7 +93,7 @@ impl Recent {
         }
     }
 
-    /// What the end of an idle time would earn for a request that starts now.
+    /// Returns how much a request that starts now would earn by ending an idle time.
     pub(super) fn due(&self) -> u64 {
         let now = self.ticks(Instant::now());
         if self.is_idle(now, now) {
@@ -103,13 +103,13 @@ impl Recent {
         }
     }
 
-    /// Whether nothing was seen in the five minutes before `started`, or from then on.
+    /// Whether nothing was recorded since five minutes before `started`.
     fn is_idle(&self, started: u64, now: u64) -> bool {
         is_long(self.last.load(Ordering::Relaxed), started) && self.had_no_success(started, now)
     }
 
     fn had_no_success(&self, started: u64, now: u64) -> bool {
-        // One that another thread counts meanwhile can be a little later than `now`.
+        // An event that another thread counts meanwhile can be a little later than `now`.
         let latest = now + u64::from(IDLE);
         let earliest = started.saturating_sub(u64::from(IDLE));
         self.used()
@@ -120,7 +120,7 @@ impl Recent {
             })
     }
 
-    /// What was earned since the last call.
+    /// Returns what was earned since the last call.
     pub(super) fn take_earned(&self) -> u64 {
         let take = |stripe: &Stripe| match stripe.earned.load(Ordering::Relaxed) {
             0 => 0,
@@ -129,7 +129,7 @@ impl Recent {
         self.used().map(take).sum()
     }
 
-    /// The count as it has faded by `now`, times `factor`.
+    /// Returns the count as faded at `now`, times `factor`.
     pub(super) fn times(&self, factor: u64, now: Instant) -> u64 {
         let now = self.ticks(now) as u32;
         let faded = |stripe: &Stripe| match stripe.recent.load(Ordering::Relaxed) {
@@ -147,7 +147,7 @@ impl Recent {
         self.stripes.iter().take(used_stripes())
     }
 
-    /// A stripe has room for the lower half of them, which wraps after 497 days.
+    /// Returns the ticks since `epoch`. A stripe stores their lower 32 bits, which wrap after 497 days.
     fn ticks(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.epoch);
         since.as_secs() * 100 + u64::from(since.subsec_millis() / 10)
@@ -155,27 +155,30 @@ impl Recent {
 }
 
 impl Stripe {
-    /// Where this stripe was busy, nobody asks whether the others were.
+    /// Counts an event. If this stripe was recently used, the other stripes need not be checked for an idle
+    /// time.
     fn count(&self, now: u32, was_long_idle: impl Fn()) {
         let add = |packed| {
             let (tick, count) = unpack(packed);
             let ticks = ticks_between(tick, now);
-            // Before this one is counted: of two threads at once, neither would see an idle time.
+            // This is checked before the event is counted: otherwise, each of two concurrent threads would
+            // see the other's event, and neither would see an idle time.
             if ticks >= IDLE {
                 was_long_idle();
             }
             Some(pack(tick.wrapping_add(ticks), fade(count, ticks) + ONE))
         };
-        // Never fails: there is always a next value.
+        // This never fails, because the closure always returns a value.
         let _ = self
             .recent
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 }
 
-/// Zero where `now` is the earlier one: an event counts from when its attempt started. What is a
-/// month earlier or less is taken for that, all else for later: half and half, a count that nobody
-/// touched for eight months would not fade for the next eight.
+/// Returns the ticks from `then` to `now`, and zero if `now` is earlier. It can be earlier because an event
+/// counts from the start of its attempt. As ticks wrap, `now` is taken as earlier if it is at most a month
+/// before `then`, and as later otherwise. If the range were split in halves, a count that was not touched
+/// for eight months would not fade for the next eight.
 fn ticks_between(then: u32, now: u32) -> u32 {
     const MONTH: u32 = 30 * 24 * 60 * 60 * 100;
     let ticks = now.wrapping_sub(then);
@@ -187,7 +190,7 @@ fn is_long(last: u64, started: u64) -> bool {
 }
 
 fn fade(mut count: u64, mut ticks: u32) -> u64 {
-    // That leaves less than half of 1 of any count.
+    // After this time, any count rounds to 0.
     if ticks >= IDLE {
         return 0;
     }

@@ -7,7 +7,7 @@ use super::ending::{Ending, Failure};
 use super::snapshot::{BudgetKind, BudgetState};
 use super::throttle::Throttle;
 
-/// What one upstream's requests share.
+/// The state of a budget, for all requests or for those to one upstream.
 #[expect(
     clippy::large_enum_variant,
     reason = "there is one for each upstream, on the heap"
@@ -22,14 +22,14 @@ pub(crate) enum Rule {
     Foreign(Box<dyn Foreign>),
 }
 
-/// A budget of another crate's.
+/// A budget of another crate.
 pub(crate) trait Foreign: Send + Sync {
     fn name(&self) -> &'static str;
 
-    /// A request was served.
+    /// Records that a request was served.
     fn deposit(&self);
 
-    /// Whether it covers a retry, whose cost it takes then.
+    /// Takes the cost of a retry. Returns false if the budget does not cover it.
     fn withdraw(&self) -> bool;
 }
 
@@ -40,7 +40,7 @@ impl Rule {
     }
 
     pub(super) fn ratio(ratio: f64) -> Self {
-        // A number so large that every retry is covered, and far from an overflow.
+        // At this limit, every retry is covered, and no sum overflows.
         let ratio = thousandths(ratio).min(1_000_000);
         Self::Bucket(Bucket::new(Terms::ratio(ratio), 10))
     }
@@ -50,7 +50,7 @@ impl Rule {
         Self::throttling(max_tokens, thousandths(token_ratio))
     }
 
-    /// In thousandths of a token.
+    /// Creates a throttle; both values are in thousandths of a token.
     pub(crate) fn throttling(max_tokens: u64, token_ratio: u64) -> Self {
         Self::Throttle(Throttle::new(max_tokens, token_ratio))
     }
@@ -87,7 +87,7 @@ impl Rule {
         }
     }
 
-    /// Whether more than half of what it can hold is left. One that does not tell has.
+    /// Whether more than half of the capacity is left. True for a budget whose tokens are not known.
     pub(crate) fn is_above_half(&self) -> bool {
         match self {
             Self::Bucket(bucket) => bucket.level() > bucket.capacity() / 2,
@@ -96,7 +96,7 @@ impl Rule {
         }
     }
 
-    /// A first attempt that `started` then has come to its outcome.
+    /// Records the outcome of a first attempt that started at `started`.
     #[inline]
     pub(crate) fn first_attempt(&self, ending: Ending, started: Instant) {
         match self {
@@ -105,8 +105,8 @@ impl Rule {
         }
     }
 
-    /// A retry, made `after` such a failure, has come to its outcome `took` from its start; the
-    /// request's first attempt `started` then.
+    /// Records the outcome of a retry that was made after the failure `after` and took `took`. The request's
+    /// first attempt started at `started`.
     pub(crate) fn retry(
         &self,
         ending: Ending,
@@ -129,7 +129,7 @@ impl Rule {
         }
     }
 
-    /// An attempt failed in a way that can be retried, whether or not it will be.
+    /// Records that an attempt failed in a way that can be retried, whether or not it will be.
     pub(crate) fn failed(&self) {
         match self {
             Self::Throttle(throttle) => throttle.failure(),
@@ -137,8 +137,9 @@ impl Rule {
         }
     }
 
-    /// Takes what a retry after such a failure costs; false if that is not there. The first retry that
-    /// a request pays for may have to leave tokens to the others.
+    /// Takes the cost of a retry after the failure `after`. Returns false if the budget does not cover it.
+    /// `is_first` is true for the first retry that a request pays for. Some tokens may then be kept for
+    /// further retries.
     pub(crate) fn withdraw(&self, after: Failure, is_first: bool) -> bool {
         match self {
             Self::Bucket(bucket) => bucket.withdraw(after, is_first),
@@ -148,12 +149,12 @@ impl Rule {
     }
 }
 
-/// Levels are in thousandths of a token.
+/// Converts thousandths of a token to tokens.
 pub(super) fn tokens(level: u64) -> f64 {
     level as f64 / 1_000.0
 }
 
-/// Negative and not a number are zero; what is too large is the largest.
+/// Converts a ratio to thousandths. A negative ratio and NaN are zero; one that is too large saturates.
 fn thousandths(ratio: f64) -> u64 {
     (ratio * 1_000.0).round() as u64
 }

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 /// The state of a [`Budget`](super::Budget) at one moment, for a status page.
 ///
-/// [`Budget::snapshot`](super::Budget::snapshot) returns it. With feature `config` it implements serde's traits.
+/// [`Budget::snapshot`](super::Budget::snapshot) returns it. With the feature `config`, it implements
+/// serde's `Serialize` and `Deserialize`.
 ///
 /// # Example
 ///
@@ -20,15 +21,16 @@ use std::collections::BTreeMap;
 #[cfg_attr(feature = "config", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct BudgetSnapshot {
-    /// The state of a budget for all requests. `None` if each upstream has a budget of its own.
+    /// The state of the budget that all requests share. `None` if each upstream has its own budget.
     #[cfg_attr(
         feature = "config",
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub shared: Option<BudgetState>,
-    /// The state of each upstream that is kept, if each has a budget of its own. The keys are scheme, host and
-    /// port, such as `https://service.test:8443`; the port is left out if it is the scheme's usual one. The key
-    /// of requests whose URI has no host is empty.
+    /// The state of each upstream's budget. Empty if all requests share one budget.
+    ///
+    /// A key consists of scheme, host and port, such as `https://service.test:8443`, without the port if it
+    /// is the default port of the scheme. The key of requests whose URI has no host is empty.
     pub upstreams: BTreeMap<String, BudgetState>,
 }
 
@@ -46,9 +48,10 @@ pub struct BudgetSnapshot {
 pub struct BudgetState {
     /// The kind of budget.
     pub kind: BudgetKind,
-    /// The tokens that are left. `None` if the budget does not tell.
+    /// The number of tokens that are left. `None` for a budget of kind [`Other`](BudgetKind::Other).
     pub tokens: Option<f64>,
-    /// The tokens that it can hold now. `None` if the budget does not tell.
+    /// The number of tokens that the budget can currently hold. `None` for a budget of kind
+    /// [`Other`](BudgetKind::Other).
     pub capacity: Option<f64>,
 }
 
@@ -73,8 +76,8 @@ pub enum BudgetKind {
     Earning,
     /// [`Budget::ratio`](super::Budget::ratio).
     Ratio,
-    /// [`Budget::throttle`](super::Budget::throttle), or that of a gRPC service config.
+    /// [`Budget::throttle`](super::Budget::throttle), or the retry throttling of a gRPC service config.
     Throttle,
-    /// A budget of another crate's, such as `Budget::tower`.
+    /// A budget of another crate, wrapped by `Budget::tower`.
     Other,
 }

@@ -19,7 +19,7 @@ impl Throttle {
     }
 
     pub(super) fn success(&self) {
-        // A full one is only read.
+        // A full throttle is only read, not written.
         if self.level() < self.max {
             self.update(|level| level.saturating_add(self.ratio).min(self.max));
         }
@@ -42,7 +42,7 @@ impl Throttle {
     }
 
     fn update(&self, next: impl Fn(u64) -> u64) {
-        // Never fails: there is always a next value.
+        // This never fails, because the closure always returns a value.
         let _ = self
             .level
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |level| {

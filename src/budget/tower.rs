@@ -1,4 +1,4 @@
-//! Budgets of tower's.
+//! Budgets of tower.
 
 use tower::retry::budget::Budget as TowerBudget;
 
@@ -6,7 +6,8 @@ use super::handle::Budget;
 use super::rule::{Foreign, Rule};
 
 impl Budget {
-    /// Creates a budget from a budget of tower's. Each served request deposits, and each retry withdraws.
+    /// Creates a budget that wraps one of tower. Each served request makes a deposit, and each retry makes a
+    /// withdrawal.
     ///
     /// ```
     /// use tower::retry::budget::TpsBudget;

@@ -9,22 +9,22 @@ use super::verdict::Verdict;
 use crate::class::Class;
 use crate::head::ResponseHead;
 
-/// Retries the responses that a classifier of tower-http takes for failures.
+/// Classifier that retries the responses which a classifier of tower-http considers failures.
 ///
 /// Any [`ClassifyResponse`] can be used: tower-http's own, such as [`ServerErrorsAsFailures`], or the one
-/// that a `TraceLayer` has, so that what is retried is what is traced as a failure.
+/// of a `TraceLayer`, so that the same responses are retried and traced as failures.
 ///
 /// | outcome | verdict |
 /// |---|---|
 /// | a response that is a failure for the classifier | that of [`ByStatus`](super::ByStatus) if it retries the response, otherwise [`Class::Transient`]; or what [`failures`](Self::failures) returns |
 /// | a response that is a success, or is classified at the end of its body | [`Class::Success`]: it is returned |
-/// | a response with 101, or to CONNECT | it is returned, whatever the classifier says |
+/// | a response with 101, or to CONNECT | it is returned, regardless of the classifier |
 /// | an error | that of [`ByStatus`](super::ByStatus) |
 ///
 /// Note that 429 is a success for `ServerErrorsAsFailures`, and that every 4xx in its range is retried
 /// with `StatusInRangeAsFailures`.
 ///
-/// The classifier is cloned for each response. It gets the status, the version, and copies of the headers
+/// The classifier is cloned for each response. It receives the status, the version, and copies of the headers
 /// and extensions, but not the body.
 ///
 /// # Example
@@ -60,7 +60,7 @@ pub struct ByTowerHttp<
 }
 
 impl<T: ClassifyResponse> ByTowerHttp<T> {
-    /// Creates a classifier that goes by one of tower-http's.
+    /// Creates a classifier from one of tower-http's.
     pub fn new(classifier: T) -> Self {
         Self {
             classifier,
@@ -70,8 +70,9 @@ impl<T: ClassifyResponse> ByTowerHttp<T> {
 }
 
 impl<T: ClassifyResponse, F> ByTowerHttp<T, F> {
-    /// Sets a function that returns the verdict on a response that is a failure, from the classifier's
-    /// failure class.
+    /// Sets a function that returns the verdict on a response that is a failure, given the failure class of
+    /// tower-http's classifier. By default, the verdict is that of [`ByStatus`](super::ByStatus) if it
+    /// retries the response, otherwise [`Class::Transient`].
     ///
     /// ```
     /// use http::StatusCode;
@@ -108,7 +109,7 @@ where
         let Ok(head) = outcome.result() else {
             return outcome.by_status();
         };
-        // The connection has changed hands.
+        // The connection is used for another protocol.
         let is_final = *outcome.method() == Method::CONNECT
             || head.status() == StatusCode::SWITCHING_PROTOCOLS;
         if is_final {
@@ -123,7 +124,7 @@ where
     }
 }
 
-/// The verdict on a failure, whatever its class is for tower-http.
+/// Returns the default verdict on a failure, regardless of its failure class.
 fn by_status<E>(_: E, outcome: &Outcome<'_>) -> Verdict {
     let verdict = outcome.by_status();
     match verdict.class() {
@@ -132,7 +133,7 @@ fn by_status<E>(_: E, outcome: &Outcome<'_>) -> Verdict {
     }
 }
 
-/// The response without its body, as tower-http's trait takes nothing less.
+/// Copies the response without its body, because tower-http's trait requires a [`Response`].
 fn copy(head: &ResponseHead<'_>) -> Response<()> {
     let mut response = Response::new(());
     *response.status_mut() = head.status();

@@ -1,5 +1,5 @@
-//! What the errors in a chain of sources say. Each kind of error has a reader of its own; the
-//! outermost error that one of them knows decides.
+//! Classifies an error by its chain of sources. There is a reader for each kind of error. The outermost
+//! error that a reader recognizes decides.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -10,7 +10,8 @@ use crate::broken_answer::BrokenAnswer;
 use crate::class::Class;
 use crate::error::{chain, is_attempt_timeout};
 
-/// Reads one error of the chain; what is known of the attempt may bear on it.
+/// Classifies one error of a chain, which can depend on the attempt. Returns none if it does not recognize
+/// the error.
 type Reader = fn(&(dyn Error + 'static), &Outcome<'_>) -> Option<Verdict>;
 
 const READERS: &[Reader] = &[
@@ -45,10 +46,11 @@ pub(super) fn of_chain(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> 
     }
 }
 
-/// What else the chain says of a refusal.
+/// Adjusts the verdict on a refusal to other errors in the chain.
 fn of_refusal(error: &(dyn Error + 'static), mut verdict: Verdict) -> Verdict {
     if chain(error).any(is_timeout) {
-        // The connect timed out: the server did not process the request, but it takes longer to pass.
+        // The connection attempt timed out. The server did not process the request, but the cause of a
+        // time-out takes longer to resolve.
         verdict = verdict.timed_out();
     }
     if chain(error).any(is_maybe_redirected) {
@@ -57,7 +59,7 @@ fn of_refusal(error: &(dyn Error + 'static), mut verdict: Verdict) -> Verdict {
     verdict
 }
 
-/// What is known of the errors in a chain, the outermost first.
+/// Returns the verdicts on those errors of a chain that a reader recognizes, the outermost first.
 fn known<'a>(
     error: &'a (dyn Error + 'static),
     outcome: &'a Outcome<'_>,
@@ -65,8 +67,9 @@ fn known<'a>(
     chain(error).filter_map(|error| READERS.iter().find_map(|read| read(error, outcome)))
 }
 
-/// The body of a response failed: the server has acted on the request, whatever the error says. A client
-/// may wrap the transport's error in one that it has for bodies of all kinds.
+/// Classifies the error of a response's body. The server has acted on the request, so this is never a
+/// refusal. Permanent errors in the chain are skipped, because a client may wrap the transport's error in a
+/// general error for bodies.
 fn of_body(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Verdict {
     let passing = known(error, outcome).filter(|verdict| verdict.class != Class::Permanent);
     let timed_out = passing.map(|verdict| verdict.timed_out);
@@ -77,7 +80,7 @@ fn of_body(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Verdict {
     }
 }
 
-/// Whether it was another request, maybe, that was refused.
+/// Whether the refused request may have been that of a redirect.
 #[cfg(feature = "reqwest")]
 fn is_maybe_redirected(error: &(dyn Error + 'static)) -> bool {
     error.is::<crate::redirected::MaybeRedirected>()

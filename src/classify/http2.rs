@@ -11,8 +11,8 @@ use crate::class::Class;
 pub(super) fn read(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Option<Verdict> {
     let error = error.downcast_ref::<h2::Error>()?;
     if !error.is_remote() {
-        // h2 itself resets a stream for what came on it: in a body, an end before its `content-length`, or
-        // data beyond it.
+        // h2 itself resets a stream on which it receives something invalid. In a body, this is a length other
+        // than its `content-length`.
         let is_cut_short = error.is_library() && error.is_reset();
         return match outcome.attempted.is_of_body && is_cut_short {
             true => Some(Class::Transient.into()),
@@ -28,16 +28,15 @@ pub(super) fn read(error: &(dyn Error + 'static), outcome: &Outcome<'_>) -> Opti
     })
 }
 
-/// Whether a `GOAWAY` left this attempt's stream out.
+/// Returns the class of an attempt that failed with a `GOAWAY`.
 ///
-/// h2 fails with a `GOAWAY` the streams above its last stream id, which the server does not
-/// process (RFC 9113, section 6.8). But it also answers with it whoever asks a connection that is
-/// going away for another stream, and hyper's client does so right after it has queued one: in
-/// `ClientTask::poll` (hyper 1.12, `proto/h2/client.rs`), `send_request` is followed by
-/// `poll_ready`, whose error becomes the request's. That stream may be below the last stream id,
-/// and the server then goes on to process it. hyper reads no body before that (`poll_pipe` comes
-/// after it), so that a body which was read shows that the error is the stream's own. A request
-/// without a body does not tell the two apart.
+/// On a `GOAWAY`, h2 fails the streams above its last stream id. The server does not process these
+/// (RFC 9113, section 6.8). But h2 returns the same error to a client that checks whether the connection is
+/// ready for another stream. hyper's client does this right after it has queued a stream: in
+/// `ClientTask::poll` (hyper 1.12, `proto/h2/client.rs`), `send_request` is followed by `poll_ready`, whose
+/// error becomes that of the queued request. Its stream may be below the last stream id, and then the server
+/// processes it. hyper reads the body only after that, in `poll_pipe`. So if the body was read, the error is
+/// that of the stream itself. If the request has no body, the two cases cannot be distinguished.
 fn left_out(outcome: &Outcome<'_>) -> Class {
     match outcome.request_body() {
         BodyProgress::Begun => Class::Refused,

@@ -13,17 +13,18 @@ use super::verdict::Verdict;
 use crate::class::Class;
 use crate::error::chain;
 
-/// It can be named only in this way.
+/// The connector's error, whose type hyper-util does not export.
 type ConnectError = <HttpConnector as Service<Uri>>::Error;
 
 pub(super) fn read(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Verdict> {
     let client = error.downcast_ref::<ClientError>();
-    // Its connector serves other clients as well: tonic's.
+    // Other clients use the connector, too, such as tonic's.
     let is_connect = client.is_some_and(ClientError::is_connect) || error.is::<ConnectError>();
     is_connect.then(|| connect(error))
 }
 
-/// A failure to connect: nobody acted on the request. What will not pass is permanent.
+/// Classifies a failed connection attempt. It is a refusal, because the server did not receive the request,
+/// or permanent if a retry would fail in the same way.
 pub(super) fn connect(error: &(dyn Error + 'static)) -> Verdict {
     let is_permanent = |cause| is_bad_uri(cause) || is_invalid(cause);
     match chain(error).any(is_permanent) {
@@ -32,13 +33,13 @@ pub(super) fn connect(error: &(dyn Error + 'static)) -> Verdict {
     }
 }
 
-/// What the connector says of a URI has no cause; what it meets on the network has one.
+/// Whether the connector rejected the URI. This error has no source; an error of the network has one.
 fn is_bad_uri(error: &(dyn Error + 'static)) -> bool {
     let connect = error.downcast_ref::<ConnectError>();
     connect.is_some_and(|error| error.source().is_none())
 }
 
-/// So a TLS implementation reports a bad certificate.
+/// Whether the error is of a kind with which TLS implementations report an invalid certificate.
 fn is_invalid(error: &(dyn Error + 'static)) -> bool {
     let kind = error.downcast_ref().map(io::Error::kind);
     matches!(kind, Some(ErrorKind::InvalidData | ErrorKind::InvalidInput))

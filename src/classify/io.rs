@@ -13,11 +13,11 @@ pub(super) fn read(error: &(dyn Error + 'static), _: &Outcome<'_>) -> Option<Ver
 
 pub(super) fn of_io(error: &io::Error) -> Option<Verdict> {
     match error.kind() {
-        // Only connecting and binding fail so.
+        // Only connecting and binding fail in this way.
         ErrorKind::ConnectionRefused | ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => {
             Some(Class::Refused.into())
         }
-        // QUIC's streams say `NotConnected` of a connection that was there, and was lost.
+        // QUIC streams report a lost connection as `NotConnected`.
         ErrorKind::NotConnected
         | ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted

@@ -46,7 +46,7 @@ pub(crate) struct Attempted<'a> {
     pub(crate) body: RequestBody<'a>,
     /// The body of the response, if it is given here and not as an extension of the response.
     pub(crate) response_body: Option<&'a Bytes>,
-    /// Whether the error is that of the body of a response, whose head had arrived.
+    /// Whether the error is that of a response's body, after its head had arrived.
     pub(crate) is_of_body: bool,
     /// Determines which headers are idempotency keys; none for the default headers.
     pub(crate) idempotency: Option<&'a Idempotency>,
@@ -83,7 +83,7 @@ impl<'a> Outcome<'a> {
         Self::new(request, Err(error)).in_body()
     }
 
-    /// Returns the same outcome with its error as that of the body of a response.
+    /// Returns the same outcome, with its error marked as that of a response's body.
     pub(crate) fn in_body(&self) -> Self {
         let mut attempted = self.attempted;
         attempted.is_of_body = true;
@@ -135,7 +135,7 @@ impl<'a> Outcome<'a> {
         self
     }
 
-    /// Marks the outcome as one after an attempt that the server may have acted on.
+    /// Marks the request as one that the server may have acted on in an earlier attempt.
     pub fn acted_on_before(mut self) -> Self {
         self.attempted.may_have_been_acted_on = true;
         self
@@ -186,7 +186,7 @@ impl<'a> Outcome<'a> {
     /// Returns the body of the response, if a [`CommitLayer::whole`](crate::CommitLayer::whole) below has
     /// read all of it.
     ///
-    /// Returns none without such a layer, and for a response that it does not read, that is longer than its
+    /// Returns none without this layer, and for a response that it does not read, that is longer than its
     /// limit, or whose body failed. The bytes are those that the layer read: compressed content has to be
     /// decompressed below it, and a layer above it may have changed the body.
     ///
@@ -248,7 +248,7 @@ impl<'a> Outcome<'a> {
     }
 
     /// Returns whether the request has an idempotency key, which is a non-empty value of a header that the
-    /// layer's [`Idempotency`](crate::Idempotency::key) takes for a key.
+    /// layer's [`Idempotency`](crate::Idempotency::key) recognizes as a key.
     pub fn has_idempotency_key(&self) -> bool {
         let header = |name: &HeaderName| self.request.headers.find(name);
         match self.attempted.idempotency {

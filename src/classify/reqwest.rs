@@ -1,4 +1,4 @@
-//! Errors of reqwest, whose time-out is a type of its own. It sends by hyper-util's client.
+//! Errors of reqwest, which has its own type for time-outs. It uses hyper-util's client.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! tower's errors.
+//! Errors of tower.
 
 use std::error::Error;
 

@@ -83,13 +83,13 @@ impl Verdict {
         self
     }
 
-    /// Sends the retry immediately, if no retry of the request was sent immediately before.
+    /// Sends the retry immediately, unless an earlier retry of the request was already sent immediately.
     ///
     /// Such a retry costs the budget nothing, and the budget does not count the failure before it. If the
     /// server asks for a wait, the retry waits for that time and costs the same as any other.
     ///
-    /// Use this only for failures that cause no work on the server. For others, it would add one attempt to
-    /// each request that the budget does not limit.
+    /// Use this only for failures that cause no work on the server. For other failures, each request could
+    /// cause one more attempt, and the budget would not limit these attempts.
     pub fn at_once(mut self) -> Self {
         self.at_once = true;
         self
@@ -171,7 +171,7 @@ impl Verdict {
     /// use tower_http_retry::RetryLayer;
     /// use tower_http_retry::classify::Verdict;
     ///
-    /// // This service sends the rest of a quota in a header of its own.
+    /// // This service sends the rest of a quota in its own header.
     /// let layer = RetryLayer::new().classify_fn(|outcome| {
     ///     let verdict: Verdict = outcome.by_status();
     ///     let response = outcome.result().ok();

@@ -35,9 +35,9 @@ pin_project! {
         #[pin]
         answering: Answering<F, R>,
         settings: Settings,
-        // The commit point of the response, once its head is there.
+        // The commit point of the response, once its head has arrived.
         point: Option<Point>,
-        // Created when the head is there, if the body is limited in time and did not arrive immediately.
+        // Created after the head has arrived, if the body has a time limit and did not arrive immediately.
         timer: Option<Pin<Box<Sleep>>>,
     }
 }
@@ -118,7 +118,7 @@ where
     })
 }
 
-/// The announced length, if the body ended before it.
+/// The `Content-Length`, if the body ended before it was reached.
 fn missed<R: Body + Unpin>(answer: &Response<ReadAhead<R>>) -> Option<u64> {
     let body = answer.body();
     let announced = content_length(answer.headers())?;

@@ -52,7 +52,7 @@ impl CommitLayer {
     }
 
     /// Creates a layer that returns a response when its whole body has arrived, if the body is not longer
-    /// than `limit` bytes. 2 MiB suits most services.
+    /// than `limit` bytes. A limit of 2 MiB suits most services.
     ///
     /// These responses are returned earlier:
     ///
@@ -65,8 +65,8 @@ impl CommitLayer {
     /// At most `limit` bytes and one frame of each response are read ahead. They take up to twice their size
     /// in memory if the length is not known.
     ///
-    /// Classifiers above can read the body with [`Outcome::body`](crate::classify::Outcome::body). For this
-    /// purpose, the body stays in memory as long as the response's extensions.
+    /// Classifiers above can read the body with [`Outcome::body`](crate::classify::Outcome::body). The body
+    /// therefore stays in memory as long as the extensions of the response.
     ///
     /// ```
     /// use tower::ServiceBuilder;
@@ -96,9 +96,9 @@ impl CommitLayer {
     /// reuse.
     ///
     /// Set it for services that report the cause of a 429 or 5xx in its body, together with a classifier that
-    /// [reads it](crate::classify::Outcome::body). If such a body fails, or takes longer than the
-    /// [`timeout`](Self::timeout) (one second if none is set), the response is returned with what was read,
-    /// followed by the rest. The time-out of an attempt must be longer than that.
+    /// [reads it](crate::classify::Outcome::body). If the body fails, or takes longer than the
+    /// [`timeout`](Self::timeout) (one second if none is set), the response is returned with the bytes that
+    /// were read, followed by the rest. The time-out of an attempt must be longer than this time-out.
     ///
     /// ```
     /// use tower_http_retry::CommitLayer;
@@ -114,8 +114,8 @@ impl CommitLayer {
     /// Sets how long the body may take from the head of the response to the commit point. Defaults to
     /// [`Duration::MAX`], which is no limit.
     ///
-    /// If it takes longer, the error is [`BrokenAnswer`](crate::commit::BrokenAnswer), which a retry handles
-    /// as a time-out. A 5xx or 429 that is [read](Self::read_failures) is returned instead.
+    /// If it takes longer, the attempt fails with [`BrokenAnswer`](crate::commit::BrokenAnswer), which a
+    /// retry handles as a time-out. A 5xx or 429 that is [read](Self::read_failures) is returned instead.
     ///
     /// The [attempt time-out](crate::RetryLayer::attempt_timeout) of the retry covers the time until the head
     /// and this time together.

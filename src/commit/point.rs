@@ -30,7 +30,8 @@ impl Settings {
         self
     }
 
-    /// How long the body may take. A failure without a time-out is read as long as a retry would drain it.
+    /// How long the body may take. If no time-out is set, the body of a failure is read for as long as a
+    /// retry would drain it.
     pub(super) fn timeout_of(&self, status: StatusCode) -> Duration {
         match self.timeout {
             Duration::MAX if is_failure(status) => DRAINED_FOR,
@@ -56,7 +57,7 @@ fn has_no_body(status: StatusCode) -> bool {
     status.is_informational() || without.contains(&status)
 }
 
-/// Responses that a retry drains itself when it discards them.
+/// Whether a retry usually discards responses with this status. It drains their bodies itself.
 pub(super) fn is_failure(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }

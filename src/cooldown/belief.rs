@@ -1,4 +1,4 @@
-//! Whether what refusals ask for is true of all requests.
+//! Detects waits that refusals ask for but that do not apply to all requests.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use tokio::time::Instant;
 
 use crate::timer::later;
 
-/// A wait is told in seconds, which are rounded up.
+/// Waits are rounded up to whole seconds.
 const ROUNDING: Duration = Duration::from_secs(1);
 
-/// How long it is not believed once it was not true.
+/// How long refusals are ignored after such a wait was detected.
 const DOUBT: Duration = Duration::from_secs(60);
 
-/// A request that is served although the server had asked for a longer wait shows that this was not said
-/// of all requests: the quota is that of some of them, or it is shared with others, or the server says
-/// the same always.
+/// If a request is served although the server has asked for a longer wait, the wait does not apply to all
+/// requests: the quota covers only some of them, or other clients share it, or the server always asks for the
+/// same wait.
 #[derive(Default)]
 pub(super) struct Belief {
     claim: Option<Claim>,
     doubted_until: Option<Instant>,
 }
 
-/// From this time on, nothing is served until that time.
+/// The claim of a refusal that no request is served from `made` until `until`.
 #[derive(Clone, Copy)]
 struct Claim {
     made: Instant,
@@ -29,7 +29,7 @@ struct Claim {
 }
 
 impl Belief {
-    /// Whether a success may show that a claim is not true.
+    /// Whether a success could refute a claim.
     pub(super) fn is_at_stake(&self) -> bool {
         self.claim.is_some()
     }
@@ -38,7 +38,8 @@ impl Belief {
         self.doubted_until.is_some_and(|until| now < until)
     }
 
-    /// A refusal asks to come again no sooner than this. The first one that says so is what counts.
+    /// Records that a refusal asks for a wait until `until`. A later claim does not replace one that has not
+    /// ended yet.
     pub(super) fn refused(&mut self, now: Instant, until: Instant) {
         let until = until.checked_sub(ROUNDING).unwrap_or(until);
         if until > now && self.claim.is_none_or(|claim| claim.until <= now) {
@@ -46,7 +47,7 @@ impl Belief {
         }
     }
 
-    /// A request was served that was `sent` then.
+    /// Records that a request was served that was sent at `sent`.
     pub(super) fn served(&mut self, now: Instant, sent: Instant) {
         match self.claim {
             Some(claim) if claim.made < sent && sent < claim.until => {

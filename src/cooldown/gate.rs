@@ -6,25 +6,26 @@ use super::snapshot::CooldownState;
 use super::state::State;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering, PoisonError};
 
-/// A success is not noted if one was so shortly before it: threads write to one place here.
+/// The shortest time between two successes that are recorded. All threads write to the same place.
 const NOTED_EVERY: Duration = Duration::from_millis(1);
 
-/// One state of a cooldown, between threads.
+/// One state of a cooldown, shared by threads.
 pub(crate) struct Gate {
-    /// Whether requests have to ask.
+    /// 1 if requests need a `Turn`, 0 otherwise.
     is_shut: AtomicU64,
-    /// How many gates of its cooldown are shut.
+    /// How many gates of the cooldown are shut.
     shut: Arc<AtomicU64>,
-    /// Whether the state has to be told of what is served.
+    /// 1 if the state needs calls of `State::served`, 0 otherwise.
     needs_successes: AtomicU64,
-    /// When the latest success was, in nanoseconds; 0 if there was none.
+    /// The time of the latest success, in nanoseconds. 0 if there was none.
     success: AtomicU64,
-    /// The time that is [`ORIGIN`] there.
+    /// The time for which `success` is [`ORIGIN`].
     epoch: Instant,
     state: Mutex<State>,
 }
 
-/// Times before the epoch can be told, too: a paused clock may be behind.
+/// The value of the epoch. It leaves room for times before the epoch, because a paused clock may be behind
+/// it.
 const ORIGIN: u64 = 1 << 62;
 
 impl Gate {
@@ -39,13 +40,13 @@ impl Gate {
         }
     }
 
-    /// Whether a request may go without asking.
+    /// Whether requests may be sent without a `Turn`.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.is_shut.load(Ordering::Relaxed) == 0
     }
 
-    /// A request was served now that was `sent` then.
+    /// Records that a request was served at `now` that was sent at `sent`.
     #[inline]
     pub(crate) fn served(&self, now: Instant, sent: Instant) {
         let stamp = self.stamp(now);
@@ -58,7 +59,7 @@ impl Gate {
         }
     }
 
-    /// When a request was last served.
+    /// Returns when a request was last served.
     pub(crate) fn last_success(&self) -> Option<Instant> {
         match self.success.load(Ordering::Relaxed) {
             0 => None,
@@ -69,7 +70,7 @@ impl Gate {
         }
     }
 
-    /// Reads or changes the state, and wakes those who have to look again.
+    /// Reads or changes the state, and wakes the requests that must call `look` again.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut state);
@@ -94,7 +95,7 @@ impl Gate {
         result
     }
 
-    /// The state as it is, which is not changed.
+    /// Returns the state for a snapshot, without changing it.
     pub(crate) fn seen(&self, now: Instant) -> CooldownState {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.seen(now)
@@ -109,7 +110,7 @@ impl Gate {
     }
 }
 
-/// What is kept for one upstream goes for another.
+/// A gate that is shut is dropped when the state of another upstream replaces it.
 impl Drop for Gate {
     fn drop(&mut self) {
         if !self.is_open() {

@@ -10,32 +10,32 @@ use super::said::{Change, Said, Terms};
 use super::turn::{Passage, Turn};
 use crate::sync::Ordering;
 
-/// An outcome, as far as it concerns the quota.
+/// What the outcome of an attempt means for the quota.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heard {
     pub(crate) now: Instant,
     /// When its attempt was sent.
     pub(crate) sent: Instant,
     pub(crate) said: Said,
-    /// Nothing is left of the quota for so long.
+    /// How long the quota is used up, if the outcome reports this.
     pub(crate) exhausted: Option<Duration>,
 }
 
-/// What requests ask of a cooldown, and tell it.
+/// The methods that requests use.
 impl Cooldown {
-    /// Whether no request is held, to any upstream.
+    /// Whether no requests are held, to any upstream.
     #[inline]
     pub(crate) fn admits_all(&self) -> bool {
         self.shut.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether a request to this upstream need not ask.
+    /// Whether requests to this upstream may be sent without a `Turn`.
     pub(crate) fn admits(&self, uri: &Uri) -> bool {
         self.admits_all() || self.at(uri, |gate| gate.is_open())
     }
 
-    /// A place among those that wait, for a request whose window ends then; none if it need not ask. A
-    /// retry has waited before, and waits for as long as it takes.
+    /// Returns a place in the queue for a request whose window ends at `until`, or `None` if it needs none.
+    /// `max_hold` and `max_waiting` do not apply to retries, which have already waited.
     pub(crate) fn turn(
         &self,
         uri: &Uri,
@@ -58,13 +58,12 @@ impl Cooldown {
         Some(Box::pin(Turn::new(gate, patience)))
     }
 
-    /// A request was served, and says no more of the quota.
+    /// Records that a request was served, and that its response reports nothing else about the quota.
     pub(crate) fn served(&self, uri: &Uri, sent: Instant) {
         self.at(uri, |gate| gate.served(Instant::now(), sent));
     }
 
-    /// What an attempt that was `sent` then says of the quota now, and how long nothing is left of it if
-    /// it says that, too.
+    /// Records the outcome of an attempt. Returns the change if it starts or ends a hold.
     pub(crate) fn hear(
         &self,
         uri: &Uri,

@@ -2,18 +2,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What a request that asks is told.
+/// The result of `State::look`.
 #[derive(Debug)]
 pub(crate) enum Look {
-    /// In slow start, with the round that the outcome is told for.
+    /// The request may be sent. In a slow start, this contains the round to report the outcome for.
     Go(Option<u32>),
-    /// Until it is woken, or until this time.
+    /// The request waits until it is woken, or until this time.
     Wait(Instant),
-    /// Nothing goes for so long: too long, or too many wait.
+    /// The request cannot wait: no request is sent for `left`, which is too long, or too many requests wait.
     Refused { left: Duration },
 }
 
-/// How long, and how many, may wait.
+/// The limits for a request that waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     pub(crate) max_hold: Duration,

@@ -7,27 +7,27 @@ use tokio::time::Instant;
 
 use crate::timer::later;
 
-/// Who waits looks again after so long, if nothing is due before. Who does not, by so long after that,
-/// has let go of its task for now, and keeps nobody back.
+/// The longest time between two calls of `look` by a waiting request, not counting the time of a hold. If a
+/// request is late by the same time, its task is not polled, and later requests may overtake it.
 pub(super) const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
-/// The place of a request; who comes later has a greater one.
+/// The place of a request in the queue. Requests that arrive later have greater tickets.
 pub(crate) type Ticket = u64;
 
-/// Requests that wait, in the order in which they came.
+/// The waiting requests, in order of arrival.
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: BTreeMap<Ticket, Waiter>,
     latest: Ticket,
-    /// Who has to look again, and who does not wait any more: both may run code that comes back here,
-    /// once the lock is let go.
+    /// The wakers of requests that must call `look` again, and those of requests that have left. Waking or
+    /// dropping a waker can run code that takes the lock, so this is done after the lock is released.
     woken: Vec<Waker>,
     gone: Vec<Waker>,
 }
 
 struct Waiter {
     waker: Waker,
-    /// When it looks again.
+    /// When the request calls `look` again.
     looks_at: Instant,
 }
 
@@ -40,12 +40,12 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// Who has to look again, and who is gone.
+    /// Takes the wakers to wake, and those to drop.
     pub(super) fn take_aside(&mut self) -> [Vec<Waker>; 2] {
         [mem::take(&mut self.woken), mem::take(&mut self.gone)]
     }
 
-    /// Whether it is the turn of this one, if one may go.
+    /// Whether this request is the next to be sent.
     pub(super) fn is_next(&self, ticket: Option<Ticket>) -> bool {
         match (self.waiting.first_key_value(), ticket) {
             (None, _) => true,
@@ -54,7 +54,7 @@ impl Queue {
         }
     }
 
-    /// A request waits, at its place if it has one.
+    /// Puts a request into the queue, at its place if it has a ticket.
     pub(super) fn wait(&mut self, ticket: &mut Option<Ticket>, waker: &Waker, looks_at: Instant) {
         let ticket = *ticket.get_or_insert_with(|| {
             self.latest += 1;
@@ -65,7 +65,7 @@ impl Queue {
         self.gone.extend(before.map(|before| before.waker));
     }
 
-    /// A request does not wait any more.
+    /// Removes a request from the queue.
     pub(super) fn leave(&mut self, ticket: &mut Option<Ticket>) {
         let Some(ticket) = ticket.take() else {
             return;
@@ -78,8 +78,8 @@ impl Queue {
         }
     }
 
-    /// Those before this one that have not looked when they had to lose their place, until they look
-    /// again: their tasks are not polled.
+    /// Removes the requests before this one that are late to call `look`, because their tasks are not
+    /// polled. They get their places back when they call it.
     pub(super) fn pass_over(&mut self, ticket: Option<Ticket>, now: Instant) {
         while let Some(first) = self.waiting.first_entry() {
             let is_late = later(first.get().looks_at, LOOKS_EVERY) <= now;

@@ -1,4 +1,4 @@
-//! Refusals in a row: the evidence that is seen, where no answer says that a quota is used up.
+//! Counts refusals in a row. They are evidence of a used-up quota if no response reports it.
 
 use std::time::Duration;
 
@@ -6,34 +6,35 @@ use tokio::time::Instant;
 
 use crate::timer::later;
 
-/// So many refusals without a success between them.
+/// How many refusals without a success between them start a hold.
 const ENOUGH: u32 = 8;
 
-/// And so long without one.
+/// How long ago the latest success must be for a hold to start.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// The same where no longer wait is asked for. A limit on the requests of each second, which many
-/// clients share, is given anew before that.
+/// The same if no refusal asks for more than `UNASKED`. A limit per second that many clients share is
+/// renewed within this time.
 const LONG_QUIET: Duration = Duration::from_secs(1);
 
-/// How long requests are held if no refusal says for how long: at first, and at most.
+/// How long requests are held if no refusal asks for a wait: the first time, and at most.
 pub(super) const UNASKED: Duration = Duration::from_secs(1);
 const MAX_UNASKED: Duration = Duration::from_secs(60);
 
 /// Refusals of attempts that were sent after the latest success.
 #[derive(Default)]
 pub(super) struct Row {
-    /// The success that it comes after.
+    /// The success that precedes these refusals.
     after: Option<Instant>,
     count: u32,
-    /// The latest time that they ask for.
+    /// The latest time that the refusals ask for.
     asked: Option<Instant>,
-    /// How many times requests were held since that success without being asked to.
+    /// The number of holds since that success for which no refusal asked for a wait.
     unasked: u32,
 }
 
 impl Row {
-    /// One more was refused, which was `sent` after `success`, the latest so far.
+    /// Counts a refusal of an attempt that was sent at `sent`, unless the latest success, `success`, came
+    /// after it was sent.
     pub(super) fn refused(
         &mut self,
         sent: Instant,
@@ -52,10 +53,10 @@ impl Row {
         self.asked = self.asked.max(asked);
     }
 
-    /// Until when requests are to be held, if there were enough.
+    /// Returns until when requests must be held, if there were enough refusals.
     pub(super) fn held_until(&mut self, now: Instant) -> Option<Instant> {
         let asked = self.asked.filter(|until| *until > now);
-        // Seconds are rounded up: one may be next to nothing.
+        // Waits are rounded up to seconds, so that one second can stand for a much shorter wait.
         let is_long = asked.is_some_and(|until| until - now > UNASKED);
         let quiet = if is_long { QUIET } else { LONG_QUIET };
         let is_quiet = |success| now.saturating_duration_since(success) >= quiet;
@@ -69,7 +70,7 @@ impl Row {
         })
     }
 
-    /// Requests are held, or one was served: what comes next is another row.
+    /// Starts a new row, because a hold has started or a request was served.
     pub(super) fn clear(&mut self) {
         self.count = 0;
         self.asked = None;

@@ -6,23 +6,23 @@ use super::row::UNASKED;
 use super::said::Said;
 use crate::timer::later;
 
-/// So long without an outcome, as many requests again may go as are under way.
+/// After this time without an outcome, as many further requests may be sent as are in flight.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The same if it is known how many may go.
+/// The same if it is known what remains of the quota.
 const LONG_PATIENCE: Duration = Duration::from_secs(30);
 
-/// The end of a hold: a few requests at a time.
+/// The end of a hold, in which requests are sent a few at a time.
 #[derive(Clone, Debug)]
 pub(super) struct SlowStart {
-    /// How many may go now.
+    /// How many requests may be sent now.
     permits: u64,
     in_flight: u64,
-    /// How many the quota has, without those that are under way, if it was told.
+    /// What remains of the quota after the requests in flight, if known.
     remaining: Option<u64>,
-    /// When others may go, in the place of those that were refused.
+    /// When further requests may be sent instead of those that were refused.
     later: Vec<Instant>,
-    /// When the last one went, or came back.
+    /// When a request was last sent, or an outcome last arrived.
     latest: Instant,
 }
 
@@ -37,7 +37,8 @@ impl SlowStart {
         }
     }
 
-    /// Whether one may go now. Where nothing is under way, one may whatever remains: it tells what does.
+    /// Whether a request may be sent now. If none is in flight, one may be sent although nothing remains:
+    /// its response reports what remains now.
     pub(super) fn may_go(&self) -> bool {
         self.permits > 0 && (self.in_flight == 0 || self.remaining != Some(0))
     }
@@ -49,7 +50,7 @@ impl SlowStart {
         self.latest = now;
     }
 
-    /// One more may go at least, whatever was asked for.
+    /// Permits at least one request, regardless of the waits that responses asked for.
     pub(super) fn release(&mut self) {
         self.later.clear();
         self.permits = self.permits.max(1);
@@ -61,7 +62,7 @@ impl SlowStart {
         match said {
             Said::Served { remaining } | Said::Answered { remaining } => {
                 self.permits += 2;
-                // What is under way may not be counted yet.
+                // The server may not have counted the requests in flight yet.
                 self.remaining = remaining.map(|left| left.saturating_sub(self.in_flight));
             }
             Said::Throttled { asked } => self.later.push(later(now, asked.unwrap_or(UNASKED))),
@@ -80,7 +81,7 @@ impl SlowStart {
         }
     }
 
-    /// Nothing goes for so long.
+    /// Returns for how long no request can be sent. It is zero if this depends on outcomes.
     pub(super) fn left(&self, now: Instant) -> Duration {
         match self.later.iter().min() {
             Some(next) if self.permits == 0 && self.in_flight == 0 => *next - now,
@@ -88,12 +89,12 @@ impl SlowStart {
         }
     }
 
-    /// When more may go by time alone.
+    /// Returns when further requests may be sent even if no outcome arrives.
     pub(super) fn next_change(&self) -> Option<Instant> {
         self.later.iter().copied().chain(self.impatient_at()).min()
     }
 
-    /// If all that may go is under way.
+    /// Returns when further requests may be sent for lack of outcomes, if none may be sent now.
     fn impatient_at(&self) -> Option<Instant> {
         let patience = match self.remaining {
             None => PATIENCE,
@@ -103,7 +104,7 @@ impl SlowStart {
         is_stalled.then(|| self.latest + patience)
     }
 
-    /// How many more may go by its next impatience, for a test.
+    /// Returns how many further requests may be sent at `now` for lack of outcomes, for a test.
     #[cfg(test)]
     pub(super) fn impatience(&self, now: Instant) -> u64 {
         match self.impatient_at().is_some_and(|time| time <= now) {

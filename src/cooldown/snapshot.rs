@@ -3,8 +3,8 @@ use std::time::Duration;
 
 /// The state of a [`Cooldown`](super::Cooldown) at one moment, for a status page.
 ///
-/// [`Cooldown::snapshot`](super::Cooldown::snapshot) returns it. With feature `config` it implements serde's
-/// traits.
+/// [`Cooldown::snapshot`](super::Cooldown::snapshot) returns it. With the feature `config`, it implements
+/// serde's `Serialize` and `Deserialize`.
 ///
 /// # Example
 ///
@@ -29,15 +29,16 @@ use std::time::Duration;
 #[cfg_attr(feature = "config", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct CooldownSnapshot {
-    /// The state of a cooldown for all requests. `None` if each upstream has a state of its own.
+    /// The state that all requests share. `None` if each upstream has a separate state.
     #[cfg_attr(
         feature = "config",
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub shared: Option<CooldownState>,
-    /// The state of each upstream that is kept, if each has its own. The keys are scheme, host and port, such
-    /// as `https://service.test:8443`; the port is left out if it is the scheme's usual one. The key of requests
-    /// whose URI has no host is empty.
+    /// The state of each upstream. Empty if all requests share one state.
+    ///
+    /// A key consists of scheme, host and port, such as `https://service.test:8443`, without the port if it
+    /// is the default port of the scheme. The key of requests whose URI has no host is empty.
     pub upstreams: BTreeMap<String, CooldownState>,
 }
 
@@ -58,14 +59,14 @@ pub struct CooldownSnapshot {
 pub struct CooldownState {
     /// Whether requests are held.
     pub phase: CooldownPhase,
-    /// How much is left of the hold, as [`Cooldown::left`](super::Cooldown::left) returns it: `None` if a new
-    /// request would be sent immediately. Written with units, such as `4s 250ms`.
+    /// The remaining time of the hold, as returned by [`Cooldown::left`](super::Cooldown::left): `None` if a
+    /// new request would be sent immediately. Serialized with units, such as `4s 250ms`.
     #[cfg_attr(
         feature = "config",
         serde(default, with = "crate::notation::As::<Option<crate::notation::Time>>")
     )]
     pub left: Option<Duration>,
-    /// How many requests wait, including retries whose own wait is over.
+    /// The number of requests that are waiting, including retries whose own wait is over.
     pub waiting: usize,
 }
 

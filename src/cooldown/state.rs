@@ -1,4 +1,5 @@
-//! What is held, and what may go. Nothing here waits, reads a clock, or draws from a generator.
+//! The state of a cooldown, which decides whether requests are held, and when they are sent. It does not
+//! wait, read a clock, or use a random generator.
 
 use std::mem;
 use std::task::Waker;
@@ -20,14 +21,14 @@ mod outcomes;
 /// The state of one cooldown.
 pub(crate) struct State {
     phase: Phase,
-    /// When requests were last held: the outcome of what was sent until then is old news.
+    /// When a hold last started. Outcomes of attempts that were sent before do not start another one.
     held_at: Option<Instant>,
     row: Row,
     belief: Belief,
     queue: Queue,
-    /// How many slow starts there were: what went in an earlier one tells nothing of this one.
+    /// The number of slow starts so far. Outcomes of requests that were sent in an earlier one are ignored.
     round: u32,
-    /// Whether it was told that requests are held, so that the end is told, too.
+    /// Whether the start of a hold was reported, so that its end has to be reported, too.
     is_told: bool,
 }
 
@@ -35,9 +36,9 @@ pub(crate) struct State {
 enum Phase {
     Open,
     Holding {
-        /// What the server asks for.
+        /// The time that the server asks for.
         until: Instant,
-        /// When this client goes on.
+        /// When the hold ends, which includes jitter.
         opens: Instant,
     },
     SlowStart(SlowStart),
@@ -60,7 +61,7 @@ impl State {
         matches!(self.phase, Phase::Open)
     }
 
-    /// Whether it has to be told of what is served.
+    /// Whether `served` must be called for requests that are served.
     pub(crate) fn needs_successes(&self) -> bool {
         self.belief.is_at_stake()
     }
@@ -69,12 +70,13 @@ impl State {
         self.queue.len()
     }
 
-    /// Who has to look again, and who is gone.
+    /// Takes the wakers to wake, and those to drop, once the lock is released.
     pub(crate) fn take_aside(&mut self) -> [Vec<Waker>; 2] {
         self.queue.take_aside()
     }
 
-    /// How long it is until a request goes; none if it goes at once. Zero where it depends on others.
+    /// Returns how long it takes until a new request is sent. It is `None` if it is sent immediately, and
+    /// zero if this depends on other requests.
     pub(crate) fn left(&mut self, now: Instant) -> Option<Duration> {
         self.advance(now);
         match &self.phase {
@@ -85,7 +87,7 @@ impl State {
         }
     }
 
-    /// What it is to one that looks on.
+    /// Returns the state for a snapshot, without changing it.
     pub(crate) fn seen(&self, now: Instant) -> CooldownState {
         let start = match &self.phase {
             Phase::Open => None,
@@ -112,7 +114,7 @@ impl State {
         }
     }
 
-    /// Whether what was let go in this round, or without one, may still go.
+    /// Whether a request that was admitted in this round of slow start, or without one, may still be sent.
     pub(crate) fn stands(&self, round: Option<u32>) -> bool {
         match round {
             None => self.is_open(),
@@ -120,7 +122,7 @@ impl State {
         }
     }
 
-    /// A request asks whether it may go. Its ticket is taken, or given back.
+    /// Decides whether a request may be sent. It gets a ticket if it waits, and loses it otherwise.
     pub(crate) fn look(
         &mut self,
         ticket: &mut Option<Ticket>,
@@ -162,7 +164,7 @@ impl State {
         Look::Wait(looks_at)
     }
 
-    /// When one that waits looks again.
+    /// Returns when a waiting request must call `look` again.
     fn looks_at(&self, is_next: bool, now: Instant, until: Option<Instant>) -> Instant {
         let change = self.next_change();
         let rests_until = match &self.phase {
@@ -173,12 +175,12 @@ impl State {
         due.fold(rests_until, Ord::min)
     }
 
-    /// A request does not wait any more.
+    /// Removes a request from the queue.
     pub(crate) fn leave(&mut self, ticket: &mut Option<Ticket>) {
         self.queue.leave(ticket);
     }
 
-    /// Holds requests from outside; what holds them for longer stays.
+    /// Holds requests on behalf of the program. A hold that lasts longer is not changed.
     pub(crate) fn hold_for(&mut self, now: Instant, wait: Duration) {
         self.advance(now);
         let is_told = self.is_told;
@@ -186,12 +188,12 @@ impl State {
         self.is_told = is_told;
     }
 
-    /// Lets requests go from outside.
+    /// Ends a hold on behalf of the program.
     pub(crate) fn release(&mut self, now: Instant) {
         self.advance(now);
         match &mut self.phase {
             Phase::Open => return,
-            // Whose start was told ends with a request that can tell the end.
+            // If the start was reported, the end is reported with the outcome of a request.
             _ if self.queue.is_empty() && !self.is_told => self.phase = Phase::Open,
             Phase::SlowStart(start) => start.release(),
             Phase::Holding { .. } => self.start_slowly(now),
@@ -203,14 +205,16 @@ impl State {
         self.held_at.is_some_and(|held_at| sent <= held_at)
     }
 
-    /// Old news count while requests are held, if they ask for later.
+    /// Extends the current hold, if there is one and a response asks for a later time. The response may be
+    /// to an attempt that was sent before the hold.
     fn extend(&mut self, asked: Instant) -> Option<Change> {
         if let Phase::Holding { until, opens } = &mut self.phase {
             if asked > *until {
                 let longer = asked - *until;
                 *opens = later(*opens, longer);
                 *until = asked;
-                // Each refusal of a burst asks for a little more: who is next sees that at its time.
+                // Each refusal of a burst asks for a slightly later time. For a short extension, nothing is
+                // woken: the first request in the queue finds it when its timer fires.
                 if longer >= LOOKS_EVERY {
                     self.queue.wake_all();
                 }
@@ -233,12 +237,12 @@ impl State {
         };
         self.queue.wake_all();
         let left = opens.saturating_duration_since(now);
-        // It goes on, if it has not ended yet.
+        // If the end of the previous hold was not reported yet, no second start is reported.
         let was_told = mem::replace(&mut self.is_told, true);
         (!was_told).then_some(Change::Started { left })
     }
 
-    /// What time alone changes.
+    /// Applies the changes that are due by time.
     fn advance(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Open => {}
@@ -258,7 +262,7 @@ impl State {
         mem::take(&mut self.is_told).then_some(Change::Ended)
     }
 
-    /// When something changes by time alone.
+    /// Returns when the next change by time is due.
     fn next_change(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Open => None,

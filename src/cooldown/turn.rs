@@ -12,7 +12,7 @@ use super::queue::Ticket;
 use super::said::{Change, Said};
 
 pin_project! {
-    /// A request's place among those that wait. Whoever drops it waits no more.
+    /// A request's place in the queue. Dropping it removes the request from the queue.
     pub(crate) struct Turn {
         gate: Arc<Gate>,
         patience: Patience,
@@ -31,7 +31,7 @@ pin_project! {
     }
 }
 
-/// Nothing goes for so long.
+/// The error of a request that cannot wait. No request is sent for `left`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) left: Duration,
@@ -47,18 +47,18 @@ impl Turn {
         }
     }
 
-    /// Whether it waits by now.
+    /// Whether the request is in the queue.
     pub(crate) fn is_waiting(&self) -> bool {
         self.ticket.is_some()
     }
 
-    /// How long it is until a request goes.
+    /// Returns how long it takes until a request is sent.
     pub(crate) fn left(&self) -> Duration {
         let left = self.gate.with(|state| state.left(Instant::now()));
         left.unwrap_or_default()
     }
 
-    /// Ready when the request may go, or cannot wait.
+    /// Ready when the request may be sent, or cannot wait.
     pub(crate) fn poll(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -88,19 +88,19 @@ impl Turn {
     }
 }
 
-/// What a request goes with that has asked. In slow start, others go by what it comes back with.
+/// The permission to send a request. In a slow start, its outcome determines how many others are sent.
 pub(crate) struct Passage {
     gate: Arc<Gate>,
     round: Option<u32>,
 }
 
 impl Passage {
-    /// Whether it still holds, or requests are held once more.
+    /// Whether the permission is still valid. It is not if a new hold has started.
     pub(crate) fn stands(&self) -> bool {
         self.gate.with(|state| state.stands(self.round))
     }
 
-    /// What the request came to.
+    /// Records the outcome of the request.
     pub(super) fn came_back(
         mut self,
         said: Said,
@@ -113,7 +113,7 @@ impl Passage {
     }
 }
 
-/// It came to nothing: another one goes in its place.
+/// The request has no outcome, so another one may be sent instead.
 impl Drop for Passage {
     fn drop(&mut self) {
         if let Some(round) = self.round {

@@ -1,6 +1,6 @@
-//! Sections 6 to 8 of the design once more, as they read and without a thought for speed; and whether
-//! [`decide`] comes to the same for every combination of what is finite, at the edges of what is not,
-//! and for many draws in between.
+//! A second implementation of sections 6 to 8 of the design, which follows their wording and ignores speed.
+//! The tests compare it with [`decide`]: for every combination of the finite facts, at the limits of the
+//! other facts, and for many random values between them.
 
 use super::*;
 use crate::backoff::{Backoff, Jitter};
@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const LONGER: Duration = Duration::from_secs(7);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-/// A wait that may be drawn, and what may have determined it.
+/// The range of a wait, and what may have determined it.
 #[derive(Debug)]
 struct Expected {
     reasons: Vec<WaitReason>,
@@ -23,7 +23,7 @@ struct Expected {
     most: Duration,
 }
 
-/// Each rule by itself, in the design's order: the first that holds says why there is no retry.
+/// Evaluates each rule separately, in the design's order. The first that holds is the reason to stop.
 fn expected_stop(
     limits: &Limits,
     facts: &Facts,
@@ -67,17 +67,17 @@ fn asked(hint: Option<Hint>) -> Option<Duration> {
     }
 }
 
-/// Section 6: once a request, where the server does not say when.
+/// Section 6: once for each request, if the server does not ask for a wait.
 fn is_free(facts: &Facts) -> bool {
     facts.verdict.at_once && !facts.sent_at_once && asked(facts.hint).is_none()
 }
 
-/// Section 13: and where the layer retries at all.
+/// Section 13: also only if the layer allows retries at all.
 fn is_transparent(limits: &Limits, facts: &Facts) -> bool {
     facts.verdict.transparent && limits.max_retries > 0 && is_free(facts)
 }
 
-/// Section 15: at least as long as requests are held.
+/// Section 15: the wait is at least as long as requests are held.
 fn expected_wait(limits: &Limits, facts: &Facts) -> Expected {
     let own = expected_own_wait(limits, facts);
     let held = facts.held;
@@ -95,7 +95,7 @@ fn expected_wait(limits: &Limits, facts: &Facts) -> Expected {
     }
 }
 
-/// Section 7, and with a hint section 8: a floor, and jitter that only adds to it.
+/// Section 7 and, with a hint, section 8: the hint is a minimum, and jitter only adds to it.
 fn expected_own_wait(limits: &Limits, facts: &Facts) -> Expected {
     let step = expected_step(limits, facts);
     let server = vec![WaitReason::Server];
@@ -125,7 +125,7 @@ fn expected_own_wait(limits: &Limits, facts: &Facts) -> Expected {
     }
 }
 
-/// Up to half of what is asked for, but not out of the window by that alone.
+/// The jitter: up to half of the requested wait, but jitter alone does not exceed the window.
 fn expected_spread(limits: &Limits, facts: &Facts, hint: Duration) -> Duration {
     let taken = facts.elapsed.as_nanos() + hint.as_nanos() + 1_000_000;
     let left = limits.window.as_nanos().saturating_sub(taken);
@@ -136,7 +136,7 @@ fn expected_spread(limits: &Limits, facts: &Facts, hint: Duration) -> Duration {
     }
 }
 
-/// 1 s, 2 s, 4 s, ..; with jitter between half of that and that.
+/// The step: 1 s, 2 s, 4 s, ..; with jitter, between half of it and all of it.
 fn expected_step(limits: &Limits, facts: &Facts) -> Expected {
     let reason = match (
         facts.verdict.at_once && !facts.sent_at_once,
@@ -158,7 +158,7 @@ fn expected_step(limits: &Limits, facts: &Facts) -> Expected {
         }
     };
     let doublings = u64::from(facts.series.step) + u64::from(facts.verdict.timed_out);
-    // More are no longer seen.
+    // More doublings make no difference.
     for _ in 0..doublings.min(100) {
         most = most.saturating_mul(2);
     }
@@ -173,7 +173,7 @@ fn expected_step(limits: &Limits, facts: &Facts) -> Expected {
     }
 }
 
-/// Compares the two, and whether the budget was asked.
+/// Compares both implementations, and checks whether the budget was asked.
 fn check(limits: &Limits, facts: &Facts, is_covered: bool, rng: &mut Rng) {
     let mut is_asked = false;
     let claim = || {
@@ -190,7 +190,7 @@ fn check(limits: &Limits, facts: &Facts, is_covered: bool, rng: &mut Rng) {
     };
     let expected = expected_wait(limits, facts);
     let stop = |wait| expected_stop(limits, facts, wait, is_covered);
-    // With jitter, the window's end may lie between.
+    // With jitter, the window may end between the shortest and the longest wait.
     let (early, late) = (stop(expected.least), stop(expected.most));
     let is_as_expected = match decision {
         Err(stop) => early == Some(stop) || late == Some(stop),
@@ -264,7 +264,7 @@ fn any_facts_are_decided_as_the_design_says_with_jitter_and_without() {
     for round in 0..200_000 {
         let jitter = [Jitter::None, Jitter::Equal][round % 2];
         let (hint, elapsed) = (any_hint(&mut rng), any_time(&mut rng));
-        // Near enough to what is asked for, jitter meets its end.
+        // If the window ends shortly after the requested wait, it limits the jitter.
         let soon = elapsed.saturating_add(asked(hint).unwrap_or(SECOND));
         let window = match rng.bool() {
             true => soon.saturating_add(Duration::from_nanos(rng.u64(0..3_000_000))),

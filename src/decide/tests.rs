@@ -30,7 +30,7 @@ fn facts(verdict: impl Into<Verdict>) -> Facts {
     }
 }
 
-/// How long to wait and why, or why not at all.
+/// The wait and its reason, or the reason to stop.
 type Decision = Result<(Duration, WaitReason), StopReason>;
 
 /// The decision, and whether the budget was asked.
@@ -92,10 +92,10 @@ fn the_rules_from_top_to_bottom() {
         (limits(), Facts { retries: 5, ..base }, stop(StopReason::Attempts)),
         (limits(), Facts { retries: 5, replayable: false, ..base }, stop(StopReason::Attempts)),
         (endless, Facts { retries: u32::MAX - 1, ..base }, retry(secs(1), WaitReason::Backoff)),
-        // 3: the body cannot be played again.
+        // 3: the body cannot be replayed.
         (limits(), Facts { replayable: false, may_repeat: false, ..base }, stop(StopReason::NotReplayable)),
         (limits(), Facts { replayable: false, ..facts(Refused) }, stop(StopReason::NotReplayable)),
-        // 4: the server may have acted on what may not be repeated.
+        // 4: the server may have acted on a request that is not safe to repeat.
         (limits(), Facts { may_repeat: false, hint: Some(Hint::Never), ..base }, stop(StopReason::NotIdempotent)),
         (limits(), Facts { may_repeat: false, ..facts(Refused) }, retry(secs(1), WaitReason::Backoff)),
         // 5: the server said no.
@@ -156,9 +156,9 @@ fn a_transparent_retry_is_made_once_at_no_cost_and_still_by_all_other_rules() {
         (limits(), Facts { retries: 5, series: at_step(5), ..first }, transparent, false),
         (only(1), Facts { retries: 1, ..first }, transparent, false),
         (limits(), facts(Transient.transparent()), transparent, false),
-        // A layer that makes no retries makes none at all.
+        // A layer without retries makes no transparent retry either.
         (only(0), first, stop(StopReason::Attempts), false),
-        // Once; a retry at once before it is that one.
+        // Only once; an earlier retry that was sent immediately counts as that one.
         (limits(), second, retry(secs(1), WaitReason::Backoff), true),
         (limits(), Facts { series: at_step(2), ..second }, retry(secs(4), WaitReason::Backoff), true),
         (limits(), Facts { retries: 5, ..second }, stop(StopReason::Attempts), false),
@@ -171,7 +171,7 @@ fn a_transparent_retry_is_made_once_at_no_cost_and_still_by_all_other_rules() {
         (limits(), Facts { may_repeat: false, ..first }, transparent, false),
         (limits(), Facts { hint: Some(Hint::Never), ..first }, stop(StopReason::ServerSaidNo), false),
         (limits(), Facts { hint: Some(Hint::AtLeast(secs(301))), ..first }, stop(StopReason::RetryAfterTooLong), false),
-        // Where the server says when, even that it need not wait, it has seen the request.
+        // If the server asks for a wait, even of zero, it has seen the request.
         (limits(), Facts { hint: Some(Hint::AtLeast(secs(0))), ..first }, retry(secs(0), WaitReason::AtOnce), true),
         (limits(), Facts { elapsed: Duration::from_millis(299_999), ..first }, transparent, false),
         (limits(), Facts { elapsed: Duration::from_nanos(299_999_000_001), ..first }, stop(StopReason::Window), false),

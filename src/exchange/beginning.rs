@@ -26,8 +26,8 @@ pub(crate) struct Unsent<B> {
 impl<C: Classify, B: Body> Exchange<C, B> {
     /// Takes a snapshot of a request, and passes the first attempt to `send`, which sends it or, if
     /// `is_sent` is false, keeps it. `finish` receives the exchange and what `send` returned.
-    // The parts are assembled last, when nothing can panic any more, and so in their final place: 85
-    // instructions less for each request than if a snapshot and an exchange are moved there.
+    // The parts are assembled last, after everything that can panic. So they are built in their final place,
+    // which saves 85 instructions for each request, compared with moving a snapshot and an exchange there.
     #[inline]
     pub(crate) fn begin<F, T>(
         settings: Arc<Settings<C>>,
@@ -40,7 +40,8 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         if let Some(name) = &settings.retry_count_header {
             head.headers.remove(name);
         }
-        // A retry above this one adds these. It may have made attempts before.
+        // A retry layer above, which may have made attempts before, adds an `Attempt`. A caller adds a
+        // handle.
         let (above, handle) = match &mut head.extensions {
             extensions if extensions.is_empty() => (None, None),
             extensions => (extensions.remove::<Attempt>(), extensions.remove()),
@@ -62,7 +63,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         let headers = KeptHeaders::of(&head.headers, &settings.known_names);
         let extensions = head.extensions.clone();
         settings.tell_deadline(&mut head.headers, limits.window, limits.attempt_timeout);
-        // If a retry above marks its attempts, this one does, too.
+        // If a retry layer above marks its attempts, this one does, too.
         let marks = settings.marks_attempts || above.is_some();
         if marks {
             head.extensions.insert(progress().attempt(limits.window));

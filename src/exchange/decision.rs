@@ -22,8 +22,8 @@ use crate::retry_after::Hint;
 impl<C: Classify, B: Body> Exchange<C, B> {
     /// Reports a final outcome to the budget: immediately, or when the status of the call arrives, if the
     /// budget waits for that.
-    // Always inlined, so that the progress of a first attempt is not written to memory: 34 instructions
-    // less.
+    // Always inlined, so that the progress of a first attempt is not written to memory, which saves 34
+    // instructions.
     #[inline(always)]
     pub(super) fn account(
         &self,
@@ -148,7 +148,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         match self.snapshot.reserve_body(is_covered) {
             Some(true) => Ok(()),
             Some(false) => Err(StopReason::Budget),
-            // More of it was read meanwhile than is recorded.
+            // Meanwhile, more of the body was read than can be recorded.
             None => Err(StopReason::NotReplayable),
         }
     }

@@ -21,7 +21,7 @@ use crate::rate_limit::{Quota, left};
 use crate::redirected::was_redirected;
 use crate::retry_after::Hint;
 
-/// Reports outcomes to the cooldown, and asks it whether an attempt may be sent.
+/// Reports outcomes to the cooldown, and checks whether it holds an attempt.
 impl<C: Classify, B: Body> Exchange<C, B> {
     /// Reports the outcome of an attempt to the cooldown, if there is one.
     #[inline]
@@ -47,7 +47,7 @@ impl<C: Classify, B: Body> Exchange<C, B> {
         }
     }
 
-    // Not inlined, as then the path of a success without a cooldown is shorter.
+    // Not inlined, so that the path of a success without a cooldown is shorter.
     #[inline(never)]
     fn hear_of_quota(
         &self,

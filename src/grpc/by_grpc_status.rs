@@ -19,7 +19,7 @@ use crate::limits::RetryOverride;
 
 /// Classifies gRPC calls by their status, as defined in [gRFC A6].
 ///
-/// It is the classifier of [`RetryLayer::grpc`](crate::RetryLayer::grpc), which has A6's other settings, too.
+/// It is the classifier of [`RetryLayer::grpc`](crate::RetryLayer::grpc), which also has A6's other settings.
 ///
 /// | outcome | verdict |
 /// |---|---|
@@ -27,26 +27,26 @@ use crate::limits::RetryOverride;
 /// | `grpc-status` in the head (Trailers-Only) with one of the [codes](Self::also) | transient, and repeatable regardless of the method |
 /// | `grpc-status` with `OK` | success |
 /// | `grpc-status` with any other code | permanent |
-/// | `grpc-retry-pushback-ms` of 0 or more beside the status of a failure | the wait is exactly that; then the back-off starts again |
+/// | `grpc-retry-pushback-ms` of 0 or more beside the status of a failure | as above, and a retry waits for exactly this time; the back-off then starts again |
 /// | `grpc-retry-pushback-ms` that is negative or malformed | the call is not retried, regardless of the code |
-/// | a response that is not gRPC, such as a proxy's 503 | that of the code that its HTTP status maps to |
-/// | an error | that of the code that it maps to: `UNAVAILABLE` for a connection that failed, broke or timed out, `DEADLINE_EXCEEDED` for any other time-out; an HTTP/2 reset maps by its reason |
+/// | a response that is not gRPC, such as a proxy's 503 | as for the code that its HTTP status maps to |
+/// | an error | as for the code that it maps to: `UNAVAILABLE` for a connection that failed, broke or timed out, `DEADLINE_EXCEEDED` for any other time-out; an HTTP/2 reset maps by its reason |
 /// | the [time-out of an attempt](crate::RetryLayer::attempt_timeout) | transient and repeatable, regardless of the codes |
 /// | a refused stream, a `GOAWAY` that [excludes the stream](crate::ByStatus), or a request that was never started | [transparent](crate::classify::Verdict::transparent) on the first attempt, regardless of the codes |
-/// | any other `GOAWAY` | that of `UNAVAILABLE`: the server may have acted on the call |
+/// | any other `GOAWAY` | as for `UNAVAILABLE`: the server may have acted on the call |
 ///
 /// The deadline of a call (`grpc-timeout`) is its window. No retry starts after it. If a wait would reach it,
 /// the call ends immediately with the last status. Each retry is sent with the time that is left.
 ///
-/// A classifier of your own that calls this one must also forward [`Classify::overrides`] and
+/// A custom classifier that calls this one must also forward [`Classify::overrides`] and
 /// [`Classify::renew`]; otherwise, deadlines are lost.
 ///
 /// # Statuses in trailers
 ///
 /// A status that arrives in trailers is read only with a
 /// [`PeekTrailersLayer`](super::PeekTrailersLayer) below the retry. If it arrives directly after the head, it
-/// counts as the head's. If it arrives later, the call is committed, and a
-/// [`Budget::throttle`](crate::Budget::throttle) counts the call by that status: the codes that are retried
+/// is treated like a status in the head. If it arrives later, the call is committed, and a
+/// [`Budget::throttle`](crate::Budget::throttle) counts the call by this status: the codes that are retried
 /// take a token. This also works for a classifier that returns the verdict of this one. Without the layer, a
 /// throttle counts a committed call as a success.
 ///
@@ -62,7 +62,7 @@ use crate::limits::RetryOverride;
 /// let outcome = Outcome::response(&request, &unavailable);
 /// assert_eq!(ByGrpcStatus::new().classify(&outcome), Class::Transient.repeatable().ignore_retry_after());
 ///
-/// // 10 is ABORTED; `tonic::Code::Aborted as i32`.
+/// // 10 is ABORTED, or `tonic::Code::Aborted as i32`.
 /// let aborted = Response::builder().header("grpc-status", "10").body(()).unwrap();
 /// let outcome = Outcome::response(&request, &aborted);
 /// assert_eq!(ByGrpcStatus::new().classify(&outcome).class(), Class::Permanent);
@@ -72,7 +72,7 @@ use crate::limits::RetryOverride;
 /// [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ByGrpcStatus {
-    /// A bit for each code.
+    /// The codes that are retried, with one bit for each.
     retried: u32,
 }
 
@@ -96,7 +96,7 @@ impl ByGrpcStatus {
         Self { retried: 0 }
     }
 
-    /// Adds a code that is retried, by its number. `OK`, and a number that is not a code, change nothing.
+    /// Adds a code that is retried, by its number. `OK` and numbers that are not codes are ignored.
     pub const fn also(mut self, code: i32) -> Self {
         match Code::new(code) {
             Some(code) if !code.is_ok() => self.retried |= code.bit(),
@@ -105,7 +105,7 @@ impl ByGrpcStatus {
         self
     }
 
-    /// Removes a code, by its number: calls with it are not retried.
+    /// Removes a code, by its number. Calls that fail with it are not retried.
     pub const fn except(mut self, code: i32) -> Self {
         if let Some(code) = Code::new(code) {
             self.retried &= !code.bit();
@@ -117,7 +117,7 @@ impl ByGrpcStatus {
         self.retried & code.bit() != 0
     }
 
-    /// Whether a call with this head has one of the codes.
+    /// Whether the status in this head, or in its trailers, is a code that is retried.
     pub(super) fn retries_head(&self, head: &ResponseHead<'_>) -> bool {
         let status = status_headers(head).get(STATUS);
         status.is_some_and(|status| self.retries(Code::of_header(status)))
@@ -139,7 +139,7 @@ impl ByGrpcStatus {
         }
     }
 
-    /// A response that is not gRPC.
+    /// Classifies a response without a gRPC status.
     fn of_http(&self, status: StatusCode) -> Verdict {
         match Code::of_http(status) {
             Some(code) => self.of_code(code),
@@ -147,8 +147,8 @@ impl ByGrpcStatus {
         }
     }
 
-    /// A call whose status is still to come: a success for the retry, and for a throttle what its
-    /// status will be.
+    /// Classifies a call whose status has not arrived yet. It is a success for the retry; a throttle counts
+    /// it when its status arrives.
     fn committed(&self) -> Verdict {
         Verdict {
             awaited: AwaitedCodes(self.retried | Code::OK.bit()),
@@ -165,18 +165,18 @@ impl ByGrpcStatus {
 
     fn of_error(&self, outcome: &Outcome<'_>, error: &(dyn Error + 'static)) -> Verdict {
         let verdict = ByStatus::new().classify(outcome);
-        // A call is committed when its head has come (gRFC A6).
+        // A call is committed when its head has arrived (gRFC A6).
         if BrokenAnswer::head_in(error).is_some() {
             return verdict;
         }
-        // Who asks for it means it to be retried; gRPC's own time-out of an attempt is.
+        // A time-out that is set for each attempt is meant to be retried. gRPC retries its own, too.
         if chain(error).any(is_attempt_timeout) {
             return verdict.repeatable();
         }
         let code = match verdict.class {
             Class::Success | Class::Permanent => return Class::Permanent.into(),
             Class::Refused => Code::UNAVAILABLE,
-            // A GOAWAY, whose reason is the connection's.
+            // A GOAWAY, whose reason concerns the connection and not the call.
             Class::Transient if verdict.at_once => Code::UNAVAILABLE,
             Class::Transient if verdict.timed_out && !is_of_connection(error) => {
                 Code::DEADLINE_EXCEEDED
@@ -187,12 +187,12 @@ impl ByGrpcStatus {
         let is_transparent = is_refused && (verdict.at_once || was_never_started(error));
         match self.retries(code) {
             true if is_transparent => Class::Refused.transparent(),
-            // Only a transparent retry is made at once.
+            // Only transparent retries are sent immediately.
             true => Verdict {
                 at_once: false,
                 ..verdict.repeatable()
             },
-            // The second time, it is the failure that it stands for.
+            // A call has at most one transparent retry. A second refusal counts by its code.
             false if is_transparent && outcome.attempt() == 1 => Class::Refused.transparent(),
             false => Class::Permanent.into(),
         }
@@ -233,7 +233,7 @@ impl Classify for ByGrpcStatus {
     }
 }
 
-/// The headers or trailers that have the status of a call, if it has arrived.
+/// Returns the headers or trailers that contain the status of a call, if it has arrived.
 fn status_headers<'a>(head: &ResponseHead<'a>) -> &'a HeaderMap {
     match head.extensions.get::<PeekedTrailers>() {
         Some(peeked) => peeked.trailers(),
@@ -241,13 +241,13 @@ fn status_headers<'a>(head: &ResponseHead<'a>) -> &'a HeaderMap {
     }
 }
 
-/// The code that the reason of an HTTP/2 reset stands for.
+/// Returns the code that the reason of an HTTP/2 reset maps to.
 fn reset(error: &(dyn Error + 'static)) -> Option<Code> {
     let reason = |cause: &(dyn Error + 'static)| cause.downcast_ref::<h2::Error>()?.reason();
     chain(error).find_map(reason).map(Code::of_reset)
 }
 
-/// Whether the connection timed out, as detected by TCP or HTTP/2, and not the call.
+/// Whether the time-out is one of the connection, detected by TCP or HTTP/2, and not of the call.
 fn is_of_connection(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(|cause| {
         let io = cause.downcast_ref().map(io::Error::kind);

@@ -9,7 +9,7 @@ use super::pushback::number;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Code(u8);
 
-/// Of each code, by its number.
+/// The names of the codes, indexed by their numbers.
 pub(super) const NAMES: [&str; 17] = [
     "OK",
     "CANCELLED",
@@ -65,14 +65,14 @@ impl Code {
         (0..NAMES.len()).map(|number| Self(number as u8))
     }
 
-    /// What is no code is `UNKNOWN`.
+    /// Returns the code in a header. A value that is not a code counts as `UNKNOWN`.
     pub(super) fn of_header(value: &HeaderValue) -> Self {
         let number = number(value).and_then(|number| i32::try_from(number).ok());
         number.and_then(Self::new).unwrap_or(Self::UNKNOWN)
     }
 
-    /// What an answer without a gRPC status stands for ([HTTP to gRPC status code mapping]); none
-    /// for 200, whose status is to come.
+    /// Returns the code that the HTTP status of a response without a gRPC status maps to
+    /// ([HTTP to gRPC status code mapping]). `None` for 200, which is followed by a gRPC status.
     ///
     /// [HTTP to gRPC status code mapping]: https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
     pub(super) fn of_http(status: StatusCode) -> Option<Self> {
@@ -87,7 +87,7 @@ impl Code {
         }
     }
 
-    /// What the reason of a reset stands for ([gRPC over HTTP/2, errors]).
+    /// Returns the code that the reason of an HTTP/2 reset maps to ([gRPC over HTTP/2, errors]).
     ///
     /// [gRPC over HTTP/2, errors]: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors
     pub(super) fn of_reset(reason: Reason) -> Self {

@@ -1,4 +1,4 @@
-//! A call's deadline, as its `grpc-timeout` header has it: up to eight digits, and a unit.
+//! The deadline of a call in its `grpc-timeout` header, which consists of up to eight digits and a unit.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const TIMEOUT: &str = "grpc-timeout";
 
 const MOST: u128 = 99_999_999;
 
-/// Each unit, the finest first.
+/// The units, from the finest to the coarsest.
 const UNITS: [(&str, Duration); 6] = [
     ("n", Duration::from_nanos(1)),
     ("u", Duration::from_micros(1)),
@@ -21,12 +21,12 @@ const UNITS: [(&str, Duration); 6] = [
     ("H", Duration::from_secs(3_600)),
 ];
 
-/// How long the call may take from its first attempt's start.
+/// Returns how long the call may take from the start of its first attempt.
 pub(super) fn of(request: &RequestHead<'_>) -> Option<Duration> {
     read(request.header(TIMEOUT)?)
 }
 
-/// Tells the server what is left of it.
+/// Replaces the time in the header with the time that is left.
 pub(super) fn renew(headers: &mut HeaderMap, elapsed: Duration) {
     let Some(value) = headers.get_mut(TIMEOUT) else {
         return;
@@ -45,7 +45,7 @@ fn read(text: &str) -> Option<Duration> {
     Some(*size * count as u32)
 }
 
-/// In the finest unit that has room for it, and never more than there is.
+/// Formats a time in the finest unit that needs at most eight digits. It is rounded down.
 fn write(left: Duration) -> String {
     let count = |size: &Duration| left.as_nanos() / size.as_nanos();
     let fitting = UNITS.iter().find(|(_, size)| count(size) <= MOST);

@@ -6,14 +6,15 @@ use crate::retry_after::whole;
 
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
-/// What a server says of the next attempt.
+/// When the server allows the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pushback {
     After(Duration),
     Never,
 }
 
-/// A signed 32-bit integer without leading zeros; what is anything else, or more than one, is a no.
+/// Returns the pushback of a failed call. The header is a signed 32-bit integer without leading zeros. A
+/// negative or malformed value forbids a retry, and so does more than one header.
 pub(super) fn pushback(headers: &HeaderMap) -> Option<Pushback> {
     let mut values = headers.get_all(PUSHBACK).iter();
     let value = values.next()?;
@@ -26,7 +27,7 @@ pub(super) fn pushback(headers: &HeaderMap) -> Option<Pushback> {
     }))
 }
 
-/// Digits alone, without leading zeros.
+/// Parses a number that consists of digits only, without leading zeros.
 pub(super) fn number(value: &HeaderValue) -> Option<u64> {
     let text = value.to_str().ok()?;
     let has_zeros = text.len() > 1 && text.starts_with('0');

@@ -1,21 +1,21 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Headers in a row, as bytes: of each whether its value is sensitive, the value's length, its name
-/// where that is written down, and its value.
+/// Headers as a sequence of bytes. Each has a flag for a sensitive value, the length of the value, the name
+/// with its length (if names are stored), and the value.
 pub(super) struct Lines<'a>(&'a [u8]);
 
 pub(super) struct Line<'a> {
     pub(super) is_sensitive: bool,
     pub(super) value: &'a [u8],
-    /// So many bytes come after it.
+    /// The number of bytes that follow it.
     pub(super) rest: usize,
 }
 
-/// What comes before each: a flag, and a length; a value of 4 GiB does not occur.
+/// The size of the flag and the length. A value of 4 GiB does not occur.
 const PREFIX: usize = 1 + size_of::<u32>();
 
 impl<'a> Lines<'a> {
-    /// The values alone, so many bytes.
+    /// Stores the values without their names. `value_bytes` is their total size.
     pub(super) fn without_names(headers: &HeaderMap, value_bytes: usize) -> Vec<u8> {
         let mut lines = Vec::with_capacity(PREFIX * headers.len() + value_bytes);
         for value in headers.values() {
@@ -32,7 +32,7 @@ impl<'a> Lines<'a> {
         let mut lines = Vec::with_capacity(headers.iter().map(length).sum());
         for (name, value) in headers {
             lines.extend_from_slice(&prefix(value));
-            // http allows no name above 2^16 - 1 bytes.
+            // `http` does not allow names of more than 2^16 - 1 bytes.
             let name = name.as_str().as_bytes();
             lines.extend_from_slice(&(name.len() as u16).to_ne_bytes());
             lines.extend_from_slice(name);
@@ -45,7 +45,7 @@ impl<'a> Lines<'a> {
         Self(bytes)
     }
 
-    /// The next line, and its name; where none has one, `next` is.
+    /// Returns the next line and its name. If names are not stored, use `next`.
     pub(super) fn next_with_name(&mut self) -> Option<(&'a [u8], Line<'a>)> {
         let (is_sensitive, length) = self.take_prefix()?;
         let (name_length, rest) = self.0.split_first_chunk()?;
@@ -79,7 +79,7 @@ impl<'a> Lines<'a> {
 impl<'a> Iterator for Lines<'a> {
     type Item = Line<'a>;
 
-    /// The next line of those without names.
+    /// Returns the next line, if names are not stored.
     fn next(&mut self) -> Option<Line<'a>> {
         let (is_sensitive, length) = self.take_prefix()?;
         let value = self.take(length);

@@ -20,7 +20,7 @@ fn is_known(kept: &KeptHeaders) -> bool {
     matches!(kept.names, Names::Known(_))
 }
 
-/// Kept with names of their own twice, then with known ones.
+/// Keeps a map three times: twice with its own names, then with known ones.
 fn kept_three_times(map: &HeaderMap, known: &KnownNames) -> [KeptHeaders; 3] {
     let kept = [(); 3].map(|()| KeptHeaders::of(map, known));
     assert_eq!(
@@ -133,7 +133,7 @@ fn names_that_come_once_only_are_not_learned() {
     assert_eq!(kept.iter().filter(|known| **known).count(), 1, "{kept:?}");
 }
 
-/// So many kinds, each of one name.
+/// Creates maps of different kinds, each with one name.
 fn kinds(count: usize) -> Vec<HeaderMap> {
     let kind = |index| headers(&[(&format!("x-{index}"), b"v")]);
     (0..count).map(kind).collect()
@@ -153,7 +153,7 @@ fn kinds_that_come_in_turn_are_all_learned() {
     }
 }
 
-/// As when several threads look the names up before one of them learns.
+/// This happens if several threads look the names up before one of them learns them.
 #[test]
 fn names_that_are_learned_several_times_take_one_place() {
     let known = KnownNames::default();

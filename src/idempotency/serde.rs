@@ -28,7 +28,7 @@ struct Fields {
     also: Vec<Method>,
     #[serde(with = "As::<Vec<Text<Method>>>")]
     except: Vec<Method>,
-    /// Those that go with the methods, if they are not given.
+    /// None for the default keys of the methods.
     #[serde(with = "As::<Option<Vec<Text<HeaderName>>>>")]
     keys: Option<Vec<HeaderName>>,
 }

@@ -7,17 +7,17 @@ use crate::deadline_header::{DeadlineHeader, DeadlineUnit};
 
 /// Request headers.
 impl<C> RetryLayer<C> {
-    /// Sets a function that makes idempotency keys. Defaults to none: no key is added.
+    /// Sets a function that creates idempotency keys. Defaults to none: no key is added.
     ///
     /// It is called once for each POST and PATCH that has no key yet, and the key is the same on all
     /// attempts of the request. A request with a key is retried like one with an idempotent method: use
     /// this only for services that recognize a repeated key, as described in
     /// [draft-ietf-httpapi-idempotency-key-header].
     ///
-    /// The key is sent in the first header that [`Idempotency`](crate::Idempotency) recognizes as a key,
-    /// which is `Idempotency-Key` unless set; if there is none, no key is added. The function must return a new,
-    /// unguessable value on each call, such as a random UUID of the crate `uuid` (feature `v4`). A request is
-    /// not repeated if its key is empty, or if its header map has no room for one.
+    /// The key is sent in the first header that [`Idempotency`](crate::Idempotency) recognizes as a key. By
+    /// default, this is `Idempotency-Key`. If there is no such header, no key is added. The function must
+    /// return a new, unguessable value on each call, such as a random UUID of the crate `uuid` (feature
+    /// `v4`). A request is not repeated if its key is empty, or if its header map has no room for one.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -58,10 +58,10 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.new_key = Some(Arc::new(new_key)))
     }
 
-    /// Sets a header that tells the server how much time is left. Defaults to none.
+    /// Sets the header in which the time that is left is sent. Defaults to none.
     ///
     /// Its value is the smaller of the rest of the [window](Self::window) and the
-    /// [time-out of the attempt](Self::attempt_timeout). It is updated on each attempt, and is a whole number,
+    /// [time-out of the attempt](Self::attempt_timeout). It is updated on each attempt. It is a whole number,
     /// rounded down, and at least 1. It is not added if there is no limit, or if the header map has no room
     /// for it.
     ///
@@ -69,12 +69,12 @@ impl<C> RetryLayer<C> {
     /// window of the request and the value that is sent. If there are several values, the least is used. A
     /// value that is zero or not a whole number is ignored, and replaced if there is a limit.
     ///
-    /// Layers below that send further requests for an attempt, such as a [`HedgeLayer`](crate::HedgeLayer) or a
-    /// [`VerifyLayer`](crate::VerifyLayer), send the value of that attempt. If a layer above follows a redirect,
-    /// the time of the header and of the window starts again.
+    /// Layers below that send further requests for an attempt, such as a [`HedgeLayer`](crate::HedgeLayer) or
+    /// a [`VerifyLayer`](crate::VerifyLayer), send the value of that attempt. If a layer above follows a
+    /// redirect, the window and the time in the header start again.
     ///
-    /// Do not use a header that frames or routes requests, such as `Content-Length`. gRPC's `grpc-timeout` needs
-    /// no header here: see `RetryLayer::grpc`.
+    /// Do not use a header that frames or routes requests, such as `Content-Length`. gRPC's `grpc-timeout`
+    /// does not need this setting: see `RetryLayer::grpc`.
     ///
     /// ```
     /// use http::HeaderName;
@@ -94,11 +94,12 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.deadline_header = Some(header))
     }
 
-    /// Sets a header that tells the server the number of retries so far. Defaults to none.
+    /// Sets the header in which the number of retries so far is sent. Defaults to none.
     ///
-    /// It is absent on the first attempt, then 1, 2, ..;
-    /// [transparent](crate::classify::Verdict::transparent) retries do not count. A value set by the caller is
-    /// removed. An attempt whose header map has no room for it is sent without it.
+    /// The first attempt does not have the header. On retries, its value is 1, 2, and so on;
+    /// [transparent](crate::classify::Verdict::transparent) retries do not count. A value set by the caller
+    /// is removed. If the header map of an attempt has no room, the header is left out.
+    ///
     /// Do not use a header that frames or routes requests, such as `Content-Length`.
     pub fn retry_count_header(self, name: HeaderName) -> Self {
         self.with(|settings| settings.retry_count_header = Some(name))

@@ -16,8 +16,8 @@ impl<C> RetryLayer<C> {
     /// Adds an [`Attempts`](crate::Attempts) to the extensions of each response that took more than one
     /// attempt. Off by default, because it costs up to three allocations.
     ///
-    /// A failure that is returned although the server may have acted on an earlier attempt always has it,
-    /// so that a retry layer above does not take it for a refusal.
+    /// A response that is a failure always has it if the server may have acted on an earlier attempt, so that
+    /// a retry layer above does not classify it as a refusal.
     pub fn mark_responses(self) -> Self {
         self.with(|settings| settings.marks_responses = true)
     }
@@ -25,9 +25,9 @@ impl<C> RetryLayer<C> {
     /// Adds a callback for each [`Event`]: the start of an attempt, a scheduled retry, or the end of a
     /// request. Defaults to none.
     ///
-    /// It is called synchronously, for the first attempt's start where the service is called, and for other
-    /// events where its future is polled. Several callbacks are called in the order in which they were
-    /// added.
+    /// It is called synchronously: when the service is called, for the start of a first attempt that no
+    /// cooldown holds, and when the future is polled, for all other events. Several callbacks are called in
+    /// the order in which they were added.
     ///
     /// ```
     /// use tower_http_retry::RetryLayer;

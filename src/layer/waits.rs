@@ -7,7 +7,7 @@ use crate::backoff::Backoff;
 use crate::retry_after::RetryAfter;
 use crate::settings::JitterSource;
 
-/// Waits.
+/// Back-off, `Retry-After`, rate limits and jitter.
 impl<C> RetryLayer<C> {
     /// Sets the wait before each retry. Defaults to [`Backoff::default`]: 1 s, 2 s, 4 s, and so on, with
     /// jitter.
@@ -69,21 +69,22 @@ impl<C> RetryLayer<C> {
 
     /// Sets whether rate-limit headers are read. Defaults to `false`.
     ///
-    /// They are used for responses that are retried anyway and have no `Retry-After`, `retry-after-ms`
-    /// or `x-ms-retry-after-ms`, not even a malformed one. These say that a quota is used up:
+    /// They affect the wait after responses that are retried anyway and have no `Retry-After`,
+    /// `retry-after-ms` or `x-ms-retry-after-ms`, not even a malformed one. A [`cooldown`](Self::cooldown)
+    /// also reads them from other responses. These headers say that a quota is used up:
     ///
     /// - `RateLimit` ([draft-ietf-httpapi-ratelimit-headers-10]): the longest `t` of the items with
     ///   `r=0`. A field that is malformed anywhere is not read.
     /// - `RateLimit-Remaining` with `RateLimit-Reset` or `RateLimit-Reset-After`, and the same headers
-    ///   with the prefix `X-RateLimit-` or `X-Rate-Limit-`: if what remains is 0 (or a fraction of 1),
-    ///   or if that header is absent from a 429. `Reset-After` is in seconds. `Reset` is in seconds
+    ///   with the prefix `X-RateLimit-` or `X-Rate-Limit-`: if the remaining number is 0 (or a fraction
+    ///   below 1), or absent from a 429. `Reset-After` is in seconds. `Reset` is in seconds
     ///   below 10^9, a Unix time in seconds below 10^12, and a Unix time in milliseconds from there
-    ///   on. A Unix time is measured against the response's `Date`, else against the local clock, and
-    ///   one second is added, as both may have been rounded down.
+    ///   on. A Unix time is measured against the response's `Date`, or without one against the local
+    ///   clock. One second is added, because both may have been rounded down.
     ///
-    /// Of several quotas, the longest wait counts. The headers of a response from a cache (any `Age` but
-    /// 0) are not read, nor is a reset that is more than 366 days away. The wait is used like that of
-    /// `Retry-After`: see [`retry_after`](Self::retry_after) and
+    /// If several quotas are used up, the longest wait is used. The headers of a response from a cache (with
+    /// any `Age` other than 0) are ignored, and so is a reset that is more than 366 days away. The wait is
+    /// used like that of `Retry-After`: see [`retry_after`](Self::retry_after) and
     /// [`max_retry_after`](Self::max_retry_after).
     ///
     /// For the headers of a single provider, use a classifier; there are

@@ -43,7 +43,7 @@ impl<const LABELS: usize> Family<LABELS> {
         });
     }
 
-    /// Adds to a gauge, or takes from it.
+    /// Adds `by`, which may be negative, to a gauge.
     pub(super) fn raise(&self, places: [Place; LABELS], authority: Option<&SharedString>, by: f64) {
         self.with_key(places, authority, |key| {
             with_recorder(|recorder| recorder.register_gauge(key, &METADATA).increment(by));
@@ -57,7 +57,8 @@ impl<const LABELS: usize> Family<LABELS> {
         });
     }
 
-    /// The number of authorities is not limited, so keys with one are not kept.
+    /// Calls `act` with the key. Keys with an authority are not kept, because the number of authorities is
+    /// not limited.
     fn with_key(
         &self,
         places: [Place; LABELS],

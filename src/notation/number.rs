@@ -6,12 +6,12 @@ use serde::{Deserializer, Serializer};
 
 use super::Notation;
 
-/// A finite number of a range.
+/// A finite number in a range.
 pub(crate) struct Number<R>(PhantomData<R>);
 
-/// Which numbers a setting takes.
+/// The numbers that a setting accepts.
 pub(crate) trait Range {
-    /// What is said where it is another.
+    /// The description of the range in error messages.
     const EXPECTED: &'static str;
 
     fn contains(number: f64) -> bool;

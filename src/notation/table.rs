@@ -3,7 +3,7 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserializer, forward_to_deserialize_any};
 
-/// A deserializer whose structs have names for their fields: serde also takes a list of values.
+/// A deserializer that accepts structs only as maps. serde by default also accepts a sequence of values.
 pub(crate) struct Table<D>(pub(crate) D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Table<D> {
@@ -13,7 +13,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Table<D> {
         self.0.deserialize_map(TableVisitor(visitor))
     }
 
-    /// With its fields' names, of which those of a struct around it are told apart by `serde(flatten)`.
+    /// Passes the names of the fields on. `serde(flatten)` needs them to separate the fields of this struct
+    /// from those of the outer one.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         name: &'static str,

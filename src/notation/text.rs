@@ -10,11 +10,11 @@ use serde::{Deserializer, Serializer};
 
 use super::Notation;
 
-/// A type that has a textual form of its own.
+/// A type that is written as text.
 pub(crate) struct Text<T>(PhantomData<T>);
 
 pub(crate) trait Textual: Sized {
-    /// What is said where it is something else.
+    /// The description of the type in error messages.
     const EXPECTED: &'static str;
 
     fn text(&self) -> &str;
@@ -41,7 +41,7 @@ impl Textual for Method {
         self.as_str()
     }
 
-    /// `patch` is another method than `PATCH`, which nobody means.
+    /// Rejects lower case: methods are case-sensitive, and `patch` is most likely a mistake for `PATCH`.
     fn parse(text: &str) -> Option<Self> {
         let has_lower_case = text.bytes().any(|byte| byte.is_ascii_lowercase());
         text.parse().ok().filter(|_| !has_lower_case)
@@ -74,7 +74,7 @@ impl<T: Textual> Visitor<'_> for TextVisitor<T> {
     }
 }
 
-/// The name of a header that is added to requests: none of those that frame or route them.
+/// The name of a header that is added to requests. Headers that frame or route requests are excluded.
 pub(crate) struct AddedHeader;
 
 impl AddedHeader {

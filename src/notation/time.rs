@@ -6,10 +6,10 @@ use serde::{Deserializer, Serializer};
 
 use super::{Notation, UNLIMITED};
 
-/// A duration as people write it: `1m 30s`.
+/// A duration with units, such as `1m 30s`.
 pub(crate) struct Time;
 
-/// The same, whose greatest value is no limit.
+/// A duration with units, or `unlimited` for [`Duration::MAX`].
 pub(crate) struct TimeOrUnlimited;
 
 impl Notation for Time {
@@ -66,7 +66,7 @@ impl Visitor<'_> for TimeVisitor {
     }
 }
 
-/// Each number with its unit by itself: `humantime` panics where their sum is too large.
+/// Parses each number with its unit separately, because `humantime` panics if their sum overflows.
 fn parse(text: &str) -> Option<Duration> {
     let mut sum = Duration::ZERO;
     let mut rest = text;

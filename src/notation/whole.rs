@@ -6,13 +6,13 @@ use serde::{Deserializer, Serializer};
 
 use super::Notation;
 
-/// What is written in the place of a greatest value that is no limit.
+/// The word for the maximum value of a type, which means that there is no limit.
 pub(crate) const UNLIMITED: &str = "unlimited";
 
-/// A whole number of a range.
+/// A whole number in a range.
 pub(crate) struct Whole<T, const LEAST: u64 = 0, const MOST: u64 = { u64::MAX }>(PhantomData<T>);
 
-/// A whole number whose greatest value is no limit.
+/// A whole number, or `unlimited` for the maximum value of its type.
 pub(crate) struct OrUnlimited<T>(PhantomData<T>);
 
 /// A type of whole numbers.
@@ -73,7 +73,7 @@ impl<T: Unsigned> Notation for OrUnlimited<T> {
 struct WholeVisitor<T> {
     least: u64,
     most: u64,
-    /// What the word for it stands for, where it is taken.
+    /// The value of the word `unlimited`, if it is accepted.
     unlimited: Option<T>,
 }
 

@@ -13,7 +13,7 @@ pub(crate) trait Words: Copy + PartialEq + 'static {
     /// Each value with its word.
     const WORDS: &'static [(&'static str, Self)];
 
-    /// What else is taken where a word is.
+    /// The end of the error message, for values that are accepted besides the words.
     const OR: &'static str = "";
 
     fn of_word(word: &str) -> Option<Self> {
@@ -21,13 +21,13 @@ pub(crate) trait Words: Copy + PartialEq + 'static {
         words.find_map(|(other, value)| (*other == word).then_some(*value))
     }
 
-    /// None if there is no word for it.
+    /// Returns `None` if there is no word for this value.
     fn word(self) -> Option<&'static str> {
         let mut words = Self::WORDS.iter();
         words.find_map(|(word, other)| (*other == self).then_some(*word))
     }
 
-    /// What is said where it is none of them.
+    /// Writes the list of words for error messages.
     fn expected(f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (word, _)) in Self::WORDS.iter().enumerate() {
             let separator = match index {

@@ -20,7 +20,7 @@ fn secs(seconds: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// As their documentation has it, where a quota is used up.
+/// Examples from the documentation of services, for a quota that is used up.
 #[test]
 fn what_services_are_documented_to_send() {
     let millis = |count| Some(Duration::from_millis(count));
@@ -101,7 +101,7 @@ fn what_services_are_documented_to_send() {
             ],
             secs(47),
         ),
-        // Says when by `Retry-After` alone.
+        // Only `Retry-After` has the time.
         (
             "Shopify",
             &[
@@ -110,7 +110,7 @@ fn what_services_are_documented_to_send() {
             ],
             None,
         ),
-        // These two are for a classifier.
+        // These two need a classifier.
         (
             "OpenAI",
             &[
@@ -158,7 +158,7 @@ fn the_structured_field() {
         (&[("ratelimit", r#""a";r=0"#)], None),
         (&[("ratelimit", r#""a";t=30"#)], None),
         (&[("ratelimit", r#""a";r=0;t=0"#)], None),
-        // The longest of those that are used up; in several lines, too.
+        // The longest wait of the quotas that are used up, also in several lines.
         (
             &[(
                 "ratelimit",
@@ -193,7 +193,7 @@ fn the_structured_field() {
         (&[("ratelimit", r#""a";r=0;t=9;t=5"#)], secs(5)),
         (&[("ratelimit", r#""a";r=1;r=0;t=5"#)], secs(5)),
         (&[("ratelimit", r#""a";r=0;r=1;t=5"#)], None),
-        // One that is too far away hides no other.
+        // A reset that is too far away does not hide another one.
         (
             &[("ratelimit", r#""a";r=0;t=31622401, "b";r=0;t=5"#)],
             secs(5),
@@ -221,10 +221,10 @@ fn a_reset_is_a_time_or_what_is_left_by_its_size() {
         ("1000000000.25", Some(Duration::from_millis(10_250 + 1_000))),
         ("1000000000000", secs(10 + 1)),
         ("1000000000250", Some(Duration::from_millis(10_250 + 1_000))),
-        // As far as a year, and further.
+        // At the limit of a year, and beyond it.
         ("1031622389", secs(31_622_399 + 1)),
         ("1031622390", None),
-        // Microseconds and nanoseconds are read as times that nobody waits for.
+        // Microseconds and nanoseconds are read as times that are too far away.
         ("1000000010000000", None),
         ("1000000010000000000", None),
         ("99999999999999999999999999", None),
@@ -251,7 +251,7 @@ fn nothing_is_asked_for_where_something_remains_or_nothing_is_said() {
         (429, &[RESET, ("ratelimit-remaining", "1")], None),
         (503, &[RESET, ("ratelimit-remaining", "0.9")], secs(30)),
         (503, &[RESET, ("ratelimit-remaining", "0000")], secs(30)),
-        // Of two kinds, each by itself.
+        // Headers of two kinds are not combined.
         (503, &[RESET, ("x-ratelimit-remaining", "0")], None),
         (429, &[("ratelimit-remaining", "0")], None),
         (429, &[("ratelimit-limit", "10")], None),
@@ -268,10 +268,10 @@ fn nothing_is_asked_for_where_something_remains_or_nothing_is_said() {
             secs(40),
         ),
         (429, &[RESET, ("ratelimit", r#""a";r=0;t=35"#)], secs(35)),
-        // What is left goes before the time, if it is well-formed.
+        // `Reset-After` takes precedence over `Reset`, if it is well-formed.
         (429, &[RESET, ("ratelimit-reset-after", "20")], secs(20)),
         (429, &[RESET, ("ratelimit-reset-after", "soon")], secs(30)),
-        // What a cache answers says nothing of the quota now.
+        // Responses from a cache are ignored.
         (429, &[RESET, ("age", "0")], secs(30)),
         (429, &[RESET, ("age", "1")], None),
         (429, &[RESET, ("age", "100, 0")], None),
@@ -357,7 +357,7 @@ fn what_is_malformed_asks_for_nothing() {
             "remaining {reset}"
         );
     }
-    // Of two values, nobody knows which goes with which.
+    // If a header has two values, it is unknown which values belong together.
     for twice in ["x-ratelimit-remaining", "x-ratelimit-reset"] {
         let mut headers = map(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "30")]);
         headers.append(twice, HeaderValue::from_static("0"));
@@ -383,7 +383,7 @@ fn a_reset_without_a_date_is_measured_against_the_local_clock() {
             headers.insert("date", HeaderValue::from_static(date));
         }
         let wait = exhausted_for(StatusCode::TOO_MANY_REQUESTS, &headers).unwrap();
-        // The clock is read once more, which takes less than a minute.
+        // The clock is read again, less than a minute later.
         assert!(wait > Duration::from_secs(40) && wait <= Duration::from_secs(101));
     }
 }

@@ -9,15 +9,15 @@ use pin_project_lite::pin_project;
 use super::ReadAhead;
 
 pin_project! {
-    /// A call, and the reading of its response until that can be handed over.
+    /// A call whose response is read ahead before it is returned.
     pub(crate) struct Answering<F, R>
     where
         R: Body,
     {
-        // None once its response is there: what it holds, as a permit, is let go.
+        // None after the response has arrived, so that what the call holds, such as a permit, is released.
         #[pin]
         call: Option<F>,
-        // None before it is there, and once it was handed over.
+        // None before the response has arrived, and after it was returned.
         response: Option<Response<ReadAhead<R>>>,
     }
 }
@@ -30,11 +30,11 @@ impl<F, R: Body + Unpin> Answering<F, R> {
         }
     }
 
-    /// The response, once it is there and `read` says that enough of it was read.
+    /// Returns the response as soon as it has arrived and `read`, which reads its body ahead, is ready.
     ///
     /// # Panics
     ///
-    /// When polled again after it was handed over.
+    /// Panics if it is polled again after it has returned the response.
     pub(crate) fn poll_read<E>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! What tells the status of a gRPC call.
+//! Looks for the status of a gRPC call in a body that was read ahead.
 
 use http::HeaderMap;
 use http_body::Body;
@@ -6,7 +6,7 @@ use http_body::Body;
 use super::{Data, ReadAhead, Rest};
 
 impl<R: Body> ReadAhead<R> {
-    /// The trailers, if nothing comes before them.
+    /// Returns the trailers, if they are the first frame.
     pub(crate) fn first_trailers(&self) -> Option<&HeaderMap> {
         match self.data {
             Data::Nothing => self.frames.front()?.trailers_ref(),
@@ -18,7 +18,7 @@ impl<R: Body> ReadAhead<R> {
         matches!(self.rest, Rest::Broken { .. })
     }
 
-    /// Whether the end is in sight, beyond what was read.
+    /// Whether the body is known to end after what was read.
     pub(crate) fn rest_is_at_end(&self) -> bool {
         self.rest.is_end_stream()
     }

@@ -3,7 +3,7 @@ use std::fmt;
 
 use crate::error::BoxError;
 
-/// An extension of the responses of a client that follows redirects by itself.
+/// Extension of the responses of a client that follows redirects.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FollowsRedirects {
     pub(crate) to_another_uri: bool,
@@ -11,10 +11,10 @@ pub(crate) struct FollowsRedirects {
 
 /// Error of a client that may have followed a redirect before.
 ///
-/// It is the error of a [`Service`](crate::reqwest::Service) made from a client whose redirects are not
-/// known to be off, if the error says that a server was not reached or did not process the request. This
-/// can have been the target of a redirect, after another server acted on the request. So a retry layer
-/// does not take it for [`Class::Refused`](crate::classify::Class::Refused), as it does otherwise.
+/// A [`Service`](crate::reqwest::Service) returns it if its client is not known to have redirects turned off,
+/// and the client's error says that a server was not reached or did not process the request. This server may
+/// have been the target of a redirect, after another server had acted on the request. Therefore a retry layer
+/// does not classify the error as [`Class::Refused`](crate::classify::Class::Refused), as it would otherwise.
 ///
 /// # Example
 ///

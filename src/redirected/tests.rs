@@ -29,7 +29,7 @@ fn a_response_of_another_uri_was_redirected() {
     ];
     for other in others {
         let redirected = was_redirected(&uri, &response_of(other));
-        // Without the feature, nothing is known of it.
+        // Without the feature, redirects are not recognized.
         assert_eq!(redirected, cfg!(feature = "tower-http"), "{other}");
     }
 }
@@ -48,7 +48,7 @@ fn what_becomes_a_get_may_have_been_redirected_to_its_own_uri() {
     ] {
         assert!(!may_be_redirected(&method, &uri, &Extensions::new()));
         let may_be = may_be_redirected(&method, &uri, &followed);
-        // Without the feature, nothing is known of it.
+        // Without the feature, redirects are not recognized.
         assert_eq!(
             may_be,
             becomes_a_get && cfg!(feature = "tower-http"),

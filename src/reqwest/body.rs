@@ -4,7 +4,7 @@ use crate::body::ReplayBody;
 use crate::error::BoxError;
 use crate::hedge::HedgeBody;
 
-/// A body that is in memory becomes bytes, which reqwest can send a second time by itself.
+/// Converts a body that is in memory to bytes, so that reqwest can send it more than once.
 impl<B> From<ReplayBody<B>> for reqwest::Body
 where
     B: Body + Send + 'static,
@@ -15,7 +15,7 @@ where
     }
 }
 
-/// A body that is in memory becomes bytes, which reqwest can send a second time by itself.
+/// Converts a body that is in memory to bytes, so that reqwest can send it more than once.
 impl<B> From<HedgeBody<B>> for reqwest::Body
 where
     B: Body + Send + Sync + 'static,

@@ -22,29 +22,29 @@ mod below;
 
 use below::Below;
 
-/// A [`RetryLayer`] as a middleware of reqwest-middleware.
+/// Middleware for reqwest-middleware that applies a [`RetryLayer`].
 ///
-/// Middleware that is added after this one, and the client, see each attempt; middleware that is added
-/// before it sees the request once.
+/// Middleware that is added before this one runs once for each request. Middleware that is added after it
+/// runs once for each attempt.
 ///
-/// The extensions of the request are those that reqwest-middleware passes on: a
-/// [`RetryOverride`](crate::RetryOverride) or an [`AttemptsHandle`](crate::AttemptsHandle) is put there by
-/// `with_extension`. Each attempt starts with the extensions of the request; those of the last attempt
-/// are returned.
+/// Add a [`RetryOverride`](crate::RetryOverride) or an [`AttemptsHandle`](crate::AttemptsHandle) to a request
+/// with reqwest-middleware's `with_extension`. Each attempt starts with the extensions of the request. The
+/// extensions of the last attempt are returned.
 ///
 /// # Redirects
 ///
-/// A client follows redirects below its middleware, where they cannot be seen. A refused connection or a
-/// 429 may then be that of a redirect's target, after another server has acted on the request. No request is
-/// therefore treated as refused: a POST without an idempotency key is not repeated, unless the client's
+/// The client follows redirects below its middleware, which cannot see them. A refused connection or a 429
+/// can come from the target of a redirect, after another server has acted on the request. Therefore no
+/// failure is treated as a refusal: a POST without an idempotency key is not repeated, unless the client's
 /// redirects [are off](Self::redirects_are_off).
 ///
 /// Middleware that is added after this one must not send a request more than once.
 ///
 /// # Errors
 ///
-/// The last attempt's own error, unchanged. If an attempt timed out by the layer, or a retry could not
-/// start, `Error::Middleware` with a [`RetryError`].
+/// Returns the error of the last attempt unchanged. Returns `Error::Middleware` with a [`RetryError`] if that
+/// attempt exceeded the layer's time-out, if a retry could not start, or if a cooldown held the request for
+/// longer than it could wait.
 ///
 /// # Example
 ///
@@ -85,7 +85,7 @@ pub struct RetryMiddleware<C = ByStatus> {
 }
 
 impl<C> RetryMiddleware<C> {
-    /// Creates a middleware that retries as this layer does.
+    /// Creates a middleware that retries with the settings of this layer.
     pub fn new(layer: RetryLayer<C>) -> Self {
         Self {
             layer,
@@ -93,11 +93,11 @@ impl<C> RetryMiddleware<C> {
         }
     }
 
-    /// States that the client follows no redirects: it was built with
+    /// States that the client follows no redirects, because it was built with
     /// [`Policy::none`](::reqwest::redirect::Policy::none).
     ///
-    /// A refused connection or a 429 is then known to be that of the request itself, which is repeated
-    /// whatever its method. If the client does follow redirects, a POST can take effect twice.
+    /// A refused connection or a 429 then always concerns the request itself, and the request is repeated
+    /// regardless of its method. If the client does follow redirects, a POST can take effect twice.
     ///
     /// ```
     /// use reqwest_middleware::ClientBuilder;
@@ -141,7 +141,7 @@ impl<C: Classify + Send + Sync + 'static> Middleware for RetryMiddleware<C> {
             may_follow_redirects: self.may_follow_redirects,
         };
         let outcome = self.layer.layer(attempts).send(request).await;
-        // Whoever gives up before finds them as they were.
+        // They are set only here: a caller that drops this future earlier finds them unchanged.
         if let Some(last) = lock(&last).take() {
             *extensions = last;
         }
@@ -151,16 +151,16 @@ impl<C: Classify + Send + Sync + 'static> Middleware for RetryMiddleware<C> {
 
 type Outcome = std::result::Result<Response<reqwest::Body>, BoxError>;
 
-/// The trait of middleware has boxed futures, too.
+/// The `Middleware` trait boxes its futures, too.
 type Attempted<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
-/// What is below the middleware, as a service.
+/// The service below the retry: the rest of the middleware, and the client.
 #[derive(Clone)]
 struct Attempts<'a> {
     next: Next<'a>,
     /// The extensions that each attempt starts with.
     given: Extensions,
-    /// Those that the last attempt ended with.
+    /// The extensions that the last attempt ended with.
     last: Arc<Mutex<Option<Extensions>>>,
     may_follow_redirects: bool,
 }
@@ -189,7 +189,7 @@ impl<'a> Service<Request<ReplayBody<reqwest::Body>>> for Attempts<'a> {
             match outcome {
                 Ok(response) => Ok(asked.response(response)),
                 Err(Error::Reqwest(error)) => Err(asked.error(error)),
-                // It may be that of another request, which the middleware has sent.
+                // The error may belong to another request that the middleware has sent.
                 Err(error) => Err(MaybeRedirected::new(Below(error)).into()),
             }
         })
@@ -200,7 +200,7 @@ fn lock(extensions: &Mutex<Option<Extensions>>) -> MutexGuard<'_, Option<Extensi
     extensions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An error as it came, or one of the layer's.
+/// Returns the original error of an attempt, or the layer's error as a middleware error.
 fn own(error: BoxError) -> Error {
     let error = match error.downcast::<MaybeRedirected>() {
         Ok(error) => error.into_inner(),
@@ -220,7 +220,7 @@ fn own(error: BoxError) -> Error {
     }
 }
 
-/// The last error is shown as it came, too.
+/// Restores the original last error in [`RetryError::Abandoned`].
 fn of_layer(error: RetryError) -> RetryError {
     match error {
         RetryError::Abandoned {

@@ -12,7 +12,7 @@ use crate::classify::Outcome;
 use crate::error::BoxError;
 use crate::redirected::{FollowsRedirects, MaybeRedirected};
 
-/// What a request asked for, where its outcome may be that of another one.
+/// The URL of a request, to detect an outcome that may belong to another request.
 pub(super) struct Asked {
     url: Url,
     may_follow_redirects: bool,
@@ -26,7 +26,7 @@ impl Asked {
         }
     }
 
-    /// The response, which says if redirects may have been followed.
+    /// Converts the response, and marks it if redirects may have been followed.
     pub(super) fn response(&self, response: reqwest::Response) -> Response<reqwest::Body> {
         let to_another_uri = *response.url() != self.url;
         let mut response = to_http(response);
@@ -37,8 +37,8 @@ impl Asked {
         response
     }
 
-    /// The error. One that would be a refusal of the request says if it may be that of another one: of a
-    /// redirect's target, or of what a middleware sends beside it.
+    /// Converts the error. A refusal becomes a [`MaybeRedirected`] if it may belong to another request: one
+    /// to the target of a redirect, or one that a middleware sent in addition.
     pub(super) fn error(&self, error: reqwest::Error) -> BoxError {
         let is_of_other = self.may_follow_redirects || error.url() != Some(&self.url);
         match is_of_other && is_refused(&error) {
@@ -48,16 +48,16 @@ impl Asked {
     }
 }
 
-/// Whether it is a refusal of the request that the client sent last.
+/// Whether the error is a refusal of the request that the client sent last.
 fn is_refused(error: &(dyn Error + 'static)) -> bool {
     let request = Request::new(());
     let outcome = Outcome::error(&request, error).with_request_body(BodyProgress::Begun);
     outcome.by_status().class() == Class::Refused
 }
 
-/// The same response, with the URL of the last request that was made for it.
+/// Converts the response, and keeps the URL of the last request that was made for it.
 pub(super) fn to_http(response: reqwest::Response) -> Response<reqwest::Body> {
-    // The extension that it is kept in is a private type.
+    // reqwest keeps the URL in an extension of a private type.
     let url = response.url().clone();
     let kept = Response::builder().url(url).body(());
     let (kept, ()) = kept.expect("no part of it is wrong").into_parts();
@@ -66,7 +66,7 @@ pub(super) fn to_http(response: reqwest::Response) -> Response<reqwest::Body> {
     response
 }
 
-/// The same response, whatever body the layers have given it.
+/// Converts the response of a stack, whose layers may have changed the type of the body.
 pub(super) fn from_http<R>(response: Response<R>) -> reqwest::Response
 where
     R: Body + Send + Sync + 'static,
@@ -76,7 +76,7 @@ where
     response.map(into_body).into()
 }
 
-/// A body of reqwest's own is not wrapped a second time.
+/// Converts the body. A `reqwest::Body` is returned as it is instead of being wrapped again.
 fn into_body<R>(body: R) -> reqwest::Body
 where
     R: Body + Send + Sync + 'static,

@@ -12,11 +12,11 @@ use tower_service::Service;
 use super::response::from_http;
 use crate::error::BoxError;
 
-/// Sends a request that reqwest has built through a stack of tower layers. See the [module](super) for an
-/// example.
+/// Extension trait that sends a reqwest request through a stack of tower layers. See the [module](super) for
+/// an example.
 ///
-/// It is implemented for reqwest's `RequestBuilder` and `Request`, and for an `http::Request` with a body
-/// of reqwest's, which can have extensions:
+/// It is implemented for reqwest's `RequestBuilder` and `Request`, and for `http::Request<reqwest::Body>`,
+/// which can have extensions:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -41,16 +41,16 @@ use crate::error::BoxError;
 /// # }
 /// ```
 pub trait SendThrough: built::Built {
-    /// Sends the request by a clone of this service, once that is ready, and returns the response.
+    /// Sends the request with a clone of this service, and returns the response.
     ///
-    /// It takes the place of `RequestBuilder::send`, which would bypass the stack. Default headers,
-    /// cookies and time-outs are those of the client below the stack, not those of the client that created
-    /// the builder. A time-out that is set on the request is that of each attempt. Layers of the stack may
-    /// change the type of the response body.
+    /// Use it instead of `RequestBuilder::send`, which would bypass the stack. Default headers, cookies and
+    /// time-outs are those of the client below the stack, not those of the client that created the builder. A
+    /// time-out that is set on the request applies to each attempt. Layers of the stack may change the type
+    /// of the response body.
     ///
     /// # Errors
     ///
-    /// That of the service; a [`reqwest::Error`] if the request could not be built.
+    /// Returns the error of the service, or a [`reqwest::Error`] if the request could not be built.
     fn send_through<S, R>(self, service: &S) -> Sending<S>
     where
         S: Service<Request<reqwest::Body>, Response = Response<R>> + Clone,
@@ -75,7 +75,7 @@ impl<T: built::Built> SendThrough for T {}
 mod built {
     use http::Request;
 
-    /// A request, if it could be built.
+    /// A request, or the error if it could not be built.
     pub trait Built: Sized {
         fn built(self) -> reqwest::Result<Request<reqwest::Body>>;
     }
@@ -146,7 +146,7 @@ where
                     ready!(service.poll_ready(cx)).map_err(Into::into)?;
                     let request = request.take().expect("taken by this call alone");
                     let response = service.call(request);
-                    // The service goes, which may hold what the request waits for.
+                    // This drops the service, which may hold a resource that the request waits for.
                     state.set(State::Called { response });
                 }
                 StateProj::Called { response } => {

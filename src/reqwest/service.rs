@@ -10,15 +10,15 @@ use reqwest::{Client, ClientBuilder};
 use super::response::{Asked, to_http};
 use crate::error::BoxError;
 
-/// Service that sends requests by a reqwest client.
+/// Service that sends requests with a reqwest client.
 ///
-/// It takes any request body that is `Into<reqwest::Body>`: that of a
-/// [`Retry`](crate::Retry) or a [`Hedge`](crate::hedge::Hedge), reqwest's own, bytes and text. A body in
-/// memory is passed as bytes, so that reqwest can send it again. For other bodies, stack
-/// `map_request_body(reqwest::Body::wrap)` above. The response keeps its URL, for
-/// [`reqwest::Response::url`]. TLS, proxies, default headers, cookies and
-/// time-outs are those of the client. A time-out of the client, or of the request
-/// ([`RequestBuilder::timeout`](::reqwest::RequestBuilder::timeout)), is that of each attempt.
+/// The request body can have any type that is `Into<reqwest::Body>`: that of a [`Retry`](crate::Retry) or a
+/// [`Hedge`](crate::hedge::Hedge), `reqwest::Body`, bytes and text. A body in memory is passed as bytes, so
+/// that reqwest can send it more than once. For other types, put `map_request_body(reqwest::Body::wrap)`
+/// above this service. The response keeps its URL for [`reqwest::Response::url`].
+///
+/// TLS, proxies, default headers, cookies and time-outs are those of the client. A time-out of the client, or
+/// of the request ([`RequestBuilder::timeout`](::reqwest::RequestBuilder::timeout)), applies to each attempt.
 ///
 /// # Errors
 ///
@@ -50,12 +50,13 @@ pub struct Service {
 }
 
 impl Service {
-    /// Builds a client that follows no redirects and retries nothing by itself, whatever the builder says
-    /// of these two, and creates a service over it.
+    /// Builds a client, and creates a service that sends requests with it.
+    ///
+    /// The client follows no redirects and does not retry, even if the builder was set up to do so.
     ///
     /// # Errors
     ///
-    /// That of [`ClientBuilder::build`].
+    /// Returns the error of [`ClientBuilder::build`].
     pub fn new(builder: ClientBuilder) -> Result<Self, reqwest::Error> {
         let redirects = reqwest::redirect::Policy::none();
         let retries = reqwest::retry::never();
@@ -63,11 +64,11 @@ impl Service {
         Ok(Self::from(client).redirects_are_off())
     }
 
-    /// States that the client follows no redirects: it was built with
+    /// States that the client follows no redirects, because it was built with
     /// [`Policy::none`](::reqwest::redirect::Policy::none).
     ///
-    /// A refused connection or a 429 is then known to be that of the request itself, which is repeated
-    /// whatever its method. If the client does follow redirects, a POST can take effect twice.
+    /// A refused connection or a 429 then always concerns the request itself, and the request is repeated
+    /// regardless of its method. If the client does follow redirects, a POST can take effect twice.
     ///
     /// ```
     /// use tower_http_retry::reqwest::Service;
@@ -90,7 +91,7 @@ impl Service {
 
     /// Returns the client, which builds requests for [`send_through`].
     ///
-    /// Its own `execute`, and `send` of a request that it has built, bypass the layers above this service.
+    /// The client's `execute`, and `send` of a request that it builds, bypass the layers above this service.
     ///
     /// [`send_through`]: super::SendThrough::send_through
     pub fn client(&self) -> &Client {
@@ -98,12 +99,12 @@ impl Service {
     }
 }
 
-/// Creates a service over a client that is built already, and that may follow redirects.
+/// Creates a service from an existing client, which may follow redirects.
 ///
 /// By default, a client follows up to ten redirects, and retries HTTP/2 streams that the server refused. This
-/// crate cannot see whether a redirect was followed before a failure. So no response and no error is treated
-/// as a refusal: a POST is not repeated after a 429 or a refused connection, unless it has an idempotency
-/// key. See [`redirects_are_off`](Service::redirects_are_off).
+/// crate cannot see whether a redirect was followed before a failure. Therefore no failure is treated as a
+/// refusal: a POST is not repeated after a 429 or a refused connection, unless it has an idempotency key. See
+/// [`redirects_are_off`](Service::redirects_are_off).
 impl From<Client> for Service {
     fn from(client: Client) -> Self {
         Self {
@@ -148,10 +149,10 @@ pin_project! {
         Sent {
             #[pin]
             pending: <Client as tower_service::Service<reqwest::Request>>::Future,
-            // If the client may follow redirects.
+            // `Some` if the client may follow redirects.
             asked: Option<Asked>,
         },
-        // It is no request that reqwest can send.
+        // The request could not be converted to one of reqwest's.
         Unsent {
             error: Option<reqwest::Error>,
         },

@@ -29,9 +29,9 @@ impl Asked {
         self.kept.head(known)
     }
 
-    /// Builds the request of a resumption, without the conditions of the caller that ask for changes only.
-    /// If it is for a part, the caller's other conditions are removed, too: some take precedence over
-    /// the condition of the resumption.
+    /// Builds the request of a resumption, without the caller's `If-None-Match` and `If-Modified-Since`. If
+    /// it is for a part, the caller's other conditions are removed, too, because some of them take precedence
+    /// over the condition of the resumption.
     pub(super) fn request<B: Default>(&self, ask: Ask, known: &KnownNames) -> Request<B> {
         let mut request = self.kept.request(B::default(), known);
         let headers = request.headers_mut();

@@ -39,7 +39,7 @@ pub struct ResumeError {
     source: BoxError,
 }
 
-/// The reasons that the message adds to what the source says.
+/// The reasons that the message adds to that of the source.
 const REASONS: [(StopReason, &str); 3] = [
     (StopReason::Attempts, ", and no resumptions are left"),
     (

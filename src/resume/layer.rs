@@ -140,8 +140,8 @@ impl<C> ResumeLayer<C> {
     ///   both versions have the same length and the same beginning.
     /// - Otherwise, the body ends with [`Unresumable::Changed`](super::Unresumable::Changed).
     ///
-    /// A 200 in response to a range request is compared in the same way, whatever its validator, unless the
-    /// same strong validator allows to [skip](Self::skip_limit) the bytes.
+    /// A 200 in response to a range request is compared in the same way, regardless of its validator. It is
+    /// not compared if it has the same strong validator, and the bytes can be [skipped](Self::skip_limit).
     ///
     /// The hash has 64 bits and a random key.
     ///
@@ -178,7 +178,7 @@ impl<C> ResumeLayer<C> {
     /// use tower_http_retry::ResumeLayer;
     /// use tower_http_retry::classify::Class;
     ///
-    /// // The body of this client has an error type of its own.
+    /// // The body of this client has its own error type.
     /// let layer = ResumeLayer::new().classify_fn(|outcome| match outcome.result() {
     ///     Err(error) if error.to_string().contains("connection lost") => Class::Transient.into(),
     ///     _ => outcome.by_status(),

@@ -23,7 +23,7 @@ use crate::error::BoxError;
 use crate::reason::StopReason;
 use crate::timer::poll_timer;
 
-/// The parts that a download starts with.
+/// The parts that a [`Resuming`] is created from.
 pub(super) struct Start<S, C> {
     pub(super) service: S,
     pub(super) settings: Arc<Settings<C>>,
@@ -31,7 +31,7 @@ pub(super) struct Start<S, C> {
 }
 
 pin_project! {
-    /// The state of a body that can be resumed, beside the current attempt's body.
+    /// The state of a body that can be resumed, without the current attempt's body.
     pub(super) struct Resuming<S, C, B>
     where
         S: Service<Request<B>>,
@@ -41,7 +41,7 @@ pin_project! {
         asked: Asked,
         download: Download,
         tries: Tries,
-        // The error of the last attempt's body, until the next body is there.
+        // The error of the last attempt's body, until the next body has arrived.
         broken: Option<BoxError>,
         // Runs while no frame arrives.
         #[pin]
@@ -64,7 +64,7 @@ pin_project! {
             #[pin]
             call: F,
         },
-        // The body is there.
+        // The body has arrived.
         Reading,
     }
 }
@@ -146,7 +146,7 @@ where
 
     /// Handles a body that broke. Starts the next attempt, if one is allowed.
     pub(super) fn broke(self: Pin<&mut Self>, error: BoxError) -> Result<(), ResumeError> {
-        // The error of another resume layer below, which has already tried to resume.
+        // A `ResumeError` is that of another resume layer below, which has already tried to resume.
         let error = match error.downcast() {
             Ok(resume_error) => return Err(*resume_error),
             Err(error) => error,
@@ -174,7 +174,8 @@ where
             error: &*error,
         });
         *this.broken = Some(error);
-        // Even a timer of zero length yields to other tasks.
+        // The first resumption has no wait. It uses no timer, because even a timer of zero length yields to
+        // other tasks.
         this.step.set(match this.tries.is_first() {
             true => Step::Readying,
             false => Step::Waiting {
@@ -184,7 +185,7 @@ where
         Ok(())
     }
 
-    /// Polls the next attempt's body. Ready once it is there and continues the last one.
+    /// Polls the next attempt's body. Ready once it has arrived and continues the last one.
     pub(super) fn poll_resumed(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -7,7 +7,7 @@ use super::settings::Limits;
 use crate::backoff::Series;
 use crate::reason::StopReason;
 
-/// An attempt makes progress if it brings this many new bytes, or new data for this long.
+/// An attempt makes progress if it delivers this many new bytes, or new data over this time.
 const PROGRESS_BYTES: u64 = 64 * 1024;
 const PROGRESS_TIME: Duration = Duration::from_secs(1);
 
@@ -15,7 +15,7 @@ const PROGRESS_TIME: Duration = Duration::from_secs(1);
 pub(super) struct Tries {
     started: Instant,
     total: u32,
-    /// Since the last progress.
+    /// The number of resumptions since the last progress.
     vain: u32,
     series: Series,
     received: Received,
@@ -65,7 +65,7 @@ impl Tries {
         received.bytes += bytes;
     }
 
-    /// Returns the wait before the next resumption, or why there is none.
+    /// Returns the wait before the next resumption, or the reason why there is none.
     pub(super) fn next(
         &mut self,
         limits: &Limits,

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::retry_after::{date, text};
 
-/// What the head of a response says about the version of its representation.
+/// The version of a representation, as described by the head of a response.
 #[derive(Clone, Debug)]
 pub(super) struct Version {
     etag: Option<HeaderValue>,
@@ -43,7 +43,7 @@ impl Version {
         }
     }
 
-    /// The condition that only this version meets. `None` without a strong validator.
+    /// Returns the condition to request only this version. `None` without a strong validator.
     pub(super) fn condition(&self) -> Option<(HeaderName, HeaderValue)> {
         match (self.strong_etag(), &self.last_modified) {
             (Some(etag), _) => Some((IF_MATCH, etag.clone())),
@@ -67,8 +67,8 @@ impl Version {
     }
 
     /// Whether a part is proven to be of this version: it repeats the validator (RFC 9110, section 15.3.7.3).
-    /// The condition of its request does not prove it: caches do not evaluate the condition (RFC 9111,
-    /// section 4.3.2), and an older version, too, meets one that is a date.
+    /// The condition of the request proves nothing, because caches do not evaluate it (RFC 9111, section
+    /// 4.3.2), and because an older version also meets a condition with a date.
     pub(super) fn is_repeated_by(&self, other: &Self) -> bool {
         let is_repeated = match self.strong_etag() {
             Some(_) => other.etag.is_some(),
@@ -99,7 +99,7 @@ impl Version {
     }
 }
 
-/// Whether two values are equal, if both are there.
+/// Whether two values are equal, if both are known.
 fn is_same<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one == other,
@@ -113,7 +113,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue
     values.next().filter(|_| values.next().is_none())
 }
 
-/// RFC 9110, section 8.8.3: a quoted string without the prefix for weak ones.
+/// Whether an ETag is strong: a quoted string without the prefix `W/` (RFC 9110, section 8.8.3).
 fn is_strong(etag: &HeaderValue) -> bool {
     let inside = etag.as_bytes().strip_prefix(b"\"");
     let inside = inside.and_then(|rest| rest.strip_suffix(b"\""));
@@ -121,8 +121,8 @@ fn is_strong(etag: &HeaderValue) -> bool {
     inside.is_some_and(|inside| inside.iter().all(is_part))
 }
 
-/// RFC 9110, section 8.8.2.2: strong if the response was sent at least a second after its
-/// `Last-Modified`, so that a later change has a later date.
+/// Whether `Last-Modified` is strong: the response was sent at least a second after it, so that a later
+/// change has a later date (RFC 9110, section 8.8.2.2).
 fn dated(headers: &HeaderMap) -> Dated {
     let time = |name| date(text(only(headers, name)?)?);
     let (Some(modified), Some(sent)) = (time(&LAST_MODIFIED), time(&DATE)) else {

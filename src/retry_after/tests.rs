@@ -61,7 +61,7 @@ fn every_form_of_the_headers() {
             millis(250),
         ),
         (&[("retry-after-ms", "2,5"), ("retry-after", "9")], secs(9)),
-        // Zero asks for nothing, and hides nothing.
+        // Zero asks for no wait, and does not hide another header.
         (
             &[("retry-after-ms", "0"), ("retry-after", "120")],
             secs(120),
@@ -127,7 +127,7 @@ fn every_form_of_the_headers() {
             ],
             None,
         ),
-        // The time that the response has spent in a cache has passed.
+        // The time that the response has spent in a cache is subtracted.
         (
             &[
                 ("date", NOW),
@@ -165,7 +165,7 @@ fn every_form_of_the_headers() {
             &[("date", NOW), ("retry-after", "Sun, 06 Nov 1994 08:50:07")],
             None,
         ),
-        // Without a usable date of its own, a date long gone is past by the local clock.
+        // Without a valid `Date`, the local clock is used, for which this date is in the past.
         (&[("date", "today"), ("retry-after", NOW)], None),
         (&[("retry-after", NOW)], None),
     ];

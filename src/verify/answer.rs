@@ -56,7 +56,8 @@ impl Verified {
     }
 }
 
-/// The URI of the item. Without a `Location`, it is the request's own. A query may contain credentials.
+/// Returns the URI of the item for the `Location` header. `None` if it is the URI of the request, which is
+/// the default for a 201, or if it has a query, which may contain credentials.
 fn location(operation: &request::Parts, probe: &Request<()>) -> Option<HeaderValue> {
     let uri = probe.uri();
     if *uri == operation.uri || uri.query().is_some() {

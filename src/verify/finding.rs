@@ -30,7 +30,7 @@ impl Operation {
     pub(super) fn of(head: &request::Parts, put_creates: bool) -> Option<Self> {
         match head.method {
             Method::PUT if is_change(&head.headers) => None,
-            // What is left of the header is `*`.
+            // `If-None-Match` is `*` here: entity tags make the request a change.
             Method::PUT if put_creates || head.headers.contains_key(IF_NONE_MATCH) => {
                 Some(Self::Create)
             }
@@ -44,12 +44,12 @@ impl Operation {
     pub(super) fn is_conflict(self, status: StatusCode) -> bool {
         match self {
             Self::Create => matches!(status.as_u16(), 409 | 412),
-            // An item that is gone does not meet an `If-Match` either.
+            // A delete with `If-Match` is answered 412 if the item no longer exists.
             Self::Delete => matches!(status.as_u16(), 404 | 410 | 412),
         }
     }
 
-    /// `is_same` is called only for a create whose item exists.
+    /// Returns what the probe's response shows. `is_same` is called only for a create whose item exists.
     pub(super) fn finding(
         self,
         probed: &response::Parts,
@@ -72,7 +72,7 @@ impl Operation {
     }
 }
 
-/// Whether it has a condition that only an existing item can meet, or is for a part of an item.
+/// Whether a request has a condition that only an existing item can meet, or is for a part of an item.
 fn is_change(headers: &HeaderMap) -> bool {
     let is_of_tags = |value: &HeaderValue| value != "*";
     headers.contains_key(IF_MATCH)

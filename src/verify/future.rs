@@ -46,7 +46,7 @@ pin_project! {
         Verifying {
             verifying: Pin<Box<V>>,
         },
-        // The error is there if no request could be sent.
+        // Contains an error if no request could be sent, until it is returned.
         Ended {
             error: Option<BoxError>,
         },

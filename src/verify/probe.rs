@@ -8,8 +8,8 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri, request};
 use crate::authority::Authority;
 use crate::head::RequestHead;
 
-/// Headers of the request that a probe does not have, beside `content-*` and conditions. They are about the
-/// request's content, conditions and connection, or would make a safe method change something, or are
+/// Headers of the request that are not added to a probe, besides `content-*` and conditions. They are about
+/// the content, conditions or connection of the request, or could turn a safe method into another one, or are
 /// preferences (RFC 7240), which change the status: 202 with `respond-async`, and 204 with
 /// `return=minimal`.
 const LEFT_OUT: [HeaderName; 18] = [
@@ -95,7 +95,7 @@ fn absolute(uri: Uri, request: &Uri) -> Uri {
     Uri::from_parts(parts).unwrap_or(uri)
 }
 
-/// The URI without its query and user info, which may contain credentials.
+/// Returns the URI without its query and user info, which may contain credentials.
 pub(super) fn tellable(uri: &Uri) -> Uri {
     let mut parts = without_user_info(uri).into_parts();
     parts.path_and_query = PathAndQuery::try_from(uri.path()).ok();

@@ -99,7 +99,7 @@ where
             Ok(None) => return VerifyFuture::passing(self.inner.call(request)),
             Err(error) => return VerifyFuture::failed(error.into()),
         };
-        // The clone that was polled ready makes the calls; another one is not ready.
+        // The clone that was polled ready makes the calls, because a new clone is not ready.
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
         let settings = self.settings.clone();

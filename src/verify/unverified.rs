@@ -41,9 +41,9 @@ pub struct Unverified {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
     Status,
-    /// It concerns another resource.
+    /// The response concerns another resource.
     Redirected,
-    /// Its body is longer than the limit.
+    /// The body is longer than the limit.
     Longer {
         limit: usize,
     },

@@ -47,7 +47,7 @@ pin_project! {
         body: Option<ReplayBody<B>>,
         probe: Request<()>,
         is_last: bool,
-        // The operation's own response, until a probe has explained it.
+        // The operation's own response, until a probe has shown its cause.
         conflict: Option<Response<VerifyBody<R>>>,
         // The rest of the response to the first probe, read while the operation is in flight.
         #[pin]
@@ -123,7 +123,8 @@ where
                     }
                     self.as_mut().kept()
                 }
-                // Frees the probe's connection for reuse, if that takes hardly any time.
+                // Reads the rest of the probe's response for a short time, so that its connection can be
+                // reused.
                 StepProj::Emptying { answer } => {
                     ready!(emptied);
                     answer.take().map(Ok)
@@ -192,7 +193,7 @@ where
         self.found(finding, Response::from_parts(head, VerifyBody::kept(kept)))
     }
 
-    /// The outcome of a probe that failed. On the last attempt, there is no other probe, so the
+    /// Returns the outcome if a probe failed. On the last attempt, there is no other probe, so the
     /// operation's own response takes precedence.
     fn probe_failed(self: Pin<&mut Self>, error: BoxError) -> Outcome<R> {
         let this = self.project();
@@ -214,7 +215,7 @@ where
             (Finding::Created, _) => Verified::Created,
             (Finding::Deleted, _) => Verified::Deleted,
             (Finding::Conflict, None) => Verified::Conflict,
-            // The operation's own response was right.
+            // The probe confirms the operation's own response.
             (Finding::Conflict | Finding::Undone, Some(conflict)) => {
                 return self.emptying(body, conflict);
             }
@@ -223,7 +224,7 @@ where
                 this.step.set(Step::Readying);
                 return None;
             }
-            // There is no other probe.
+            // No other probe follows the last attempt.
             (Finding::Unavailable, Some(conflict)) if *this.is_last => {
                 return self.emptying(body, conflict);
             }

@@ -10,7 +10,7 @@ use tower::Service;
 use super::{MAX_RETRIES, Settings, is_idempotent, is_retryable};
 use crate::client::{Answer, Client};
 
-/// What a careful user writes around a service.
+/// What a careful user would write around a service.
 #[derive(Clone)]
 pub struct Backon<S> {
     service: S,
@@ -42,7 +42,7 @@ where
         let (service, backoff) = (self.service.clone(), self.backoff);
         async move {
             let is_idempotent = is_idempotent(request.method());
-            // A response that is to be retried has to be an error.
+            // backon only retries errors, so a response that is to be retried becomes one.
             let attempt = || {
                 let answer = service.clone().call(request.clone());
                 async move {

@@ -14,13 +14,13 @@ use super::{MAX_RETRIES, RequestBody, Settings};
 use crate::client::{Answer, Client};
 use crate::upstream::{Upstream, read};
 
-/// reqwest with middleware, which a user keeps as long as the program.
+/// reqwest with middleware. It is never dropped, as users keep a client as long as the program runs.
 #[derive(Clone)]
 pub struct Reqwest {
     client: &'static ClientWithMiddleware,
 }
 
-/// Ends in a middleware that answers without a network.
+/// Returns a client whose last middleware responds without a network.
 pub fn in_memory(upstream: Upstream, settings: Option<&Settings>) -> Reqwest {
     let builder = ClientBuilder::new(reqwest::Client::new());
     leak(with_retries(builder, settings).with(upstream))
@@ -63,7 +63,7 @@ impl Client<RequestBody> for Reqwest {
     }
 }
 
-/// With a body that reqwest can clone.
+/// Converts a request, with a body that reqwest can clone.
 fn converted(request: Request<RequestBody>) -> reqwest::Request {
     let request = request.map(|body| body.into_inner().unwrap_or_default());
     request.try_into().expect("a request")

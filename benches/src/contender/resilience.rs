@@ -8,7 +8,10 @@ use super::{MAX_RETRIES, Settings, is_idempotent, may_pass};
 
 type Of<S, B, R, E> = Retry<S, Request<B>, Response<R>, E>;
 
-/// Its predicate sees the response only, so what may not be repeated gets one attempt beforehand.
+/// Wraps a service in tower-resilience-retry's layer.
+///
+/// The predicate only sees the response. Therefore, a request that may not be retried is limited to one
+/// attempt in advance.
 pub fn retry<S, B, R>(inner: S, settings: &Settings) -> Of<S, B, R, S::Error>
 where
     S: Service<Request<B>, Response = Response<R>>,

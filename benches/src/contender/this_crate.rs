@@ -20,7 +20,8 @@ pub fn retry<S>(inner: S, settings: &Settings) -> Retry<S> {
     }
 }
 
-/// All that is needed for a hedge is kept, though none is ever due.
+/// Wraps a service in a `HedgeLayer`. It keeps everything that a hedge would need, but no hedge is ever
+/// due.
 pub fn hedge<S>(inner: S) -> Hedge<S> {
     HedgeLayer::new().after(Duration::from_secs(1)).layer(inner)
 }

@@ -14,7 +14,7 @@ pub fn retry<S>(inner: S, settings: &Settings) -> Retry<ByStatus, S> {
     Retry::new(ByStatus::new(settings), inner)
 }
 
-/// What a careful user writes.
+/// A policy that a careful user would write.
 #[derive(Clone)]
 pub struct ByStatus {
     budget: Arc<TpsBudget>,
@@ -66,7 +66,7 @@ impl<B: Clone, R, E> Policy<Request<B>, Response<R>, E> for ByStatus {
         goes_on.then(|| self.wait())
     }
 
-    // Its head, extensions, and body.
+    // Clones the head, the extensions and the body.
     fn clone_request(&mut self, request: &Request<B>) -> Option<Request<B>> {
         Some(request.clone())
     }

@@ -17,7 +17,7 @@ use tower_http_retry::{BoxError, RetryLayer};
 
 use crate::say;
 
-/// Sends one request by a client with these settings, and says what becomes of it.
+/// Sends one request with a client that has these settings, and prints its attempts and its outcome.
 pub(crate) async fn run(config: RetryConfig) -> Result<(), BoxError> {
     let uri = listen().await?;
     let client = ServiceBuilder::new()
@@ -30,7 +30,7 @@ pub(crate) async fn run(config: RetryConfig) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Prints a line for what each attempt came to, and what follows.
+/// Prints a line for the outcome of each attempt, and what follows.
 fn tell(event: &Event<'_>) {
     let outcome = match (event.status(), event.error()) {
         (Some(status), _) => status.to_string(),
@@ -42,7 +42,7 @@ fn tell(event: &Event<'_>) {
             format!("waits {:.3} s: {reason}", after.as_secs_f64())
         }
         EventKind::Stopped(stop) => format!("stops: {stop}"),
-        // That an attempt is sent needs no line: its outcome has one.
+        // The start of an attempt needs no line: its outcome has one.
         _ => return,
     };
     let at = event.elapsed().as_secs_f64();
@@ -52,7 +52,7 @@ fn tell(event: &Event<'_>) {
     ));
 }
 
-/// Serves on a free port, for as long as this program runs: unavailable at first, then overloaded, then well.
+/// Serves on a free port until the program ends. Answers 503 twice, then 429, then 200.
 async fn listen() -> Result<Uri, BoxError> {
     let requests = Arc::new(AtomicUsize::new(0));
     let answer = async move || {

@@ -3,7 +3,7 @@ use std::path::Path;
 use tower_http_retry::BoxError;
 use tower_http_retry::config::RetryConfig;
 
-/// What a file of settings is written in.
+/// The format of a file with settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Format {
     Toml,
@@ -12,7 +12,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// By the file's extension; none for one that is not known.
+    /// Determines the format by the extension of the file. Returns `None` if the extension is unknown.
     pub(crate) fn of(file: &Path) -> Option<Self> {
         match file.extension()?.to_str()? {
             "toml" => Some(Self::Toml),

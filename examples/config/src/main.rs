@@ -1,9 +1,9 @@
-//! The settings of a client's retries from a file: `cargo run -p config -- retry.toml`.
+//! Reads the settings of a client's retries from a file: `cargo run -p config -- retry.toml`.
 //!
-//! Says what is wrong with a TOML, JSON or YAML file by the field, or prints all settings that it comes to,
-//! with the defaults of those that it leaves out. With `--demo` a client with these settings calls a server
-//! that fails at first; it is a part of this program and listens on 127.0.0.1. With `--schema`, the JSON
-//! schema of such a file is printed, for editors that complete and check it.
+//! Prints all settings of a TOML, JSON or YAML file, including the defaults. If the file has a mistake,
+//! prints the field and the error. With `--demo`, a client with these settings calls a server that fails at
+//! first. The server is a part of this program and listens on 127.0.0.1. With `--schema`, prints the JSON
+//! schema of such a file, for editors that complete and check it.
 //!
 //! Exit status: 0, or 1 if the file cannot be read or is wrong, 2 for wrong arguments.
 
@@ -21,21 +21,21 @@ mod format;
 
 use format::Format;
 
-/// The settings that the demo has without a file.
+/// The settings of the demo if no file is given.
 const SETTINGS: &str = include_str!("../retry.toml");
 
-/// Reads the settings of a client's retries from a file, and prints what they come to.
+/// Reads the settings of a client's retries from a file, and prints all of them.
 #[derive(Debug, Parser)]
 #[command(name = "config", version)]
 struct Arguments {
     /// The file: .toml, .json, .yaml or .yml [default: settings for a demo]
     file: Option<PathBuf>,
 
-    /// Lets a client with these settings call a server that fails at first
+    /// Call a server that fails at first, with a client that has these settings
     #[arg(long)]
     demo: bool,
 
-    /// Prints the JSON schema of such a file instead
+    /// Print the JSON schema of such a file instead
     #[arg(long, conflicts_with_all = ["file", "demo"])]
     schema: bool,
 }
@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell if standard error is closed.
+            // If standard error is closed, the error cannot be reported.
             let _ = writeln!(io::stderr(), "config: {}", error.to_string().trim_end());
             ExitCode::FAILURE
         }
@@ -67,7 +67,7 @@ async fn run(arguments: Arguments) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The settings of a file, and what it is written in.
+/// Reads the settings of a file, and its format.
 fn read(file: Option<&PathBuf>) -> Result<(Format, RetryConfig), BoxError> {
     let Some(file) = file else {
         return Ok((Format::Toml, Format::Toml.read(SETTINGS)?));
@@ -81,7 +81,7 @@ fn read(file: Option<&PathBuf>) -> Result<(Format, RetryConfig), BoxError> {
     Ok((format, config.map_err(|error| format!("{name}: {error}"))?))
 }
 
-/// Prints a line; a reader that has gone away, as `head` does, is no reason to panic.
+/// Prints a line. Does not panic if the reader has closed the pipe, as `head` does.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

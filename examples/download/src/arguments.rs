@@ -1,5 +1,5 @@
-//! What the user asks for. A wrong argument ends the program with status 2 and a message that
-//! names it.
+//! The arguments of the program. A wrong argument ends it with status 2 and a message that names
+//! the argument.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -15,26 +15,27 @@ use crate::size::parse_size;
 const AFTER_HELP: &str = "\
 Durations are written like 100ms, 10s, 5m, 1h30m; sizes like 4096, 64KiB, 8MiB, 1GiB.
 
-The body is written to a new file beside FILE, which takes the name of FILE when it is whole. A FILE that
-exists is replaced then, and is left as it is if the download fails; it must be a regular file.
+The body is written to a new file next to FILE, which is renamed to FILE when it is whole. An existing FILE
+is replaced then, and is left unchanged if the download fails. It must be a regular file.
 
-A response can be resumed if it says how long it is and has a strong ETag, or a Last-Modified that is
-older than its Date; without these only with --verify-prefix. Any other response is downloaded, too, but
-what breaks it off is the end. One whose end is only that of its connection is not: it may not be whole.
+A response can be resumed if its length is known and it has a strong ETag, or a Last-Modified that is older
+than its Date. Without such a validator, it can be resumed only with --verify-prefix. Any other response is
+downloaded, too, but the download fails if it breaks off. A response whose end is marked only by the end of
+its connection is rejected, because it may not be whole.
 
 Exit status: 0 if FILE is whole, 22 for a status that is not 200, 7 if no response came, 18 for a body
-that could not be completed, or may not be whole, 23 for a file that cannot be written, 2 for wrong arguments, 130 after
-Ctrl-C; with --demo, 1 if what arrived is not what was served.";
+that could not be completed, or may not be whole, 23 for a file that cannot be written, 2 for wrong
+arguments, 130 after Ctrl-C; with --demo, 1 if the bytes that arrived differ from those that were served.";
 
 /// Downloads a file, and resumes it where the connection breaks off.
 #[derive(Debug, Parser)]
 #[command(name = "download", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// What to download: http:// and a host
+    /// The URL to download, which starts with http:// and a host
     #[arg(value_parser = parse_url, required_unless_present = "demo")]
     pub(crate) url: Option<Uri>,
 
-    /// Where to write it; replaced at the end if it exists
+    /// The file to write; an existing file is replaced at the end
     #[arg(required_unless_present = "demo")]
     pub(crate) file: Option<PathBuf>,
 
@@ -60,17 +61,17 @@ pub(crate) struct TransferArguments {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     window: Option<Duration>,
 
-    /// How long to wait for a response's first bytes, and then for each further piece of it
+    /// How long to wait for the first bytes of a response, and for each further piece of it
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     idle_timeout: Duration,
 
-    /// Resume what has no validator as well: read again what was downloaded, and compare it, if it
-    /// is not more than this [default size: 64MiB]
+    /// Also resume responses without a validator: download the first part again and compare it, if
+    /// it is not longer than this [default size: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "64MiB")]
     verify_prefix: Option<u64>,
 
-    /// How many times to send each request again, at most [default: 5]
+    /// The maximum number of retries of each request [default: 5]
     #[arg(long, value_name = "N")]
     max_retries: Option<u32>,
 
@@ -83,7 +84,7 @@ pub(crate) struct TransferArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Demonstration")]
 pub(crate) struct DemoArguments {
-    /// Download from a server of this program, through a proxy that cuts each connection
+    /// Download from a built-in server, through a proxy that cuts each connection
     #[arg(long, conflicts_with_all = ["url", "file"])]
     pub(crate) demo: bool,
 
@@ -92,19 +93,19 @@ pub(crate) struct DemoArguments {
     #[arg(conflicts_with_all = ["url", "file"])]
     pub(crate) demo_bytes: u64,
 
-    /// After how much to cut connections
+    /// The number of bytes after which connections are cut
     #[arg(long, value_name = "SIZE..SIZE", default_value = "1MiB..8MiB", value_parser = parse_cuts)]
     #[arg(conflicts_with_all = ["url", "file"])]
     pub(crate) demo_cuts: RangeInclusive<u64>,
 
-    /// What the bytes and the cuts are made from
+    /// The seed for the content and the cuts
     #[arg(long, value_name = "N", default_value = "1")]
     #[arg(conflicts_with_all = ["url", "file"])]
     pub(crate) demo_seed: u64,
 }
 
 impl TransferArguments {
-    /// What is not asked for is left as the layer has it.
+    /// Builds a layer. Settings without an argument keep the layer's defaults.
     pub(crate) fn resume_layer(&self) -> ResumeLayer {
         let mut layer = ResumeLayer::new()
             .backoff(self.backoff())
@@ -121,7 +122,7 @@ impl TransferArguments {
         layer
     }
 
-    /// An attempt lasts until the first bytes of its response are there.
+    /// Builds a layer. An attempt lasts until the first bytes of its response arrive.
     pub(crate) fn retry_layer(&self) -> RetryLayer {
         let layer = RetryLayer::new()
             .backoff(self.backoff())
@@ -149,7 +150,7 @@ fn parse_url(text: &str) -> Result<Uri, String> {
         Some("https") => return Err("https is not supported: this example has no TLS".into()),
         _ => return Err(NEEDED.into()),
     }
-    // The client would leave out the one and replace the other by 80, without a word.
+    // The client would ignore user info, and would use port 80 if the port is invalid.
     if authority.as_str().contains('@') {
         return Err("user info is not sent".into());
     }

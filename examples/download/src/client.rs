@@ -1,4 +1,4 @@
-//! The client: hyper-util's, under the layers that retry and resume.
+//! The client: hyper-util's, below the layers that retry and resume.
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
@@ -12,8 +12,8 @@ use tower_http_retry::{BoxError, CommitLayer, ReplayBody};
 use crate::arguments::TransferArguments;
 use crate::progress::Progress;
 
-/// Asks for a file. The body of the response is whole, or ends with an error. The other value says whether
-/// it is resumed if it breaks off.
+/// Requests a file. Returns the response, and whether it can be resumed. A body that can be resumed is whole
+/// or ends with an error.
 pub(crate) async fn get(
     url: Uri,
     transfer: &TransferArguments,
@@ -27,7 +27,7 @@ pub(crate) async fn get(
 > {
     let (resumptions, retries) = (progress.clone(), progress.clone());
     let client = ServiceBuilder::new()
-        // Above the retry: each resumption is a request, which is retried if need be.
+        // Above the retry, so that each resumption is a request that can be retried.
         .layer(
             transfer
                 .resume_layer()
@@ -38,7 +38,7 @@ pub(crate) async fn get(
                 .retry_layer()
                 .on_event(move |event| retries.retry(event)),
         )
-        // A response whose first bytes never come is retried, without a resumption.
+        // If the first bytes of a response do not arrive, the request is retried without a resumption.
         .layer(CommitLayer::first_bytes())
         .service(Client::builder(TokioExecutor::new()).build_http::<ReplayBody<Empty<Bytes>>>());
     let mut request = Request::new(Empty::new());

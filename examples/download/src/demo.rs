@@ -1,4 +1,4 @@
-//! A server, a proxy before it that cuts each connection, and a download through both.
+//! A download from a server, through a proxy that cuts each connection.
 
 use std::fs;
 use std::io::{self, Write};
@@ -26,7 +26,7 @@ use cutting_proxy::CuttingProxy;
 use report::Report;
 use server::Server;
 
-/// Downloads, and says what happened and whether what arrived is what was served.
+/// Downloads a file, and prints a report, which says whether the received bytes are those that were served.
 pub(crate) async fn run(
     arguments: &DemoArguments,
     transfer: &TransferArguments,
@@ -59,7 +59,7 @@ pub(crate) async fn run(
         served,
         arrived,
     };
-    // A reader that has gone away is no reason to panic.
+    // Does not panic if the reader has closed the pipe.
     let _ = write!(io::stdout(), "{report}");
     Ok(ExitCode::from(u8::from(!report.is_equal())))
 }
@@ -78,7 +78,7 @@ fn arrived(file: PathBuf) -> io::Result<String> {
     Ok(format!("{:x}", digest.finalize()))
 }
 
-/// A new one for temporary files. Dropping it removes it with all that is in it.
+/// A new directory for temporary files. Dropping it removes the directory and its content.
 struct Directory {
     path: PathBuf,
 }
@@ -98,7 +98,7 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // There is nothing to do about a directory that cannot be removed.
+        // An error cannot be handled here.
         let _ = fs::remove_dir_all(&self.path);
     }
 }

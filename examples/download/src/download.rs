@@ -1,4 +1,4 @@
-//! One download, from the request to the file that is whole.
+//! One download, from the request to the complete file.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use crate::failure::Failure;
 use crate::partial_file::PartialFile;
 use crate::progress::Progress;
 
-/// Leaves a file that is whole, or none.
+/// Downloads a file. If this fails or is cancelled, no partial file is left.
 pub(crate) async fn download(
     url: Uri,
     file: &Path,
     transfer: &TransferArguments,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    // Before the request, which is for nothing if there is no place for the file.
+    // Created before the request, which would be useless if the file cannot be written.
     let mut partial = PartialFile::create(file)?;
     let response = client::get(url, transfer, progress).await;
     let (response, is_resumable) = response.map_err(Failure::of_request)?;
@@ -45,14 +45,14 @@ pub(crate) async fn download(
     Ok(())
 }
 
-/// Whether the body ends with the connection, however that came about (RFC 9112, section 6.3): nothing says
-/// whether it is whole then.
+/// Whether only the end of the connection marks the end of the body (RFC 9112, section 6.3). Such a body may
+/// be incomplete.
 fn is_unframed<R: Body>(response: &Response<R>) -> bool {
     let is_of_known_length = response.body().size_hint().exact().is_some();
     !is_of_known_length && !response.headers().contains_key(TRANSFER_ENCODING)
 }
 
-/// What is to be said of a response that could not have been resumed.
+/// The reason why a response could not have been resumed, to be printed after the download.
 fn note<R: Body>(response: &Response<R>) -> Option<&'static str> {
     match response.body().size_hint().exact() {
         Some(0) => None,

@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     NoResponse(BoxError),
     /// The status is not 200.
     Status(StatusCode),
-    /// Nothing says where the body ends.
+    /// Only the end of the connection marks the end of the body.
     Unframed,
     /// The body ended with an error.
     Incomplete(BoxError),
@@ -32,7 +32,7 @@ pub(crate) struct WriteError {
 }
 
 impl Failure {
-    /// Of a request that ended in an error.
+    /// Returns the failure of a request that ended with an error.
     pub(crate) fn of_request(error: BoxError) -> Self {
         match error.downcast_ref::<BrokenAnswer>() {
             Some(broken) if broken.response().status() != StatusCode::OK => {
@@ -43,7 +43,7 @@ impl Failure {
         }
     }
 
-    /// curl's exit statuses, but for the demonstration.
+    /// The exit statuses of curl, except for that of the demonstration.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Self::Demo(_) => 1,
@@ -85,13 +85,13 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// An error and what caused it. The client's own words are only that it could not connect.
+/// An error with its causes. The text of the client's error alone does not contain them.
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let words = error.to_string();
-        // Some errors repeat their cause's words.
+        // Some errors repeat the text of their cause.
         if !text.ends_with(&words) {
             text = format!("{text}: {words}");
         }

@@ -1,9 +1,9 @@
 //! Downloads a file, and resumes it where the connection breaks off:
 //! `cargo run -p download -- URL FILE`.
 //!
-//! The stack is [`ResumeLayer`] over [`RetryLayer`] over [`CommitLayer`] over hyper-util's client, over
-//! HTTP/1.1 without TLS. Standard error shows the progress, each resumption and each retry. FILE gets
-//! its name when it is whole; `--help` lists the options and the exit statuses.
+//! The stack is, from the outside in, [`ResumeLayer`], [`RetryLayer`], [`CommitLayer`] and hyper-util's
+//! client, with HTTP/1.1 and without TLS. Standard error shows the progress, each resumption and each
+//! retry. FILE is created when the download is complete. `--help` lists the options and the exit statuses.
 //!
 //! ```text
 //! cargo run -p download -- http://127.0.0.1:8080/file.tar file.tar
@@ -12,9 +12,9 @@
 //! cargo run --release -p download -- --demo --demo-bytes 1GiB
 //! ```
 //!
-//! With `--demo`, the server is a part of this program, and so is a proxy before it that cuts each
-//! connection after some of the response; both listen on 127.0.0.1. Standard output then says what
-//! happened, and whether what arrived is what was served.
+//! With `--demo`, the program starts a server on 127.0.0.1, and a proxy in front of it that cuts each
+//! connection after a part of the response. Standard output then shows what happened, and whether the
+//! received bytes are those that were served.
 //!
 //! [`CommitLayer`]: tower_http_retry::CommitLayer
 //! [`ResumeLayer`]: tower_http_retry::ResumeLayer
@@ -40,7 +40,7 @@ use arguments::Arguments;
 use failure::Failure;
 use progress::Progress;
 
-/// What a shell says of a program that Ctrl-C has ended.
+/// The exit status that shells report for a program that was ended by Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> io::Result<ExitCode> {
@@ -49,17 +49,17 @@ fn main() -> io::Result<ExitCode> {
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(async {
         tokio::select! {
-            // First, so that it is listened for before there is a file to be removed.
+            // Polled first, so that Ctrl-C is handled before there is a file to be removed.
             biased;
             Ok(()) = ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
             outcome = run(&arguments, &progress) => outcome,
         }
     });
-    // Looking up a name cannot be called off; waiting for it would hold up the exit.
+    // A name lookup cannot be cancelled, and waiting for it would delay the exit.
     runtime.shutdown_background();
     progress.clear();
     Ok(outcome.unwrap_or_else(|failure| {
-        // There is nobody to tell if standard error is closed.
+        // If standard error is closed, the error cannot be reported.
         let _ = writeln!(io::stderr(), "download: {failure}");
         ExitCode::from(failure.exit_status())
     }))
@@ -72,7 +72,7 @@ async fn run(arguments: &Arguments, progress: &Progress) -> Result<ExitCode, Fai
             download::download(url.clone(), file, transfer, progress).await?;
             Ok(ExitCode::SUCCESS)
         }
-        // The arguments are not parsed without both unless there is `--demo`.
+        // Both arguments are required without `--demo`.
         _ => demo::run(&arguments.demo, transfer, progress).await,
     }
 }

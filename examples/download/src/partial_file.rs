@@ -1,4 +1,4 @@
-//! A file that gets its name when it is whole.
+//! A file that is renamed to its final name when it is complete.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,17 +9,17 @@ use tokio::io::AsyncWriteExt;
 
 use crate::failure::{Failure, WriteError};
 
-/// So many downloads to one file can be under way, or have been killed.
+/// How many partial files of one target there can be, of running downloads or of killed ones.
 const PLACES: u32 = 1000;
 
-/// What is there of a file so far. Dropping it removes it.
+/// A file that is being written. Dropping it removes the file.
 pub(crate) struct PartialFile {
     content: tokio::fs::File,
     place: Place,
     target: PathBuf,
 }
 
-/// Where it is until it is whole.
+/// The temporary path of the file. Dropping it removes the file, unless it is kept.
 struct Place {
     path: PathBuf,
     is_kept: bool,
@@ -44,14 +44,14 @@ impl PartialFile {
         written.map_err(|error| write_error(&self.place.path, error))
     }
 
-    /// Gives it the target's name, once all of it is on the disk.
+    /// Writes the file to the disk, and renames it to the target.
     pub(crate) async fn keep(mut self) -> Result<(), Failure> {
         let synced = match self.content.flush().await {
             Ok(()) => self.content.sync_all().await,
             failed => failed,
         };
         synced.map_err(|error| write_error(&self.place.path, error))?;
-        // Nothing is awaited from here on: what interrupts a download leaves a file, or none.
+        // Nothing is awaited from here on, so a cancelled download leaves either the complete file or none.
         let renamed = fs::rename(&self.place.path, &self.target);
         renamed.map_err(|error| write_error(&self.target, error))?;
         self.place.is_kept = true;
@@ -62,7 +62,7 @@ impl PartialFile {
 impl Drop for Place {
     fn drop(&mut self) {
         if !self.is_kept {
-            // There is nothing to do about a file that cannot be removed.
+            // An error cannot be handled here.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -72,7 +72,7 @@ fn create(target: &Path) -> io::Result<(PathBuf, fs::File)> {
     let Some(name) = target.file_name() else {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it has no name"));
     };
-    // A rename would replace a device, too, or fail over a directory when all is done.
+    // A rename would also replace a device, and would fail for a directory, but only after the download.
     match fs::symlink_metadata(target) {
         Ok(existing) if !existing.is_file() => {
             let error = "it exists, and is not a regular file";

@@ -1,4 +1,4 @@
-//! What happens on the way, on standard error: a bar on a terminal, else lines.
+//! Shows the progress on standard error: as a bar on a terminal, otherwise as lines.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use tower_http_retry::resume::Resumption;
 
 use crate::failure::with_causes;
 
-// What happened last has a line of its own: it is long.
+// The last message is on a separate line, because it is long.
 const OF_KNOWN_LENGTH: &str =
     "{bar:30} {binary_bytes}/{binary_total_bytes}, {binary_bytes_per_sec}, {eta} left\n{wide_msg}";
 const OF_UNKNOWN_LENGTH: &str =
     "{spinner} {binary_bytes}, {binary_bytes_per_sec}, {elapsed}\n{wide_msg}";
 
-/// Of one download. Clones are of the same one.
+/// The progress of one download, which clones share.
 #[derive(Clone)]
 pub(crate) struct Progress {
     started: Instant,
@@ -52,7 +52,7 @@ impl Progress {
         }
     }
 
-    /// The first response is there, with a body of this length, where it is known.
+    /// Starts the bar when the first response has arrived, with the length of its body if it is known.
     pub(crate) fn begin(&self, length: Option<u64>) {
         let Output::Bar(bar) = &self.output else {
             return;
@@ -69,7 +69,7 @@ impl Progress {
         }
     }
 
-    /// So many bytes have been written.
+    /// Adds a number of bytes that were written.
     pub(crate) fn add(&self, bytes: usize) {
         let bytes = bytes as u64;
         self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -104,7 +104,7 @@ impl Progress {
         self.tell(&format!("retry {number}, {wait} ({reason}): {outcome}"));
     }
 
-    /// Removes the bar, and sums up a file that is whole.
+    /// Removes the bar, and prints a summary of a complete download.
     pub(crate) fn finish(&self, note: Option<&str>) {
         self.clear();
         if matches!(self.output, Output::Nothing) {
@@ -166,7 +166,7 @@ fn wait(after: Duration) -> String {
     }
 }
 
-/// In one piece; there is nobody to tell that standard error is closed.
+/// Prints a line in one piece. If standard error is closed, the error cannot be reported.
 fn print(line: &str) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -1,4 +1,4 @@
-//! The client: a generated one, over tonic's channel under the retry layer.
+//! The client: a generated one, on top of the retry layer and tonic's channel.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Makes calls, with gRPC's retries.
 pub(crate) type Client = GreeterClient<Retry<Converted<Channel>, ByGrpcStatus>>;
 
-/// A channel takes tonic's own body. The function is a pointer, so that the type has a name.
+/// A channel that takes the body of the retry. The function is a pointer, so that the type can be named.
 type Converted<S> = MapRequestBody<S, fn(ReplayBody<Body>) -> Body>;
 
-/// The stack, from the outside in. What the layer decides goes into the timeline.
+/// Connects the stack, from the outside in. The decisions of the layer are added to the timeline.
 pub(crate) async fn connect(server: Uri, timeline: Timeline) -> Result<Client, Error> {
     let channel = Endpoint::from(server)
         .connect_timeout(CONNECT_TIMEOUT)

@@ -1,5 +1,5 @@
-//! `hello.Greeter`, as tonic's generator would write it but for the settings that are not used
-//! here. A real project has it generated from this, by tonic-prost-build:
+//! `hello.Greeter`, as tonic-prost-build would generate it, without the settings that are not used
+//! here. A real project generates it from this definition:
 //!
 //! ```proto
 //! syntax = "proto3";

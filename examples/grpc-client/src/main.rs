@@ -1,14 +1,15 @@
 //! Calls a greeter that fails, with gRPC's retries (gRFC A6) under a generated client:
 //! `cargo run -p grpc-client`.
 //!
-//! The greeter is a part of this program, a tonic server that listens on 127.0.0.1. It is
-//! unavailable for a moment, asks for a wait, asks not to be called again, and refuses a call that
-//! is wrong; then a wait that it asks for is too long for a deadline, and in the end so many calls
-//! have failed that the layer throttles itself. For each call this prints what the server saw, by
-//! the server's clock, and what the layer decided, with the tokens that are left in its throttle;
-//! below it, what the caller got. Takes about a second.
+//! The greeter is a part of this program, a tonic server that listens on 127.0.0.1. The calls show
+//! these cases: the greeter is unavailable for a moment; it asks for a wait; it asks not to be
+//! called again; it rejects an invalid call; the wait that it asks for is too long for the
+//! deadline; and so many calls have failed that the layer throttles retries. For each call, the
+//! program prints the attempts that the server received, with times of the server's clock, and the
+//! decisions of the layer, with the tokens that are left in its throttle. Below that is the result
+//! that the caller gets. The program takes about a second.
 //!
-//! Exit status: 0 if each call went as gRFC A6 says, else 1.
+//! Exit status: 0 if each call behaved as gRFC A6 specifies, else 1.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -28,35 +29,35 @@ use greeter::{HelloReply, HelloRequest};
 use service::{Fault, GreeterService, NAMELESS, RESTARTING};
 use timeline::{Decision, Entry, Seen, Timeline};
 
-/// How long all calls may take together, whatever happens.
+/// How long all calls together may take.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One call: what befalls it, and what is to come of it.
+/// One call, with its faults and the expected result.
 struct Case {
     title: &'static str,
-    /// Whom to greet.
+    /// The name in the request.
     name: &'static str,
-    /// How long the call may take altogether: attempts and waits.
+    /// How long the whole call may take, with all attempts and waits.
     deadline: Duration,
-    /// What becomes of its attempts, one after the other; those after them are well.
+    /// The faults of the first attempts, in order. Later attempts succeed.
     faults: &'static [Fault],
-    /// What the layer decides after each attempt.
+    /// The decisions that the layer should make after each attempt.
     decisions: &'static [Expected],
-    /// The message, or the code and the text of the status.
+    /// The expected message, or the code and the text of the status.
     answer: Result<&'static str, (Code, &'static str)>,
 }
 
-/// What the layer is to decide.
+/// A decision that the layer should make.
 #[derive(Clone, Copy)]
 enum Expected {
     /// A wait of about this step of the back-off.
     Backoff(Duration),
-    /// A wait of exactly this, which the server asks for.
+    /// A wait of exactly this time, which the server asks for.
     Pushback(Duration),
     Stop(StopReason),
 }
 
-/// What the caller gets where the last attempt was no better than the first.
+/// The status that the caller gets if the last attempt fails like the first.
 const UNAVAILABLE: Result<&str, (Code, &str)> = Err((Code::Unavailable, RESTARTING));
 
 const PLAN: [Case; 6] = [
@@ -91,7 +92,7 @@ const PLAN: [Case; 6] = [
         decisions: &[Expected::Stop(StopReason::ServerSaidNo)],
         answer: UNAVAILABLE,
     },
-    // Sending it again would not give it a name.
+    // A retry would fail in the same way, because the request has no name.
     Case {
         title: "A call that is wrong",
         name: "",
@@ -100,7 +101,7 @@ const PLAN: [Case; 6] = [
         decisions: &[Expected::Stop(StopReason::Permanent)],
         answer: Err((Code::InvalidArgument, NAMELESS)),
     },
-    // It ends at once with what the server said, and not when the deadline is over.
+    // The call ends immediately with the server's status, and not at the deadline.
     Case {
         title: "A deadline of 2 s, too short for the next wait",
         name: "Barbara",
@@ -112,8 +113,8 @@ const PLAN: [Case; 6] = [
         ],
         answer: UNAVAILABLE,
     },
-    // Each failure so far that could have been retried took one of the layer's ten tokens, each
-    // success gave back a tenth of one. Less than half are left.
+    // The layer started with ten tokens. Each retryable failure so far took one of them, and each
+    // success added a tenth. Less than half are left.
     Case {
         title: "Unavailable once more, after all these failures",
         name: "Alan",
@@ -130,7 +131,7 @@ async fn main() -> ExitCode {
     match outcome.unwrap_or_else(|elapsed| Err(elapsed.into())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell if standard error is closed.
+            // If standard error is closed, the error cannot be reported.
             let _ = writeln!(io::stderr(), "grpc-client: {error}");
             ExitCode::FAILURE
         }
@@ -199,17 +200,17 @@ impl Case {
     }
 }
 
-/// What has happened before an attempt.
+/// The attempts before an attempt.
 #[derive(Default)]
 struct Before {
     attempts: u32,
     waited: Duration,
-    /// When it may arrive, on the server's clock.
+    /// The earliest time at which the next attempt may arrive, on the server's clock.
     earliest: Duration,
 }
 
 impl Before {
-    /// An attempt that knows of those before it, and is no earlier than it should.
+    /// Checks that an attempt has the number of previous attempts, and does not arrive too early.
     fn expect(&self, seen: &Seen, deadline: Duration) -> Result<(), BoxError> {
         let attempts = (self.attempts > 0).then(|| self.attempts.to_string());
         ensure(
@@ -235,7 +236,7 @@ impl Before {
 }
 
 impl Expected {
-    /// How long the wait is; nothing is after a stop.
+    /// Checks a decision, and returns its wait, which is zero after a stop.
     fn expect(self, decision: &Decision) -> Result<Duration, BoxError> {
         let (is_met, wait) = match (self, decision.kind) {
             (Self::Backoff(step), EventKind::RetryScheduled { after, reason, .. }) => {
@@ -258,7 +259,7 @@ impl Expected {
     }
 }
 
-/// What the caller knows in the end.
+/// The result of a call as text.
 fn told(answer: &Result<Response<HelloReply>, Status>) -> String {
     match answer {
         Ok(reply) => format!("{:?}", reply.get_ref().message),
@@ -273,7 +274,7 @@ fn ensure(holds: bool, expectation: &str) -> Result<(), BoxError> {
     }
 }
 
-/// Prints a line; a reader that has gone away, as `head` does, is no reason to panic.
+/// Prints a line. Does not panic if the reader has closed the pipe, as `head` does.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -16,22 +16,22 @@ use crate::greeter::greeter_server::{Greeter, GreeterServer};
 use crate::greeter::{HelloReply, HelloRequest};
 use crate::timeline::{Seen, Timeline};
 
-/// What the server says of the next attempt: so many milliseconds, or a negative number for "do
-/// not come back".
+/// The header with the server's wait before the next attempt, in milliseconds. A negative number means
+/// that there should be no retry.
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
-/// Why an attempt fails with UNAVAILABLE.
+/// The message of an `UNAVAILABLE` status.
 pub(crate) const RESTARTING: &str = "the greeter is restarting";
 
-/// Why one fails with INVALID_ARGUMENT.
+/// The message of an `INVALID_ARGUMENT` status.
 pub(crate) const NAMELESS: &str = "there is no name to greet";
 
-/// What becomes of one attempt.
+/// How an attempt fails.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
-    /// UNAVAILABLE, and nothing is said of the next one.
+    /// `UNAVAILABLE` without a pushback.
     Unavailable,
-    /// UNAVAILABLE, and this as the pushback.
+    /// `UNAVAILABLE` with this pushback.
     PushedBack(i32),
 }
 
@@ -39,12 +39,12 @@ pub(crate) enum Fault {
 pub(crate) struct GreeterService {
     started: Instant,
     timeline: Timeline,
-    /// For the next attempts, one each.
+    /// The faults of the next attempts, in order.
     faults: Arc<Mutex<VecDeque<Fault>>>,
 }
 
 impl GreeterService {
-    /// What it sees goes into the timeline.
+    /// Creates a service that adds each attempt to the timeline.
     pub(crate) fn new(timeline: Timeline) -> Self {
         Self {
             started: Instant::now(),
@@ -53,7 +53,7 @@ impl GreeterService {
         }
     }
 
-    /// Serves on a free port, for as long as this program runs.
+    /// Serves on a free port until the program ends.
     pub(crate) async fn listen(&self) -> Result<Uri, BoxError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let uri = format!("http://{}", listener.local_addr()?).parse()?;
@@ -63,7 +63,7 @@ impl GreeterService {
         Ok(uri)
     }
 
-    /// What befalls the next attempts, one after the other.
+    /// Sets the faults of the next attempts, in order.
     pub(crate) fn plan(&self, faults: &[Fault]) {
         *self.faults() = faults.iter().copied().collect();
     }
@@ -124,7 +124,7 @@ fn text(metadata: &MetadataMap, key: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// A number and a unit, as `grpc-timeout` has them.
+/// Parses a number and a unit, as in `grpc-timeout`.
 fn duration(text: &str) -> Option<Duration> {
     let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let count: u64 = count.parse().ok()?;
@@ -133,7 +133,7 @@ fn duration(text: &str) -> Option<Duration> {
         "u" => Some(Duration::from_micros(count)),
         "m" => Some(Duration::from_millis(count)),
         "S" => Some(Duration::from_secs(count)),
-        // Nobody here waits for minutes.
+        // This example has no deadline of minutes or hours.
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! What the server saw and what the retry layer decided, in the order in which it happened.
+//! The attempts that the server received and the decisions of the retry layer, in order.
 
 use std::fmt;
 use std::mem;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tonic::Code;
 use tower_http_retry::event::{Event, EventKind};
 
-/// Written by the server and by the layer; its clones share it.
+/// A timeline that the server and the layer write. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct Timeline {
     entries: Arc<Mutex<Vec<Entry>>>,
@@ -19,7 +19,7 @@ pub(crate) enum Entry {
     Layer(Decision),
 }
 
-/// One attempt as the server saw it.
+/// One attempt, as the server received it.
 pub(crate) struct Seen {
     /// When it arrived, on the server's clock.
     pub(crate) at: Duration,
@@ -27,15 +27,15 @@ pub(crate) struct Seen {
     pub(crate) previous_attempts: Option<String>,
     /// Its `grpc-timeout`.
     pub(crate) time_left: Option<Duration>,
-    /// The answer.
+    /// The code of the response.
     pub(crate) code: Code,
     pub(crate) pushback: Option<i32>,
 }
 
-/// What the layer made of an attempt's outcome.
+/// The decision of the layer after an attempt.
 pub(crate) struct Decision {
     pub(crate) kind: EventKind,
-    /// What is left in the throttle, in tokens.
+    /// The number of tokens that are left in the throttle.
     tokens: Option<f64>,
 }
 
@@ -48,7 +48,7 @@ impl Timeline {
         self.entries().push(Entry::Layer(decision));
     }
 
-    /// What happened since this was last asked.
+    /// Returns the entries since the last call.
     pub(crate) fn take(&self) -> Vec<Entry> {
         mem::take(&mut self.entries())
     }
@@ -59,7 +59,7 @@ impl Timeline {
 }
 
 impl Decision {
-    /// None of an attempt that is sent: what the server sees of it has a line.
+    /// Returns `None` for the start of an attempt, because the server adds a line for it.
     pub(crate) fn of(event: &Event<'_>) -> Option<Self> {
         let kind = event.kind();
         (kind != EventKind::AttemptStarted).then(|| Self {

@@ -1,4 +1,4 @@
-//! The client: hyper-util's, under the retry layer, with or without a verification between.
+//! The client: hyper-util's, below the retry layer, with or without a `VerifyLayer` in between.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,22 +15,24 @@ use tower::{Layer, Service, ServiceBuilder};
 use tower_http_retry::classify::RequestHead;
 use tower_http_retry::{Backoff, BoxError, ReplayBody, RetryLayer, RetryOverride, VerifyLayer};
 
-/// How long one sending may take until its response's head, of an operation as of a probe.
+/// How long each attempt of an operation, and each probe, may take until the head of its response arrives.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long one request may take altogether: attempts, probes, waits, and reading the answer.
+/// How long one request may take in total, with all attempts, probes and waits, and the body of the
+/// response.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Short, so that this program is: a real client leaves the guideline's one second.
+/// Short, so that this program ends soon. A real client keeps the default of one second, which is that of the
+/// guideline.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
-/// Far more than an item needs, so that a broken service cannot fill the memory.
+/// A limit far above the size of an item, so that a faulty service cannot fill the memory.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// Sends requests, with retries and within [`TOTAL_TIMEOUT`].
 pub(crate) type Client = BoxCloneService<Request<Full<Bytes>>, Response<Bytes>, BoxError>;
 
-/// The client with a retry, and with a verification under it or without.
+/// Creates a client with a retry, and with the given `VerifyLayer` below it, if any.
 pub(crate) fn with_retries(verification: Option<VerifyLayer>) -> Client {
     let client = ServiceBuilder::new()
         .timeout(ATTEMPT_TIMEOUT)
@@ -41,7 +43,7 @@ pub(crate) fn with_retries(verification: Option<VerifyLayer>) -> Client {
     }
 }
 
-/// What is above the sending, from the outside in.
+/// Builds the layers above the given service, from the outside in.
 fn stack<S, R>(sending: S) -> Client
 where
     S: Service<Request<ReplayBody<Full<Bytes>>>, Response = Response<R>, Error = BoxError>,
@@ -51,43 +53,43 @@ where
 {
     let client = ServiceBuilder::new()
         .timeout(TOTAL_TIMEOUT)
-        // Under the total time-out, which therefore covers the reading of the answer, too.
+        // Below the total time-out, which therefore also covers reading the response.
         .and_then(read_whole)
         .layer(RetryLayer::new().backoff(Backoff::exponential(FIRST_WAIT)))
         .service(sending);
     BoxCloneService::new(client)
 }
 
-/// Checks whether what is to be created or deleted exists, before it is done again.
+/// Creates a layer that checks whether an item exists before it is created or deleted again.
 pub(crate) fn verification() -> VerifyLayer {
-    // This service never replaces an item by a PUT. With one that may, a PUT is verified only if
-    // it has `If-None-Match: *`.
+    // A PUT to this service never replaces an item. If it could, only a PUT with `If-None-Match: *` should be
+    // verified.
     VerifyLayer::new().put_creates().probe(probe)
 }
 
-/// The service answers 404 where no item has the name.
+/// Creates a GET of the item. The service answers 404 if no item has the name.
 fn probe(head: &RequestHead<'_>) -> Option<Request<()>> {
     let item = match *head.method() {
-        // To ask for the collection, for want of a name, would find it there in any case.
+        // A GET of the collection itself would always succeed, so the name is needed.
         Method::POST => {
             let Name(name) = head.extensions().get()?;
             path_by_name(head.uri().path(), name)
         }
         _ => head.uri().path().to_owned(),
     };
-    // On the host that the request went to.
+    // The layer adds the host of the request.
     Request::get(item).body(()).ok()
 }
 
-/// What a POST creates, as one of the request's extensions: the probe is made from the request's
-/// head, and there the name of a new item does not stand.
+/// An extension of a POST with the name of the new item. The probe is made from the head of the request,
+/// which does not contain the name.
 #[derive(Clone)]
 struct Name(&'static str);
 
-/// What the client asks for.
+/// An operation on an item.
 pub(crate) struct Operation {
     method: Method,
-    /// Its path.
+    /// The path of the collection.
     collection: &'static str,
     name: &'static str,
 }
@@ -101,7 +103,7 @@ impl Operation {
         }
     }
 
-    /// What the caller should be told once the operation is done.
+    /// The status that the caller should get if the operation was done.
     pub(crate) fn success(&self) -> StatusCode {
         match self.method {
             Method::DELETE => StatusCode::NO_CONTENT,
@@ -117,8 +119,8 @@ impl Operation {
             .uri(Uri::from_parts(uri)?)
             .header(ACCEPT, "application/json");
         let request = match self.method {
-            // By default a POST is not sent again once the server may have acted on it. Where it
-            // is verified it can be; without the verification, this is the mistake to be shown.
+            // By default, a POST is not repeated if the server may have acted on it. If it is verified, it
+            // can be repeated. Without verification, this is the mistake that this example shows.
             Method::POST => request
                 .extension(RetryOverride::new().repeatable(true))
                 .extension(Name(self.name)),
@@ -145,7 +147,7 @@ impl Operation {
     }
 }
 
-/// The request, in one line.
+/// The request in one line.
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.path())?;
@@ -156,7 +158,7 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Names here are of letters and hyphens, which need no percent-encoding.
+/// The names in this example have only letters and hyphens, which need no percent-encoding.
 fn path_by_name(collection: &str, name: &str) -> String {
     format!("{collection}/by-name/{name}")
 }

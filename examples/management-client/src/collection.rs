@@ -1,4 +1,4 @@
-//! What the service manages: items of one kind, each with an id and a name.
+//! A collection of the service: items of one kind, each with an id and a name.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde_json::{Value, json};
 
-/// Relying parties, or rules.
+/// The collection of relying parties, or that of rules.
 #[derive(Clone)]
 pub(crate) struct Collection {
     path: &'static str,
@@ -20,15 +20,15 @@ pub(crate) struct Collection {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Names {
-    /// A second item of a name is refused.
+    /// A second item with the same name is rejected.
     Unique,
-    /// Items are told apart by their ids alone.
+    /// Items can have the same name, and are identified by their ids.
     Shared,
 }
 
 #[derive(Default)]
 struct Items {
-    /// An id is never given again.
+    /// Ids are not reused.
     last_id: u64,
     list: Vec<Item>,
 }
@@ -47,7 +47,7 @@ impl Collection {
         }
     }
 
-    /// Only an item that has its name to itself can be put and deleted by it.
+    /// Creates the routes of the collection. PUT and DELETE by name exist only if names are unique.
     pub(crate) fn router(&self) -> Router {
         let by_name = match self.names {
             Names::Unique => put(create_by_name).delete(delete_by_name).get(find_by_name),
@@ -107,7 +107,7 @@ async fn create(State(collection): State<Collection>, Json(item): Json<Value>) -
     }
 }
 
-/// Creates only: an item that exists is not replaced.
+/// Creates an item. An existing item is not replaced.
 async fn create_by_name(
     State(collection): State<Collection>,
     Path(name): Path<String>,
@@ -132,8 +132,8 @@ async fn delete_by_name(
     }
 }
 
-/// Where items can share a name, the answer is a list; but it is 404, not an empty list, where
-/// there is nothing, or a probe would not know.
+/// Returns the item with this name, or a list if several items can have the same name. If there is none, it
+/// answers 404 instead of an empty list, because the probe needs a 404.
 async fn find_by_name(State(collection): State<Collection>, Path(name): Path<String>) -> Response {
     let items = collection.items();
     let found = items.list.iter().filter(|item| item.name == name);
@@ -145,7 +145,7 @@ async fn find_by_name(State(collection): State<Collection>, Path(name): Path<Str
     }
 }
 
-/// Where a `Location` leads to.
+/// Returns an item by the path in its `Location`.
 async fn find(State(collection): State<Collection>, Path(id): Path<u64>) -> Response {
     let items = collection.items();
     match items.list.iter().find(|item| item.id == id) {

@@ -1,14 +1,15 @@
-//! Creates and deletes items at a management service that does what it is asked and then loses the
-//! answer: `cargo run -p management-client`.
+//! Creates and deletes items at a management service that performs the operations and then loses
+//! the responses: `cargo run -p management-client`.
 //!
 //! The service is a part of this program and listens on 127.0.0.1. A client sends it the same
-//! requests twice, each time with the same faults and from an empty start: first with a retry
-//! alone, then with a [`VerifyLayer`] under the retry, which asks whether an item exists before it
-//! is created or deleted again, as the third of Microsoft's retry guidelines says. What the service
-//! saw is printed by its own clock, and below it what the caller got. Takes about a second.
+//! requests twice, each time with the same faults and with empty collections: first with a retry
+//! alone, then with a [`VerifyLayer`] below the retry. That layer checks whether an item exists
+//! before it is created or deleted again, as the third of Microsoft's retry guidelines recommends.
+//! The program prints the requests that the service received, with times of the service's clock,
+//! and below them the response that the caller got. It takes about a second.
 //!
-//! Exit status: 0 if the retry alone does the harm that it is known for, and the verification
-//! prevents all of it; else 1.
+//! Exit status: 0 if the retry alone causes the expected damage, and the verification prevents all
+//! of it; else 1.
 //!
 //! [`VerifyLayer`]: tower_http_retry::VerifyLayer
 
@@ -29,18 +30,18 @@ mod service;
 use client::{Client, Operation};
 use service::{Fault, ManagementService, RELYING_PARTIES, RULES};
 
-/// One request: what befalls it, and what is to come of it.
+/// One request, with its faults and the expected result.
 struct Case {
     operation: Operation,
-    /// What becomes of its attempts, one after the other; those after them are well.
+    /// The faults of the first attempts, in order. Later attempts have none.
     faults: &'static [Fault],
-    /// What the caller is told if the operation is repeated blindly.
+    /// The status that the caller gets if the operation is repeated without verification.
     blindly: StatusCode,
-    /// What a probe finds out; none if it is the operation itself that is answered in the end.
+    /// The result of the verification. `None` if the caller gets the response to the operation itself.
     verified: Option<Verified>,
 }
 
-/// All of them are done once, and so should be told as a success.
+/// Each operation should be done once, and reported as a success.
 const PLAN: [Case; 6] = [
     // A first attempt is not verified.
     Case {
@@ -55,7 +56,7 @@ const PLAN: [Case; 6] = [
         blindly: StatusCode::CONFLICT,
         verified: Some(Verified::Created),
     },
-    // The worst: nobody is told that there are two of it.
+    // The worst case without verification: a second item is created, and no error is reported.
     Case {
         operation: Operation::new(Method::POST, RULES, "allow-finance"),
         faults: &[Fault::DoneThenKilled],
@@ -68,7 +69,7 @@ const PLAN: [Case; 6] = [
         blindly: StatusCode::CONFLICT,
         verified: Some(Verified::Created),
     },
-    // Not done before: a probe must not keep it from being done.
+    // The first attempt was not done: the verification must not prevent the second.
     Case {
         operation: Operation::new(Method::POST, RULES, "deny-guests"),
         faults: &[Fault::NotDone],
@@ -88,7 +89,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell if standard error is closed.
+            // If standard error is closed, the error cannot be reported.
             let _ = writeln!(io::stderr(), "management-client: {error}");
             ExitCode::FAILURE
         }
@@ -111,14 +112,14 @@ async fn run() -> Result<(), BoxError> {
     verified.expect_items(RULES, &["allow-finance", "deny-guests"])
 }
 
-/// A client, and a service of its own.
+/// A client with its own service.
 struct Run {
     service: ManagementService,
     uri: Uri,
     client: Client,
 }
 
-/// What the caller is to be told.
+/// The response that the caller should get.
 type Answer = (StatusCode, Option<Verified>);
 
 impl Run {
@@ -132,7 +133,7 @@ impl Run {
         })
     }
 
-    /// Sends each request of the plan, and checks what the caller is told of it.
+    /// Sends each request of the plan, and checks its response.
     async fn go_through(&self, expected: impl Fn(&Case) -> Answer) -> Result<(), BoxError> {
         let mut failures = 0;
         for case in &PLAN {
@@ -149,7 +150,7 @@ impl Run {
         Ok(())
     }
 
-    /// Sends one request, and prints what both sides see of it.
+    /// Sends one request, and prints what the service received and what the caller got.
     async fn send(&self, case: &Case) -> Result<Response<Bytes>, BoxError> {
         let operation = &case.operation;
         say(&format!("\n  {operation}"));
@@ -165,7 +166,7 @@ impl Run {
         Ok(response)
     }
 
-    /// The service's own count.
+    /// Checks which items the service has.
     fn expect_items(&self, collection: &str, expected: &[&str]) -> Result<(), BoxError> {
         let names = self.service.names(collection);
         let items = list(collection, &names);
@@ -184,7 +185,7 @@ fn list<N: Borrow<str>>(collection: &str, names: &[N]) -> String {
     format!("{} in {collection}: {}", names.len(), names.join(", "))
 }
 
-/// What the caller knows in the end.
+/// The response as text.
 fn told(response: &Response<Bytes>) -> String {
     let verified = match response.extensions().get::<Verified>() {
         Some(verified) => format!(", Verified::{verified:?}"),
@@ -212,7 +213,7 @@ fn expect(
     Err(format!("expected: {operation} is answered {status}, with {verified}").into())
 }
 
-/// Prints a line; a reader that has gone away, as `head` does, is no reason to panic.
+/// Prints a line. Does not panic if the reader has closed the pipe, as `head` does.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! The management service, with its faults and what it has seen.
+//! The management service, with its faults and the requests that it received.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,29 +23,29 @@ use crate::collection::{Collection, Names, refuse};
 pub(crate) const RELYING_PARTIES: &str = "/relying-parties";
 pub(crate) const RULES: &str = "/rules";
 
-/// Far more than an item needs, so that a broken client cannot fill the memory.
+/// A limit far above the size of an item, so that a faulty client cannot fill the memory.
 const LARGEST_REQUEST: usize = 64 * 1024;
 
-/// What becomes of one operation. Nothing befalls a GET.
+/// How an operation fails. A GET never fails.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
-    /// A 503 instead of the operation.
+    /// The operation is not done, and answered 503.
     NotDone,
-    /// A 500 after it.
+    /// The operation is done, and answered 500.
     DoneThenFailed,
-    /// No answer after it: the connection is closed before the first byte of one.
+    /// The operation is done, and then the connection is closed without a response.
     DoneThenKilled,
 }
 
-/// One request as the service saw it.
+/// One request, as the service received it.
 pub(crate) struct Seen {
     /// When it arrived, on the service's clock.
     at: Duration,
     method: Method,
     path: String,
-    /// Whether it was done, or whether what it asks for was found.
+    /// Whether the operation was done, or whether a GET found the item.
     is_done: bool,
-    /// None if the connection was killed.
+    /// `None` if the connection was killed.
     answer: Option<StatusCode>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct ManagementService {
     started: Instant,
     collections: [Collection; 2],
     router: Router,
-    /// For the next operations, one each.
+    /// The faults of the next operations, in order.
     faults: Arc<Mutex<VecDeque<Fault>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
@@ -72,10 +72,10 @@ impl ManagementService {
         }
     }
 
-    /// Serves on a free port, for as long as this program runs.
+    /// Serves on a free port until the program ends.
     ///
-    /// By hyper itself, which closes the connection of a service that fails. axum's server takes
-    /// only services that cannot fail.
+    /// This uses hyper directly, because hyper closes the connection if the service fails. axum's
+    /// server takes only services that cannot fail.
     pub(crate) async fn listen(&self) -> Result<Uri, BoxError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let uri = format!("http://{}/", listener.local_addr()?).parse()?;
@@ -91,17 +91,17 @@ impl ManagementService {
         Ok(uri)
     }
 
-    /// What befalls the next operations, one after the other.
+    /// Sets the faults of the next operations, in order.
     pub(crate) fn plan(&self, faults: &[Fault]) {
         *lock(&self.faults) = faults.iter().copied().collect();
     }
 
-    /// What was seen since this was last asked.
+    /// Returns the requests since the last call.
     pub(crate) fn take_seen(&self) -> Vec<Seen> {
         mem::take(&mut lock(&self.seen))
     }
 
-    /// The names of all items of one collection, in order.
+    /// Returns the names of all items of a collection, sorted.
     pub(crate) fn names(&self, path: &str) -> Vec<String> {
         let collections = self.collections.iter();
         collections
@@ -110,13 +110,13 @@ impl ManagementService {
             .collect()
     }
 
-    /// An error here is what kills the connection.
+    /// Answers a request. An error closes the connection.
     async fn answer(self, request: Request<Incoming>) -> Result<Response, BoxError> {
         let at = self.started.elapsed();
         let (head, body) = request.into_parts();
         let (method, path) = (head.method.clone(), head.uri.path().to_owned());
-        // To its end, whatever follows: what is left unread can take an answer along with it when
-        // the connection is closed.
+        // The body is always read to its end. If a part is left unread, closing the connection can
+        // discard a response.
         let body = Limited::new(body, LARGEST_REQUEST).collect().await?;
         let request = Request::from_parts(head, Full::new(body.to_bytes()));
 

@@ -1,4 +1,4 @@
-//! A bounded load, with an outage in its middle, and a quota that is used up near its end.
+//! A bounded load, with an outage in the middle, and a quota that is used up near the end.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,16 +22,16 @@ use crate::say;
 /// The time from one request to the next.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// So many requests at most are in flight.
+/// The most requests that are in flight at the same time.
 const IN_FLIGHT: usize = 64;
 
-/// The quota is used up again after so many requests: 5 seconds.
+/// The number of requests after which the quota is used up again. They take 5 seconds.
 const QUOTA: u128 = 100;
 
-/// What is asked for while the upstream is down.
+/// The path that is requested while the upstream is down.
 const OUTAGE: &str = "/down";
 
-/// What is asked for in turn while the upstream is up.
+/// The paths that are requested in turn while the upstream is up.
 const TURNS: [&str; 20] = [
     "/ok",
     "/flaky",
@@ -57,8 +57,8 @@ const TURNS: [&str; 20] = [
 
 type Caller = Client<HttpConnector, Empty<Bytes>>;
 
-/// Sends requests to the proxy until the time is up, or the program stops, and says what they came
-/// to.
+/// Sends requests to the proxy until the time is up or the program stops, and prints the number of
+/// responses with each status.
 pub(crate) async fn send(
     proxy: SocketAddr,
     duration: Duration,
@@ -82,7 +82,7 @@ pub(crate) async fn send(
         let uri = format!("http://{proxy}{path}").parse()?;
         let caller = caller.clone();
         requests.spawn(async move {
-            // The last ones may come when the proxy takes no more.
+            // The last requests may fail, because the proxy may have stopped already.
             let answer = ask(&caller, uri).await.map(|status| status.to_string());
             drop(place);
             answer.unwrap_or_else(|_| "no answer".to_owned())
@@ -98,7 +98,8 @@ pub(crate) async fn send(
     Ok(())
 }
 
-/// The upstream is down in the third fifth. In the last one, its quota is used up now and then.
+/// The path of a request. The upstream is down in the third fifth of the time. In the last fifth, its quota
+/// is used up several times.
 fn path(number: u128, total: u128) -> &'static str {
     let last_fifth = (total * 4).div_ceil(5);
     match number * 5 / total {

@@ -1,4 +1,4 @@
-//! The way of a request to the upstream: its identity, its retries, its spans.
+//! Forwards requests to the upstream, with request ids, retries and spans.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,27 +26,28 @@ use tracing::{Level, Span, info_span};
 
 use crate::history::History;
 
-/// How long an attempt may take until its response's head.
+/// How long an attempt may take until the head of its response arrives.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Retries start no later than this after the first attempt.
+/// How long after the first attempt a retry may start.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// The wait before the first retry; short, for the sake of the demonstration.
+/// The wait before the first retry. It is short because of the demonstration.
 const BASE: Duration = Duration::from_millis(100);
 
 const RETRIES: u32 = 3;
 
-/// How long the client of a request may be kept waiting while the upstream's quota is used up. If more
-/// is left, it is told when to come back.
+/// How long a request may be held while the upstream's quota is used up. If the hold is longer, the request
+/// is answered with `Retry-After`.
 const MAX_HOLD: Duration = Duration::from_secs(2);
 
 const REQUEST_ID: &str = "x-request-id";
 
-/// In bytes; a UUID has 36.
+/// The longest request id that is accepted, in bytes. A UUID has 36.
 const LONGEST_ID: usize = 128;
 
-/// What concerns one connection only (RFC 9110, section 7.6.1), beside what `Connection` names.
+/// The headers of a single connection (RFC 9110, section 7.6.1), in addition to those that `Connection`
+/// lists.
 const HOP_BY_HOP: [HeaderName; 6] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -56,7 +57,7 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     UPGRADE,
 ];
 
-/// Sends a request to the upstream, again if need be.
+/// Sends a request to the upstream, with retries.
 type Sender = BoxCloneSyncService<Request, Response, BoxError>;
 
 #[derive(Clone)]
@@ -66,8 +67,8 @@ struct Gateway {
     history: Arc<History>,
 }
 
-/// Forwards what nobody else answers. Failures are told by the retry layer, and not again by the
-/// tracing above and below it.
+/// Creates a router that forwards all requests that no other route matches. The retry layer logs failures, so
+/// the trace layers above and below it log them only at `DEBUG`.
 pub(crate) fn router(upstream: SocketAddr, cooldown: Cooldown, history: Arc<History>) -> Router {
     let upstream = upstream.to_string();
     let gateway = Gateway {
@@ -76,8 +77,8 @@ pub(crate) fn router(upstream: SocketAddr, cooldown: Cooldown, history: Arc<Hist
         history,
     };
     let quiet = DefaultOnFailure::new().level(Level::DEBUG);
-    // The identity comes before the span, which has it, and after the caller's connection, which may
-    // claim it for itself.
+    // The request id is set before the span, which contains it, and after `cleaned`, which removes it if
+    // the caller's `Connection` header lists it.
     let identified = ServiceBuilder::new()
         .map_request(cleaned)
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -93,7 +94,7 @@ pub(crate) fn router(upstream: SocketAddr, cooldown: Cooldown, history: Arc<Hist
         .with_state(gateway)
 }
 
-/// The stack, from the outside in.
+/// Builds the stack, from the outside in.
 fn sender(cooldown: Cooldown, history: Arc<History>) -> Sender {
     let retry = RetryLayer::new()
         .max_retries(RETRIES)
@@ -115,7 +116,7 @@ fn sender(cooldown: Cooldown, history: Arc<History>) -> Sender {
     BoxCloneSyncService::new(service)
 }
 
-/// Without the query: secrets stand there.
+/// Has no query, which may contain credentials.
 fn request_span(request: &Request) -> Span {
     let id = request.extensions().get::<RequestId>();
     info_span!(
@@ -126,7 +127,7 @@ fn request_span(request: &Request) -> Span {
     )
 }
 
-/// One for each attempt. The count is absent on the first, as OpenTelemetry has it.
+/// The span of an attempt. As in OpenTelemetry, the first attempt has no count.
 fn attempt_span(request: &http::Request<ReplayBody<Body>>) -> Span {
     let attempt = request.body().attempt().number();
     let retries = (attempt > 1).then_some(attempt - 1);
@@ -134,7 +135,7 @@ fn attempt_span(request: &http::Request<ReplayBody<Body>>) -> Span {
 }
 
 async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Response {
-    // A tunnel is nothing that a gateway to one upstream has to offer.
+    // A gateway to a fixed upstream does not support tunnels.
     if request.method() == Method::CONNECT {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
@@ -142,7 +143,7 @@ async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Respon
     let via = via(request.version());
     *request.version_mut() = Version::HTTP_11;
     let headers = request.headers_mut();
-    // The client names the upstream instead.
+    // The client sets it to the upstream's host.
     headers.remove(HOST);
     headers.append(VIA, via);
     let start = Instant::now();
@@ -157,7 +158,7 @@ async fn forward(State(gateway): State<Gateway>, mut request: Request) -> Respon
     }
 }
 
-/// What a request gets that has no answer of the upstream.
+/// The response to a request that got no response from the upstream.
 fn failure(error: &BoxError) -> Response {
     match error.downcast_ref() {
         Some(RetryError::AttemptTimedOut { .. }) => {
@@ -173,14 +174,14 @@ fn failure(error: &BoxError) -> Response {
     }
 }
 
-/// In whole seconds: who comes back within a part of one comes too early. At least one, as nothing may
-/// be left where only too many others wait.
+/// The value of `Retry-After`, rounded up to whole seconds, so that no retry is too early. It is at least
+/// one, because no time may be left if a request was rejected because too many others wait.
 fn retry_after(left: Duration) -> u64 {
     let begun = u64::from(left.subsec_nanos() > 0);
     left.as_secs().saturating_add(begun).max(1)
 }
 
-/// By which version the request came (RFC 9110, section 7.6.3).
+/// The HTTP version with which the request was received (RFC 9110, section 7.6.3).
 fn via(version: Version) -> HeaderValue {
     HeaderValue::from_static(match version {
         Version::HTTP_10 => "1.0 proxy",
@@ -201,7 +202,8 @@ impl Gateway {
     }
 }
 
-/// Without what concerns the caller's connection, or an id too long to be told again and again.
+/// Removes the headers of the caller's connection, and a request id that is too long to be logged and
+/// returned.
 fn cleaned(mut request: Request) -> Request {
     let headers = request.headers_mut();
     remove_hop_by_hop(headers);

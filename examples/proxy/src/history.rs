@@ -1,4 +1,4 @@
-//! What the retry layer told, over the last minutes.
+//! The events of the retry layer over the last minutes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use tower_http::request_id::RequestId;
 use tower_http_retry::event::{Event, EventKind, StopReason};
 
-/// How far back the page looks.
+/// The time span that the page shows.
 const SPAN: Duration = Duration::from_secs(5 * 60);
 
 /// How many of the last requests that were retried or failed are kept.
 const RECENT: usize = 12;
 
-/// Of how many of the last requests the latency is told.
+/// How many latencies of the last requests are kept.
 const LATENCIES: usize = 1_000;
 
 /// How often something happened, by its name.
@@ -29,18 +29,18 @@ pub(crate) struct History {
 struct Told {
     attempts: u64,
     retries: Counts,
-    /// Those of them that were not sent after their wait.
+    /// The number of retries that were scheduled, but not sent after their wait.
     unsent_retries: u64,
     stops: Counts,
-    /// In tokens.
+    /// The number of tokens that are left.
     budget: Option<f64>,
-    /// The oldest first; only those in which something happened.
+    /// The seconds with events, the oldest first.
     seconds: VecDeque<Second>,
-    /// Of requests, the oldest first, with the time of their end.
+    /// The end and the latency of each request, the oldest first.
     latencies: VecDeque<(Duration, Duration)>,
-    /// When the demonstration's outage began and ended.
+    /// The start and the end of the demonstration's outage.
     outage: Option<(Duration, Option<Duration>)>,
-    /// The last one first.
+    /// The requests that were retried or failed, the last one first.
     recent: VecDeque<Value>,
 }
 
@@ -73,7 +73,7 @@ impl History {
             EventKind::Stopped(stop) => {
                 count(&mut told.stops, stop.as_str());
                 count(&mut told.second(now).stops, stop.as_str());
-                // What stops it is no outcome of an attempt.
+                // Without a class, there was no outcome: a scheduled retry was not sent.
                 if event.class().is_none() && event.attempt() > 0 {
                     told.unsent_retries += 1;
                 }
@@ -82,12 +82,12 @@ impl History {
                     told.recent.truncate(RECENT);
                 }
             }
-            // There may be more kinds of events one day.
+            // `EventKind` is non-exhaustive.
             _ => {}
         }
     }
 
-    /// A request took so long to be answered, with all that it waited.
+    /// Records the latency of a request, including its waits.
     pub(crate) fn took(&self, latency: Duration) {
         let end = self.start.elapsed();
         let latencies = &mut self.told().latencies;
@@ -97,7 +97,7 @@ impl History {
         latencies.push_back((end, latency));
     }
 
-    /// The demonstration's outage begins; or it ends, if it has begun.
+    /// Records the start or the end of the demonstration's outage.
     pub(crate) fn outage(&self, is_there: bool) {
         let now = self.start.elapsed();
         let outage = &mut self.told().outage;
@@ -108,7 +108,7 @@ impl History {
         }
     }
 
-    /// All that there is to know, as JSON.
+    /// Returns the whole history as JSON.
     pub(crate) fn status(&self) -> Value {
         let now = self.start.elapsed();
         let mut told = self.told();
@@ -153,7 +153,7 @@ impl History {
 }
 
 impl Told {
-    /// What happens in this second, with the budget as it is now.
+    /// Returns the entry of the current second, and updates its budget.
     fn second(&mut self, now: Duration) -> &mut Second {
         let second = now.as_secs();
         if self.seconds.back().is_none_or(|last| last.second < second) {
@@ -168,7 +168,7 @@ impl Told {
         &mut self.seconds[last]
     }
 
-    /// Of the requests that ended in the seconds that are kept.
+    /// The success rate of the requests that ended in the seconds that are kept.
     fn success_rate(&self) -> Option<f64> {
         let stops = || self.seconds.iter().map(|second| &second.stops);
         let all: u64 = stops().map(sum).sum();
@@ -176,7 +176,7 @@ impl Told {
         (all > 0).then(|| served.sum::<u64>() as f64 / all as f64)
     }
 
-    /// So long, or less, took 95 % of the last requests.
+    /// The 95th percentile of the last latencies.
     fn p95(&self) -> Option<Duration> {
         let mut latencies: Vec<_> = self.latencies.iter().map(|(_, latency)| *latency).collect();
         latencies.sort_unstable();
@@ -207,7 +207,7 @@ impl Second {
     }
 }
 
-/// What became of a request. Its query is not shown: secrets stand there.
+/// The entry of a request that has ended. Its query is not shown, because it may contain credentials.
 fn ended(event: &Event<'_>, stop: StopReason, now: Duration) -> Value {
     let id = event.request().extensions().get::<RequestId>();
     let id = id.and_then(|id| id.header_value().to_str().ok());

@@ -1,13 +1,13 @@
-//! A reverse proxy that retries, and shows what it does:
+//! A reverse proxy that retries, with a page that shows the retries:
 //! `cargo run -p proxy -- --demo`.
 //!
-//! The upstream is a part of this program, fails as the path of a request says, and listens on
-//! 127.0.0.1, as does the proxy. Open the proxy's page in a browser. It shows the success rate, the 95th
+//! The proxy and its upstream are parts of this program, and listen on 127.0.0.1. The path of a request
+//! determines how the upstream fails. Open the proxy's page in a browser. It shows the success rate, the 95th
 //! percentile of the latency, the retries, why requests ended, and the budget over the last minutes, and how
-//! many requests are held while the upstream's quota is used up. `/metrics` has the same for
-//! Prometheus. The log on standard error has a span for each request and for each of its attempts.
+//! many requests are held while the upstream's quota is used up. `/metrics` has this data for Prometheus. The
+//! log on standard error has a span for each request and for each of its attempts.
 //!
-//! Exit status: 0 if it stopped because it was told to, else 1.
+//! Exit status: 0 if it was stopped by Ctrl-C or at the end of its time, else 1.
 
 use std::future::ready;
 use std::io::{self, IsTerminal, Write};
@@ -37,13 +37,13 @@ mod history;
 mod status;
 mod upstream;
 
-/// How long requests in flight may take to end when the program is told to stop.
+/// How long requests in flight may take to end when the program stops.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How often samples of histograms are added up, even if nobody asks for them.
+/// How often the samples of histograms are added up, even if `/metrics` is not requested.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Upper bounds, in seconds, of what attempts and waits take here.
+/// The upper bounds of the buckets for attempts and waits, in seconds.
 const BUCKETS: &[f64] = &[0.001, 0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
 
 /// A reverse proxy that retries, in front of an upstream that fails, with a page that shows it.
@@ -51,22 +51,22 @@ const BUCKETS: &[f64] = &[0.001, 0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
 #[command(name = "proxy", version)]
 #[command(after_help = "Durations are written like 10s, 5m, 1h30m.")]
 struct Arguments {
-    /// Where the proxy listens; port 0 is any that is free
+    /// The address on which the proxy listens; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
 
-    /// Send requests for so long, through an outage in the middle, and through a quota that is used
-    /// up now and then near the end [default duration: 1m]
+    /// Send requests for this time, with an outage in the middle, and with a quota that is used up
+    /// several times near the end [default duration: 1m]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     #[arg(num_args = 0..=1, default_missing_value = "1m")]
     demo: Option<Duration>,
 
-    /// Stop after so long [default: at Ctrl-C]
+    /// Stop after this time [default: at Ctrl-C]
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     runs_for: Option<Duration>,
 
-    /// What goes to standard error: off, error, warn, info, debug or trace [default: info, or error
-    /// with --demo]
+    /// The log level on standard error: off, error, warn, info, debug or trace [default: info, or
+    /// error with --demo]
     #[arg(long, value_name = "LEVEL")]
     log: Option<LevelFilter>,
 }
@@ -74,7 +74,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // The demonstration's failures are meant: they would bury what it prints.
+    // The failures of the demonstration are intended, and would hide its output.
     let default_level = match arguments.demo {
         Some(_) => LevelFilter::ERROR,
         None => LevelFilter::INFO,
@@ -87,7 +87,7 @@ async fn main() -> ExitCode {
     match run(&arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell if standard error is closed.
+            // If standard error is closed, the error cannot be reported.
             let _ = writeln!(io::stderr(), "proxy: {error}");
             ExitCode::FAILURE
         }
@@ -101,7 +101,7 @@ async fn run(arguments: &Arguments) -> Result<(), BoxError> {
     tower_http_retry::metrics::describe();
     let history = Arc::new(History::new());
     let upstream = Upstream::listen().await?;
-    // One for all requests, as there is one upstream.
+    // One state for all requests, because there is only one upstream.
     let cooldown = Cooldown::new();
     let gateway = gateway::router(upstream.address(), cooldown.clone(), history.clone());
     let router = status::router(history.clone(), cooldown, recorder.clone()).merge(gateway);
@@ -133,8 +133,8 @@ async fn run(arguments: &Arguments) -> Result<(), BoxError> {
 
 type Interrupt = Pin<Box<dyn Future<Output = io::Result<()>>>>;
 
-/// The next Ctrl-C, which is listened for from now on: before that it would end the program by
-/// itself, or be lost.
+/// Starts to listen for Ctrl-C, and returns a future for the next one. A Ctrl-C before this call ends
+/// the program, or is lost.
 async fn next_interrupt() -> Interrupt {
     let mut interrupt: Interrupt = Box::pin(ctrl_c());
     tokio::select! {
@@ -144,7 +144,7 @@ async fn next_interrupt() -> Interrupt {
     }
 }
 
-/// Until the time is up, or somebody presses Ctrl-C.
+/// Waits until the time is up, or until Ctrl-C is pressed.
 async fn time_is_up(runs_for: Option<Duration>, interrupt: Interrupt) {
     let time = async {
         match runs_for {
@@ -158,7 +158,7 @@ async fn time_is_up(runs_for: Option<Duration>, interrupt: Interrupt) {
     }
 }
 
-/// Takes no more requests, and waits for those in flight; for a second Ctrl-C, no longer.
+/// Stops accepting requests, and waits for those in flight, at most until a second Ctrl-C.
 async fn finish(
     stop: &watch::Sender<bool>,
     tasks: &mut JoinSet<Result<(), BoxError>>,
@@ -183,7 +183,7 @@ async fn all(tasks: &mut JoinSet<Result<(), BoxError>>) -> Result<(), BoxError> 
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {
-    // An error would mean that nobody is left to say so.
+    // An error means that the sender was dropped.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
@@ -196,7 +196,7 @@ async fn add_up(recorder: PrometheusHandle) {
     }
 }
 
-/// Prints a line; a reader that has gone away, as `head` does, is no reason to panic.
+/// Prints a line. Does not panic if the reader has closed the pipe, as `head` does.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

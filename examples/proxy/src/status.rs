@@ -1,4 +1,4 @@
-//! What the proxy shows of itself: a page, what the page draws, and metrics.
+//! The routes that show the state of the proxy: a page, its data, and metrics.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use tower_http_retry::Cooldown;
 use crate::history::History;
 use crate::upstream::paths;
 
-/// The page has all in itself, and asks this server only.
+/// The page is self-contained, and sends requests only to this server.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       connect-src 'self'; img-src data:";
 
@@ -35,7 +35,7 @@ pub(crate) fn router(
         )
 }
 
-/// With its style and its script in it.
+/// The page with its style and its script.
 fn whole_page() -> String {
     let page = include_str!("page.html");
     let page = page.replace("/* style */", include_str!("page.css"));
@@ -53,10 +53,10 @@ fn status(
     ([(CACHE_CONTROL, "no-store")], Json(status))
 }
 
-/// How many requests are held now, and how long it is until they go: zero if they go one after the
-/// other, and nothing if none is held.
+/// How many requests are currently held, and the time that is left until they are sent: zero while they are
+/// sent in a slow start, and null if no requests are held.
 fn held(cooldown: &Cooldown) -> Value {
-    // It is the same for any.
+    // The cooldown has one state for all upstreams.
     let upstream = Uri::default();
     let left = cooldown.left(&upstream);
     json!({

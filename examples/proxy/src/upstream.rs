@@ -1,4 +1,4 @@
-//! An upstream that fails in a way which the path of a request names.
+//! An upstream that fails in different ways, depending on the path of a request.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -20,13 +20,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
-/// Of so many requests at most is remembered how often they came.
+/// The most requests whose ids are kept.
 const MOST_REQUESTS: usize = 10_000;
 
-/// Longer than an attempt may take.
+/// The delay of a silent response, which is longer than an attempt may take.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// How long nothing is left of the quota, unless a request says it; in seconds.
+/// How long the quota stays used up, unless a request sets another time; in seconds.
 const USED_UP: u16 = 3;
 
 type Answer = Response<Full<Bytes>>;
@@ -35,13 +35,13 @@ type Answer = Response<Full<Bytes>>;
 #[derive(Clone, Copy)]
 enum Plan {
     Serve,
-    /// Answers with the headers that arrived, and with some of its own that go no further.
+    /// Answers with the request headers as text, and adds hop-by-hop headers, which must not be forwarded.
     Echo,
     Missing,
     Down,
-    /// Fails when the request comes for the first time.
+    /// Fails when the request arrives for the first time.
     Once(Fault),
-    /// Uses the quota up, which is that of all requests, when the request comes for the first time.
+    /// Uses up the quota, which all requests share, when the request arrives for the first time.
     UseUp,
 }
 
@@ -53,7 +53,7 @@ enum Fault {
     Cut,
 }
 
-/// The paths that the upstream knows, and what it does there.
+/// The paths of the upstream, with the behaviour and a description of each.
 const PLANS: [(&str, Plan, &str); 8] = [
     ("/ok", Plan::Serve, "200"),
     (
@@ -79,19 +79,19 @@ const PLANS: [(&str, Plan, &str); 8] = [
     (
         "/quota",
         Plan::UseUp,
-        "429 with RateLimit once, as any path for 3 seconds (or ?t= so many), then 200",
+        "429 with RateLimit, on all paths for 3 seconds (or ?t=SECONDS), then 200",
     ),
     ("/down", Plan::Down, "503"),
     ("/headers", Plan::Echo, "200, with the headers that arrived"),
 ];
 
-/// The paths that can be asked for, each with what comes of it.
+/// The paths that can be requested, each with its description.
 pub(crate) fn paths() -> impl Iterator<Item = (&'static str, &'static str)> {
     let planned = PLANS.iter().map(|(path, _, what)| (*path, *what));
     planned.chain([("/missing", "404, as for any other path")])
 }
 
-/// Serves on a free port for as long as it is kept.
+/// Serves on a free port until it is dropped.
 pub(crate) struct Upstream {
     address: SocketAddr,
     serving: AbortHandle,
@@ -118,7 +118,7 @@ impl Drop for Upstream {
 
 async fn serve(listener: TcpListener) -> io::Result<Infallible> {
     let known = Arc::new(Known::default());
-    // Ends the connections when it is dropped.
+    // Dropping it ends the connections.
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await?;
@@ -129,11 +129,11 @@ async fn serve(listener: TcpListener) -> io::Result<Infallible> {
 
 async fn connection(stream: TcpStream, known: Arc<Known>) {
     let answer = service_fn(async |mut request: Request<Incoming>| {
-        // An answer in the middle of a body would be followed by a cut.
+        // If a response is sent before the request body is read, hyper closes the connection.
         while let Some(Ok(_)) = request.body_mut().frame().await {}
         answer(&known, &request).await
     });
-    // It ends with an error when it is cut, as planned.
+    // An error is expected if the connection is cut.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), answer)
         .await;
@@ -176,14 +176,14 @@ async fn fail(fault: Fault) -> Result<Answer, Cut> {
     }
 }
 
-/// How long nothing is to be left of the quota.
+/// The time that a request sets for the used-up quota.
 fn asked_time(uri: &Uri) -> Duration {
     let asked = uri.query().and_then(|query| query.strip_prefix("t="));
     let seconds = asked.and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(u64::from(seconds.unwrap_or(USED_UP)))
 }
 
-/// The quota is used up for so long.
+/// A 429 with the time until the quota is renewed.
 fn refusal(left: Duration) -> Answer {
     let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     let quota = format!(r#""default";r=0;t={seconds}"#).parse();
@@ -214,12 +214,12 @@ fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     answer
 }
 
-/// What the upstream remembers.
+/// The state of the upstream.
 #[derive(Default)]
 struct Known {
-    /// The requests that came once, and have failed, by the identity that all their attempts have.
+    /// The ids of requests whose first attempt has failed. All attempts of a request have the same id.
     ids: Mutex<HashSet<Vec<u8>>>,
-    /// Until when nothing is left of the quota.
+    /// The time at which the quota is renewed.
     used_up_until: Mutex<Option<Instant>>,
 }
 
@@ -232,7 +232,7 @@ impl Known {
         if ids.remove(id.as_bytes()) {
             return false;
         }
-        // Of those that never came again.
+        // These requests were never repeated.
         if ids.len() >= MOST_REQUESTS {
             ids.clear();
         }
@@ -243,7 +243,7 @@ impl Known {
         *self.used_up_until() = Some(Instant::now() + time);
     }
 
-    /// How long it is until the quota is given anew, if it is used up.
+    /// The time until the quota is renewed, if it is used up.
     fn quota_left(&self) -> Option<Duration> {
         let until = (*self.used_up_until())?;
         let left = until.saturating_duration_since(Instant::now());
@@ -257,7 +257,7 @@ impl Known {
     }
 }
 
-/// Ends the connection without an answer.
+/// The error that ends a connection without a response.
 #[derive(Debug)]
 struct Cut;
 

@@ -1,5 +1,5 @@
-//! What the user asks for. A wrong argument ends the program with status 2 and a message that
-//! names it.
+//! The arguments of the program. A wrong argument ends it with status 2 and a message that names
+//! the argument.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::payload::Payload;
 const AFTER_HELP: &str = "\
 Durations are written like 100ms, 10s, 5m, 1h30m.
 
-With --cooldown, a quota counts as used up if rate-limit headers say so (where they are read), or if
-nothing but refusals comes. A request that would be held until after --within is not sent: an error.
+With --cooldown, a quota counts as used up if rate-limit headers say so (if they are read), or if all
+attempts are refused. A request that would be held beyond --within is not sent, and fails.
 
 Exit status: 0 for a 2xx or 3xx, 22 for another status, 7 for an error, 2 for wrong arguments.
 With --count: 7 if there was any error, else 22 if there was any status but 2xx and 3xx.";
 
-/// Sends an HTTP request, and sends it again while it fails in a way that may pass.
+/// Sends an HTTP request, and retries it if it fails transiently.
 #[derive(Debug, Parser)]
 #[command(name = "request", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Where to send the request: http:// and a host
+    /// The URL of the request, which starts with http:// and a host
     #[arg(value_parser = parse_url)]
     pub(crate) url: Uri,
 
@@ -60,12 +60,12 @@ pub(crate) struct RequestArguments {
     )]
     data: Option<String>,
 
-    /// The body: as it stands, from a file, or from standard input (@-)
+    /// The body: the argument itself, a file, or standard input (@-)
     #[arg(long, value_name = "DATA|@FILE|@-", allow_hyphen_values = true)]
     #[arg(value_parser = Payload::parse)]
     data_binary: Option<Payload>,
 
-    /// Speak HTTP/2 from the start, which the server must be known to understand
+    /// Use HTTP/2 with prior knowledge that the server supports it
     #[arg(long)]
     pub http2: bool,
 }
@@ -73,7 +73,7 @@ pub(crate) struct RequestArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Retries")]
 pub(crate) struct RetryArguments {
-    /// How many times to send the request again, at most [default: 5]
+    /// The maximum number of retries [default: 5]
     #[arg(long, value_name = "N")]
     retries: Option<u32>,
 
@@ -85,11 +85,11 @@ pub(crate) struct RetryArguments {
     #[arg(long, value_name = "KIND")]
     jitter: Option<JitterKind>,
 
-    /// How long after the start retries may begin [default: 5m]
+    /// How long after the first attempt retries may start [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     within: Option<Duration>,
 
-    /// How long an attempt may take until its response begins [default: no limit]
+    /// How long an attempt may take until the head of its response arrives [default: no limit]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     attempt_timeout: Option<Duration>,
 
@@ -97,23 +97,23 @@ pub(crate) struct RetryArguments {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     max_server_wait: Option<Duration>,
 
-    /// Wait until a used-up quota is reset, as the server's rate-limit headers say
+    /// If the server's rate-limit headers say that a quota is used up, wait until it is renewed
     #[arg(long)]
     rate_limit_headers: bool,
 
-    /// Hold requests and retries while a quota is used up, until it is given anew
+    /// Hold requests and retries while a quota is used up, until it is renewed
     #[arg(long)]
     cooldown: bool,
 
-    /// Repeat any method after an attempt that the server may have acted on, POST for example
+    /// Repeat any method, such as POST, even if the server may have acted on the attempt
     #[arg(long)]
     replay_any: bool,
 
-    /// How much of a streamed body to keep; a longer one is not sent again [default: 1048576]
+    /// How many bytes of a streamed body to record; a longer body is not retried [default: 1048576]
     #[arg(long, value_name = "BYTES")]
     replay_limit: Option<usize>,
 
-    /// Retry even if retries do not help; by default a budget of all requests limits them
+    /// Retry even if retries do not help; by default, a budget shared by all requests limits them
     #[arg(long)]
     no_budget: bool,
 }
@@ -121,11 +121,11 @@ pub(crate) struct RetryArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Many requests")]
 pub(crate) struct ManyArguments {
-    /// How many requests to send over one client
+    /// How many requests to send with one client
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_positive)]
     pub(crate) count: NonZeroU64,
 
-    /// How many of them to have under way at a time
+    /// How many requests to send concurrently
     #[arg(long, value_name = "M", default_value = "1", value_parser = parse_positive)]
     pub(crate) concurrency: NonZeroU64,
 
@@ -143,7 +143,7 @@ enum JitterKind {
 }
 
 impl Arguments {
-    /// Ends the program if they are wrong, or if they ask for help.
+    /// Reads the arguments. Ends the program if one of them is wrong, and after `--help`.
     pub(crate) fn read() -> Self {
         let arguments = Self::parse();
         let reads_standard_input = arguments.request.payload() == Payload::StandardInput;
@@ -194,7 +194,7 @@ impl RequestArguments {
 }
 
 impl RetryArguments {
-    /// What is not asked for is left as the layer has it.
+    /// Builds a layer. Settings without an argument keep the layer's defaults.
     pub(crate) fn layer(&self) -> RetryLayer {
         let mut layer = RetryLayer::new()
             .backoff(self.backoff())
@@ -240,8 +240,8 @@ impl RetryArguments {
     }
 }
 
-/// Nobody waits for a request here but this program, which has limits of its own for how long and how
-/// many.
+/// Creates a cooldown without limits: this program has its own limits for the time and the number of
+/// requests.
 fn cooldown() -> Cooldown {
     Cooldown::new()
         .max_hold(Duration::MAX)
@@ -260,7 +260,7 @@ fn parse_url(text: &str) -> Result<Uri, String> {
     if uri.scheme_str() != Some("http") {
         return Err(NEEDED.into());
     }
-    // The client would leave out the one and replace the other by 80, without a word.
+    // The client would ignore user info, and would use port 80 if the port is invalid.
     if authority.as_str().contains('@') {
         return Err("user info is not sent; say -H 'authorization: ..' instead".into());
     }

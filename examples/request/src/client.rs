@@ -1,4 +1,4 @@
-//! The client: hyper-util's, under the retry layer.
+//! The client: hyper-util's, below the retry layer.
 
 use std::io;
 use std::time::Instant;
@@ -19,7 +19,7 @@ use crate::payload::{Payload, RequestBody};
 use crate::report::Report;
 use crate::timeline::{Origin, Timeline};
 
-/// Sends the same request as often as asked.
+/// Sends the same request any number of times.
 pub(crate) struct Client {
     service: Retry<HyperClient<HttpConnector, ReplayBody<RequestBody>>>,
     method: Method,
@@ -32,7 +32,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(arguments: &Arguments, timeline: Timeline) -> Self {
         let mut connector = HttpConnector::new();
-        // The latencies are the server's then, not those of Nagle's algorithm.
+        // Otherwise the latencies would include delays by Nagle's algorithm.
         connector.set_nodelay(true);
         let client = HyperClient::builder(TokioExecutor::new())
             .http2_only(arguments.request.http2)
@@ -72,7 +72,7 @@ impl Client {
         status: &mut Option<StatusCode>,
     ) -> Result<(), BoxError> {
         let mut request = self.request().await?;
-        // It knows the attempts of a request that ends in an error, too.
+        // Unlike the extension of the response, it also has the attempts of a request that ends in an error.
         request.extensions_mut().insert(attempts.clone());
         request.extensions_mut().insert(origin);
         let response = self.service.clone().oneshot(request).await?;
@@ -91,7 +91,7 @@ impl Client {
         *request.headers_mut() = self.headers.clone();
         let expects_body = matches!(self.method, Method::POST | Method::PUT | Method::PATCH);
         if expects_body && request.body().is_end_stream() {
-            // hyper does not send it for an empty body; some servers insist on it (RFC 9110,
+            // hyper does not send it for an empty body, but some servers require it (RFC 9110,
             // section 8.6).
             let length = request.headers_mut().entry(CONTENT_LENGTH);
             length.or_insert(0.into());
@@ -100,7 +100,7 @@ impl Client {
     }
 }
 
-/// Writes a body to standard output, each frame as soon as it is there.
+/// Writes a body to standard output, each frame as soon as it arrives.
 async fn print<R>(mut body: R) -> Result<(), BoxError>
 where
     R: Body<Data = bytes::Bytes, Error: Into<BoxError>> + Unpin,
@@ -110,10 +110,10 @@ where
         let Ok(data) = frame.map_err(Into::into)?.into_data() else {
             continue; // trailers
         };
-        // Without the flush, what follows the last line break would wait for the next one.
+        // Standard output is line-buffered: without the flush, an incomplete line would be delayed.
         match stdout.write_all(&data).await.and(stdout.flush().await) {
             Ok(()) => {}
-            // The reader has seen enough, as `head` does.
+            // The reader has closed the pipe, as `head` does.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => return Err(format!("cannot write to standard output: {error}").into()),
         }
@@ -121,7 +121,7 @@ where
     Ok(())
 }
 
-/// Reads a body to its end: only then is the request done and its connection free.
+/// Reads a body to its end: only then is the request complete, and its connection free for reuse.
 async fn drain<R>(mut body: R) -> Result<(), BoxError>
 where
     R: Body<Error: Into<BoxError>> + Unpin,

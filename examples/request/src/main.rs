@@ -1,10 +1,10 @@
 //! A small curl with retries: `cargo run -p request -- [options] http://..`.
 //!
-//! Standard output carries the result: the body as it comes, or with `--json` a line for each
-//! request, or else with `--count` a summary. Standard error carries the timeline: each attempt,
-//! what it came to, how long the wait is and why, and why there is no further attempt; and with
-//! `--cooldown`, when requests are held as a quota is used up, and until when. `--help` lists the
-//! options; unless set, all is as [`RetryLayer::new`] has it.
+//! Standard output gets the result: the body as it arrives; with `--json`, a line for each request;
+//! or with `--count`, a summary. Standard error gets a timeline: each attempt and its outcome, the
+//! length of each wait and its reason, and why there is no further attempt. With `--cooldown`, it
+//! also shows when requests are held because a quota is used up, and until when. `--help` lists the
+//! options. The defaults are those of [`RetryLayer::new`].
 //!
 //! ```text
 //! cargo run -p request -- http://127.0.0.1:8080/
@@ -45,8 +45,8 @@ fn main() -> io::Result<ExitCode> {
     let arguments = Arguments::read();
     let runtime = Runtime::new()?;
     let exit = runtime.block_on(run(arguments));
-    // A read from standard input cannot be called off; waiting for it would hold up the exit until
-    // somebody at the terminal presses a key.
+    // A read from standard input cannot be cancelled. On a terminal, waiting for it would delay the
+    // exit until a key is pressed.
     runtime.shutdown_background();
     Ok(exit)
 }
@@ -66,7 +66,7 @@ async fn run(arguments: Arguments) -> ExitCode {
         summary.add(report);
         match printed {
             Ok(()) => {}
-            // Nobody reads any more. To send further requests would be load for nothing.
+            // The reader has closed the pipe, so further requests would be unnecessary load.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
             Err(error) => {
                 let error = format!("cannot write to standard output: {error}");
@@ -81,7 +81,7 @@ async fn run(arguments: Arguments) -> ExitCode {
     ExitCode::from(summary.ending())
 }
 
-/// Sends all requests, so many at a time as asked for. A report comes out for each when it is done.
+/// Sends all requests, with the given concurrency. The receiver gets a report when a request ends.
 fn start(client: Client, arguments: &Arguments) -> mpsc::Receiver<Report> {
     let (reports, receiver) = mpsc::channel(1);
     let client = Arc::new(client);
@@ -101,7 +101,7 @@ fn start(client: Client, arguments: &Arguments) -> mpsc::Receiver<Report> {
     receiver
 }
 
-/// Is drawn on standard error, and only if that is a terminal.
+/// Creates a progress bar, which is drawn only if standard error is a terminal.
 fn progress_bar(arguments: &Arguments) -> ProgressBar {
     if arguments.is_one() {
         return ProgressBar::hidden();
@@ -115,7 +115,8 @@ fn progress_bar(arguments: &Arguments) -> ProgressBar {
     }
 }
 
-/// What is left to tell when all requests are done. Errors in doing so have nobody to go to.
+/// Prints the result when all requests have ended. Errors of the output cannot be reported, and are
+/// ignored.
 fn tell_result(arguments: &Arguments, summary: &Summary) {
     if arguments.is_one() {
         summary.first_error().into_iter().for_each(tell_error);

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// How much of a stream is read at a time.
+/// The most that is read from a stream at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
 
-/// Where the bodies of the requests come from.
+/// The source of the request bodies.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Payload {
     Data(Bytes),
@@ -27,17 +27,17 @@ pub(crate) enum RequestBody {
     Stream(Stream),
 }
 
-/// A body that is never in memory as a whole.
+/// A body that is read from a file or a pipe while it is sent.
 pub(crate) struct Stream {
     source: Box<dyn AsyncRead + Send + Unpin>,
-    /// How much is still to come, where that is known beforehand.
+    /// The number of remaining bytes, if the length is known.
     remaining: Option<u64>,
     buffer: Box<[u8]>,
 }
 
 impl Payload {
-    /// What `--data-binary` says. A file that cannot be read is noticed here, where the message
-    /// can name the argument.
+    /// Parses the value of `--data-binary`. Checks here whether a file can be read, so that the error
+    /// message names the argument.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix('@') {
             None => Ok(Self::Data(text.to_owned().into())),
@@ -49,7 +49,7 @@ impl Payload {
         }
     }
 
-    /// The body of one more request.
+    /// Opens the body of one request.
     pub(crate) async fn open(&self) -> io::Result<RequestBody> {
         Ok(match self {
             Self::Data(data) => RequestBody::Data(data.clone()),
@@ -57,7 +57,7 @@ impl Payload {
             Self::File(path) => {
                 let file = tokio::fs::File::open(path).await?;
                 let metadata = file.metadata().await?;
-                // A pipe or a device tells no length.
+                // A pipe or a device has no length.
                 let length = metadata.is_file().then_some(metadata.len());
                 RequestBody::Stream(Stream::new(file, length))
             }
@@ -65,7 +65,7 @@ impl Payload {
     }
 }
 
-/// No body.
+/// An empty body.
 impl Default for Payload {
     fn default() -> Self {
         Self::Data(Bytes::new())
@@ -77,7 +77,7 @@ fn try_to_read(path: &Path) -> io::Result<()> {
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    // To open a pipe may block, and to close it again ends whoever writes to it.
+    // Opening a pipe may block, and closing it again may end the process that writes to it.
     if metadata.is_file() {
         File::open(path)?;
     }
@@ -94,7 +94,7 @@ impl Stream {
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        // Not a byte more than was announced, should the file have grown.
+        // If the file has grown, only the announced length is sent.
         let most = self.remaining.map_or(CHUNK, |remaining| {
             usize::try_from(remaining).map_or(CHUNK, |remaining| remaining.min(CHUNK))
         });
@@ -137,7 +137,7 @@ impl Body for RequestBody {
         self.size_hint().exact() == Some(0)
     }
 
-    /// Exact for a file, so that it is sent with a content-length.
+    /// Exact for a file, so that the request has a `Content-Length`.
     fn size_hint(&self) -> SizeHint {
         let length = match self {
             Self::Data(data) => Some(data.len() as u64),

@@ -1,4 +1,4 @@
-//! What became of one request.
+//! The report on one request.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use tower_http_retry::{Attempts, BoxError, RetryError};
 use crate::timeline::with_causes;
 
 pub(crate) struct Report {
-    /// Which request it was; the first is 1.
+    /// The number of the request; the first is 1.
     pub(crate) number: u64,
-    /// What was answered; there can be an error all the same, in the response's body.
+    /// The status of the response. There can also be an error, if the body of the response failed.
     pub(crate) status: Option<StatusCode>,
     pub(crate) error: Option<BoxError>,
     pub(crate) attempts: Attempts,
-    /// From the request's start to the end of the response's body.
+    /// The time from the start of the request to the end of the response body.
     pub(crate) took: Duration,
 }
 
-/// How a request ended; of many requests, the greatest counts.
+/// How a request ended. If there are many requests, the greatest value counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ending {
     Fine,
@@ -42,7 +42,7 @@ impl Report {
         self.error.as_deref().map(|error| with_causes(error))
     }
 
-    /// The status or the error, in words that are the same for all requests that it is the same for.
+    /// The status or the error as text. Requests with the same outcome have the same text.
     pub(crate) fn outcome(&self) -> String {
         match (&self.error, self.status) {
             (Some(error), _) if is_cooling_down(error) => {
@@ -67,12 +67,12 @@ impl Report {
     }
 }
 
-/// It says how long requests are held yet, which is never the same.
+/// The text of this error contains the time that is left, which differs between requests.
 fn is_cooling_down(error: &BoxError) -> bool {
     matches!(error.downcast_ref(), Some(RetryError::CoolingDown { .. }))
 }
 
-/// curl's exit statuses: 22 for a status that is a failure, 7 for no connection.
+/// The exit statuses of curl: 22 for a failure status, 7 for a failed connection.
 impl From<Ending> for ExitCode {
     fn from(ending: Ending) -> Self {
         Self::from(match ending {

@@ -1,4 +1,4 @@
-//! What became of all requests together.
+//! The summary of all requests.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ pub(crate) struct Summary {
     started: Instant,
     ending: Ending,
     first_error: Option<String>,
-    /// How many requests came to each status or error.
+    /// The number of requests with each status or error.
     outcomes: BTreeMap<String, u64>,
     attempts: u64,
     most_attempts: u32,
@@ -42,7 +42,7 @@ impl Summary {
         self.latencies.push(report.took);
     }
 
-    /// What became of the requests cannot be told.
+    /// Records that the reports could not be printed.
     pub(crate) fn fail(&mut self) {
         self.ending = Ending::Error;
     }
@@ -83,7 +83,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The smallest value that so many in a hundred do not exceed.
+/// The smallest value that `percent` of the values do not exceed.
 fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100);
     let index = rank.saturating_sub(1);

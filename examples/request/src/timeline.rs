@@ -1,4 +1,4 @@
-//! What happens to each request, told on standard error as it happens.
+//! Prints the events of each request on standard error as they happen.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -7,16 +7,18 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use tower_http_retry::event::{Event, EventKind, StopReason};
 
-/// What a request's steps are told by; one of its extensions.
+/// An extension of a request that identifies its events.
 #[derive(Clone, Copy)]
 pub(crate) struct Origin {
-    /// Its number among all; the first is 1.
+    /// The number of the request; the first is 1.
     pub(crate) number: u64,
-    /// An event's own time starts with the first attempt, which a request that is held waits for.
+    /// The start of the request. The time of an event counts from the first attempt, which starts
+    /// later if the request is held.
     pub(crate) started: Instant,
 }
 
-/// Tells each step of a single request; of many, only the retries and the failures.
+/// Prints each event of a single request. If there are many requests, prints only retries and
+/// failures.
 #[derive(Clone)]
 pub(crate) struct Timeline {
     progress: ProgressBar,
@@ -39,7 +41,7 @@ impl Timeline {
         if is_routine && !self.is_of_one {
             return;
         }
-        // All requests have one.
+        // Every request has this extension.
         let Some(origin) = event.request().extensions().get::<Origin>() else {
             return;
         };
@@ -47,13 +49,13 @@ impl Timeline {
         let number = origin.number;
         let who = match (self.is_of_one, event.attempt()) {
             (true, attempt) => format!("attempt {attempt}"),
-            // Nothing of it was sent yet.
+            // No attempt has been sent yet.
             (false, 0) => format!("request {number}"),
             (false, attempt) => format!("request {number}, attempt {attempt}"),
         };
         let line = format!("{at:>8.3} s  {who}: {}\n", describe(event));
-        // In one piece, for lines of other requests may come in between; and there is nobody to
-        // tell that standard error is closed.
+        // Written in one piece, so that lines of other requests do not interrupt it. If standard
+        // error is closed, the error cannot be reported.
         self.progress.suspend(|| {
             let _ = io::stderr().write_all(line.as_bytes());
         });
@@ -82,7 +84,7 @@ fn describe(event: &Event<'_>) -> String {
             )
         }
         EventKind::CooldownEnded => format!("{}; no request is held any more", outcome(event)),
-        // The error says it all.
+        // The text of the error is sufficient.
         EventKind::Stopped(StopReason::CoolingDown) => format!("the end: {}", outcome(event)),
         EventKind::Stopped(stop) => format!("{}; the end: {stop}", outcome(event)),
         kind => format!("{kind:?}"),
@@ -97,13 +99,13 @@ fn outcome(event: &Event<'_>) -> String {
     }
 }
 
-/// An error and what caused it. The client's own words are only that it could not connect.
+/// An error with its causes. The text of the client's error alone does not contain them.
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let words = error.to_string();
-        // Some errors repeat their cause's words.
+        // Some errors repeat the text of their cause.
         if !text.ends_with(&words) {
             text = format!("{text}: {words}");
         }

@@ -1,11 +1,11 @@
-//! Gets an OAuth 2.0 access token from an endpoint that fails as Microsoft's retry guidelines for
-//! token issuance endpoints say it may: `cargo run -p token-client`.
+//! Gets an OAuth 2.0 access token from an endpoint with the failures that Microsoft's retry
+//! guidelines for token issuance endpoints describe: `cargo run -p token-client`.
 //!
 //! The endpoint is a part of this program and listens on 127.0.0.1. It answers 503, then 429 with
-//! `Retry-After: 2`, then 504, and then issues the token; a client with the wrong secret gets 400
-//! at once. Takes about ten seconds, nearly all of them the waits between the attempts.
+//! `Retry-After: 2`, then 504, and then issues the token. A client with the wrong secret gets 400
+//! immediately. The program takes about ten seconds, nearly all of which are waits between attempts.
 //!
-//! Exit status: 0 if all went as the guidelines say, else 1.
+//! Exit status: 0 if the client behaved as the guidelines say, else 1.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -31,21 +31,21 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_http_retry::event::{Event, EventKind};
 use tower_http_retry::{Attempts, BoxError, RetryLayer, RetryOverride};
 
-/// How long one attempt may take until its response's head.
+/// How long one attempt may take until the head of its response arrives.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a token may take altogether: attempts, waits, and reading the token.
+/// How long a token request may take in total, with all attempts and waits, and the body of the response.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Far more than a token needs, so that a broken endpoint cannot fill the memory.
+/// A limit far above the size of a token, so that a faulty endpoint cannot fill the memory.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
-/// Not only letters, but nothing that a form would need percent-encoding for.
+/// Has only characters that need no percent-encoding in a form.
 const CLIENT_ID: &str = "payroll-batch";
 const CLIENT_SECRET: &str = "right-secret";
 const WRONG_SECRET: &str = "wrong-secret";
 
-/// What the endpoint asks for with its 429.
+/// The `Retry-After` of the 429 response.
 const RETRY_AFTER_SECONDS: u64 = 2;
 
 /// Sends token requests, with retries and within [`TOTAL_TIMEOUT`].
@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell if standard error is closed.
+            // If standard error is closed, the error cannot be reported.
             let _ = writeln!(io::stderr(), "token-client: {error}");
             ExitCode::FAILURE
         }
@@ -81,11 +81,11 @@ async fn run() -> Result<(), BoxError> {
     expect_rejection(&response, &endpoint)
 }
 
-/// The stack, from the outside in.
+/// Builds the stack, from the outside in.
 fn token_client() -> TokenClient {
     let client = ServiceBuilder::new()
         .timeout(TOTAL_TIMEOUT)
-        // Under the total time-out, which therefore covers the reading of the token, too.
+        // Below the total time-out, which therefore also covers reading the token.
         .and_then(read_whole)
         .layer(RetryLayer::new().mark_responses().on_event(tell))
         .timeout(ATTEMPT_TIMEOUT)
@@ -99,12 +99,12 @@ async fn read_whole(response: Response<Incoming>) -> Result<Response<Bytes>, Box
     Ok(Response::from_parts(head, body.to_bytes()))
 }
 
-/// A request for a token by client credentials (RFC 6749, section 4.4).
+/// Creates a request for a token with client credentials (RFC 6749, section 4.4).
 ///
-/// It is a POST, which by default is not sent again once the server may have acted on it, as after
-/// a 503 or 504. This one is safe to repeat: all that a lost answer leaves behind is a token that
-/// nobody uses, and that expires. It would not be with a grant that is used up by the first
-/// attempt, as an authorization code is, or a refresh token that is replaced at each use.
+/// It is a POST. By default, a POST is not repeated if the server may have acted on it, such as after
+/// a 503 or 504. This one is safe to repeat: if a response is lost, there is only an unused token,
+/// which expires. It would not be safe with a grant that the first attempt uses up, such as an
+/// authorization code, or a refresh token that is replaced at each use.
 fn token_request(uri: &Uri, secret: &str) -> Result<Request<Full<Bytes>>, http::Error> {
     let form =
         format!("grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={secret}");
@@ -115,7 +115,7 @@ fn token_request(uri: &Uri, secret: &str) -> Result<Request<Full<Bytes>>, http::
         .body(Full::from(form))
 }
 
-/// Prints one line for what each attempt came to: the outcome, then what follows and why.
+/// Prints one line for each attempt: its outcome, then what follows and why.
 fn tell(event: &Event<'_>) {
     let outcome = match (event.status(), event.error()) {
         (Some(status), _) => status.to_string(),
@@ -127,7 +127,7 @@ fn tell(event: &Event<'_>) {
             format!("waits {:.1} s: {reason}", after.as_secs_f64())
         }
         EventKind::Stopped(stop) => format!("stops: {stop}"),
-        // That an attempt is sent needs no line: its outcome has one.
+        // The start of an attempt needs no line: its outcome has one.
         _ => return,
     };
     let at = event.elapsed().as_secs_f64();
@@ -147,12 +147,12 @@ fn expect_token(response: &Response<Bytes>) -> Result<(), BoxError> {
     ) else {
         return Err("expected: the answer is a bearer token".into());
     };
-    // A real client keeps its token to itself; this one is made up.
+    // A real client must not print its token. This one is not real.
     say(&format!("  the token, good for {seconds} seconds: {token}"));
     Ok(())
 }
 
-/// The client came back until it was served, and never earlier than it should.
+/// Checks that the client retried until it got a token, and that no attempt was too early.
 fn expect_patience(response: &Response<Bytes>, endpoint: &Endpoint) -> Result<(), BoxError> {
     let attempts = response.extensions().get::<Attempts>();
     ensure(
@@ -162,7 +162,7 @@ fn expect_patience(response: &Response<Bytes>, endpoint: &Endpoint) -> Result<()
     let [first, second, third, fourth] = endpoint.seen().authenticated[..] else {
         return Err("expected: the endpoint counts four requests".into());
     };
-    // By default jitter takes away up to half of a step. The steps are 1, 2 and 4 seconds.
+    // By default, jitter shortens a wait by up to half of its step. The steps are 1, 2, 4 and 8 seconds.
     ensure(
         second - first >= Duration::from_millis(500),
         "half a step, or more, before the second attempt",
@@ -177,7 +177,7 @@ fn expect_patience(response: &Response<Bytes>, endpoint: &Endpoint) -> Result<()
     )
 }
 
-/// The client was told that its request is wrong, and did not insist.
+/// Checks that the client got the error of its request, and did not retry.
 fn expect_rejection(response: &Response<Bytes>, endpoint: &Endpoint) -> Result<(), BoxError> {
     let answer: Value = serde_json::from_slice(response.body())?;
     say(&format!("  the answer: {} {answer}", response.status()));
@@ -206,28 +206,28 @@ fn ensure(holds: bool, expectation: &str) -> Result<(), BoxError> {
     }
 }
 
-/// Prints a line; a reader that has gone away, as `head` does, is no reason to panic.
+/// Prints a line. Does not panic if the reader has closed the pipe, as `head` does.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// A token endpoint on a bad day: restarting, then throttling, then with a slow backend.
+/// A token endpoint that fails three times: it restarts, then throttles, then has a slow backend.
 #[derive(Clone, Default)]
 struct Endpoint {
     seen: Arc<Mutex<Seen>>,
 }
 
-/// What has arrived at the endpoint.
+/// The requests that have arrived at the endpoint.
 #[derive(Default)]
 struct Seen {
-    /// When each request with the right secret arrived.
+    /// The time at which each request with the right secret arrived.
     authenticated: Vec<Instant>,
-    /// How many had a wrong one.
+    /// The number of requests with a wrong secret.
     rejected: usize,
 }
 
 impl Endpoint {
-    /// Serves on a free port, for as long as this program runs.
+    /// Serves on a free port until the program ends.
     async fn listen(&self) -> Result<Uri, BoxError> {
         const PATH: &str = "/oauth2/v2.0/token";
         let router = Router::new()
@@ -239,7 +239,7 @@ impl Endpoint {
         Ok(uri)
     }
 
-    /// Takes note of a request with the right secret, and tells its number; the first is 1.
+    /// Records a request with the right secret, and returns its number; the first is 1.
     fn let_in(&self) -> usize {
         let mut seen = self.seen();
         seen.authenticated.push(Instant::now());
@@ -274,12 +274,12 @@ async fn answer(
     }
 }
 
-/// RFC 6749, section 5.2.
+/// An error response (RFC 6749, section 5.2).
 fn refuse(error: &str) -> axum::response::Response {
     (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response()
 }
 
-/// RFC 6749, section 5.1.
+/// A successful response (RFC 6749, section 5.1).
 fn issue_token() -> axum::response::Response {
     let token = json!({
         "access_token": "not-a-real-token",

@@ -7,7 +7,7 @@ use super::Tape;
 use crate::body::reader::Reader;
 use crate::error::BoxError;
 
-/// Reading ahead of the attempts.
+/// Reads the source before an attempt does.
 impl<B: Body> Tape<B> {
     /// Reads the first piece, which may be the whole body, before reader `number` does.
     pub(in crate::body) fn read_ahead_of(mut self: Pin<&mut Self>, number: u32)
@@ -21,12 +21,12 @@ impl<B: Body> Tape<B> {
         }
     }
 
-    /// Reads everything that is available immediately, of any size, as far as it can be kept.
+    /// Reads everything that is available immediately, as far as it can be recorded.
     pub(in crate::body) fn read_all_ahead_of(mut self: Pin<&mut Self>, number: u32)
     where
         B::Error: Into<BoxError>,
     {
-        // A source may be endless.
+        // Limited, because a source may never end.
         const MOST: usize = 64;
         if !self.as_mut().begin_ahead(number) {
             return;
@@ -42,13 +42,13 @@ impl<B: Body> Tape<B> {
     }
 
     fn begin_ahead(self: Pin<&mut Self>, number: u32) -> bool {
-        // A reader that has polled the source waits for it, and would not be woken after another poll. An
-        // earlier attempt does not read what is reserved for a later one.
+        // If a reader has polled the source and waits for it, another poll would replace its waker. Nothing
+        // is read for an attempt if the body is reserved for a later one.
         let is_untouched = self.given == 0 && self.begun == 0 && number >= self.reserved_for;
         is_untouched && self.reserve(number)
     }
 
-    /// Whether the source gave a frame.
+    /// Reads one frame, and returns whether the source yielded one.
     fn read_one_ahead(mut self: Pin<&mut Self>, ahead: &mut Reader) -> bool
     where
         B::Error: Into<BoxError>,

@@ -4,11 +4,11 @@ use std::task::Waker;
 
 use super::Tape;
 
-/// Reservations for readers that are still to come.
+/// Reservations for a reader that does not exist yet.
 impl<B> Tape<B> {
-    /// Stops reading anything that reader `number` could not replay. Returns whether it can replay what
-    /// was read before. Until it is [certain](Self::confirm) that the reader comes, a reader that would
-    /// read more waits.
+    /// Reserves the tape for reader `number`: from now on, nothing is read that it could not replay. Returns
+    /// whether it can replay what was read before. Until [`confirm`](Self::confirm) is called, a reader that
+    /// would read more waits.
     pub(in crate::body) fn reserve(self: Pin<&mut Self>, number: u32) -> bool {
         let is_replayable = self.is_replayable();
         if is_replayable {
@@ -19,8 +19,8 @@ impl<B> Tape<B> {
         is_replayable
     }
 
-    /// Decides whether the reader comes for which the tape was reserved. Returns the waker of a reader that
-    /// waits, like [`take_hold`](Self::take_hold).
+    /// Confirms the reservation if the reader `comes`, and cancels it otherwise. Returns the waker of a
+    /// reader that waits, like [`take_hold`](Self::take_hold).
     pub(in crate::body) fn confirm(self: Pin<&mut Self>, comes: bool) -> Option<Waker> {
         let this = self.project();
         *this.is_certain = true;
@@ -28,7 +28,7 @@ impl<B> Tape<B> {
         match comes {
             true if is_full => *this.holder = *this.reserved_for,
             true => {}
-            // It may still be reserved for the one before.
+            // The reservation for the previous reader remains.
             false => *this.reserved_for -= 1,
         }
         this.waker.take_if(|_| is_full)

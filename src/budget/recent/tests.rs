@@ -22,7 +22,7 @@ fn what_is_a_month_earlier_or_less_is_no_time_at_all() {
 
 #[test]
 fn a_count_fades_by_a_thousandth_each_tick_and_is_rounded() {
-    // After so many ticks of 10 ms, by the time constant of 10 s.
+    // The share that is left after a number of ticks of 10 ms, with a time constant of 10 s.
     for (ticks, left) in [(0, 1.0), (1, 0.999), (100, 0.904_837), (1_000, 0.367_879)] {
         let faded = fade(1 << 30, ticks) as f64 / f64::from(1 << 30);
         assert!((faded - left).abs() < 0.000_01, "{ticks}: {faded}");

@@ -23,7 +23,7 @@ fn succeed(budget: &Rule, count: usize) {
     }
 }
 
-/// Takes so many quick retries; fails if one is not covered.
+/// Withdraws `count` quick retries, and fails if one is not covered.
 fn spend(budget: &Rule, count: usize) {
     for _ in 0..count {
         assert!(budget.withdraw(Failure::Quick, false));
@@ -123,7 +123,7 @@ async fn it_holds_a_twentieth_for_each_recent_success_and_they_fade_in_ten_secon
     assert_eq!(budget.level(), Some(10_000));
 }
 
-/// A budget that went through the time slot by slot, of a tenth of a second say, would take hours.
+/// A budget that stepped through the idle time in slots, for example of 100 ms, would take hours.
 #[tokio::test(start_paused = true)]
 async fn after_an_idle_week_it_is_there_at_once_and_holds_its_floor() {
     let week = secs(7 * 24 * 60 * 60);
@@ -172,7 +172,7 @@ async fn a_retry_that_succeeds_counts_as_a_recent_success() {
     assert_eq!(budget.level(), Some(full + 50));
 }
 
-/// What is earned is only counted until somebody looks. This is the same bucket, kept at once.
+/// `Bucket` adds earned tokens only when the level is read. This model adds them immediately.
 struct Eager {
     level: u64,
     recent: f64,
@@ -224,7 +224,7 @@ async fn to_count_and_add_later_comes_to_the_same_as_to_add_at_once() {
                     eager.fade();
                     let covered = budget.withdraw(Failure::Quick, false);
                     let expected = eager.level >= 1_000;
-                    // Within the rounding of a fade, either is right.
+                    // Within the rounding error of the fading, both are correct.
                     assert!(covered == expected || eager.level.abs_diff(1_000) < 100);
                     eager.level -= if covered { 1_000.min(eager.level) } else { 0 };
                 }

@@ -3,14 +3,14 @@ use std::fmt;
 /// A set of statuses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Statuses {
-    /// A bit for each.
+    /// One bit for each status.
     bits: [u64; 16],
 }
 
-/// Statuses as they are named together.
+/// A single status, or a whole series.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Named {
-    /// All of a series, by its first digit.
+    /// The first digit of a series.
     Series(u16),
     One(u16),
 }
@@ -43,7 +43,7 @@ impl Statuses {
         self.bits[status as usize / 64] & (1 << (status % 64)) != 0
     }
 
-    /// In order, each whole series by its name.
+    /// Returns the statuses in order. A series that is complete is a single item.
     pub(super) fn named(&self) -> impl Iterator<Item = Named> {
         (1..10).flat_map(move |digit| {
             let series = digit * 100..(digit + 1) * 100;

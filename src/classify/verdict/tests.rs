@@ -24,7 +24,7 @@ fn the_layers_setting_says_what_a_header_means_and_a_classifiers_word_stands() {
         (silent.retry_after(five), RetryAfter::Ignore, None, Some(Hint::AtLeast(five))),
         (silent.retry_after(five).ignore_retry_after(), RetryAfter::Minimum, None, Some(Hint::AtLeast(five))),
         (silent.retry_after_exactly(five), RetryAfter::Minimum, Some(&past), Some(Hint::Exactly(five))),
-        // Zero asks nothing, unless it is exact.
+        // Zero asks for no wait, unless it is exact.
         (silent.retry_after(Duration::ZERO), RetryAfter::Minimum, Some(&asks), Some(Hint::AtLeast(five))),
         (silent.retry_at(SystemTime::UNIX_EPOCH), RetryAfter::Minimum, Some(&asks), Some(Hint::AtLeast(five))),
         (silent.retry_at(SystemTime::UNIX_EPOCH), RetryAfter::Ignore, Some(&asks), None),

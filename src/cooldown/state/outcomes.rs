@@ -6,10 +6,10 @@ use super::super::said::{Change, Said, Terms};
 use super::{Phase, State};
 use crate::timer::later;
 
-/// What outcomes change.
+/// The effects of outcomes.
 impl State {
-    /// A request was refused that was `sent` then. It is evidence that the quota is used up if enough
-    /// others were since the latest success.
+    /// Records that an attempt was refused that was sent at `sent`. Starts a hold if enough attempts were
+    /// refused since the latest success.
     pub(crate) fn refused(
         &mut self,
         now: Instant,
@@ -37,12 +37,13 @@ impl State {
         self.hold(now, until.min(later(now, terms.longest)), terms.spread)
     }
 
-    /// A request was served that was `sent` then.
+    /// Records that a request was served that was sent at `sent`.
     pub(crate) fn served(&mut self, now: Instant, sent: Instant) {
         self.belief.served(now, sent);
     }
 
-    /// An answer to what was `sent` then says that nothing is left of the quota for so long.
+    /// Records that a response, to an attempt that was sent at `sent`, reports that the quota is used up for
+    /// `wait`. Starts or extends a hold.
     pub(crate) fn exhausted(
         &mut self,
         now: Instant,
@@ -58,7 +59,7 @@ impl State {
         }
     }
 
-    /// What a request of slow start came to.
+    /// Records the outcome of a request that was sent in a slow start.
     pub(crate) fn came_back(
         &mut self,
         round: u32,
@@ -86,7 +87,7 @@ impl State {
         }
         match start.left(now).is_zero() {
             true => self.queue.wake_first(),
-            // Nothing goes for a time that may be too long for some.
+            // No request is sent for a time that may be too long for some of the waiting requests.
             false => self.queue.wake_all(),
         }
         None

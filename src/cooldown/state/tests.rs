@@ -1,4 +1,5 @@
-//! Random lives of many requests: none is forgotten, none overtakes another, and no more go than may.
+//! Random sequences of events: no request is forgotten, none overtakes another, and no more are sent than
+//! allowed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,16 +34,16 @@ impl Wake for Flag {
     }
 }
 
-/// A request that waits.
+/// A waiting request.
 struct Waiter {
     ticket: Option<Ticket>,
     patience: Patience,
     flag: Arc<Flag>,
-    /// When it looks again by itself.
+    /// When the request calls `look` again without being woken.
     timer: Option<Instant>,
 }
 
-/// Those that wait, in the order in which they came, and those that went.
+/// The state under test, the waiting requests in order of arrival, and the requests in flight.
 struct World {
     state: State,
     rng: Rng,
@@ -52,7 +53,7 @@ struct World {
     under_way: Vec<(Instant, Option<u32>)>,
     success: Option<Instant>,
     came: u32,
-    /// How many went in this round of slow start, and how many may have.
+    /// How many requests were sent in this round of slow start, and how many were allowed.
     round: u32,
     went: u64,
     allowed: u64,
@@ -76,8 +77,7 @@ impl World {
         }
     }
 
-    /// What is due is done, as the waiting place does it: who is woken, or whose time has come, looks
-    /// again.
+    /// Does what `Turn` does: calls `look` for requests that are woken or whose timers have fired.
     fn settle(&mut self) {
         loop {
             for waker in self.state.take_aside().into_iter().next().unwrap() {
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    /// One goes at first; what comes back, and time, let others go.
+    /// Counts a request sent in a slow start. The first one is allowed; outcomes and time allow others.
     fn went_in(&mut self, round: u32) {
         if round != self.round {
             (self.round, self.went, self.allowed) = (round, 0, 1);
@@ -172,7 +172,7 @@ impl World {
         self.look(self.came, waiter);
     }
 
-    /// One of those that are under way comes back.
+    /// Reports a random outcome of one of the requests in flight.
     fn come_back(&mut self) {
         let (sent, round) = self
             .under_way
@@ -217,7 +217,7 @@ impl World {
 
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        // Step by step, as timers fire.
+        // The clock advances from timer to timer.
         loop {
             let timers = self.waiters.values().filter_map(|waiter| waiter.timer);
             let next = timers.min().filter(|next| *next <= end);
@@ -241,7 +241,7 @@ impl World {
             }
             1 => {
                 self.state.release(self.now);
-                // It lets one more go, if none may.
+                // It allows one more request, if none is allowed.
                 self.allowed += 1;
             }
             2..=4 => {
@@ -266,7 +266,7 @@ impl World {
         assert_eq!(waiting.count(), self.state.waiting());
         assert!(!self.state.is_open() || self.state.waiting() == 0);
         if let Phase::SlowStart(start) = &self.state.phase {
-            // Whoever is first waits only if none may go.
+            // The first request waits only if none may be sent.
             assert!(!start.may_go() || self.waiters.is_empty());
         }
     }

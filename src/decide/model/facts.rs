@@ -1,4 +1,4 @@
-//! All facts that are finite, and any others.
+//! All combinations of the finite facts, and random values of the others.
 
 use super::*;
 
@@ -9,7 +9,7 @@ const CLASSES: [Class; 4] = [
     Class::Refused,
 ];
 
-/// All verdicts, and what else is either so or not.
+/// Returns all combinations of the class, the flags of a verdict, and the other facts that are flags.
 pub(super) fn each_finite_fact() -> impl Iterator<Item = Facts> {
     CLASSES.into_iter().flat_map(|class| {
         (0..1 << 9).map(move |bits: u32| {
@@ -38,7 +38,7 @@ pub(super) fn each_finite_fact() -> impl Iterator<Item = Facts> {
     })
 }
 
-/// Each kind of hint, with waits at the edges of what is allowed.
+/// Returns each kind of hint, with waits at the limits of the allowed range.
 pub(super) fn each_hint() -> impl Iterator<Item = Option<Hint>> {
     let waits = [
         Duration::ZERO,
@@ -53,7 +53,7 @@ pub(super) fn each_hint() -> impl Iterator<Item = Option<Hint>> {
     asked.map(Some).chain([None, Some(Hint::Never)])
 }
 
-/// Of any size: as likely below a second as of years.
+/// Returns a random duration of any magnitude, from nanoseconds to centuries.
 pub(super) fn any_time(rng: &mut Rng) -> Duration {
     match rng.u8(0..8) {
         0 => Duration::ZERO,

@@ -106,12 +106,12 @@ fn a_wait_says_what_the_next_decision_goes_by() {
     let cases = [
         (third(Transient.into(), None), series(3, 4)),
         (third(Transient.timed_out(), None), series(3, 8)),
-        // The back-off goes on, but not from what the server asked for.
+        // The back-off continues, but not from the server's wait.
         (third(Transient.into(), at_least), series(3, 2)),
         (third(Transient.into(), Some(Hint::AtLeast(secs(3)))), series(3, 4)),
-        // It starts again.
+        // The back-off starts again.
         (third(Transient.into(), Some(Hint::Exactly(secs(9)))), series(0, 0)),
-        // It stays as it is.
+        // The back-off does not change.
         (third(Refused.at_once(), None), series(2, 2)),
         (third(Refused.transparent(), None), series(2, 2)),
         (third(Refused.at_once(), at_least), series(3, 2)),
@@ -145,14 +145,14 @@ fn a_retry_waits_as_long_as_requests_are_held_if_its_own_wait_is_shorter() {
         (held(Transient.into(), at_least, 10), retry(secs(10), WaitReason::Cooldown)),
         (held(Refused.at_once(), None, 7), retry(secs(7), WaitReason::Cooldown)),
         (held(Refused.at_once(), None, 0), retry(secs(0), WaitReason::AtOnce)),
-        // Not beyond the window; no other limit bounds it.
+        // Only the window limits the hold.
         (held(Transient.into(), None, 299), retry(secs(299), WaitReason::Cooldown)),
         (held(Transient.into(), None, 300), Err(StopReason::Window)),
     ];
     for (facts, expected) in cases {
         assert_eq!(decided(&limits(), facts, true).0, expected, "{facts:?}");
     }
-    // What the decision after it goes by is as if it was not held.
+    // The state for the next decision is the same as without a hold.
     let wait = |facts: &Facts| decide(&limits(), facts, &mut Rng::with_seed(1), || Ok(())).unwrap();
     let free = wait(&facts(Transient));
     assert_eq!(wait(&held(Transient.into(), None, 7)).series, free.series);
@@ -178,16 +178,16 @@ fn a_classifiers_own_wait_stands_in_the_back_offs_place_and_is_told_as_back_off(
         (facts(own(7)), retry(secs(7), WaitReason::Backoff)),
         (facts(own(0)), retry(secs(0), WaitReason::Backoff)),
         (facts(own(7).timed_out()), retry(secs(7), WaitReason::Backoff)),
-        // Not bounded as the server's is, but by the window.
+        // Limited by the window, but not by `max_retry_after`.
         (facts(own(299)), retry(secs(299), WaitReason::Backoff)),
         (facts(own(300)), Err(StopReason::Window)),
-        // The server asks for less; exactly; never.
+        // The server asks for a shorter wait, for an exact one, or for no retry.
         (hinted(own(7), Hint::AtLeast(secs(3))), retry(secs(7), WaitReason::Backoff)),
         (hinted(own(7), Hint::Exactly(secs(3))), retry(secs(3), WaitReason::Server)),
         (hinted(own(7), Hint::Never), Err(StopReason::ServerSaidNo)),
         (hinted(own(1), Hint::AtLeast(secs(6))), Err(StopReason::RetryAfterTooLong)),
         (facts(Refused.at_once().backoff(secs(7))), retry(secs(0), WaitReason::AtOnce)),
-        // The server asks for less, and jitter would make it more.
+        // The server's wait would be the longer one only with jitter.
         (hinted(own(5), Hint::AtLeast(secs(5))), retry(secs(5), WaitReason::Backoff)),
     ];
     for (facts, expected) in cases {
@@ -198,7 +198,7 @@ fn a_classifiers_own_wait_stands_in_the_back_offs_place_and_is_told_as_back_off(
         panic!("{longer:?}");
     };
     assert!((secs(4)..=secs(6)).contains(&after), "{after:?}");
-    // Where its retry is sent at once, there is no wait of its own.
+    // If the retry is sent immediately, the classifier's wait is not used.
     let at_once = Refused.at_once().backoff(secs(5));
     let hinted = hinted(at_once, Hint::AtLeast(secs(4)));
     let Ok((after, WaitReason::Server)) = decided(&jittered, hinted, true).0 else {

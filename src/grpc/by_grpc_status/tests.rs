@@ -24,7 +24,7 @@ fn only_a_code_that_is_configured_is_retried() {
     assert_eq!(retried(ByGrpcStatus::new()), [14]);
     assert_eq!(retried(ByGrpcStatus::new().also(10).also(4)), [4, 10, 14]);
     assert_eq!(retried(ByGrpcStatus::new().except(14)), [0; 0]);
-    // A success is none, and what is no code is UNKNOWN.
+    // `OK` and numbers that are not codes are ignored. A status that is not a code counts as UNKNOWN.
     let odd = ByGrpcStatus::new().also(0).also(17).also(-1).also(99);
     assert_eq!(odd, ByGrpcStatus::new());
     assert_eq!(retried(ByGrpcStatus::new().also(2)), [2, 14, 17]);
@@ -42,15 +42,15 @@ fn what_a_head_says() {
         (200, Some("13"), permanent.ignore_retry_after()),
         (200, Some("soon"), permanent.ignore_retry_after()),
         (200, Some(""), permanent.ignore_retry_after()),
-        // As others read it.
+        // Malformed numbers, as other implementations treat them.
         (200, Some("+14"), permanent.ignore_retry_after()),
         (200, Some("014"), permanent.ignore_retry_after()),
         (200, Some("00"), permanent.ignore_retry_after()),
         (200, Some("-0"), permanent.ignore_retry_after()),
-        // gRPC's own status is the one that counts.
+        // The gRPC status takes precedence over the HTTP status.
         (503, Some("0"), success),
         (503, Some("13"), permanent.ignore_retry_after()),
-        // Without one, the head of a call that is committed, or an answer that is no gRPC.
+        // Without a gRPC status, the call is committed, or the response is not gRPC.
         (200, None, success),
         (503, None, retried),
         (502, None, retried),

@@ -12,14 +12,16 @@ use crate::grpc::code::Code;
 use crate::grpc::pushback::{Pushback, pushback};
 use crate::read_ahead::ReadAhead;
 
-/// Response body of [`PeekTrailers`](crate::grpc::PeekTrailers): the body of the inner service, of which the
-/// first frame may have been read already. Data that is [`Bytes`] already is not copied.
+/// Response body of [`PeekTrailers`](crate::grpc::PeekTrailers).
+///
+/// It is the inner service's body, of which the first frame may have been read already. Data frames are
+/// [`Bytes`]. They are not copied if the inner service's are `Bytes`.
 pub struct PeekedBody<R>
 where
     R: Body,
 {
     body: ReadAhead<R>,
-    /// None once its status was seen.
+    /// `None` once the status of the call was reported.
     call: Option<CommittedCall>,
 }
 
@@ -34,8 +36,9 @@ impl<R: Body + Unpin> PeekedBody<R> {
         peeked
     }
 
-    /// Tells a call's status as soon as it can be seen: by its trailers, by an error, or by the end,
-    /// which whoever sees it coming does not ask for.
+    /// Reports the status of the call as soon as it is known: from the trailers, from an error, or because
+    /// the body is at its end. The end is checked in advance, because a caller that also checks it does not
+    /// poll again.
     fn note(&mut self, status: Option<CallStatus>) {
         let Some(call) = &self.call else {
             return;
@@ -82,7 +85,7 @@ impl<R: Body + Unpin> Body for PeekedBody<R> {
     }
 }
 
-/// What trailers say; without a status they are those of a call that failed.
+/// Returns the status in trailers. Without one, the call failed with `UNKNOWN`.
 fn status_of(trailers: &HeaderMap) -> CallStatus {
     let code = trailers.get(STATUS).map_or(Code::UNKNOWN, Code::of_header);
     match code.is_ok() {

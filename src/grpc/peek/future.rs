@@ -15,11 +15,11 @@ use crate::grpc::STATUS;
 use crate::read_ahead::Answering;
 
 pin_project! {
-    /// Future of [`PeekTrailers`](crate::grpc::PeekTrailers).
+    /// Response future of [`PeekTrailers`](crate::grpc::PeekTrailers).
     ///
     /// # Panics
     ///
-    /// Panics if it is polled again after it has completed.
+    /// Panics when polled again after it has completed.
     pub struct PeekFuture<F, R>
     where
         R: Body,
@@ -71,7 +71,7 @@ where
 
 fn awaits_status<R>(response: &Response<R>) -> bool {
     let headers = response.headers();
-    // As in `application/grpc+proto`; gRPC-Web's trailers are data.
+    // `application/grpc+proto` matches, for example, but gRPC-Web, whose trailers are data, does not.
     let is_grpc = |value: &HeaderValue| {
         let rest = value.as_bytes().strip_prefix(b"application/grpc");
         rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))

@@ -4,15 +4,15 @@ use super::service::PeekTrailers;
 
 /// Layer that reads the status of gRPC calls from the trailers of their responses.
 ///
-/// The retry above uses a status that arrives directly after the head, and its
-/// [throttle](crate::Budget::throttle) uses all of them.
+/// A retry above retries a call by a status that arrives directly after the head. Its
+/// [throttle](crate::Budget::throttle) also counts statuses that arrive later.
 ///
-/// A failed call that may be retried has its status in the head of the response (Trailers-Only). Some servers
-/// and proxies send the head first, and then the status in trailers. This layer waits for the first frame of
-/// a response with `content-type: application/grpc` and without `grpc-status`. If the first frame is
-/// trailers, they become the extension [`PeekedTrailers`](crate::grpc::PeekedTrailers) of the response, and a
-/// [`ByGrpcStatus`](crate::grpc::ByGrpcStatus) above reads the status there. Empty data frames before the
-/// first frame are removed; otherwise, the body is unchanged.
+/// A failed call that may be retried usually has its status in the head of the response (Trailers-Only). Some
+/// servers and proxies, however, send the head first, and then the status in trailers. This layer waits for
+/// the first frame of a response with `content-type: application/grpc` and without `grpc-status`. If the
+/// first frame is trailers, they become the extension [`PeekedTrailers`](crate::grpc::PeekedTrailers) of the
+/// response, and a [`ByGrpcStatus`](crate::grpc::ByGrpcStatus) above reads the status from there. Empty data
+/// frames at the beginning are removed; otherwise, the body is unchanged.
 ///
 /// # Throttling
 ///
@@ -25,8 +25,8 @@ use super::service::PeekTrailers;
 /// | trailers with the status `OK` | adds `token_ratio` |
 /// | trailers with one of the [codes](crate::grpc::ByGrpcStatus::also) that are retried, or with a `grpc-retry-pushback-ms` that forbids a retry | takes a token |
 /// | trailers with any other code | unchanged |
-/// | an error | as with `UNAVAILABLE` |
-/// | the end without a status | as with `UNKNOWN` |
+/// | an error | as for `UNAVAILABLE` |
+/// | the end without a status | as for `UNKNOWN` |
 /// | the body is dropped before its end | unchanged |
 ///
 /// If there are two retries above the layer, the lower one with a throttle counts the call when its status
@@ -34,12 +34,12 @@ use super::service::PeekTrailers;
 ///
 /// # Streams
 ///
-/// The head of a stream is returned when its first frame arrives. If a server sends its head early, and its
-/// first message only after more messages of the client, client and server can wait for each other. The
-/// time-out of an attempt also ends with the first frame. For such methods, use
+/// The head of a stream is returned when its first frame arrives. Some servers send the head early, but the
+/// first message only after further messages of the client. Client and server can then wait for each other.
+/// The time-out of an attempt also covers the time until the first frame. For such methods, use
 /// [`wait_for_first_frame(false)`](Self::wait_for_first_frame).
 ///
-/// The body of the response must be `Unpin`. Box a body that is not.
+/// The response body must be `Unpin`. Box it if it is not.
 ///
 /// # Example
 ///
@@ -81,7 +81,7 @@ impl PeekTrailersLayer {
     /// status that arrives directly after it. Defaults to `true`.
     ///
     /// With `false`, each head is returned immediately, and a call whose head has no status is not retried.
-    /// The layer is then only of use for a [throttle](crate::Budget::throttle).
+    /// The layer is then useful only for a [throttle](crate::Budget::throttle).
     ///
     /// ```
     /// use tower_http_retry::grpc::PeekTrailersLayer;

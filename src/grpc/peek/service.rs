@@ -7,8 +7,9 @@ use tower_service::Service;
 use super::body::PeekedBody;
 use super::future::PeekFuture;
 
-/// Middleware that reads the status of gRPC calls from trailers. It is created by
-/// [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer).
+/// Middleware that reads the status of gRPC calls from trailers.
+///
+/// Created by [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer).
 #[derive(Clone, Copy, Debug)]
 pub struct PeekTrailers<S> {
     pub(super) inner: S,
@@ -26,7 +27,7 @@ impl<S> PeekTrailers<S> {
         &mut self.inner
     }
 
-    /// Returns the inner service.
+    /// Consumes this service and returns the inner one.
     pub fn into_inner(self) -> S {
         self.inner
     }

@@ -9,7 +9,7 @@ use http::HeaderMap;
 ///
 /// # Example
 ///
-/// This classifier retries calls that the server has rejected under load, as a line in the trailers says:
+/// This classifier retries calls that the server rejected because of its load, as indicated by a trailer:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -35,7 +35,7 @@ use http::HeaderMap;
 ///     .layer(layer)
 ///     .layer(PeekTrailersLayer::new())
 ///     .service_fn(async |_: Request<ReplayBody<Empty<Bytes>>>| {
-///         // 8 is RESOURCE_EXHAUSTED, which is not retried by itself.
+///         // 8 is RESOURCE_EXHAUSTED, which is not retried by default.
 ///         let lines = [("grpc-status", "8"), ("x-shed", "queue")];
 ///         let line = |(name, value): (&'static str, &str)| {
 ///             (name.parse().unwrap(), value.parse().unwrap())
@@ -62,7 +62,7 @@ impl PeekedTrailers {
     }
 }
 
-/// Without the trailers: they may contain credentials.
+/// Omits the trailers, which may contain credentials.
 impl fmt::Debug for PeekedTrailers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeekedTrailers").finish_non_exhaustive()

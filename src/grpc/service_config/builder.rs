@@ -9,8 +9,8 @@ use super::throttling::Throttling;
 
 /// Builds a [`ServiceConfig`] in code. Created by [`ServiceConfig::builder`].
 ///
-/// It can express everything that the JSON form can. A policy is for a method, for a service, or for all
-/// calls that have no other.
+/// It can express everything that the JSON form can. A policy applies to a method, to a service, or to all
+/// calls that have no other policy.
 ///
 /// # Example
 ///
@@ -50,7 +50,7 @@ use super::throttling::Throttling;
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ServiceConfigBuilder {
     methods: Vec<MethodConfig>,
-    /// The most tokens, and what a success adds.
+    /// `maxTokens` and `tokenRatio`.
     throttling: Option<(f64, f64)>,
 }
 
@@ -69,24 +69,25 @@ impl ServiceConfig {
 }
 
 impl ServiceConfigBuilder {
-    /// Adds the policy of all calls that no other policy is for.
+    /// Adds the policy of all calls that have no other policy.
     ///
-    /// To add it twice is an error of [`build`](Self::build).
+    /// If it is added twice, [`build`](Self::build) returns an error.
     pub fn default_policy(self, policy: impl Into<MethodPolicy>) -> Self {
         self.method_config([Name::Default], policy)
     }
 
-    /// Adds the policy of a service, as `hello.Greeter`, for those of its methods that have no policy of
-    /// their own.
+    /// Adds the policy of a service, such as `hello.Greeter`. It applies to those methods of the service that
+    /// do not have their own policy.
     ///
-    /// A name that is empty, or was added before, is an error of [`build`](Self::build).
+    /// If the name is empty, contains a slash, or was added before, [`build`](Self::build) returns an error.
     pub fn service(self, service: impl Into<String>, policy: impl Into<MethodPolicy>) -> Self {
         self.method_config([Name::Service(service.into())], policy)
     }
 
-    /// Adds the policy of one method of a service, as `hello.Greeter` and `SayHello`.
+    /// Adds the policy of one method of a service, such as `SayHello` of `hello.Greeter`.
     ///
-    /// A name that is empty, or was added before, is an error of [`build`](Self::build).
+    /// If a name is empty or contains a slash, or if the method was added before, [`build`](Self::build)
+    /// returns an error.
     pub fn method(
         self,
         service: impl Into<String>,
@@ -100,8 +101,8 @@ impl ServiceConfigBuilder {
     /// Sets `retryThrottling`: retries and hedges are sent only while more than half of `max_tokens` are
     /// left. Defaults to none.
     ///
-    /// Each failed attempt that could be retried takes a token, each successful one adds `token_ratio`.
-    /// `max_tokens` is 0.001 to 1000, and `token_ratio` is 0.001 or more; three decimals count.
+    /// Each failed attempt that could be retried takes a token, and each successful one adds `token_ratio`.
+    /// `max_tokens` must be 0.001 to 1000, and `token_ratio` at least 0.001. Only three decimals are used.
     pub fn retry_throttling(mut self, max_tokens: f64, token_ratio: f64) -> Self {
         self.throttling = Some((max_tokens, token_ratio));
         self
@@ -124,7 +125,8 @@ impl ServiceConfigBuilder {
     ///
     /// # Errors
     ///
-    /// Returns a [`ServiceConfigError`] that names the first field that is wrong, by its name in JSON.
+    /// Returns a [`ServiceConfigError`] if the config is not valid. It contains the path of the first invalid
+    /// field, with the names of the JSON form.
     pub fn build(self) -> Result<ServiceConfig, ServiceConfigError> {
         let root = Path::default();
         let entries = root.field("methodConfig");

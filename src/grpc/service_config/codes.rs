@@ -3,7 +3,7 @@ use super::path::Path;
 use crate::grpc::by_grpc_status::ByGrpcStatus;
 use crate::grpc::code::Code;
 
-/// What is wrong with a name or a number that no status code has.
+/// The problem of a name or number that is not a status code.
 pub(super) const UNKNOWN: &str = "is no status code";
 
 /// Status codes by their numbers, which are not checked yet.
@@ -19,7 +19,7 @@ impl Codes {
         self.0.is_empty()
     }
 
-    /// A classifier that retries them.
+    /// Checks the codes, and returns a classifier that retries them.
     pub(super) fn check(&self, at: &Path) -> Result<ByGrpcStatus, ServiceConfigError> {
         let mut retried = ByGrpcStatus::none();
         for (index, number) in self.0.iter().enumerate() {

@@ -17,41 +17,42 @@ use crate::retry_after::Hint;
 /// A gRPC service config: how the calls of each method are retried or hedged, and when retries are
 /// throttled.
 ///
-/// It has `methodConfig` and `retryThrottling` of [gRFC A6]. [`builder`](Self::builder) builds a config in
-/// code. With feature `serde`, a config is parsed from JSON, and can be part of another config that is
-/// deserialized.
+/// It contains `methodConfig` and `retryThrottling` of [gRFC A6]. [`builder`](Self::builder) builds a config
+/// in code. With the feature `serde`, a config can be parsed from JSON, and can be part of another config
+/// that is deserialized.
 ///
 /// [`RetryLayer::service_config`] creates a layer that retries calls by this config.
 /// [`HedgeLayer::service_config`](crate::HedgeLayer::service_config) creates a layer for the calls with a
-/// `hedgingPolicy`, which goes below the retry. The config is a classifier, too. For each call, the policy of
-/// its method is used, or that of its service, or the default. A call without a `retryPolicy` is retried
-/// only [transparently](Verdict::transparent).
+/// `hedgingPolicy`, which goes below the retry. The config is also a classifier. For each call, the policy of
+/// its method is used if there is one, otherwise that of its service, and otherwise the default. A call
+/// without a `retryPolicy` is retried only [transparently](Verdict::transparent).
 ///
-/// All layers that are created from a config and its clones share the tokens of its `retryThrottling`. These
-/// belong to one server: build or parse a config once for each server.
+/// All layers that are created from a config and its clones share the tokens of its `retryThrottling`. Tokens
+/// belong to one server, so build or parse a config for each server.
 ///
 /// | field | in code | value |
 /// |---|---|---|
 /// | `methodConfig[].name[]` | [`method`], [`service`], [`default_policy`] | `service` and `method`, only `service`, or neither for the default |
 /// | `retryPolicy` | [`RetryPolicy`] | |
 /// | `retryPolicy.maxAttempts` | `max_attempts` | 2 or more; above 5 it counts as 5 |
-/// | `retryPolicy.initialBackoff`, `maxBackoff` | `initial_backoff`, `max_backoff` | a duration above zero, as `"0.1s"` |
+/// | `retryPolicy.initialBackoff`, `maxBackoff` | `initial_backoff`, `max_backoff` | a duration above zero, such as `"0.1s"` |
 /// | `retryPolicy.backoffMultiplier` | `backoff_multiplier` | a number above zero |
 /// | `retryPolicy.retryableStatusCodes` | `retryable_status_codes` | one or more, by name (in upper or lower case) or number; not `OK` |
 /// | `hedgingPolicy` | [`HedgingPolicy`] | |
 /// | `hedgingPolicy.maxAttempts` | `max_attempts` | 2 or more; above 5 it counts as 5 |
 /// | `hedgingPolicy.hedgingDelay` | `new` | a duration of zero or more; defaults to zero, so that all attempts are sent at the same time |
-/// | `hedgingPolicy.nonFatalStatusCodes` | `non_fatal_status_codes` | as `retryableStatusCodes`, or none; defaults to none, so that all codes are fatal |
+/// | `hedgingPolicy.nonFatalStatusCodes` | `non_fatal_status_codes` | like `retryableStatusCodes`, or none; defaults to none, so that all codes are fatal |
 /// | neither policy | [`MethodPolicy::Once`] | the calls are not retried |
 /// | `retryThrottling.maxTokens` | [`retry_throttling`] | 0.001 to 1000 |
-/// | `retryThrottling.tokenRatio` | [`retry_throttling`] | 0.001 or more; three decimals count |
+/// | `retryThrottling.tokenRatio` | [`retry_throttling`] | 0.001 or more; only three decimals are used |
 ///
 /// A method has a `retryPolicy` or a `hedgingPolicy` or neither, but not both. Unknown fields of JSON are
 /// ignored.
 ///
 /// # Errors
 ///
-/// A [`ServiceConfigError`](super::ServiceConfigError) names the field that is wrong.
+/// Building or parsing a config returns a [`ServiceConfigError`](super::ServiceConfigError) if a field is not
+/// valid.
 ///
 /// # Example
 ///
@@ -105,14 +106,14 @@ use crate::retry_after::Hint;
 /// [`MethodPolicy::Once`]: super::MethodPolicy::Once
 #[derive(Clone, Debug)]
 pub struct ServiceConfig {
-    /// By `service/method`, by `service/`, and the default by an empty name.
+    /// The plans by `service/method` or `service/`. The key of the default is empty.
     methods: HashMap<String, Plan>,
     pub(super) throttling: Option<Throttling>,
-    /// That of all layers.
+    /// The budget that all layers share.
     pub(super) budget: Option<Budget>,
 }
 
-/// What becomes of the calls of a method.
+/// How the calls of a method are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Plan {
     Once,
@@ -133,7 +134,7 @@ pub(super) struct Retries {
 pub(super) struct Hedges {
     pub(super) max_attempts: MaxAttempts,
     pub(super) delay: Duration,
-    /// By the codes that are not fatal.
+    /// Retries the codes that are not fatal.
     pub(super) classify: ByGrpcStatus,
 }
 
@@ -146,7 +147,7 @@ impl ServiceConfig {
         }
     }
 
-    /// The most specific config of a call: its method's, its service's, or the default.
+    /// Returns the most specific plan for a call: that of its method, that of its service, or the default.
     pub(super) fn plan(&self, path: &str) -> Plan {
         let method = path.strip_prefix('/').unwrap_or(path);
         let service = method.rfind('/').map_or("", |slash| &method[..=slash]);
@@ -156,7 +157,7 @@ impl ServiceConfig {
     }
 }
 
-/// Whether they say the same, whatever tokens are left.
+/// Two configs are equal if their settings are. The tokens that are left are not compared.
 impl PartialEq for ServiceConfig {
     fn eq(&self, other: &Self) -> bool {
         self.methods == other.methods && self.throttling == other.throttling
@@ -171,8 +172,8 @@ impl Classify for ServiceConfig {
             Plan::Once => false,
         };
         let verdict = ByGrpcStatus::none().classify(outcome);
-        // A server that says no is heard by the throttle, whatever the method; by the layer that hedges
-        // for each attempt.
+        // The throttle counts a pushback that forbids a retry, whatever the method. For hedged calls, the
+        // hedge layer counts it for each attempt.
         let says_never = verdict.hint == Some(Hint::Never) && !is_hedged;
         let is_told = verdict.transparent || says_never;
         match verdict.class() {
@@ -191,7 +192,7 @@ impl Classify for ServiceConfig {
             Plan::Retry(policy) => overrides
                 .max_retries(policy.max_attempts.after_first())
                 .backoff(policy.backoff),
-            // There is no code to retry; what is left is a transparent retry.
+            // No code is retried, so the only possible retry is a transparent one.
             Plan::Hedge(_) | Plan::Once => overrides.max_retries(1),
         }
     }
@@ -202,11 +203,11 @@ impl Classify for ServiceConfig {
 }
 
 impl<C> RetryLayer<C> {
-    /// Sets a gRPC service config: each call is retried by the policy of its method.
+    /// Sets a gRPC service config. Each call is retried by the policy of its method.
     ///
     /// The policy replaces the layer's number of retries and back-off. The config's `retryThrottling` becomes
-    /// the layer's budget, which all layers of the config and its clones share. Without it, the layer has no
-    /// budget. ([`classify`](Self::classify) with the config does not change the budget.)
+    /// the layer's budget, which all layers of the config and its clones share. Without `retryThrottling`,
+    /// the layer has no budget. ([`classify`](Self::classify) with the config does not change the budget.)
     ///
     /// Calls with a `hedgingPolicy` are hedged, and counted for the budget, by a
     /// [`HedgeLayer`](crate::HedgeLayer::service_config) below this one.

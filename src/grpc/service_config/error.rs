@@ -1,12 +1,12 @@
 use std::error::Error;
 use std::fmt;
 
-/// The error of a service config that is not valid. Names the field that is wrong, and says why.
+/// Error of a service config that is not valid. Contains the path of the invalid field, and the problem.
 ///
-/// The fields of a config that was built in code have the names that they have in JSON. The calls of
+/// Fields have their names in JSON, even if the config was built in code. Each call of
 /// [`default_policy`](super::ServiceConfigBuilder::default_policy),
-/// [`service`](super::ServiceConfigBuilder::service) and
-/// [`method`](super::ServiceConfigBuilder::method) are the entries of `methodConfig`, in their order.
+/// [`service`](super::ServiceConfigBuilder::service) or
+/// [`method`](super::ServiceConfigBuilder::method) is then an entry of `methodConfig`, in order.
 ///
 /// # Example
 ///
@@ -31,8 +31,8 @@ impl ServiceConfigError {
         }
     }
 
-    /// Returns the path of the field that is wrong, as in `methodConfig[1].retryPolicy.maxBackoff`; empty
-    /// for the config as a whole.
+    /// Returns the path of the invalid field, such as `methodConfig[1].retryPolicy.maxBackoff`. It is empty
+    /// if the config as a whole is invalid.
     pub fn field(&self) -> &str {
         &self.field
     }

@@ -12,8 +12,9 @@ use crate::hedge::{HedgeLayer, Policy};
 use crate::limits::RetryOverride;
 use crate::retry_after::Hint;
 
-/// Classifies attempts of calls that are hedged by a [`ServiceConfig`]. It is the classifier that
-/// [`HedgeLayer::service_config`] sets.
+/// Classifies attempts of calls that are hedged by a [`ServiceConfig`].
+///
+/// [`HedgeLayer::service_config`] sets this classifier.
 ///
 /// | outcome | verdict |
 /// |---|---|
@@ -24,7 +25,7 @@ use crate::retry_after::Hint;
 /// | `grpc-retry-pushback-ms` of 0 or more beside a code that is not fatal | the next hedge is sent after exactly that time |
 /// | `grpc-retry-pushback-ms` that is negative or malformed | no more hedges are sent |
 ///
-/// In all other respects, it is [`ByGrpcStatus`].
+/// In all other respects, it classifies like [`ByGrpcStatus`].
 ///
 /// # Example
 ///
@@ -74,7 +75,8 @@ impl Classify for HedgedCalls {
         let policy = self.policy(outcome.uri());
         let codes = policy.map_or(ByGrpcStatus::none(), |policy| policy.classify);
         let verdict = codes.classify(outcome);
-        // A fatal code ends the call whatever else the server says, which the throttle hears.
+        // A fatal code ends the call regardless of a pushback. The hint remains, because the throttle counts
+        // a pushback that forbids a retry.
         let is_fatal = || {
             outcome
                 .result()
@@ -96,28 +98,27 @@ impl Classify for HedgedCalls {
 }
 
 impl<C, L> HedgeLayer<C, L> {
-    /// Hedges by a gRPC service config: the calls whose method has a `hedgingPolicy`, as [gRFC A6] has
-    /// it, and no others.
+    /// Sets a gRPC service config. Only calls whose method has a `hedgingPolicy` are hedged, as defined in
+    /// [gRFC A6].
     ///
     /// - A hedge is sent every `hedgingDelay` until there is a response or all attempts are sent. It has
     ///   the header `grpc-previous-rpc-attempts`, and the `grpc-timeout` that is left. No hedge is sent after
     ///   the call's deadline.
-    /// - The first success ends the call, and so does a fatal code. After a code that
-    ///   is not fatal, the next hedge is sent immediately. If all attempts fail, the failure of the first is
-    ///   returned.
+    /// - The first success ends the call, and so does a fatal code. After a code that is not fatal, the next
+    ///   hedge is sent immediately. If all attempts fail, the failure of the first attempt is returned.
     /// - A `grpc-retry-pushback-ms` of *n* delays the next hedge by *n* milliseconds; if there are several,
     ///   the latest time is used. After a negative or malformed one, no more hedges are sent.
-    /// - `retryThrottling` counts each attempt. While half of its tokens or less are left, no hedge is sent,
-    ///   and the call continues with the attempts that it has.
+    /// - `retryThrottling` counts each attempt. While at most half of its tokens are left, no hedge is sent,
+    ///   and the call continues with the attempts that are in flight.
     /// - An attempt whose stream the server refused is sent again immediately. The first time in a call, this
     ///   takes no token, and does not count towards `maxAttempts`.
     ///
     /// Only calls whose whole request is available are hedged; open client streams are not. The delay is not
     /// learned, and the setters for that have no effect.
     ///
-    /// Put it above a [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer), for servers that send a head
-    /// before they fail, and below a [`RetryLayer`](crate::RetryLayer::service_config) with the same config,
-    /// for the other methods. Both share their tokens.
+    /// Put the layer below a [`RetryLayer`](crate::RetryLayer::service_config) with the same config, which
+    /// retries the other methods and shares the tokens. If servers send a head before they fail, put a
+    /// [`PeekTrailersLayer`](crate::grpc::PeekTrailersLayer) below this layer.
     ///
     /// # Example
     ///
@@ -132,7 +133,7 @@ impl<C, L> HedgeLayer<C, L> {
     /// use tower_http_retry::grpc::{HedgingPolicy, PeekTrailersLayer, ServiceConfig};
     /// use tower_http_retry::{BoxError, HedgeLayer, RetryLayer};
     ///
-    /// /// What a generated client takes: `GreeterClient::new(client(channel, config))`, or
+    /// /// Returns a service for a generated client: `GreeterClient::new(client(channel, config))`, or
     /// /// `GreeterClient::with_interceptor(client(channel, config), interceptor)`.
     /// fn client(
     ///     channel: Channel,

@@ -8,7 +8,7 @@ use super::path::Path;
 
 /// A `hedgingPolicy` of a gRPC service config ([gRFC A6]): how the calls of a method are hedged.
 ///
-/// Each setter is a field of the JSON form. Values are checked by
+/// Each setter corresponds to a field of the JSON form. Values are checked by
 /// [`ServiceConfigBuilder::build`](super::ServiceConfigBuilder::build).
 ///
 /// # Example
@@ -38,11 +38,10 @@ pub struct HedgingPolicy {
 }
 
 impl HedgingPolicy {
-    /// Creates a policy that sends one hedge, this long after the first attempt (`hedgingDelay`), and for
-    /// which all status codes are fatal.
+    /// Creates a policy that sends one hedge after a delay (`hedgingDelay`). All status codes are fatal.
     ///
-    /// With a delay of zero, which is what JSON without a `hedgingDelay` says, all attempts are sent at
-    /// once.
+    /// With a delay of zero, all attempts are sent at the same time. This is the default of `hedgingDelay`
+    /// in JSON.
     pub fn new(delay: Duration) -> Self {
         Self {
             max_attempts: 2,
@@ -51,17 +50,19 @@ impl HedgingPolicy {
         }
     }
 
-    /// Sets how often a call is sent, the first attempt included: 2 or more, of which 5 are made at most.
-    /// Defaults to 2.
+    /// Sets the maximum number of attempts of a call, including the first one. Defaults to 2.
     ///
-    /// Each attempt but the first is sent the delay after the one before it.
+    /// It must be at least 2. Above 5, it counts as 5. The delay of each hedge starts with the previous
+    /// attempt.
     pub fn max_attempts(mut self, count: u32) -> Self {
         self.max_attempts = count;
         self
     }
 
-    /// Sets the status codes that do not end the call, by number or as tonic's `Code`, without `OK`. After
-    /// one of them, the next hedge is sent at once. Replaces those set before. Defaults to none.
+    /// Sets the status codes that do not end the call, by number or as tonic's `Code`. Defaults to none.
+    ///
+    /// After one of these codes, the next hedge is sent immediately. `OK` is not allowed. Codes that were set
+    /// before are replaced.
     pub fn non_fatal_status_codes(
         mut self,
         codes: impl IntoIterator<Item = impl Into<i32>>,

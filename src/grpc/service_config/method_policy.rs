@@ -4,11 +4,11 @@ use super::hedging_policy::HedgingPolicy;
 use super::path::Path;
 use super::retry_policy::RetryPolicy;
 
-/// Whether the calls of a method are retried, hedged, or neither: an entry of `methodConfig` in a gRPC
-/// service config.
+/// Policy of an entry of `methodConfig` in a gRPC service config, by which the calls of a method are retried,
+/// hedged, or neither.
 ///
-/// A [`RetryPolicy`] and a [`HedgingPolicy`] convert into it, so that a
-/// [`ServiceConfigBuilder`](super::ServiceConfigBuilder) takes each of the three.
+/// [`RetryPolicy`] and [`HedgingPolicy`] convert into it, so that
+/// [`ServiceConfigBuilder`](super::ServiceConfigBuilder) accepts each of the three.
 ///
 /// # Example
 ///
@@ -29,8 +29,8 @@ use super::retry_policy::RetryPolicy;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum MethodPolicy {
-    /// Calls are sent again only [transparently](crate::classify::Verdict::transparent), as calls are that
-    /// the config does not name.
+    /// Calls are retried only [transparently](crate::classify::Verdict::transparent), like calls without an
+    /// entry in the config.
     Once,
     /// Calls are retried.
     Retry(RetryPolicy),
@@ -39,7 +39,7 @@ pub enum MethodPolicy {
 }
 
 impl MethodPolicy {
-    /// That of the entry at this path.
+    /// Checks the policy of the entry at the path `entry`.
     pub(super) fn check(&self, entry: &Path) -> Result<Plan, ServiceConfigError> {
         match self {
             Self::Once => Ok(Plan::Once),

@@ -1,13 +1,13 @@
 use super::error::ServiceConfigError;
 use super::path::Path;
 
-/// No call has such a name.
+/// The problem of a name with a slash, which no call has.
 const SLASH: &str = "has a slash";
 
-/// Which calls an entry of `methodConfig` is for.
+/// The calls that an entry of `methodConfig` applies to.
 #[derive(Clone, Debug)]
 pub(super) enum Name {
-    /// All that no other name is for.
+    /// All calls that no other name applies to.
     Default,
     Service(String),
     Method {
@@ -17,7 +17,7 @@ pub(super) enum Name {
 }
 
 impl Name {
-    /// `service/method`, `service/`, or nothing.
+    /// Returns `service/method`, `service/`, or an empty string for the default.
     pub(super) fn key(self, at: &Path) -> Result<String, ServiceConfigError> {
         match self {
             Self::Default => Ok(String::new()),

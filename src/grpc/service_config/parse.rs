@@ -1,4 +1,4 @@
-//! A service config from its JSON.
+//! Parses service configs from JSON.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use fields::{Field, Fields};
 
 mod fields;
 
-/// What protobuf's durations can be (10,000 years).
+/// The longest duration of protobuf, in seconds (10,000 years).
 const LONGEST: u64 = 315_576_000_000;
 
 type Parsed<T> = Result<T, ServiceConfigError>;
@@ -34,7 +34,7 @@ impl FromStr for ServiceConfig {
     }
 }
 
-/// So that it can stand in a config of one's own.
+/// Allows a service config to be part of another config.
 impl<'de> Deserialize<'de> for ServiceConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
@@ -71,7 +71,7 @@ fn method_config(builder: ServiceConfigBuilder, entry: Field<'_>) -> Parsed<Serv
     Ok(builder.method_config(names.collect::<Parsed<Vec<_>>>()?, policy))
 }
 
-/// An empty string is as good as nothing.
+/// Parses a name. An empty string counts as missing.
 fn name(name: Field<'_>) -> Parsed<Name> {
     let fields = name.fields()?;
     Ok(match (fields.text("service")?, fields.text("method")?) {
@@ -112,7 +112,7 @@ fn codes(codes: Vec<Field<'_>>) -> Parsed<Vec<i32>> {
     codes.iter().map(number).collect()
 }
 
-/// A number that is no code is left to the builder.
+/// Returns the number of a code. The builder rejects numbers that are not codes.
 fn number(code: &Field<'_>) -> Parsed<i32> {
     if !code.is_text() {
         return Ok(i32::try_from(code.whole()?).unwrap_or(i32::MAX));
@@ -125,7 +125,7 @@ fn number(code: &Field<'_>) -> Parsed<i32> {
         .ok_or_else(|| code.wrong(UNKNOWN))
 }
 
-/// As protobuf's JSON has durations: seconds, with up to nine decimals, and an `s`.
+/// Parses a duration in protobuf's JSON format: seconds with up to nine decimals, followed by `s`.
 fn duration(field: &Field<'_>) -> Parsed<Duration> {
     let duration = field.text()?.strip_suffix('s').and_then(seconds);
     duration.ok_or_else(|| field.wrong("is not a duration, as in \"0.1s\""))

@@ -1,6 +1,6 @@
 use super::error::ServiceConfigError;
 
-/// Where a field is in a config, as in `methodConfig[1].retryPolicy`; empty for the config as a whole.
+/// The path of a field in a config, such as `methodConfig[1].retryPolicy`. Empty for the config as a whole.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Path(String);
 
@@ -20,7 +20,7 @@ impl Path {
         ServiceConfigError::new(&self.0, problem)
     }
 
-    /// The value of this field, if it is above zero: a number or a duration.
+    /// Returns the value of this field, a number or a duration, if it is above zero.
     pub(super) fn above_zero<T>(&self, value: T) -> Result<T, ServiceConfigError>
     where
         T: PartialOrd + Default,

@@ -10,7 +10,7 @@ use crate::grpc::code::Code;
 
 /// A `retryPolicy` of a gRPC service config ([gRFC A6]): how the calls of a method are retried.
 ///
-/// Each setter is a field of the JSON form. Without setters, the policy is that of
+/// Each setter corresponds to a field of the JSON form. The defaults are those of
 /// [`RetryLayer::grpc`](crate::RetryLayer::grpc). Values are checked by
 /// [`ServiceConfigBuilder::build`](super::ServiceConfigBuilder::build).
 ///
@@ -57,35 +57,41 @@ impl RetryPolicy {
         }
     }
 
-    /// Sets how often a call is sent, the first attempt included: 2 or more, of which 5 are made at most.
-    /// Defaults to 5.
+    /// Sets the maximum number of attempts of a call, including the first one. Defaults to 5.
+    ///
+    /// It must be at least 2. Above 5, it counts as 5.
     pub fn max_attempts(mut self, count: u32) -> Self {
         self.max_attempts = count;
         self
     }
 
-    /// Sets the wait before the first retry, which is above zero. Defaults to 0.1 s.
+    /// Sets the wait before the first retry. Defaults to 0.1 s.
     ///
-    /// Each wait is multiplied by a random number between 0.8 and 1.2.
+    /// It must be above zero. Each wait is multiplied by a random number between 0.8 and 1.2.
     pub fn initial_backoff(mut self, wait: Duration) -> Self {
         self.initial_backoff = wait;
         self
     }
 
-    /// Sets the longest wait, which is above zero. Defaults to 1 s; [`Duration::MAX`] disables the limit.
+    /// Sets the longest wait. Defaults to 1 s; [`Duration::MAX`] disables the limit.
+    ///
+    /// It must be above zero.
     pub fn max_backoff(mut self, wait: Duration) -> Self {
         self.max_backoff = wait;
         self
     }
 
-    /// Sets by how much each wait is multiplied to make the next, which is above zero. Defaults to 2.
+    /// Sets the factor between the waits before two successive retries. Defaults to 2.
+    ///
+    /// It must be above zero.
     pub fn backoff_multiplier(mut self, multiplier: f64) -> Self {
         self.backoff_multiplier = multiplier;
         self
     }
 
-    /// Sets the status codes that are retried, by number or as tonic's `Code`: one or more, without `OK`.
-    /// Replaces those set before. Defaults to `UNAVAILABLE`.
+    /// Sets the status codes that are retried, by number or as tonic's `Code`. Defaults to `UNAVAILABLE`.
+    ///
+    /// There must be at least one, and `OK` is not allowed. Codes that were set before are replaced.
     pub fn retryable_status_codes(
         mut self,
         codes: impl IntoIterator<Item = impl Into<i32>>,

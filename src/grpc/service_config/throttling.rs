@@ -2,7 +2,7 @@ use super::error::ServiceConfigError;
 use super::path::Path;
 use crate::budget::{Budget, Rule};
 
-/// In thousandths of a token.
+/// The values of `retryThrottling`, in thousandths of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Throttling {
     pub(super) max_tokens: u64,
@@ -30,8 +30,8 @@ impl Throttling {
     }
 }
 
-/// Three decimals count, the others are cut off: 0.5466 is 0.546. (Rounded before that, since the
-/// nearest number to 0.57 is a little less.)
+/// Converts a number to thousandths. Further decimals are cut off: 0.5466 becomes 0.546. Before that, the
+/// number is rounded to millionths, because the `f64` nearest to 0.57, for example, is less than 0.57.
 fn thousandths(number: f64, at: &Path) -> Result<u64, ServiceConfigError> {
     let millionths = (at.above_zero(number)? * 1_000_000.0).round();
     match (millionths / 1_000.0) as u64 {

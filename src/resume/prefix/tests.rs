@@ -45,7 +45,7 @@ fn beyond_its_limit_a_prefix_is_not_known() {
     assert!(prefix.is_whole());
     prefix.add(b"cd");
     assert!(!prefix.is_whole());
-    // Not even if what came later would fit.
+    // Later data is not hashed, even if it would fit.
     prefix.add(b"");
     prefix.add(b"e");
     let mut read = prefix.begin();

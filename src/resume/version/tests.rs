@@ -6,7 +6,7 @@ const MODIFIED: &str = "Tue, 15 Nov 1994 12:45:26 GMT";
 const NEXT_SECOND: &str = "Tue, 15 Nov 1994 12:45:27 GMT";
 
 type Lines<'a> = &'a [(&'static str, &'static str)];
-/// What a response says of its version, and the length of all of it.
+/// The headers of a response, and the length of the whole representation.
 type Said<'a> = (Lines<'a>, Option<u64>);
 
 fn version(lines: Lines<'_>, complete: Option<u64>) -> Version {
@@ -35,7 +35,7 @@ fn a_condition_takes_a_strong_etag_else_a_date_that_is_strong() {
         (&[("etag", "\"v 1\"")], None),
         (&[("etag", "\"v1\""), ("etag", "\"v1\"")], None),
         (&[dated, sent], Some(("if-unmodified-since", MODIFIED))),
-        // Within the same second, it can change once more.
+        // It can change again within the same second.
         (&[dated, ("date", MODIFIED)], None),
         (&[dated], None),
         (&[("last-modified", NEXT_SECOND), ("date", MODIFIED)], None),
@@ -75,7 +75,7 @@ fn two_versions_agree_unless_something_that_both_say_differs() {
         ((&[weak, dated], Some(10)), (&[weak, dated], Some(10)), true),
         ((&[weak, dated], Some(10)), (&[weak, later], Some(10)), false),
         ((&[weak, dated], Some(10)), (&[("etag", "W/\"v2\""), dated], Some(10)), false),
-        // A strong ETag goes before the date, which replicas can differ in.
+        // A strong ETag takes precedence over the date, which can differ between replicas.
         ((&[strong, dated], Some(10)), (&[strong, later], Some(10)), true),
         ((&[strong, dated], Some(10)), (&[later], Some(10)), false),
         ((&[dated], Some(10)), (&[later], Some(10)), false),
@@ -106,7 +106,7 @@ fn only_a_strong_validator_says_that_two_versions_are_one() {
     assert!(!is(&[strong], &[]));
     assert!(!is(&dated, &[dated[0]]));
     assert!(!is(&dated, &[("last-modified", NEXT_SECOND), dated[1]]));
-    // The date is not asked where there is an ETag.
+    // If there is an ETag, the date alone proves nothing.
     assert!(!is(&[strong, dated[0], dated[1]], &dated));
     assert!(!is(
         &[weak, dated[0], dated[1]],

@@ -11,7 +11,7 @@ fn what_a_request_does_to_an_item() {
         let request = http::Request::builder().method(method).header(name, value);
         Operation::of(&request.body(()).unwrap().into_parts().0, put_creates)
     };
-    // By default, and where a PUT creates.
+    // The operation by default, and with `put_creates`.
     #[rustfmt::skip]
     let cases = [
         ("POST", "accept", Some(Create), Some(Create)),
@@ -52,7 +52,7 @@ fn of_several_conditions_the_one_that_needs_an_item_decides() {
 fn what_the_answer_to_a_probe_says() {
     let unknown = Finding::Undecidable(Doubt::Status);
     for status in 100..=999 {
-        // Of a create whose item is the same, of one whose item is another, and of a delete.
+        // The findings for a create whose item is the same, for one whose item is another, and for a delete.
         let (create, other, delete) = match status {
             200 | 203 | 204 => (Created, Conflict, Undone),
             404 | 410 => (Undone, Undone, Deleted),
@@ -63,7 +63,7 @@ fn what_the_answer_to_a_probe_says() {
         let probed = response.into_parts().0;
         assert_eq!(Create.finding(&probed, |_| true), create, "{status}");
         assert_eq!(Create.finding(&probed, |_| false), other, "{status}");
-        // Another item is none that was deleted, and none that is missing.
+        // For a delete, it does not matter whether the item is the same.
         assert_eq!(Delete.finding(&probed, |_| true), delete, "{status}");
         assert_eq!(Delete.finding(&probed, |_| false), delete, "{status}");
     }

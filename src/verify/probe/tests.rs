@@ -153,7 +153,7 @@ fn a_probe_tells_no_length_of_a_body_it_has_not() {
     );
 }
 
-/// With so many headers, none of which is another's.
+/// Returns a head with `count` headers whose names begin with `name`.
 fn head_with(count: usize, name: &str) -> request::Parts {
     let mut head = head(Method::PUT, ITEM, &[]);
     for number in 0..count {
@@ -163,19 +163,19 @@ fn head_with(count: usize, name: &str) -> request::Parts {
     head
 }
 
-/// How many headers a map holds: half as many as it has places for, and half of that again.
+/// The most headers that a map can hold: three quarters of its 32,768 places.
 const MOST_HEADERS: usize = 24 * 1024;
 
 #[test]
 fn a_probe_whose_headers_do_not_fit_is_an_error() {
-    // One more is `no-cache`.
+    // `Cache-Control: no-cache` is one more.
     let most = head_with(MOST_HEADERS - 1, "a");
     let probe = completed(get(ITEM), &most);
     assert_eq!(probe.headers().len(), MOST_HEADERS);
     let full = head_with(MOST_HEADERS, "a");
     complete(get(ITEM), &full).unwrap_err();
 
-    // No room for the header that keeps caches from answering, or for the request's credentials.
+    // There is no room for `Cache-Control: no-cache`, or for the request's credentials.
     let full = || {
         let (mut probe, ()) = get(ITEM).into_parts();
         probe.headers = head_with(MOST_HEADERS, "b").headers;

@@ -19,14 +19,14 @@ where
     R: Body,
     R::Error: Into<BoxError>,
 {
-    /// Sends the operation, once; after that, another probe.
+    /// Sends the operation, or another probe if the operation was already sent.
     pub(super) fn poll_readying(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Outcome<R>>> {
         let mut this = self.project();
         if let Err(error) = ready!(this.inner.poll_ready(cx)) {
-            // Without a service, a conflict cannot be verified.
+            // If no other probe can be sent, a conflict is returned unverified.
             let conflict = this.conflict.take();
             return Poll::Ready(Some(conflict.ok_or_else(|| error.into())));
         }

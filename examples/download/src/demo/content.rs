@@ -1,4 +1,4 @@
-//! Pseudo-random bytes, made as they are asked for.
+//! Pseudo-random bytes, which are generated when they are read.
 
 use std::convert::Infallible;
 use std::ops::Range;
@@ -9,10 +9,10 @@ use bytes::Bytes;
 use fastrand::Rng;
 use http_body::{Body, Frame, SizeHint};
 
-/// What is made at a time, from a seed of its own.
+/// The number of bytes that are generated at a time. Each block has its own seed.
 const BLOCK: u64 = 32 * 1024;
 
-/// So many bytes, the same ones for each seed.
+/// A number of bytes that are determined by a seed.
 #[derive(Clone, Copy)]
 pub(crate) struct Content {
     seed: u64,
@@ -28,7 +28,7 @@ impl Content {
         self.length
     }
 
-    /// A strong one, which no other content has.
+    /// Returns a strong ETag, which is unique to this content.
     pub(crate) fn etag(&self) -> String {
         format!("\"{:x}-{:x}\"", self.seed, self.length)
     }
@@ -41,7 +41,7 @@ impl Content {
     }
 }
 
-/// A part of the content: piece by piece, or as a body.
+/// A part of the content, as an iterator or as a body.
 pub(crate) struct Part {
     seed: u64,
     left: Range<u64>,

@@ -1,4 +1,4 @@
-//! A proxy that does not know HTTP, and cuts each connection.
+//! A TCP proxy that cuts each connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,10 +13,10 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::listener::Listener;
 
-/// What is read from the server at a time.
+/// The most bytes that are read from the server at a time.
 const BUFFER: u64 = 64 * 1024;
 
-/// Passes connections on to a server, until it is dropped.
+/// Forwards connections to a server, until it is dropped.
 pub(crate) struct CuttingProxy {
     listener: Listener,
     counts: Arc<Counts>,
@@ -29,7 +29,8 @@ struct Counts {
 }
 
 impl CuttingProxy {
-    /// Cuts each connection after so many bytes from the server, drawn from a seed.
+    /// Starts a proxy. It cuts each connection after a random number of bytes from the server, in the
+    /// range `cuts`.
     pub(crate) async fn start(
         server: SocketAddr,
         cuts: RangeInclusive<u64>,
@@ -41,7 +42,7 @@ impl CuttingProxy {
         let listener = Listener::start(move |client| {
             let (limit, counts) = (rng.u64(cuts.clone()), counted.clone());
             async move {
-                // A connection that breaks off by itself is the client's affair, or the server's.
+                // If the client or the server breaks the connection, the other one is closed, too.
                 let _ = pass(client, server, limit, &counts).await;
             }
         });
@@ -55,8 +56,8 @@ impl CuttingProxy {
         self.listener.address()
     }
 
-    /// How many bytes were passed on from the server to the client. All of them arrive, as a connection
-    /// is closed after them, not reset.
+    /// How many bytes were forwarded from the server to the client. All of them arrive, because a connection
+    /// is closed after them, and not reset.
     pub(crate) fn crossed(&self) -> u64 {
         self.counts.crossed.load(Ordering::Relaxed)
     }
@@ -67,7 +68,7 @@ impl CuttingProxy {
     }
 }
 
-/// Until one of them closes the connection, or it is cut.
+/// Forwards data until the client or the server closes the connection, or it is cut.
 async fn pass(
     mut client: TcpStream,
     server: SocketAddr,
@@ -97,7 +98,7 @@ async fn pass_limited(
         if read == 0 {
             return Ok(());
         }
-        // Before the client can have them: what it has was counted.
+        // Counted before the client can receive the bytes, so that the count is never too low.
         counts.crossed.fetch_add(read as u64, Ordering::Relaxed);
         to_client.write_all(&next[..read]).await?;
         left -= read as u64;

@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Dropping it closes all connections.
+/// Accepts connections until it is dropped, which closes all of them.
 pub(crate) struct Listener {
     address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
 impl Listener {
-    /// Serves each connection that comes to a port of its own.
+    /// Listens on a free port, and calls `serve` for each connection.
     pub(crate) async fn start<F>(
         serve: impl FnMut(TcpStream) -> F + Send + 'static,
     ) -> io::Result<Self>

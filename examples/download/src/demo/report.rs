@@ -1,4 +1,4 @@
-//! What became of a demonstration.
+//! The report on a demonstration.
 
 use std::fmt;
 use std::fs;
@@ -17,10 +17,10 @@ pub(crate) struct Report {
     pub(crate) requests: u32,
     pub(crate) resumptions: u32,
     pub(crate) cuts: u32,
-    /// How many bytes came to the client's connections.
+    /// How many bytes the proxy sent to the client.
     pub(crate) crossed: u64,
     pub(crate) took: Duration,
-    /// SHA-256 of what was served, and of what arrived.
+    /// The SHA-256 of the bytes that were served, and of those that arrived.
     pub(crate) served: String,
     pub(crate) arrived: String,
 }
@@ -62,8 +62,8 @@ impl Report {
         writeln!(f, "that cuts each connection after {from} to {to}")
     }
 
-    /// What crossed beyond the file was read twice, but for the heads of the responses. What the proxy
-    /// had read when it cut a connection, and dropped, did not cross.
+    /// Bytes that crossed beyond the length of the file were read twice, except for the heads of the
+    /// responses. Bytes that the proxy read and dropped when it cut a connection did not cross.
     fn write_crossed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (bytes, crossed) = (self.bytes, self.crossed);
         let beyond = crossed.saturating_sub(bytes);
@@ -80,7 +80,7 @@ impl Report {
     }
 }
 
-/// The most that this process had in memory, as Linux says it.
+/// The peak memory of this process, as reported by Linux.
 fn peak_memory() -> Option<String> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -1,4 +1,4 @@
-//! A server of one file, with ranges.
+//! A server with one file, which supports range requests.
 
 use std::io;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ impl Server {
         self.listener.address()
     }
 
-    /// How many requests have come.
+    /// How many requests have arrived.
     pub(crate) fn requests(&self) -> u32 {
         self.requests.load(Ordering::Relaxed)
     }
@@ -48,11 +48,11 @@ async fn serve(connection: TcpStream, content: Content, requests: Arc<AtomicU32>
         async move { answer }
     });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(connection), service);
-    // That it breaks off is meant.
+    // An error is expected, because the proxy cuts the connection.
     let _ = connection.await;
 }
 
-/// RFC 9110: the precondition (section 13.1.1), and then one range (section 14.2).
+/// Evaluates the precondition (RFC 9110, section 13.1.1), and then a single range (section 14.2).
 fn answer<B>(content: Content, request: &Request<B>) -> http::Result<Response<Part>> {
     let header = |name: HeaderName| request.headers().get(name)?.to_str().ok();
     let (etag, length) = (content.etag(), content.length());
@@ -77,8 +77,8 @@ fn answer<B>(content: Content, request: &Request<B>) -> http::Result<Response<Pa
     }
 }
 
-/// None for what is no range from one byte to another one: it is ignored. Empty, if there is nothing
-/// in it.
+/// Parses a range from one byte to another one. Returns `None` for any other text, which is ignored. The
+/// range is empty if the file has no byte in it.
 fn first_and_last(range: &str, length: u64) -> Option<RangeInclusive<u64>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let (first, last) = (first.parse().ok()?, last.parse::<u64>().ok()?);

@@ -1,6 +1,6 @@
 use super::*;
 
-/// How many of so many retries at once are covered.
+/// Returns how many of `retries` retries in a row are covered.
 fn covered(budget: &Rule, retries: usize, failure: Failure, is_first: bool) -> usize {
     let covered = |_: &usize| budget.withdraw(failure, is_first);
     (0..retries).filter(covered).count()
@@ -11,7 +11,7 @@ fn half_of_the_floor_finishes_what_the_other_half_has_begun() {
     // (max_retries, failure, first retries, second retries)
     let cases = [
         (5, Failure::Quick, 5, 5),
-        // Five of these have taken all of it.
+        // Five of these take all ten tokens.
         (5, timed_out(1), 5, 0),
         (2, Failure::Quick, 3, 3),
         (50, Failure::Quick, 50, 50),
@@ -41,7 +41,7 @@ fn requests_one_after_the_other_can_use_all_of_it() {
 
 #[test]
 fn what_is_served_ends_a_burst_and_a_retry_that_helped_too_late_does_not() {
-    /// An outcome of a first attempt, or of a retry after such a failure.
+    /// An outcome of a first attempt, or of a retry after the given failure.
     type Outcome = (Ending, Option<Failure>);
     let cases: [(Outcome, usize); 5] = [
         ((Ending::Success, None), 5),

@@ -16,7 +16,7 @@ const OUTCOMES: [fn(&Rule, Instant); 4] = [
     |budget, started| budget.first_attempt(Ending::Failure, started),
     |budget, started| budget.first_attempt(Ending::Success, started),
     |budget, started| budget.retry(Ending::Failure, started, Failure::Quick, || secs(1)),
-    // It helped too late, and so earns nothing.
+    // This retry helped too late, and so earns nothing.
     |budget, started| budget.retry(Ending::Answered, started, timed_out(1), || secs(1)),
 ];
 
@@ -66,13 +66,13 @@ async fn the_failures_of_one_request_end_an_idle_time_once() {
     let started = Instant::now();
     budget.first_attempt(Ending::Failure, started);
     spend(&budget, 10);
-    // Its waits are as long as an idle time.
+    // The request's waits are as long as an idle time.
     for _ in 0..3 {
         advance(IDLE).await;
         budget.retry(Ending::Failure, started, Failure::Quick, || secs(1));
         assert!(!budget.withdraw(Failure::Quick, false));
     }
-    // So it is in the end, where it helps at last.
+    // The same holds for the last wait, after which a retry succeeds.
     advance(IDLE).await;
     budget.retry(Ending::Success, started, Failure::Quick, || secs(1));
     assert_eq!(budget.level(), Some(1_500));

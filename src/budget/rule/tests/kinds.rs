@@ -28,7 +28,7 @@ fn a_ratio_earns_from_every_request_and_nothing_comes_back() {
         succeed(&never, 1_000);
         assert_eq!(never.level(), Some(0), "{ratio}");
     }
-    // Two of the last come to 2^64 thousandths, which is nothing at all to a counter that wraps.
+    // Twice the last ratio is 2^64 thousandths, which a counter that wraps would store as 0.
     for ratio in [f64::INFINITY, 1e300, 2.0_f64.powi(63) / 1_000.0] {
         let always = Rule::ratio(ratio);
         spend(&always, 10);

@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 use crate::grpc::service_config::error::ServiceConfigError;
 use crate::grpc::service_config::path::Path;
 
-/// A value, and where it stands.
+/// A value and its path.
 #[derive(Clone, Debug)]
 pub(super) struct Field<'a> {
     path: Path,
@@ -70,7 +70,7 @@ impl<'a> Field<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// A field that is there; null is as good as nothing.
+    /// Returns a field, or `None` if it is missing or null.
     pub(super) fn get(&self, name: &str) -> Option<Field<'a>> {
         let value = self.map.get(name).filter(|value| !value.is_null())?;
         Some(Field {
@@ -84,12 +84,12 @@ impl<'a> Fields<'a> {
         self.get(name).ok_or_else(missing)
     }
 
-    /// The items of a list, which may be missing.
+    /// Returns the items of a list, or no items if the list is missing.
     pub(super) fn items(&self, name: &str) -> Result<Vec<Field<'a>>, ServiceConfigError> {
         self.get(name).map_or(Ok(Vec::new()), |list| list.items())
     }
 
-    /// A string, which may be missing.
+    /// Returns a string, which is empty if it is missing.
     pub(super) fn text(&self, name: &str) -> Result<&'a str, ServiceConfigError> {
         self.get(name).map_or(Ok(""), |text| text.text())
     }

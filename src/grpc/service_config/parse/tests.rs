@@ -12,7 +12,7 @@ use crate::limits::RetryOverride;
 
 mod hedging;
 
-/// A config of one method whose `retryPolicy` is good but for these fields.
+/// Returns a config with a valid `retryPolicy` in which some fields are changed.
 fn with_policy(changes: &Value) -> String {
     let policy = json!({
         "maxAttempts": 4,
@@ -24,8 +24,7 @@ fn with_policy(changes: &Value) -> String {
     with_changed("retryPolicy", policy, changes)
 }
 
-/// A config of one method with a policy of this name, but for these fields, which replace or, by null,
-/// remove its own.
+/// Returns a config with a policy under this name, in which some fields are changed, or removed with null.
 fn with_changed(name: &str, mut policy: Value, changes: &Value) -> String {
     for (name, value) in changes.as_object().unwrap() {
         policy[name] = value.clone();
@@ -40,7 +39,7 @@ fn wrong(json: &str) -> (String, String) {
     (error.field().to_owned(), error.to_string())
 }
 
-/// The policy of every call, where these fields are changed.
+/// Returns the policy of all calls, in which some fields are changed.
 fn policy(changes: &Value) -> Retries {
     let config = with_policy(changes).parse::<ServiceConfig>();
     retry(&config.unwrap(), "/a.B/C").expect("a policy")
@@ -151,7 +150,7 @@ fn every_other_field_that_is_wrong_is_named() {
         (r#"{"methodConfig": [{"name": [{}]}, {"name": [{"service": null}]}]}"#, "methodConfig[1].name[0]", "methodConfig[1].name[0]: is configured already"),
         // Both.
         (r#"{"methodConfig": [{"retryPolicy": {}, "hedgingPolicy": {}}]}"#, "methodConfig[0]", "methodConfig[0]: has both a retryPolicy and a hedgingPolicy"),
-        // A policy is read although no name says whose it is.
+        // A policy without a name is checked, too.
         (r#"{"methodConfig": [{"retryPolicy": {}}]}"#, "methodConfig[0].retryPolicy.maxAttempts", "methodConfig[0].retryPolicy.maxAttempts: is missing"),
         // Throttling.
         (r#"{"retryThrottling": []}"#, "retryThrottling", "retryThrottling: is not an object"),
@@ -203,10 +202,10 @@ fn every_form_of_a_duration() {
         ("0.000000001s", Some(Duration::from_nanos(1))),
         ("1.123456789s", Some(Duration::new(1, 123_456_789))),
         ("315576000000s", Some(second * 1_000 * 315_576_000)),
-        // More than nine decimals, even where they are zero.
+        // More than nine decimals, even if they are zero.
         ("0.0000000001s", None),
         ("1.0000000000s", None),
-        // No number.
+        // Not a number.
         ("1", None),
         ("1 s", None),
         (" 1s", None),
@@ -375,7 +374,7 @@ fn what_is_not_known_or_is_null_is_ignored() {
     assert_eq!(config.to_string().parse(), Ok(plain));
 }
 
-/// A policy of so many attempts for these names.
+/// Returns an entry for these names with a number of attempts.
 fn entry(attempts: u32, names: &Value) -> Value {
     let config: Value =
         serde_json::from_str(&with_policy(&json!({ "maxAttempts": attempts }))).unwrap();
@@ -394,7 +393,7 @@ fn a_call_goes_by_its_method_else_by_its_service_else_by_the_default() {
         entry(2, &json!([{}])),
         entry(3, &json!([{ "service": "a.B" }, { "service": "d", "method": "" }])),
         entry(4, &json!([{ "service": "a.B", "method": "C" }])),
-        // Without a policy: its calls are not retried, whatever stands above it.
+        // An entry without a policy: its calls are not retried, even if a less specific entry has a policy.
         { "name": [{ "service": "a.B", "method": "Once" }, { "service": "once" }] },
     ]});
     let config: ServiceConfig = config.to_string().parse().unwrap();
@@ -406,10 +405,10 @@ fn a_call_goes_by_its_method_else_by_its_service_else_by_the_default() {
         ("/d/C", Some(3)),
         ("/once/C", None),
         ("/e/C", Some(2)),
-        // Names are told apart by case.
+        // Names are case-sensitive.
         ("/a.b/C", Some(2)),
         ("/a.B/c", Some(3)),
-        // What starts or ends like a name is another one.
+        // A name that only begins or ends like another one does not match.
         ("/a.BB/C", Some(2)),
         ("/x.a.B/C", Some(2)),
         ("/a.B/CC", Some(3)),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::grpc::service_config::config::Hedges;
 
-/// A config of one method whose `hedgingPolicy` is good but for these fields.
+/// Returns a config with a valid `hedgingPolicy` in which some fields are changed.
 fn with_hedging(changes: &Value) -> String {
     let policy = json!({
         "maxAttempts": 4,
