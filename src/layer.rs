@@ -123,6 +123,8 @@ impl<C> RetryLayer<C> {
     /// The retries of all requests together are limited by the [budget](Self::budget): a new layer can make
     /// twice this number of retries, and at least 6, before requests have to succeed. The default budget is
     /// resized for this number, unless a clone of this layer, or a service that it made, already uses it.
+    ///
+    /// See [budgets](crate::guide::budgets) in the guide.
     #[doc(alias = "max_attempts")]
     #[doc(alias = "retries")]
     #[doc(alias = "with_max_retries")]
@@ -143,6 +145,8 @@ impl<C> RetryLayer<C> {
     /// If the next wait would end after this window, the layer gives up immediately and returns the last
     /// outcome. An attempt that is already running when the window ends is not cancelled. To limit the
     /// whole request, put a time-out above this layer.
+    ///
+    /// See [back-off](crate::guide::waiting#back-off) in the guide.
     #[doc(alias("deadline", "max_elapsed_time"))]
     pub fn window(self, window: Duration) -> Self {
         self.with(|settings| settings.limits.window = window)
@@ -151,6 +155,8 @@ impl<C> RetryLayer<C> {
     /// Sets the classifier that decides which outcomes are retried. Defaults to [`ByStatus`].
     ///
     /// For a closure, use [`classify_fn`](Self::classify_fn).
+    ///
+    /// See [the classes of outcomes](crate::guide::idempotency#what-the-outcome-says) in the guide.
     ///
     /// ```
     /// use http::StatusCode;
@@ -166,6 +172,8 @@ impl<C> RetryLayer<C> {
     /// Sets a closure that decides which outcomes are retried.
     ///
     /// [`Outcome::by_status`] is the default to fall back to.
+    ///
+    /// See [testing a classifier](crate::guide::testing#your-own-classifier) in the guide.
     ///
     /// ```
     /// use http::StatusCode;
@@ -187,6 +195,8 @@ impl<C> RetryLayer<C> {
     }
 
     /// Sets which requests are safe to repeat after the server may have acted on them. Defaults to
+    /// See [repeatable requests](crate::guide::idempotency#requests-that-are-safe-to-repeat) in the guide.
+    ///
     /// [`Idempotency::new`]: RFC 9110's idempotent methods, and requests with an idempotency key.
     ///
     /// ```
@@ -207,6 +217,8 @@ impl<C> RetryLayer<C> {
     /// A budget limits how much load retries add. A retry that it does not cover is not made, and the last
     /// outcome is returned immediately. The module [`budget`](crate::budget) compares the kinds.
     ///
+    /// See [which budget to use](crate::guide::budgets#which-one) in the guide.
+    ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};
     ///
@@ -221,6 +233,8 @@ impl<C> RetryLayer<C> {
     /// Removes the budget, so that retries are limited by their number and the window alone.
     ///
     /// Use it only if another layer limits the load, or in tests.
+    ///
+    /// See [why there is a budget](crate::guide::budgets#why-there-is-a-budget) in the guide.
     pub fn without_budget(self) -> Self {
         self.with(|settings| settings.budget = BudgetChoice::Without)
     }
@@ -229,6 +243,8 @@ impl<C> RetryLayer<C> {
     ///
     /// A request fails with [`RetryError::CoolingDown`](crate::RetryError::CoolingDown) if it cannot wait
     /// for the end of a hold. The module [`cooldown`](crate::cooldown) explains when requests are held.
+    ///
+    /// See [cooldown](crate::guide::waiting#cooldown) in the guide.
     ///
     /// ```
     /// use tower_http_retry::{Cooldown, RetryLayer};
@@ -266,6 +282,8 @@ impl<C> RetryLayer<C> {
     /// Set it for HTTP/2 connections in particular: when a server shuts a connection down, hyper's client
     /// sometimes never completes a request.
     ///
+    /// See [attempt time-outs](crate::guide::stacking#two-kinds-of-attempt-time-outs) in the guide.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use tower_http_retry::RetryLayer;
@@ -284,6 +302,8 @@ impl<C> RetryLayer<C> {
     ///
     /// Only payload bytes count towards the limit. Each frame takes about 32 bytes more, and keeps its
     /// underlying buffer in memory.
+    ///
+    /// See [converting the body](crate::guide::stacking#converting-the-body) in the guide.
     pub fn max_replay_bytes(self, bytes: usize) -> Self {
         self.with(|settings| settings.limits.max_replay_bytes = bytes)
     }

@@ -37,6 +37,8 @@ impl CommitLayer {
     /// The commit point is the first data frame that is not empty, or trailers, or the end of the body. A
     /// failure after it is not retried, and is returned to the caller.
     ///
+    /// See [whole responses and downloads](crate::guide::downloads) in the guide.
+    ///
     /// ```
     /// use tower::ServiceBuilder;
     /// use tower_http_retry::{CommitLayer, RetryLayer};
@@ -67,6 +69,8 @@ impl CommitLayer {
     ///
     /// Classifiers above can read the body with [`Outcome::body`](crate::classify::Outcome::body). The body
     /// therefore stays in memory as long as the extensions of the response.
+    ///
+    /// See [whole responses and downloads](crate::guide::downloads) in the guide.
     ///
     /// ```
     /// use tower::ServiceBuilder;
@@ -119,6 +123,8 @@ impl CommitLayer {
     ///
     /// The [attempt time-out](crate::RetryLayer::attempt_timeout) of the retry covers the time until the head
     /// and this time together.
+    ///
+    /// See [time-outs](crate::guide::downloads#time-outs) in the guide.
     ///
     /// ```
     /// use std::time::Duration;

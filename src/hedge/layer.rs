@@ -70,6 +70,8 @@ impl<C, L> HedgeLayer<C, L> {
     ///
     /// It is also the share of requests that are slow enough to be hedged. Values outside 0 to 1 are clamped.
     /// If it is 0 or NaN, no request is hedged.
+    ///
+    /// See [what hedges add to the load](crate::guide::hedging#what-hedges-add-to-the-load) in the guide.
     pub fn extra_load(self, share: f64) -> Self {
         self.with(|settings| settings.terms.extra_load = share_of(share))
     }
@@ -78,6 +80,8 @@ impl<C, L> HedgeLayer<C, L> {
     ///
     /// If all requests take about the same time, even the slowest are not much slower than a hedge would be,
     /// and this setting prevents hedges. With 0, only [`extra_load`](Self::extra_load) determines the delay.
+    ///
+    /// See [when a hedge is sent](crate::guide::hedging#when-a-hedge-is-sent) in the guide.
     pub fn stragglers(self, times_median: f64) -> Self {
         self.with(|settings| settings.terms.stragglers = times_median.max(0.0))
     }
@@ -118,6 +122,8 @@ impl<C, L> HedgeLayer<C, L> {
     ///
     /// At most `max` upstreams are kept, and at least one. Each takes about 6 KiB. A new upstream replaces
     /// the least recently used one, and then has to earn its first hedge.
+    ///
+    /// See [load balancers](crate::guide::hedging#load-balancers) in the guide.
     pub fn per_authority(self, max: usize) -> Self {
         self.with(|settings| settings.max_upstreams = Some(max))
     }
@@ -136,6 +142,8 @@ impl<C, L> HedgeLayer<C, L> {
     ///
     /// A request is also not hedged if its [`RetryOverride`](crate::RetryOverride) allows no retry, or
     /// declares it not repeatable.
+    ///
+    /// See [which requests are hedged](crate::guide::hedging#which-requests-are-hedged) in the guide.
     pub fn idempotency(self, idempotency: Idempotency) -> Self {
         self.with(|settings| settings.idempotency = idempotency)
     }
@@ -163,6 +171,8 @@ impl<C, L> HedgeLayer<C, L> {
     /// to none.
     ///
     /// Hedges take no tokens from this budget. The condition gives retries precedence over hedges.
+    ///
+    /// See [hedges under a retry](crate::guide::hedging#under-a-retry) in the guide.
     ///
     /// ```
     /// use tower::ServiceBuilder;
@@ -202,6 +212,8 @@ impl<C, L> HedgeLayer<C, L> {
     /// resources, such as a permit of a concurrency limit below.
     ///
     /// The inner service's future must be `Send + 'static`. Each request takes one more allocation.
+    ///
+    /// See [what hedges cost](crate::guide::hedging#what-it-costs) in the guide.
     ///
     /// ```
     /// use std::time::Duration;

@@ -19,6 +19,8 @@ impl<C> RetryLayer<C> {
     /// return a new, unguessable value on each call, such as a random UUID of the crate `uuid` (feature
     /// `v4`). A request is not repeated if its key is empty, or if its header map has no room for one.
     ///
+    /// See [idempotency keys](crate::guide::idempotency#idempotency-keys) in the guide.
+    ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), tower_http_retry::BoxError> {

@@ -9,6 +9,8 @@ impl<C> RetryLayer<C> {
     /// A layer directly below the retry does not need it:
     /// [`ReplayBody::attempt`](crate::ReplayBody::attempt) returns the same. A second retry layer further
     /// below also marks its attempts if it finds the extension.
+    ///
+    /// See [spans](crate::guide::observability#a-span-for-each-request-and-each-attempt) in the guide.
     pub fn mark_attempts(self) -> Self {
         self.with(|settings| settings.marks_attempts = true)
     }
@@ -18,6 +20,8 @@ impl<C> RetryLayer<C> {
     ///
     /// A response that is a failure always has it if the server may have acted on an earlier attempt, so that
     /// a retry layer above does not classify it as a refusal.
+    ///
+    /// See [what a request took](crate::guide::testing#what-a-request-took) in the guide.
     pub fn mark_responses(self) -> Self {
         self.with(|settings| settings.marks_responses = true)
     }
@@ -28,6 +32,8 @@ impl<C> RetryLayer<C> {
     /// It is called synchronously: when the service is called, for the start of a first attempt that no
     /// cooldown holds, and when the future is polled, for all other events. Several callbacks are called in
     /// the order in which they were added.
+    ///
+    /// See [events by a callback](crate::guide::observability#events-by-a-callback) in the guide.
     ///
     /// ```
     /// use tower_http_retry::RetryLayer;
@@ -49,6 +55,8 @@ impl<C> RetryLayer<C> {
     ///
     /// Each upstream then has its own metrics for as long as the recorder keeps them, and each event
     /// allocates. Use it only if the number of upstreams is bounded.
+    ///
+    /// See [queries by upstream](crate::guide::observability#by-upstream) in the guide.
     ///
     /// ```
     /// use tower_http_retry::{Budget, RetryLayer};

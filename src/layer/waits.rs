@@ -12,6 +12,8 @@ impl<C> RetryLayer<C> {
     /// Sets the wait before each retry. Defaults to [`Backoff::default`]: 1 s, 2 s, 4 s, and so on, with
     /// jitter.
     ///
+    /// See [back-off](crate::guide::waiting#back-off) in the guide.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use tower_http_retry::{Backoff, RetryLayer};
@@ -31,6 +33,8 @@ impl<C> RetryLayer<C> {
     /// back-offs count the same steps: after two failures of one kind, a failure of the other kind
     /// waits for the third step.
     ///
+    /// See [back-off](crate::guide::waiting#back-off) in the guide.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use tower_http_retry::{Backoff, RetryLayer};
@@ -48,6 +52,8 @@ impl<C> RetryLayer<C> {
     /// Sets how `Retry-After`, `retry-after-ms` and `x-ms-retry-after-ms` affect the wait. Defaults to
     /// [`RetryAfter::Minimum`].
     ///
+    /// See [`Retry-After`](crate::guide::waiting#retry-after) in the guide.
+    ///
     /// ```
     /// use tower_http_retry::{RetryAfter, RetryLayer};
     /// let layer = RetryLayer::new().retry_after(RetryAfter::Exact);
@@ -63,6 +69,8 @@ impl<C> RetryLayer<C> {
     /// If the server asks for a longer wait, the response is returned immediately, because a retry before
     /// that time would be refused as well. Jitter may make the wait up to half as long again as the server
     /// asks for; with [`RetryAfter::Exact`], it does not.
+    ///
+    /// See [`Retry-After`](crate::guide::waiting#retry-after) in the guide.
     pub fn max_retry_after(self, wait: Duration) -> Self {
         self.with(|settings| settings.limits.max_retry_after = wait)
     }
@@ -106,6 +114,8 @@ impl<C> RetryLayer<C> {
     ///
     /// The jitter of each request depends on this seed and on the number of requests that were retried
     /// before it.
+    ///
+    /// See [jitter in tests](crate::guide::testing#jitter) in the guide.
     ///
     /// ```
     /// use tower_http_retry::RetryLayer;

@@ -49,6 +49,8 @@ pub struct ResumeLayer<C = ByStatus> {
 
 impl ResumeLayer {
     /// Creates a layer with the default settings.
+    ///
+    /// See [downloads](crate::guide::downloads) in the guide.
     pub fn new() -> Self {
         let settings = Settings {
             classify: Arc::new(ByStatus::new()),
@@ -107,6 +109,8 @@ impl<C> ResumeLayer<C> {
     /// The time starts with the first poll that returns pending and ends with the next data frame. It does
     /// not cover the time until the head of a response, which is limited by
     /// [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout).
+    ///
+    /// See [time-outs](crate::guide::downloads#time-outs) in the guide.
     ///
     /// ```
     /// use std::time::Duration;

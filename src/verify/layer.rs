@@ -35,6 +35,8 @@ pub struct VerifyLayer {
 
 impl VerifyLayer {
     /// Creates a layer that verifies DELETE, and PUT with `If-None-Match: *`, by GET on the same URI.
+    ///
+    /// See [verification](crate::guide::idempotency#verification) in the guide.
     pub fn new() -> Self {
         Self {
             settings: Arc::default(),
@@ -66,6 +68,8 @@ impl VerifyLayer {
     /// If the name of the created item is only in the request's body, put it into the request's extensions,
     /// too, as in the [example of the module](super#example). Use a parsed URI, because a request whose
     /// probe cannot be built is not verified.
+    ///
+    /// See [verification](crate::guide::idempotency#verification) in the guide.
     ///
     /// ```
     /// use http::{Method, Request};

@@ -83,6 +83,8 @@ impl PeekTrailersLayer {
     /// With `false`, each head is returned immediately, and a call whose head has no status is not retried.
     /// The layer is then useful only for a [throttle](crate::Budget::throttle).
     ///
+    /// See [streams](crate::guide::grpc#streams) in the guide.
+    ///
     /// ```
     /// use tower_http_retry::grpc::PeekTrailersLayer;
     ///
