@@ -130,6 +130,26 @@ fn a_schema_has_the_defaults() {
     );
 }
 
+#[test]
+fn a_schema_and_its_parts_are_named_as_their_types() {
+    let schema = schema();
+    assert_eq!(schema["title"], "RetryConfig");
+    let parts = schema["$defs"].as_object().unwrap();
+    let mut names: Vec<_> = parts.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let expected = [
+        "Backoff",
+        "BudgetConfig",
+        "ByStatus",
+        "CooldownConfig",
+        "DeadlineHeaderConfig",
+        "Idempotency",
+        "Jitter",
+        "RetryAfter",
+    ];
+    assert_eq!(names, expected);
+}
+
 /// Each list of words is that of what is read.
 #[test]
 fn each_word_of_a_schema_is_read() {
