@@ -96,7 +96,7 @@ impl Contender {
         }
     }
 
-    /// Returns the contender whose cost is subtracted from its cost.
+    /// Returns the contender that its figures are compared with.
     pub fn base(self) -> Self {
         match self {
             Self::ReqwestRetry | Self::Reqwest => Self::Reqwest,

@@ -60,8 +60,8 @@ const GROWTH: f64 = 1.10;
 /// The contenders whose instructions are counted.
 const COUNTED: [Contender; 3] = [Contender::Bare, Contender::ThisCrate, Contender::TowerRetry];
 
-/// The wait of each request, for every request in flight, under valgrind and without it. It is long
-/// enough that all requests start before the first has finished its wait.
+/// Each request waits for this long, times the number of requests in flight, under valgrind and without
+/// it. So all of them have started before the first has finished its wait.
 const WAIT_COUNTED: Duration = Duration::from_micros(500);
 const WAIT: Duration = Duration::from_micros(20);
 

@@ -40,14 +40,14 @@ fn nanos(contender: Contender, waves: usize) -> f64 {
     };
     let visit = Waves { count: waves };
     let nanos = contender.in_memory(upstream, &Settings::failing(WAIT), visit);
-    // No request was answered with a failure twice.
+    // No request failed twice.
     let attempts = if contender.is_base() { 0 } else { 2 };
     assert_eq!(upstream.answered(), attempts * AT_ONCE * (waves + 1));
     nanos
 }
 
 struct Waves {
-    /// The number of waves, without the first one, which warms up.
+    /// The number of measured waves, after one that warms up.
     count: usize,
 }
 

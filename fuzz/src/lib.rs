@@ -1,4 +1,4 @@
-//! What is done with an input stands with the tests, which run those that are kept.
+//! The code that runs an input is part of the tests, which also run the inputs that are kept.
 
 #[path = "../../tests/fuzz/call.rs"]
 pub mod call;

@@ -130,6 +130,40 @@ fn a_schema_has_the_defaults() {
     );
 }
 
+/// A field that may be left out is read without it, and one that may not is not.
+#[test]
+fn a_schema_requires_what_has_no_default() {
+    let schema = schema();
+    let kinds = schema.pointer("/$defs/BudgetConfig/anyOf").unwrap();
+    let required = |kind: &Value| kind["required"].clone();
+    let required: Vec<_> = kinds.as_array().unwrap().iter().map(required).collect();
+    let expected = serde_json::json!([
+        [],
+        ["kind", "ratio"],
+        ["kind", "max_tokens", "token_ratio"],
+        ["kind"],
+    ]);
+    assert_eq!(Value::from(required), expected);
+    let values = [
+        serde_json::json!({}),
+        serde_json::json!({ "kind": "ratio", "ratio": 0.2 }),
+        serde_json::json!({ "kind": "throttle", "max_tokens": 10, "token_ratio": 0.1 }),
+        serde_json::json!({ "kind": "none" }),
+    ];
+    for value in values {
+        let read = |value: Value| serde_json::from_value::<BudgetConfig>(value);
+        assert!(read(value.clone()).is_ok(), "{value}");
+        for name in names(&value).into_iter().filter(|name| *name != "kind") {
+            let mut less = value.clone();
+            less.as_object_mut().unwrap().remove(name);
+            assert!(read(less).is_err(), "{value} without {name}");
+        }
+    }
+    let header = schema.pointer("/$defs/DeadlineHeaderConfig/required");
+    assert_eq!(header, Some(&serde_json::json!(["name", "unit"])));
+    assert_eq!(schema.get("required"), None);
+}
+
 #[test]
 fn a_schema_and_its_parts_are_named_as_their_types() {
     let schema = schema();

@@ -1,4 +1,4 @@
-//! What a server does with one attempt.
+//! The answer of a server to one attempt.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use super::plan::{Protocol, millis};
 
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// How much of the body is read first.
+    /// How much of the request body is read before the response.
     pub reads: Reads,
-    /// How long the server thinks, once it has acted.
+    /// How long the server waits before the response, after it has acted.
     pub thinks: Duration,
     pub does: Does,
     pub hint: Option<(Form, Duration)>,
     pub body: Shape,
-    /// Where a download ends that does not have all it promises.
+    /// Where a download ends early, if it does.
     pub cut: Option<Cut>,
     pub pace: Pace,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Cut {
-    /// So many thousandths of it are sent.
+    /// How many thousandths of the body are sent.
     pub after: u64,
     pub how: How,
 }
@@ -33,16 +33,16 @@ pub struct Cut {
 /// How a body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// As if that were all.
+    /// As if the body were complete.
     Short,
-    /// Its source breaks: so does the connection, or the stream.
+    /// Its source fails, which closes the connection or resets the stream.
     Breaks,
-    /// Its stream is reset for this reason.
+    /// Its stream is reset with this reason.
     Reset(Reason),
 }
 
 impl How {
-    /// Whether hyper takes it for the end, where no length says otherwise.
+    /// Whether hyper takes it for the end of the body, unless a length shows that it is not.
     pub fn is_silent(self) -> bool {
         matches!(self, Self::Short | Self::Reset(Reason::NO_ERROR))
     }
@@ -70,13 +70,13 @@ pub enum Does {
     Hang,
     /// Closes the connection, or resets the stream.
     Abort,
-    /// Resets the stream, and says that it was not looked at.
+    /// Resets the stream with `REFUSED_STREAM`.
     Refuse,
-    /// Sends the client to the other server.
+    /// Redirects the client to the other server.
     Redirect,
 }
 
-/// In which header the hint stands.
+/// The header that contains the hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Milliseconds,
@@ -96,7 +96,7 @@ impl Answer {
         let thinks = if random.u8(..6) == 0 { 0..=600 } else { 0..=20 };
         let hint = match does {
             Does::Answer(429 | 500..) => random.u8(..3) == 0,
-            // It counts if the answer breaks.
+            // The hint counts if the response breaks.
             Does::Answer(200) => random.u8(..6) == 0,
             _ => false,
         };
@@ -119,7 +119,7 @@ impl Answer {
         matches!(self.does, Does::Answer(_))
     }
 
-    /// Whether the request has its effect.
+    /// Whether the server acts on the request.
     pub fn acts(&self) -> bool {
         !matches!(self.does, Does::Answer(429) | Does::Refuse)
     }
@@ -163,7 +163,7 @@ impl Cut {
 }
 
 impl Pace {
-    /// How many bytes each piece has of so many.
+    /// Returns the size of each piece of a body of this many bytes.
     pub fn piece(self, bytes: u64) -> u64 {
         bytes.div_ceil(self.pieces)
     }

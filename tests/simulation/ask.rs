@@ -1,4 +1,4 @@
-//! A request of the caller's.
+//! A request of the caller.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ pub struct Ask {
     pub method: Method,
     pub has_key: bool,
     pub body: Shape,
-    /// What it downloads, if it does.
+    /// The file that it downloads, if it does.
     pub file: Option<File>,
     pub own: Own,
-    /// After so long the caller drops the future.
+    /// The time after which the caller drops the future.
     pub gives_up: Option<Duration>,
-    /// After so many bytes of a download the caller drops the rest.
+    /// The number of bytes of a download after which the caller drops the body.
     pub has_enough: Option<u64>,
 }
 
-/// What a request wants otherwise than its layer.
+/// The override of a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Own {
     Nothing,
@@ -39,7 +39,7 @@ pub enum Own {
     AttemptTimeout(Duration),
 }
 
-/// What holds for one request, by its layer and by itself.
+/// The limits of one request, from its layer and its override.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub max_retries: u32,
@@ -68,7 +68,7 @@ impl Ask {
             Shape::draw(random)
         };
         let gives_up = millis(random, 1..=900);
-        // Where bytes are compared, answers of all kinds may be resumed.
+        // If bytes are compared, responses to all kinds of requests may be resumed.
         let is_download = method == Method::GET && (policy.compares() || random.u8(..4) > 0);
         let enough = random.u64(1..20_000);
         Self {

@@ -1,4 +1,4 @@
-//! The caller: makes the plan's requests through its stack, and reads the responses.
+//! The caller, which sends the requests of the plan through its stack and reads the responses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Caller {
         }
     }
 
-    /// Makes all requests of the plan, drops everything, and looks at what is left.
+    /// Sends all requests of the plan, drops everything, and records what is left.
     pub async fn call(self) -> turmoil::Result {
         let policy = &self.plan.policy;
         let stack = Builder {
@@ -77,7 +77,7 @@ impl Caller {
         Ok(())
     }
 
-    /// Gives what is closing the time to.
+    /// Returns what is left, after waiting until everything has been closed.
     async fn left_in_the_end(&self) -> Left {
         for _ in 0..1_000 {
             if self.left() == Left::default() {
@@ -91,7 +91,7 @@ impl Caller {
     fn left(&self) -> Left {
         Left {
             connections: Arc::strong_count(&self.connections) - 1,
-            // Those of the requests are not among them.
+            // The tasks of the requests are not among them.
             tasks: Handle::current().metrics().num_alive_tasks(),
             bodies: Arc::strong_count(&self.bodies) - 1,
         }
@@ -102,7 +102,7 @@ impl Caller {
         let handle = AttemptsHandle::new();
         let download = Download::default();
         let request = self.request(&ask, &handle, &download);
-        // What is not ready is not the layer's affair, before the first attempt.
+        // Before the first attempt, the layer does not handle errors of readiness.
         let Ok(stack) = stack.ready().await else {
             panic!("the client is always ready");
         };
@@ -142,7 +142,7 @@ impl Caller {
             request = request.header("trailer", "x-mark");
         }
         if let Some(file) = &ask.file {
-            // It has a version that never was.
+            // The caller has a version that never existed.
             request = request
                 .header(IF_NONE_MATCH, "\"none\"")
                 .header(ACCEPT_ENCODING, "identity");

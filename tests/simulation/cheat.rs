@@ -1,4 +1,4 @@
-//! What is done wrong on purpose between the layer that resumes and the one that retries.
+//! The deliberate mistakes between the `ResumeLayer` and the `RetryLayer`.
 
 use http::header::{
     CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
@@ -39,7 +39,7 @@ impl Cheat {
         }
     }
 
-    /// After it was written down what is asked for.
+    /// Changes a request after it has been recorded.
     pub fn send<B>(&self, request: &mut Request<B>) {
         if self.sabotage == Some(Sabotage::Splices) {
             request.headers_mut().remove(IF_MATCH);

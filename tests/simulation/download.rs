@@ -1,4 +1,4 @@
-//! How the caller reads a download.
+//! The way in which the caller reads a download.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -19,10 +19,10 @@ use super::sabotage::Sabotage;
 use super::serving::VERSION;
 use super::stack::Answered;
 
-/// By then the caller has waited long enough.
+/// The time after which the caller drops the body.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// What the head of a response with a file, or a part of it, says of the body.
+/// Returns what the head of a response with a file, or a part of it, states about the body.
 pub fn begun(response: &Response<Answered>) -> Begun {
     let headers = response.headers();
     let number = |name: &str| text(headers, name)?.parse().ok();
@@ -40,7 +40,7 @@ pub fn begun(response: &Response<Answered>) -> Begun {
     }
 }
 
-/// The first and the last byte of a part.
+/// Returns the first and the last byte of a part.
 fn range(headers: &HeaderMap) -> Option<(u64, u64)> {
     let range = text(headers, CONTENT_RANGE.as_str())?;
     let (range, _) = range.strip_prefix("bytes ")?.split_once('/')?;
@@ -52,7 +52,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Reads a body until there is nothing more, or the caller has enough.
+/// Reads a body until its end, or until the caller has enough.
 pub struct Reader<'a> {
     pub file: &'a File,
     pub enough: Option<u64>,
@@ -113,7 +113,7 @@ impl Reader<'_> {
     }
 }
 
-/// Holds a frame back where the last one before an error is to be lost.
+/// Holds back a frame if the last one before an error is to be lost.
 struct Held(Option<VecDeque<Bytes>>);
 
 impl Held {

@@ -1,4 +1,4 @@
-//! The ways in which an attempt fails that are told apart here.
+//! The ways to fail that are recorded separately.
 
 use std::error::Error;
 use std::future::ready;
@@ -13,24 +13,24 @@ use tokio::io::AsyncWriteExt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Its connection was lost, which is told as `NotConnected`.
+    /// The connection was lost, which is reported as `NotConnected`.
     NotConnected,
-    /// The server had said GOAWAY.
+    /// The server had sent a GOAWAY.
     GoAway,
-    /// hyper said so of what it was sending.
+    /// hyper failed the attempt in this way.
     Overtaken(Overtaken),
-    /// It waited for a stream when its connection ended.
+    /// The connection ended while the attempt waited for a stream.
     TaskEnded,
-    /// It was its redirect's target that failed.
+    /// The target of a redirect failed.
     OfTarget,
 }
 
-/// What hyper says of a request without a body that the server goes on to act on.
+/// An error of hyper for a request without a body, on which the server acts nevertheless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overtaken {
-    /// The connection's other half read a GOAWAY just when the request was queued.
+    /// hyper read a GOAWAY at the moment when the request was queued.
     ByGoAway,
-    /// hyper's task ended before it saw that the request's stream had been opened.
+    /// hyper's task ended before it noticed that the stream of the request had been opened.
     ByEndedTask,
 }
 
@@ -42,7 +42,7 @@ pub fn is_task_ended(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(|cause| cause.to_string() == "dispatch task is gone")
 }
 
-/// Whether a connection failed that was there.
+/// Whether an established connection failed.
 pub fn is_lost(error: &(dyn Error + 'static)) -> bool {
     let is_hyper = |error: &hyper::Error| error.is_incomplete_message() || error.is_closed();
     chain(error).any(|cause| kind(cause).is_some() || cause.downcast_ref().is_some_and(is_hyper))
@@ -60,7 +60,7 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// What a client has whose server said GOAWAY, without a word of which streams it leaves out.
+/// Returns the error of a client after a GOAWAY that does not name the streams that were not processed.
 pub async fn go_away() -> h2::Error {
     const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     const GO_AWAY: [u8; 17] = [
@@ -71,12 +71,12 @@ pub async fn go_away() -> h2::Error {
     far.write_all(&frames).await.expect("room for two frames");
     let handshake = h2::client::handshake(near).await;
     let (sender, connection) = handshake.expect("a connection");
-    // It has no streams, and so nothing to wait for.
+    // It has no streams, so it ends without waiting.
     connection.await.expect("a graceful end");
     sender.ready().await.expect_err("a GOAWAY")
 }
 
-/// What a client has whose connection was dropped with a request under way.
+/// Returns the error of a client whose connection was dropped with a request in flight.
 pub async fn task_ended() -> hyper::Error {
     let (near, _far) = tokio::io::duplex(1_024);
     let handshake = http1::handshake(TokioIo::new(near)).await;

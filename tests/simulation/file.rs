@@ -1,4 +1,4 @@
-//! What a download is of: a file, its versions, and how its servers answer for it.
+//! The file of a download, with its versions, and how the servers respond to requests for it.
 
 use std::time::Duration;
 
@@ -8,32 +8,32 @@ use fastrand::Rng;
 use super::payload::BYTES;
 use super::plan::{millis, one_in};
 
-/// No file has more versions.
+/// The maximum number of versions of a file.
 pub const VERSIONS: u32 = 10;
 
-/// The same on both servers, as far as it does not change with their restarts.
+/// A file. It is the same on both servers, except for changes by a restart.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// The number of the request that asks for it.
+    /// The number of the request that downloads it.
     pub id: u32,
     len: usize,
-    /// When there is another version.
+    /// The times at which the version changes.
     changes: Vec<Duration>,
-    /// Whether there is another version on a server that starts again.
+    /// Whether the version also changes when a server restarts.
     changes_with_restarts: bool,
-    /// All versions begin with so many bytes.
+    /// How many bytes at the beginning are the same in all versions.
     alike: usize,
-    /// Later versions are longer by so much each.
+    /// By how many bytes each version is longer than the previous one.
     grows: usize,
     pub validator: Validator,
     pub length: Length,
     pub is_event_stream: bool,
     pub ranges: Ranges,
-    /// Whether the servers heed `If-Match` and `If-Unmodified-Since`. If not, each part says of which
-    /// version it is.
+    /// Whether the servers evaluate `If-Match` and `If-Unmodified-Since`. If not, each part has the validator
+    /// of its version.
     pub heeds_conditions: bool,
     pub says_in_parts: bool,
-    /// The first and the last byte that the caller asks for, if not for all of it.
+    /// The first and the last byte that the caller requests, if it does not request the whole file.
     pub asked: Option<(u64, u64)>,
 }
 
@@ -41,32 +41,32 @@ pub struct File {
 pub enum Validator {
     Etag,
     WeakEtag,
-    /// A `Last-Modified` that is a minute older than the response.
+    /// A `Last-Modified` one minute before the `Date` of the response.
     Date,
-    /// A `Last-Modified` of the second in which the response is sent.
+    /// A `Last-Modified` in the same second as the `Date` of the response.
     FreshDate,
     Nothing,
 }
 
-/// Which answers have a `Content-Length`.
+/// Which responses have a `Content-Length`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
     OfAll,
-    /// Those with all of the file, and no others.
+    /// Only those with the whole file.
     NotOfParts,
     Never,
 }
 
-/// How the servers take `Range`.
+/// How the servers handle `Range`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ranges {
     Honoured,
     Ignored,
-    /// Parts begin so many bytes too early.
+    /// Parts begin this many bytes too early.
     Early(u64),
     /// Parts begin one byte too late.
     Late,
-    /// Parts have at most so many bytes.
+    /// Parts have at most this many bytes.
     Segments(u64),
 }
 
@@ -107,7 +107,7 @@ impl File {
         }
     }
 
-    /// Which version a server has that started again so many times.
+    /// Returns the version of a server that has restarted this many times.
     pub fn version(&self, at: Duration, restarts: u32) -> u32 {
         let changes = self.changes.iter().filter(|change| **change <= at).count() as u32;
         let restarts = if self.changes_with_restarts {
@@ -122,7 +122,7 @@ impl File {
         (self.len + self.grows * version as usize) as u64
     }
 
-    /// These bytes of a version, in one or two pieces.
+    /// Returns these bytes of a version, in up to two pieces.
     pub fn pieces(&self, version: u32, first: u64, end: u64) -> impl Iterator<Item = Bytes> {
         let own = self.place(version);
         let alike = (self.alike as u64).clamp(first, end);
@@ -133,7 +133,7 @@ impl File {
         pieces.into_iter().filter(|piece| !piece.is_empty())
     }
 
-    /// Whether these are bytes of a version, from this one on.
+    /// Whether a version has these bytes at the place `first`.
     pub fn has(&self, version: u32, first: u64, bytes: &[u8]) -> bool {
         let end = first + bytes.len() as u64;
         let mut rest = bytes;
@@ -157,7 +157,7 @@ impl File {
         }
     }
 
-    /// The `Last-Modified` of a version, and the `Date` of an answer with it.
+    /// Returns the `Last-Modified` of a version, and the `Date` of a response with it.
     pub fn dates(&self, version: u32) -> Option<(String, String)> {
         let of = |minute: u32| format!("Sun, 06 Nov 1994 08:{minute:02}:37 GMT");
         match self.validator {
@@ -179,7 +179,7 @@ impl Validator {
         }
     }
 
-    /// Whether no two versions have the same one.
+    /// Whether no two versions have the same validator.
     pub fn is_strong(self) -> bool {
         matches!(self, Self::Etag | Self::Date)
     }

@@ -1,4 +1,4 @@
-//! The body of a response as it comes from the network, and how far it has come.
+//! The body of a response as it arrives from the network, which records its progress.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -20,22 +20,22 @@ pub struct Heard {
     ear: Option<Ear>,
 }
 
-/// Writes down how far a body has come.
+/// Records the progress of a body.
 struct Ear {
     journal: Journal,
     id: u32,
     attempt: u32,
-    /// The bytes beyond which it is not held back.
+    /// The number of bytes beyond which the response is not held back.
     limit: u64,
     promised: Option<u64>,
     read: u64,
     is_over: bool,
-    /// Whether an error is taken for the end.
+    /// Whether an error is treated as the end.
     swallows: bool,
 }
 
 impl Heard {
-    /// Of what is followed under the layers.
+    /// Returns a response whose body is not recorded, because a layer below follows it.
     pub fn unheard(response: Response<Incoming>) -> Response<Self> {
         response.map(|body| Self { body, ear: None })
     }
@@ -72,7 +72,7 @@ impl Heard {
         })
     }
 
-    /// Whoever knows that a body is at its end does not poll it again.
+    /// Records the end, because a body that is known to be at its end is not polled again.
     fn listen_for_the_end(&mut self) {
         if let Some(ear) = self.ear.as_mut().filter(|_| self.body.is_end_stream()) {
             ear.end();

@@ -1,4 +1,4 @@
-//! What stands right below the layer that retries: sees each attempt's outcome as that layer does.
+//! The service directly below the `RetryLayer`, which records the outcome of each attempt.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::stack::Answered;
 use super::upstream::{ATTEMPT, attempt_of, number};
 use super::watch::Id;
 
-/// What an attempt goes through.
+/// The service for attempts.
 pub type Attempts = BoxCloneService<Request<ReplayBody<Payload>>, Response<Answered>, BoxError>;
 
 #[derive(Clone)]
@@ -46,7 +46,7 @@ impl Service<Request<ReplayBody<Payload>>> for Hearing {
     }
 }
 
-/// Writes down what an attempt came to.
+/// Records the outcome of an attempt.
 fn hear(
     plan: &Plan,
     journal: &Journal,
@@ -78,7 +78,7 @@ fn hear(
     Ok(response)
 }
 
-/// The wait that an attempt's answer asks for.
+/// Returns the wait that the response to an attempt asks for.
 fn hint(plan: &Plan, id: u32, attempt: u32) -> Option<Duration> {
     plan.last_answer(id, attempt).hint.map(|(_, hint)| hint)
 }

@@ -1,5 +1,4 @@
-//! What stands right above and right below the layer that hedges: sees what it is handed, and what it
-//! hands up.
+//! The services directly above and below the `HedgeLayer`, which record its attempts and their outcomes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,11 +29,11 @@ pub type Below = BoxCloneService<Request<Outgoing>, Response<Answered>, BoxError
 
 type Call = Pin<Box<dyn Future<Output = Result<Response<Answered>, BoxError>> + Send>>;
 
-/// Whether all of a request's body has come from its source, as an extension of the request.
+/// Whether the source of a request body has reached its end, as an extension of the request.
 #[derive(Clone, Default)]
 pub struct Source(pub Arc<AtomicBool>);
 
-/// A request's head as the layer gets it, as an extension of the request.
+/// The head of a request above the layer, as an extension of the request.
 #[derive(Clone)]
 struct Original(Arc<(Method, Uri, HeaderMap)>);
 
@@ -52,7 +51,7 @@ pub struct BelowHedge {
     pub journal: Journal,
 }
 
-/// Writes something down when a future is there no more.
+/// Records an entry when a future is dropped.
 struct UnderWay {
     id: u32,
     gone: What,
@@ -65,7 +64,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// The number of an attempt.
+/// Returns the number of an attempt.
 pub fn number<B>(request: &Request<B>) -> u32 {
     let attempt = request.extensions().get();
     attempt.map_or(1, |attempt: &Attempt| match attempt.is_hedge() {
@@ -74,7 +73,7 @@ pub fn number<B>(request: &Request<B>) -> u32 {
     })
 }
 
-/// The number of the attempt of the layer that retries, of which this is the first or the hedge.
+/// Returns the number of the retry layer's attempt to which a first attempt or a hedge belongs.
 pub fn beside(attempt: u32) -> u32 {
     attempt % HEDGES
 }
@@ -87,7 +86,7 @@ fn fate(class: Class) -> Fate {
     }
 }
 
-/// What an attempt came to.
+/// Classifies the outcome of an attempt.
 fn fate_of(original: &Original, outcome: &Result<Response<Answered>, BoxError>) -> Fate {
     let (method, uri, _) = &*original.0;
     let mut request = Request::new(());
@@ -172,7 +171,7 @@ impl Service<Request<Outgoing>> for BelowHedge {
             let _under_way = under_way;
             let outcome = call.await;
             let fate = match fate_of(&original, &outcome) {
-                // An error of a hedge ends nothing.
+                // An error of a hedge does not end the request.
                 Fate::Permanent if outcome.is_err() && attempt > HEDGES => Fate::MayPass,
                 fate => fate,
             };
@@ -183,7 +182,7 @@ impl Service<Request<Outgoing>> for BelowHedge {
 }
 
 impl BelowHedge {
-    /// Writes down a hedge, which comes to the server under a number of its own.
+    /// Records a hedge, and adds its number for the server.
     fn hedge(&self, id: u32, attempt: u32, request: &mut Request<Outgoing>) {
         if self.plan.sabotage == Some(Sabotage::ChangesTheHedge) {
             request.headers_mut().remove(TE);
@@ -202,7 +201,7 @@ impl BelowHedge {
         request.headers_mut().insert(HEDGE, attempt.into());
     }
 
-    /// Sends what has come of a body by now, which is nothing.
+    /// Sends a hedge with the part of the body that has been read so far, which is empty.
     fn hedge_early(&self, request: &Request<Outgoing>) {
         let attempt: Option<&Attempt> = request.extensions().get();
         if is_whole(request) || attempt.is_none() {

@@ -1,4 +1,4 @@
-//! What happened in a run, in the order in which it did.
+//! The journal of a run: everything that happened, in order.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tower_http_retry::resume::Unresumable;
 
 use super::failure::Failure;
 
-/// Written to by all hosts of a simulation.
+/// The journal, which all hosts of a simulation write to.
 #[derive(Clone, Default)]
 pub struct Journal {
     entries: Arc<Mutex<Vec<Entry>>>,
@@ -19,7 +19,7 @@ pub struct Journal {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
-    /// Since the simulation's start, on the clock that all hosts share.
+    /// The time since the start of the simulation, on the clock that all hosts share.
     pub at: Duration,
     pub id: u32,
     pub what: What,
@@ -27,105 +27,108 @@ pub struct Entry {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum What {
-    /// The caller handed the request to the layer.
+    /// The caller passed the request to the layers.
     Asked,
-    /// The layer handed an attempt to the client below it.
+    /// An attempt was passed to the client.
     Sent { attempt: u32 },
-    /// The layer was handed the attempt's response, asking for this wait.
+    /// The retry layer received the response to an attempt, which asks for this wait.
     Answered {
         attempt: u32,
         status: u16,
         hint: Option<Duration>,
     },
-    /// So far the body of the attempt's response came, under the layers.
+    /// Below the layers, the body of the response to an attempt made this progress.
     Body { attempt: u32, is: Progress },
-    /// The layer was handed an error of the attempt: its response, which asked for this wait, broke.
+    /// The retry layer received an error, because the response to the attempt broke. The response asked for
+    /// this wait.
     Broken {
         attempt: u32,
         hint: Option<Duration>,
     },
-    /// The attempt was answered by a redirect, which is followed under the layer.
+    /// The attempt was redirected, which a layer below follows.
     Redirected { attempt: u32 },
-    /// The attempt failed under the layer in a way that is told apart here.
+    /// Below the layers, the attempt failed in a way that is recorded separately.
     Failed { attempt: u32, how: Failure },
-    /// The layer told this.
+    /// The retry layer emitted this event.
     Told {
         step: EventKind,
         class: Option<Class>,
         timed_out: bool,
     },
-    /// A hedge was handed on: whether its head is that of the first attempt, and all of its body was
-    /// there.
+    /// A hedge was sent. `is_same` is whether its head is that of the first attempt, and `is_whole`
+    /// whether the whole body had been read.
     Hedged {
         attempt: u32,
         is_same: bool,
         is_whole: bool,
     },
-    /// The layer that hedges was handed the outcome of a first attempt or of a hedge.
+    /// The hedge layer received the outcome of a first attempt or of a hedge.
     Ended { attempt: u32, fate: Fate },
-    /// The future of a first attempt or of a hedge is there no more.
+    /// The future of a first attempt or of a hedge was dropped.
     Gone { attempt: u32 },
-    /// The layer that hedges handed this up for a first attempt and its hedge; a response says whose it
-    /// is.
+    /// The hedge layer returned this outcome for a first attempt and its hedge. `attempt` is the number
+    /// in the response.
     Chosen {
         beside: u32,
         attempt: Option<u32>,
         fate: Fate,
     },
-    /// The future of a first attempt together with its hedge is there no more.
+    /// The future for a first attempt and its hedge was dropped.
     Settled { beside: u32 },
-    /// The layer that hedges told this.
+    /// The hedge layer emitted this event.
     HedgeTold(HedgeEventKind),
-    /// The attempt came to the server.
+    /// The attempt arrived at the server.
     Came { attempt: u32 },
-    /// The server read all of the attempt's body; these were, or were not, the bytes that were sent.
+    /// The server read the whole body of the attempt. `is_right` is whether these are the bytes that were
+    /// sent.
     Took { attempt: u32, is_right: bool },
-    /// The server answered with this version of a file, or a part of it.
+    /// The server responded with this version of a file, or a part of it.
     Served { version: u32 },
-    /// The attempt had its effect.
+    /// The server acted on the attempt.
     Acted,
-    /// The caller was handed the response to this attempt, after so many as the response says.
+    /// The caller got the response to this attempt. `count` is the number of attempts according to the
+    /// response.
     Response {
         attempt: u32,
         status: u16,
         count: u32,
     },
-    /// The caller read all of the response's body.
+    /// The caller read the whole body of the response.
     Read { is_right: bool },
-    /// That body ended early, or took too long.
+    /// The body ended early, or took too long.
     BrokeOff { attempt: u32 },
-    /// That body is a download, which a layer is to resume or not.
+    /// The body is a download, which a layer may resume.
     Begun(Begun),
-    /// A layer asks for the rest of a download.
+    /// The resume layer requests the rest of a download.
     Resumed(Resumed),
-    /// The caller reads no more of a download.
+    /// The caller has finished reading a download.
     Downloaded(Downloaded),
-    /// The caller was handed an error, which says that its response broke or something else.
+    /// The caller got an error. `is_broken` is whether it is a `BrokenAnswer`.
     Error { is_broken: bool },
     /// The caller dropped the future.
     GaveUp,
-    /// As a handle of the caller's says in the end.
+    /// The final count of the caller's `AttemptsHandle`.
     Counted { attempts: u32 },
-    /// All requests have ended, and the caller dropped all it had.
+    /// All requests have ended, and the caller has dropped everything.
     Over,
-    /// What was left some time later.
+    /// What was left after a while.
     Left(Left),
 }
 
-/// How far a body has come.
+/// The progress of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Its first bytes are there, or its trailers.
+    /// Its first bytes, or its trailers, have arrived.
     First,
-    /// It is known to have more bytes than are held back, or to be a stream of events.
+    /// It is known to have more bytes than are held back, or to be an event stream.
     Beyond,
-    /// All of it is there.
+    /// The whole body has arrived.
     Whole,
-    /// It ended with an error, or had fewer bytes than its head said.
+    /// It ended with an error, or with fewer bytes than its head promised.
     Broke,
 }
 
-/// What an attempt came to.
+/// The classified outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Success,
@@ -133,55 +136,55 @@ pub enum Fate {
     MayPass,
 }
 
-/// What the head of a download's first response says.
+/// What the head of the first response of a download states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun {
     pub version: u32,
-    /// The place of its first byte in the file.
+    /// The position of its first byte in the file.
     pub first: u64,
-    /// How many bytes it promises, if it says so.
+    /// How many bytes it promises, if it does.
     pub promised: Option<u64>,
     /// Whether there is a `Content-Length`.
     pub has_length: bool,
 }
 
-/// What a resumption asks for.
+/// The request of a resumption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resumed {
-    /// So many bytes the caller had by then.
+    /// How many bytes the caller had by then.
     pub had: u64,
-    /// The first and the last byte that are asked for.
+    /// The first and the last byte that are requested.
     pub range: Option<(u64, u64)>,
     pub condition: Condition,
-    /// Whether it is the caller's request otherwise, without its conditions.
+    /// Whether it is otherwise the caller's request, without its conditions.
     pub is_same: bool,
 }
 
-/// Of which version a resumption wants the rest.
+/// The version in the condition of a resumption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     None,
     Version(u32),
-    /// Of what was never a version.
+    /// A validator of no version.
     Unknown,
 }
 
-/// What came of a download.
+/// The outcome of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Downloaded {
     pub bytes: u64,
-    /// A bit for each version that has these bytes.
+    /// A bit for each version with these bytes.
     pub versions: u32,
     pub end: End,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// As if all were there.
+    /// Without an error.
     Ended,
-    /// The caller wanted no more, or waited too long.
+    /// The caller had enough, or waited too long.
     Left,
-    /// With the error of a body that is not resumed.
+    /// With the error of a body that was not resumed.
     Error,
     /// With a `ResumeError`.
     Unresumed {
@@ -198,7 +201,7 @@ pub struct Left {
     pub bodies: usize,
 }
 
-/// The id of what concerns no request.
+/// The id of entries that do not belong to a request.
 pub const ALL: u32 = u32::MAX;
 
 impl What {

@@ -1,4 +1,4 @@
-//! What must hold in every run.
+//! The laws, which hold in every run.
 
 mod commit;
 pub mod download;
@@ -12,13 +12,13 @@ use super::journal::{ALL, Entry, Left, What};
 use super::plan::{Plan, RESUMPTION, TARGETS};
 use super::world::Run;
 
-/// Timers end at the next whole millisecond, each on its own.
+/// The tolerance for timers, each of which is rounded up to a whole millisecond.
 const ROUNDING: Duration = Duration::from_millis(2);
 
-/// Or how a law was broken.
+/// An error explains how a law was broken.
 pub type Held = Result<(), String>;
 
-/// What must hold for each request, and each resumption.
+/// A law for each request and each resumption.
 pub struct Law {
     says: &'static str,
     holds: fn(&Plan, &Ask, &[Entry]) -> Held,
@@ -26,7 +26,7 @@ pub struct Law {
 
 const NOTHING_LEFT: &str = "no connection, task or body is left when all is dropped";
 
-/// The first law that is broken.
+/// Checks all laws, and returns the first one that is broken.
 pub fn check(plan: &Plan, run: &Run) -> Held {
     run.ended.clone()?;
     let entries = &run.entries;
@@ -63,13 +63,13 @@ fn hold<'a>(
     Ok(())
 }
 
-/// Those of the caller's request and of its resumptions.
+/// Returns the entries of a request and of its resumptions.
 pub fn entries_of(ask: &Ask, entries: &[Entry]) -> Vec<Entry> {
     let of_this = |entry: &&Entry| entry.id < TARGETS && entry.id % RESUMPTION == ask.id;
     entries.iter().filter(of_this).copied().collect()
 }
 
-/// The caller's request, and its resumptions.
+/// Returns a request and its resumptions.
 pub fn parts(ask: &Ask, entries: &[Entry]) -> impl Iterator<Item = Ask> {
     let last = entries.iter().map(|entry| entry.id / RESUMPTION).max();
     (0..=last.unwrap_or_default()).map(|part| Ask {

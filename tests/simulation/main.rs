@@ -1,8 +1,8 @@
-//! The layers over hyper-util's client, hyper's connections and a simulated network that cuts servers
-//! off, crashes them, shuts them down, and loses, delays and keeps messages.
+//! Simulates the layers above hyper-util's client and hyper's connections, over a network that cuts off
+//! servers, crashes them, shuts them down, and loses, delays and holds messages.
 //!
-//! A seed stands for all that a run does. `SIMULATION_SEEDS` says how many are run, `SIMULATION_SEED`
-//! which one alone; then its plan and all that happened are printed.
+//! A seed determines everything that happens in a run. `SIMULATION_SEEDS` sets how many seeds are run.
+//! `SIMULATION_SEED` runs a single seed, and prints its plan and everything that happened.
 
 mod answer;
 mod ask;
@@ -41,9 +41,9 @@ use sabotage::Sabotage;
 use tally::Tally;
 use world::Run;
 
-/// How many seeds are run if nothing else is said.
+/// The default number of seeds.
 const SEEDS: u64 = 2_000;
-/// By so many seeds each sabotage is found.
+/// The number of seeds within which each sabotage has to be found.
 const ENOUGH: u64 = 400;
 
 #[test]
@@ -105,7 +105,7 @@ fn each_law_is_broken_by_the_mistake_it_is_there_for() {
     }
 }
 
-/// Runs the next seed until there is none, or a law is broken.
+/// Runs seeds until there are no more, or until a law is broken.
 fn run_each(next: &AtomicU64, end: u64, is_alone: bool) -> Result<Tally, String> {
     let mut tally = Tally::default();
     loop {

@@ -16,7 +16,7 @@ pub const PORT: u16 = 80;
 
 #[derive(Clone)]
 pub struct Connector {
-    /// Held by each connection that has not been dropped.
+    /// Each connection holds a clone until it is dropped.
     pub alive: Arc<()>,
 }
 

@@ -1,5 +1,5 @@
-//! What stands between the layer that resumes and the one that retries: each request of a download has a
-//! number of its own below it.
+//! The service between the `ResumeLayer` and the `RetryLayer`. It gives each request of a download a
+//! separate number.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use super::watch::Id;
 
 type Requests = BoxCloneService<Request<Payload>, Response<Answered>, BoxError>;
 
-/// How far a download is, as an extension of its requests.
+/// The progress of a download, as an extension of its requests.
 #[derive(Clone, Default)]
 pub struct Download {
     requests: Arc<AtomicU32>,
@@ -85,7 +85,7 @@ impl Service<Request<Payload>> for Parts {
 }
 
 impl Parts {
-    /// What the request asks for.
+    /// Describes the request of a resumption.
     fn resumed(&self, id: u32, request: &Request<Payload>) -> Resumed {
         let ask = self.plan.ask(id);
         let headers = request.headers();
@@ -109,7 +109,7 @@ impl Parts {
     }
 }
 
-/// The version that is asked for.
+/// Returns the version in the condition of a request.
 fn condition(file: &File, headers: &HeaderMap) -> Condition {
     let asked = [IF_MATCH, IF_UNMODIFIED_SINCE].map(|name| headers.get(name));
     if asked == [None, None] {

@@ -1,5 +1,5 @@
-//! The bodies of requests and responses: in pieces, with pauses, of any size up to 1 MiB; and whether
-//! what came out at the other end is what went in.
+//! The bodies of requests and responses, in pieces with pauses, of any size up to 1 MiB, and a check that
+//! a received body is the one that was sent.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,23 +21,23 @@ use super::answer::How;
 use super::hedging::Source;
 use super::plan::{millis, one_in};
 
-/// Random bytes, so that no two places of them are alike.
+/// Random bytes, so that no two positions have the same content.
 pub static BYTES: LazyLock<Bytes> = LazyLock::new(|| {
     let mut random = Rng::with_seed(1);
     (0..(1 << 20) + OFFSETS).map(|_| random.u8(..)).collect()
 });
-/// A body's bytes start at one of so many places.
+/// The number of positions at which the bytes of a body can start.
 const OFFSETS: usize = 1 << 16;
 
-/// What is before so long a pause is sent before what is after it.
+/// A pause that is long enough that everything before it is sent before what follows.
 const FLUSHED: Duration = Duration::from_millis(10);
 
-/// What a body is like.
+/// The shape of a body.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// The pause before each piece, and how long the piece is.
+    /// The pause before each piece, and the size of the piece.
     pieces: Vec<(Duration, usize)>,
-    /// Whether its size is known beforehand.
+    /// Whether its size is known in advance.
     is_sized: bool,
     pub has_trailers: bool,
     /// Whether it breaks instead of ending.
@@ -54,7 +54,7 @@ impl Shape {
         }
     }
 
-    /// One in a hundred is of 1 MiB.
+    /// Draws a shape. One in a hundred has 1 MiB.
     pub fn draw(random: &mut Rng) -> Self {
         let large = [vec![1 << 20], vec![1 << 15; 32]];
         if random.u8(..100) == 0 {
@@ -86,12 +86,12 @@ impl Shape {
             pieces,
             is_sized,
             has_trailers: !is_sized && random.u8(..4) == 0,
-            // One whose size is known is whole with its last byte.
+            // A body of known size is complete with its last byte.
             breaks: !is_sized && random.u8(..16) == 0,
         }
     }
 
-    /// The same without its end, or without anything but that it breaks.
+    /// Returns the same shape, but broken: either at its end, or without any data.
     pub fn broken(mut self, random: &mut Rng) -> Self {
         if random.bool() {
             self.pieces.clear();
@@ -103,12 +103,12 @@ impl Shape {
         }
     }
 
-    /// Whether there is nothing of it, and this is known beforehand.
+    /// Whether the body is empty, and known to be.
     pub fn is_none(&self) -> bool {
         self.is_sized && self.pieces.is_empty()
     }
 
-    /// Whether there is more than one piece of it.
+    /// Whether the body has more than one piece.
     pub fn is_streamed(&self) -> bool {
         self.pieces.len() > 1
     }
@@ -117,7 +117,7 @@ impl Shape {
         self.pieces.iter().map(|(_, len)| len).sum()
     }
 
-    /// Whether these are the bytes of this body, all of them, and its trailers.
+    /// Whether a received body has exactly the bytes and the trailers of this body.
     pub fn is(&self, mark: usize, whole: Collected<Bytes>) -> bool {
         let trailers = whole.trailers().cloned();
         let start = mark % OFFSETS;
@@ -126,17 +126,17 @@ impl Shape {
     }
 }
 
-/// A body of this shape. What `mark` is chosen makes which bytes.
+/// A body with a shape. A number, the mark, determines its bytes.
 pub struct Payload {
     pieces: VecDeque<(Duration, Bytes)>,
     pause: Option<Pin<Box<Sleep>>>,
     trailers: Option<HeaderMap>,
     is_sized: bool,
-    /// Comes instead of the end.
+    /// The error that takes the place of the end.
     error: Option<BoxError>,
-    /// Whether all of it has come.
+    /// Whether the whole body has been read.
     pub source: Source,
-    /// Held by each body that has not been dropped.
+    /// Shows that the body has not been dropped.
     _alive: Arc<()>,
 }
 
@@ -162,7 +162,7 @@ impl Payload {
         }
     }
 
-    /// Of these pieces and the pauses before them. Its size is not known.
+    /// Creates a body of unknown size from pieces, each with the pause before it.
     pub fn of(pieces: Vec<(Duration, Bytes)>) -> Self {
         Self {
             pieces: pieces.into(),
@@ -171,13 +171,14 @@ impl Payload {
         }
     }
 
-    /// Ends in this way.
+    /// Sets the way in which the body ends.
     pub fn ending(mut self, how: How) -> Self {
         self.error = match how {
             How::Short => None,
             How::Breaks => Some("the source broke".into()),
             How::Reset(reason) => {
-                // By then the head has been sent: a reset that overtakes it is one of the request.
+                // The pause lets the head be sent first. A reset that overtakes the head would be an
+                // error of the request.
                 self.pieces.push_back((FLUSHED, Bytes::new()));
                 Some(h2::Error::from(reason).into())
             }
@@ -201,7 +202,7 @@ impl Payload {
     }
 }
 
-/// Nothing.
+/// An empty body.
 impl Default for Payload {
     fn default() -> Self {
         Self::new(&Shape::empty(), 0, &Arc::default())

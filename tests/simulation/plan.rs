@@ -1,5 +1,5 @@
-//! What a seed stands for: the caller's layers and requests, what each attempt meets at its server, and
-//! what befalls the network. The same seed is the same plan.
+//! The plan of a seed: the caller's layers and requests, the answer to each attempt, and the faults of the
+//! network. The same seed gives the same plan.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use super::policy::{Hedge, Policy};
 use super::sabotage::Sabotage;
 use super::trouble::Trouble;
 
-/// How many servers there are.
+/// The number of servers.
 pub const SERVERS: u64 = 2;
-/// The hedge of an attempt has this much more for its number.
+/// Added to the number of an attempt for its hedge.
 pub const HEDGES: u32 = 1 << 12;
-/// A resumption has this much more for its number than the request, or the resumption, before it.
+/// Added to the number of a request, or of a resumption, for the next resumption.
 pub const RESUMPTION: u32 = 1 << 8;
-/// What a redirect leads to has this much more for its number than the request that was redirected.
+/// Added to the number of a redirected request for the target of the redirect.
 pub const TARGETS: u32 = 1 << 16;
 
 #[derive(Clone, Debug)]
@@ -30,15 +30,15 @@ pub struct Plan {
     pub requests: Vec<Ask>,
     pub troubles: Vec<Trouble>,
     pub connections_end: bool,
-    /// Whether some requests are redirected, which the client under the layer follows.
+    /// Whether some requests are redirected, which a layer below follows.
     pub redirects: bool,
-    /// Whether a lost connection is told as QUIC's is.
+    /// Whether a lost connection is reported as with QUIC.
     pub is_quic_like: bool,
-    /// How many requests may be under way at once on a connection of HTTP/2.
+    /// The maximum number of concurrent streams on an HTTP/2 connection, if there is one.
     pub streams: Option<u32>,
-    /// No message takes longer, unless there is trouble.
+    /// The maximum latency of a message, except in trouble.
     pub latency: Duration,
-    /// What is done wrong on purpose, to see that it is found.
+    /// A deliberate mistake, which a law has to find.
     pub sabotage: Option<Sabotage>,
 }
 
@@ -75,7 +75,7 @@ impl Plan {
         };
         plan.policy.hedge = Hedge::draw(&mut plan.of_one(u32::MAX, u32::MAX));
         if plan.policy.hedge.is_some_and(|hedge| hedge.delay.is_none()) {
-            // Nothing is learned within a second.
+            // The layer needs more than a second to learn a delay.
             plan.requests.iter_mut().for_each(|ask| ask.at *= 3);
         }
         plan
@@ -93,7 +93,7 @@ impl Plan {
         !self.troubles.is_empty() || self.connections_end
     }
 
-    /// The caller's request of this number, or the one that is resumed by it.
+    /// Returns the caller's request for the number of a request or of a resumption.
     pub fn ask(&self, id: u32) -> &Ask {
         &self.requests[(id % RESUMPTION) as usize]
     }
@@ -102,7 +102,7 @@ impl Plan {
         self.ask(id).limits(&self.policy)
     }
 
-    /// What this attempt meets, of a request or of what it was redirected to.
+    /// Returns the answer to an attempt of a request, or of the target of a redirect.
     pub fn answer(&self, id: u32, attempt: u32) -> Answer {
         let mut random = self.of_one(id, attempt);
         let mut answer = Answer::draw(&mut random, self.protocol);
@@ -110,7 +110,7 @@ impl Plan {
             if answer.is_status() && random.bool() {
                 answer.does = Does::Answer(200);
             }
-            // An answer with a file has the file's `Date`.
+            // A response with a file has the `Date` of the file.
             answer.hint = answer.hint.filter(|(form, _)| *form != Form::Date);
         }
         if self.policy.commit.is_some() && random.u8(..5) == 0 {
@@ -125,7 +125,8 @@ impl Plan {
         answer
     }
 
-    /// The number of what answers this attempt in the end: its own, or a redirect's target's.
+    /// Returns the number whose answer the caller gets for this attempt: that of the request, or that of the
+    /// target of a redirect.
     pub fn answers(&self, id: u32, attempt: u32) -> u32 {
         match self.answer(id, attempt).does {
             Does::Redirect => TARGETS + id,
@@ -133,17 +134,17 @@ impl Plan {
         }
     }
 
-    /// What the caller sees of this attempt's answer.
+    /// Returns the answer to this attempt after redirects.
     pub fn last_answer(&self, id: u32, attempt: u32) -> Answer {
         self.answer(self.answers(id, attempt), attempt)
     }
 
-    /// How hyper fails this attempt, if it does, although its server has it all.
+    /// Returns how hyper fails this attempt although the server receives all of it, if it does.
     pub fn overtakes(&self, id: u32, attempt: u32) -> Option<Overtaken> {
         let random = &mut self.of_one(id, u32::MAX - attempt);
         let by = either(random, Overtaken::ByGoAway, Overtaken::ByEndedTask);
         let may_be = self.protocol == Protocol::Http2 && self.ask(id).body.is_none();
-        // Most often where it matters.
+        // It is most frequent for requests that must not be repeated.
         let times = if self.limits(id).may_be_repeated {
             16
         } else {
@@ -152,14 +153,14 @@ impl Plan {
         one_in(random, times, by).filter(|_| may_be)
     }
 
-    /// When a server's connection ends, if it does, and whether the server says so before.
+    /// Returns when a connection of a server ends, if it does, and whether it is shut down gracefully.
     pub fn lifetime(&self, server: u64, connection: u32) -> Option<(Duration, bool)> {
         let mut random = self.of_one(u32::MAX - connection, server as u32);
         let lifetime = (millis(&mut random, 20..=1_500), random.bool());
         (self.connections_end && random.u8(..10) < 7).then_some(lifetime)
     }
 
-    /// A generator for one thing, whatever else was drawn before.
+    /// Returns a generator for one decision, independent of what was drawn before.
     fn of_one(&self, one: u32, other: u32) -> Rng {
         let one = u64::from(one) << 32 | u64::from(other);
         let mut random = Rng::with_seed(self.seed ^ one.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -171,7 +172,7 @@ pub fn millis(random: &mut Rng, range: RangeInclusive<u64>) -> Duration {
     Duration::from_millis(random.u64(range))
 }
 
-/// This, one time in so many.
+/// Returns `this` one time in `times`.
 pub fn one_in<T>(random: &mut Rng, times: u32, this: T) -> Option<T> {
     (random.u32(..times) == 0).then_some(this)
 }

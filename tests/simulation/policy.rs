@@ -9,7 +9,7 @@ use tower_http_retry::{
 
 use super::plan::{millis, one_in};
 
-/// Of the layer that retries, and of those under it and above it.
+/// The settings of the retry layer, and of the layers below and above it.
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub max_retries: u32,
@@ -21,46 +21,46 @@ pub struct Policy {
     pub max_retry_after: Duration,
     pub hints: RetryAfter,
     pub has_budget: bool,
-    /// How many attempts may be under way at once.
+    /// The maximum number of attempts in flight, if there is one.
     pub concurrency: Option<usize>,
     pub commit: Option<Commit>,
     pub resume: Option<Resume>,
     pub hedge: Option<Hedge>,
 }
 
-/// Of the layer under the one that commits.
+/// The settings of the hedge layer, which is below the commit layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Hedge {
-    /// None if it is learned.
+    /// `None` if the delay is learned.
     pub delay: Option<Duration>,
     pub extra_load: f64,
     pub withheld: f64,
-    /// How long an attempt that did not win goes on, if it does.
+    /// How long an attempt that did not win may continue, if it may.
     pub keeps: Option<Duration>,
-    /// Whether whatever may be repeated may be hedged, not only what is safe.
+    /// Whether all idempotent requests may be hedged, and not only safe ones.
     pub is_wide: bool,
     pub has_retry_budget: bool,
     pub is_per_server: bool,
 }
 
-/// Of the layer under the one that retries.
+/// The settings of the commit layer, which is below the retry layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Commit {
     pub point: Point,
     pub reads_failures: bool,
-    /// How long a body may take to that point.
+    /// How long a body may take to reach the commit point.
     pub timeout: Option<Duration>,
 }
 
-/// From where on a response is the caller's.
+/// The commit point of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     FirstBytes,
-    /// Its end, if it is not longer than so many bytes.
+    /// Its end, if it has at most this many bytes.
     Whole(usize),
 }
 
-/// Of the layer above the one that retries.
+/// The settings of the resume layer, which is above the retry layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Resume {
     pub max_resumes: u32,
@@ -103,7 +103,7 @@ impl Policy {
         }
     }
 
-    /// Whether an answer without a validator may be resumed.
+    /// Whether a response without a validator may be resumed.
     pub fn compares(&self) -> bool {
         let resume = self.resume.as_ref();
         resume.is_some_and(|resume| resume.verify_prefix.is_some())
@@ -135,7 +135,7 @@ impl Commit {
             .timeout(self.timeout.unwrap_or(Duration::MAX))
     }
 
-    /// The bytes beyond which a response is not held back.
+    /// Returns the number of bytes beyond which a response is not held back.
     pub fn limit(self) -> Option<u64> {
         match self.point {
             Point::FirstBytes => None,
@@ -145,7 +145,7 @@ impl Commit {
 }
 
 impl Hedge {
-    /// Half of the callers have one.
+    /// Draws the settings. Half of the callers have a hedge layer.
     pub fn draw(random: &mut Rng) -> Option<Self> {
         let is_there = random.bool();
         let learns = random.u8(..5) == 0;
@@ -157,7 +157,7 @@ impl Hedge {
         let keeps = millis(random, 0..=400);
         is_there.then(|| Self {
             delay: (!learns).then_some(delay),
-            // What a few requests can learn from.
+            // With this share, a few requests are enough to learn a delay.
             extra_load: if learns {
                 1.0
             } else {

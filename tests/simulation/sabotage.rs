@@ -1,4 +1,4 @@
-//! Mistakes that are made on purpose, to see that they are found.
+//! Deliberate mistakes, which the laws have to find.
 
 use tower_http_retry::ByStatus;
 use tower_http_retry::classify::{Class, Classify, Outcome, Verdict};
@@ -9,92 +9,92 @@ use super::failure;
 /// A mistake in the caller's stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
-    /// Anything is sent again.
+    /// Requests of all methods are retried.
     RepeatsAll,
-    /// One retry more than the limit.
+    /// There is one retry more than the limit.
     OneMoreRetry,
-    /// The window ends later.
+    /// The window is longer.
     LongWindow,
-    /// The attempt's time-out ends later.
+    /// The time-out of an attempt is longer.
     LongTimeout,
     /// Hints are not read.
     IgnoresHints,
-    /// An attempt after the first is sent without its first piece.
+    /// Attempts after the first are sent without the first piece of the body.
     LosesAPiece,
     /// Each attempt is sent twice.
     SendsTwice,
-    /// The response says that it is the first attempt's.
+    /// The response claims to be that of the first attempt.
     KeepsTheFirst,
-    /// A failure that was answered is an error in the end.
+    /// The caller gets an error instead of a response with a failure.
     LosesTheLast,
-    /// A longer hint than allowed is waited for.
+    /// The layer waits for hints that are longer than the limit.
     WaitsTooLong,
     /// A task panics.
     Panics,
-    /// A body is forgotten.
+    /// A body is leaked.
     LeaksABody,
-    /// A handle to the client is forgotten.
+    /// A clone of the client is leaked.
     Leaks,
-    /// Any GOAWAY is taken for a refusal.
+    /// Each GOAWAY is classified as a refusal.
     GoAwayIsRefused,
-    /// So is the end of hyper's task.
+    /// The end of hyper's task is classified as a refusal.
     TaskEndedIsRefused,
-    /// So is what QUIC says of a lost connection.
+    /// The loss of a QUIC connection is classified as a refusal.
     NotConnectedIsRefused,
-    /// It is not known that a redirect was followed.
+    /// The layer does not see that a redirect was followed.
     HidesRedirects,
-    /// A response is handed up with its head.
+    /// A response is returned with its head, before its commit point.
     CommitsTheHead,
-    /// A response that is to be handed up whole is handed up with its first bytes.
+    /// A response is returned with its first bytes, before it is complete.
     CommitsTheFirst,
-    /// The error of a response's body is taken for its end.
+    /// The error of a response body is treated as its end.
     SwallowsBreaks,
-    /// It is not known that a response broke.
+    /// The layer does not see that a response broke.
     HidesBrokenAnswers,
-    /// A response that broke is taken for a refusal.
+    /// A response that broke is classified as a refusal.
     BrokenAnswerIsRefused,
-    /// The rest of any version is taken for that of the first one.
+    /// The rest of any version is accepted as the rest of the first one.
     Splices,
-    /// All of a file is taken for the rest of it.
+    /// A whole file is accepted as its rest.
     AppendsAll,
-    /// The error of a download is taken for its end.
+    /// The error of a download is treated as its end.
     EndsSilently,
     /// The last frame before an error is lost.
     LosesAFrame,
-    /// The rest of any version is asked for.
+    /// The rest of any version is requested.
     ForgetsTheCondition,
-    /// All of a file is asked for, instead of the rest.
+    /// The whole file is requested instead of the rest.
     AsksForAll,
-    /// A weak validator is taken for a strong one.
+    /// A weak validator is treated as a strong one.
     ResumesTheWeak,
-    /// One resumption more than the limit.
+    /// There is one resumption more than the limit.
     OneMoreResumption,
     /// No download is resumed.
     NeverResumes,
-    /// Anything is hedged.
+    /// Requests of all methods are hedged.
     HedgesAll,
-    /// A hedge is sent with what has come of a body.
+    /// A hedge is sent before the body has been read completely.
     HedgesEarly,
-    /// A hedge is sent before its time.
+    /// A hedge is sent before it is due.
     HedgesTooSoon,
     /// A hedge is hedged.
     HedgesTwice,
     /// A hedge is sent without a header.
     ChangesTheHedge,
-    /// A hedge is sent without its first piece.
+    /// A hedge is sent without the first piece of the body.
     LosesAPieceOfHedges,
-    /// More is hedged than has been earned.
+    /// More hedges are sent than were earned.
     Overspends,
-    /// A failure that may pass does not wait for the other attempt.
+    /// A transient failure is returned without waiting for the other attempt.
     FirstFailureWins,
-    /// The response of a hedge says that it is the first attempt's.
+    /// The response to a hedge claims to be that of the first attempt.
     MixesAttempts,
-    /// Attempts that did not win go on for longer.
+    /// Attempts that did not win continue for too long.
     KeepsLosers,
 }
 
 impl Sabotage {
-    /// Each mistake, and how the law begins that finds it.
+    /// Each mistake, with the beginning of the law that finds it.
     pub const ALL: [(Self, &str); 41] = [
         (Self::RepeatsAll, "a request that may not be repeated"),
         (Self::OneMoreRetry, "attempts never exceed"),
@@ -151,7 +151,7 @@ impl Sabotage {
         (Self::KeepsLosers, "nothing of a request that has ended"),
     ];
 
-    /// Whether it takes this for a refusal.
+    /// Whether this mistake classifies an outcome as a refusal.
     fn refuses(self, outcome: &Outcome<'_>) -> bool {
         let Err(error) = outcome.result() else {
             return false;
@@ -166,7 +166,7 @@ impl Sabotage {
     }
 }
 
-/// The same for a layer that hedges.
+/// The classifier of the hedge layer, with a mistake.
 #[derive(Clone, Copy)]
 pub struct HedgeJudge(pub Option<Sabotage>);
 
@@ -180,7 +180,7 @@ impl Classify for HedgeJudge {
     }
 }
 
-/// [`ByStatus`], with a mistake.
+/// The classifier of the retry layer, which is [`ByStatus`] with a mistake.
 #[derive(Clone, Copy)]
 pub struct Judge(pub Option<Sabotage>);
 

@@ -1,4 +1,4 @@
-//! How a server answers for a file.
+//! The responses of a server with a file.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::answer::Answer;
 use super::file::{File, Length, Ranges};
 use super::payload::Payload;
 
-/// Where the server says which version it answers with.
+/// The header with the version of the response.
 pub const VERSION: &str = "x-version";
 
-/// An answer with all of a file or a part of it, or why there is none.
+/// Returns a response with the whole file or a part of it, or with an error status.
 pub fn serve(
     file: &File,
     version: u32,
@@ -44,7 +44,7 @@ pub fn serve(
     let mut builder = builder
         .status(206)
         .header(CONTENT_RANGE, format!("bytes {first}-{last}/{len}"));
-    // What the caller asks for itself has its validator in any case.
+    // A range that the caller itself requests always has a validator.
     if file.says_in_parts || file.asked.is_some() {
         builder = identified(file, version, builder);
     }
@@ -64,20 +64,20 @@ fn is_met(file: &File, version: u32, headers: &HeaderMap) -> bool {
         )
 }
 
-/// What is asked for; nothing if it is beyond the end.
+/// Returns the range that is requested. It is empty if it begins after the end of the file.
 fn range(headers: &HeaderMap, len: u64) -> Option<Range<u64>> {
     let (first, last) = bounds(headers)?;
     Some(first.min(len)..len.min(last + 1))
 }
 
-/// The first and the last byte that a request asks for.
+/// Returns the first and the last byte that are requested.
 pub fn bounds(headers: &HeaderMap) -> Option<(u64, u64)> {
     let range = headers.get(RANGE)?.to_str().ok()?;
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     Some((first.parse().ok()?, last.parse().ok()?))
 }
 
-/// What is sent of what is asked for.
+/// Returns the range that is sent for a requested range.
 fn part(ranges: Ranges, asked: &Range<u64>) -> Range<u64> {
     match ranges {
         Ranges::Honoured | Ranges::Ignored => asked.clone(),

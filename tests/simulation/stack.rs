@@ -1,4 +1,4 @@
-//! The caller's stack of layers, over hyper-util's client.
+//! The caller's stack of layers above hyper-util's client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,17 +32,17 @@ use super::sabotage::{HedgeJudge, Judge, Sabotage};
 use super::upstream::RETRIES;
 use super::watch::{Id, Watch};
 
-/// The body of a response, whatever layers it came through.
+/// The body of a response above any layer.
 pub type Answered = UnsyncBoxBody<Bytes, BoxError>;
 
 pub type Stack = BoxCloneService<Request<Payload>, Response<Answered>, BoxError>;
 
-/// What a stack is made of.
+/// Builds the stack.
 pub struct Builder<'a> {
     pub plan: &'a Arc<Plan>,
     pub journal: &'a Journal,
     pub connections: &'a Arc<()>,
-    /// Of the retries.
+    /// The budget of the retry layer.
     pub budget: Option<Budget>,
 }
 
@@ -166,7 +166,7 @@ impl Builder<'_> {
             journal: self.journal.clone(),
         };
         let concurrency = self.plan.policy.concurrency.map(ConcurrencyLimitLayer::new);
-        // The standard policy would drop the request's number.
+        // The standard policy would drop the extensions with the number of the request.
         let redirects = FollowRedirectLayer::with_policy(Limited::default());
         let hides_redirects = self.plan.sabotage == Some(Sabotage::HidesRedirects);
         ServiceBuilder::new()

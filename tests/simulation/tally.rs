@@ -1,4 +1,4 @@
-//! How often what happened, in all runs: a law that nothing puts to the test says nothing.
+//! Counts what happened in all runs, because a law proves nothing if its case never occurs.
 
 mod hedges;
 mod layers;
@@ -152,7 +152,7 @@ impl Tally {
         }
     }
 
-    /// What only the whole of a request's entries says.
+    /// Counts what only all entries of a request together show.
     fn add_whole(&mut self, plan: &Plan, ask: &Ask, whats: &[What]) {
         let has = |is: fn(&What) -> bool| whats.iter().any(is);
         let is_success = has(|what| matches!(what, What::Response { status: 200, .. }));
@@ -217,7 +217,7 @@ impl Tally {
         }
     }
 
-    /// For a request that may not be repeated.
+    /// Counts what happened to a request that must not be repeated.
     fn add_once(&mut self, whats: &[What]) {
         let acted = whats.iter().position(|what| *what == What::Acted);
         let Some(acted) = acted else {

@@ -1,4 +1,4 @@
-//! What befalls the servers and the network.
+//! Faults of the servers and of the network.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::plan::{Plan, millis};
 use super::upstream::name;
 use super::world::CALLER;
 
-/// What befalls a server, or the network between it and the caller.
+/// A fault of a server, or of the network between it and the caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Trouble {
     pub from: Duration,
@@ -28,21 +28,20 @@ pub enum Kind {
     PartitionThere,
     /// Messages from the server are lost.
     PartitionBack,
-    /// All messages are kept, and delivered at the end.
+    /// All messages are held, and delivered at the end.
     Hold,
-    /// The server ends with all its connections, and starts again at the end.
+    /// The server crashes with all its connections, and restarts at the end.
     Crash,
-    /// The server shuts its connections down: they end once what has come on them is answered. It
-    /// goes on to accept others.
+    /// The server shuts down its connections gracefully, and continues to accept new ones.
     ShutDown,
-    /// One message in so many takes the others in flight with it.
+    /// One message in this many is lost, together with the others in flight.
     Loss(u32),
-    /// Messages take up to so long.
+    /// Messages take up to this long.
     Delay(Duration),
 }
 
 impl Trouble {
-    /// One after the other.
+    /// Draws the faults of a server, which do not overlap.
     pub fn draw(random: &mut Rng, server: u64) -> Vec<Self> {
         let (count, mut until) = (random.u32(0..=3), Duration::ZERO);
         let next = |_| {

@@ -1,4 +1,4 @@
-//! A server: hyper's, over the simulated network. It treats each attempt as its plan says.
+//! The hyper server on the simulated network, which answers each attempt as planned.
 
 use std::future::pending;
 use std::pin::pin;
@@ -29,13 +29,13 @@ use super::payload::{Payload, Shape};
 use super::plan::{Plan, Protocol, SERVERS, TARGETS};
 use super::serving::serve;
 
-/// Where the layer writes the number of retries.
+/// The header with the number of retries, which the retry layer adds.
 pub const RETRIES: &str = "x-retries";
-/// Where the server says which attempt it answers.
+/// The header of a response with the number of the attempt.
 pub const ATTEMPT: &str = "x-attempt";
-/// The number of a hedge.
+/// The header of a request with the number of a hedge.
 pub const HEDGE: &str = "x-hedge";
-/// The number of a resumption.
+/// The header of a request with the number of a resumption.
 pub const PART: &str = "x-part";
 
 #[derive(Clone)]
@@ -43,14 +43,14 @@ pub struct Upstream {
     pub plan: Arc<Plan>,
     pub journal: Journal,
     pub server: u64,
-    /// Tells its connections to shut down.
+    /// Notifies the connections to shut down.
     pub shut_down: Arc<Notify>,
     /// How often the server has started.
     pub starts: Arc<AtomicU32>,
 }
 
-/// When a host crashes, what was spawned here is dropped in the order in which it was spawned; a
-/// runtime's other tasks are not.
+/// Spawns local tasks. When a host crashes, local tasks are dropped in the order in which they were
+/// spawned, unlike the other tasks of a runtime.
 #[derive(Clone, Copy)]
 struct Local;
 
@@ -60,12 +60,12 @@ impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
     }
 }
 
-/// The host name of a server.
+/// Returns the host name of a server.
 pub fn name(server: u64) -> String {
     format!("server-{server}")
 }
 
-/// Which bytes a request's body has, and a response's.
+/// Returns the mark that determines the bytes of a body. The body of a request has the mark of attempt 0.
 pub fn mark(id: u32, attempt: u32) -> usize {
     (id * 7_919 + attempt * 104_729) as usize
 }
@@ -93,7 +93,7 @@ impl Upstream {
         let service = service_fn(|request| self.clone().answer(request));
         let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
         let (lifetime, says_so) = lifetime.unwrap_or((Duration::MAX, false));
-        // How a connection ends is the network's affair.
+        // The connection may end with or without an error.
         let is_shut_down = tokio::select! {
             biased;
             _ = connection.as_mut() => false,
@@ -134,7 +134,7 @@ impl Upstream {
         }
     }
 
-    /// Sends the file that is asked for, in the version that it has now.
+    /// Returns a response with the current version of the requested file.
     fn send(
         &self,
         answer: &Answer,
@@ -185,7 +185,7 @@ impl Upstream {
     }
 }
 
-/// The number of a request, or of a redirect's target, and of its attempt.
+/// Returns the number of a request, or of the target of a redirect, and that of its attempt.
 fn identify(uri: &Uri, headers: &HeaderMap) -> (u32, u32) {
     let id = uri.path().trim_start_matches('/').parse().expect("an id");
     let part = headers.get(PART).filter(|_| id < TARGETS);
@@ -194,12 +194,12 @@ fn identify(uri: &Uri, headers: &HeaderMap) -> (u32, u32) {
     (part.map_or(id, number), hedge.unwrap_or_else(attempt))
 }
 
-/// The attempt that was answered.
+/// Returns the number of the attempt that was answered.
 pub fn attempt_of<R>(response: &Response<R>) -> u32 {
     number(&response.headers()[ATTEMPT])
 }
 
-/// How many attempts there were, as the response says.
+/// Returns the number of attempts according to a response.
 pub fn count_of<R>(response: &Response<R>) -> u32 {
     let attempts = response.extensions().get();
     attempts.map_or(1, |attempts: &Attempts| attempts.count)

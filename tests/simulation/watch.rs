@@ -1,4 +1,4 @@
-//! What stands between the layers and the client: sees each attempt, and how it fails.
+//! The service between the layers and the client, which records each attempt and its failures.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -23,7 +23,7 @@ use super::network::Connector;
 use super::plan::{HEDGES, Plan, TARGETS};
 use super::sabotage::Sabotage;
 
-/// The request's number, as an extension of it.
+/// The number of a request, as an extension of the request.
 #[derive(Clone, Copy)]
 pub struct Id(pub u32);
 
@@ -34,7 +34,7 @@ pub struct Watch {
     pub journal: Journal,
 }
 
-/// An attempt's body.
+/// The body of an attempt.
 pub struct Sent {
     body: Option<Outgoing>,
     loses_a_piece: bool,
@@ -82,7 +82,7 @@ impl Service<Request<Outgoing>> for Watch {
 }
 
 impl Watch {
-    /// Writes down what an attempt came to, of a request or of what it was redirected to.
+    /// Records the outcome of an attempt of a request, or of the target of a redirect.
     fn hear(
         &self,
         id: u32,
@@ -105,8 +105,9 @@ impl Watch {
 
     fn fail(&self, id: u32, asked: u32, attempt: u32, error: Error) -> BoxError {
         let (how, error): (_, BoxError) = if asked != id {
-            // Nothing in an error says that it is about a redirect's target, and a refusal would be
-            // taken for the request's own: one more reason to follow redirects above the layer.
+            // An error does not show that it concerns the target of a redirect, so a refusal by the target
+            // would be classified as a refusal of the request. This is a reason to follow redirects above the
+            // retry layer.
             (Failure::OfTarget, "the redirect's target failed".into())
         } else if self.plan.is_quic_like && !error.is_connect() && failure::is_lost(&error) {
             let lost = io::Error::from(ErrorKind::NotConnected);
@@ -122,8 +123,8 @@ impl Watch {
         error
     }
 
-    /// Sends an attempt whose outcome another thread of hyper's would overtake. Here is but one
-    /// thread: what it comes to is made by hand.
+    /// Sends an attempt whose outcome is overtaken by another thread of hyper. The simulation has only one
+    /// thread, so the error is created separately.
     async fn overtake(
         &self,
         id: u32,

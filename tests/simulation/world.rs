@@ -1,4 +1,4 @@
-//! One run of a plan: the caller, the servers, the network between them, and what befalls it.
+//! One run of a plan, with the caller, the servers, the network between them, and its faults.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,19 +15,19 @@ use super::plan::{Plan, SERVERS};
 use super::trouble::Trouble;
 use super::upstream::{Upstream, name};
 
-/// How finely the network's time passes.
+/// The resolution of time in the network.
 const TICK: Duration = Duration::from_millis(2);
-/// By when a run has to have ended: no request takes nearly as long.
+/// The maximum duration of a run, which is much longer than any request.
 const LONGEST: Duration = Duration::from_secs(30);
 /// The caller's host name.
 pub const CALLER: &str = "caller";
 
 thread_local! {
-    /// The last panic of this thread: a task that panics ends alone.
+    /// The last panic of this thread. A task that panics does not end the others.
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// What happened, and how the run ended.
+/// The entries of a run, and its result.
 pub struct Run {
     pub entries: Vec<Entry>,
     pub ended: Result<(), String>,
@@ -36,7 +36,7 @@ pub struct Run {
 impl Run {
     pub fn of(plan: &Arc<Plan>) -> Self {
         listen_for_panics();
-        // Whatever draws from a generator of its own thread.
+        // Seeds the generator of this thread, which other code may use.
         fastrand::seed(plan.seed);
         let journal = Journal::default();
         let run = AssertUnwindSafe(|| run(plan, &journal));
@@ -106,7 +106,7 @@ fn steps(
 ) -> turmoil::Result {
     let (mut ahead, mut present) = (plan.troubles.clone(), Vec::new());
     loop {
-        // Trouble ends with the last request.
+        // All trouble ends when the last request has ended.
         let is_over = journal.is_over();
         for trouble in take(&mut present, |trouble| {
             is_over || trouble.until <= sim.elapsed()
@@ -125,7 +125,7 @@ fn steps(
     }
 }
 
-/// Takes out those of which it is true.
+/// Removes and returns the troubles for which `is_due` is true.
 fn take(troubles: &mut Vec<Trouble>, is_due: impl Fn(&Trouble) -> bool) -> Vec<Trouble> {
     let (due, rest) = troubles.drain(..).partition(is_due);
     *troubles = rest;

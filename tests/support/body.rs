@@ -1,6 +1,6 @@
-//! A request body that gives its frames by a script, and a way to read what each attempt is given.
+//! A scripted request body, and functions that read the body of each attempt.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::cell::{Cell, RefCell};
@@ -21,12 +21,12 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_http_retry::event::StopReason;
 use tower_http_retry::{Backoff, BoxError, Jitter, ReplayBody, RetryLayer};
 
-/// What the source does when it is polled.
+/// What a source does when it is polled.
 #[derive(Clone, Debug)]
 pub enum Does {
     Data(Bytes),
     Trailers(HeaderMap),
-    /// Is not ready; wakes whoever polls it.
+    /// Is pending, and wakes the task immediately.
     Pending,
     Fail,
     Panic,
@@ -34,7 +34,7 @@ pub enum Does {
 
 use Does::{Data, Fail, Panic, Pending, Trailers};
 
-/// The source's own error.
+/// The error of a source.
 #[derive(Clone, Copy, Debug)]
 pub struct Broken;
 
@@ -46,7 +46,7 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// Does what its script says, and panics when it is polled after its end or its error.
+/// A body that follows a script. It panics if it is polled after its end or its error.
 pub struct Source {
     script: VecDeque<Does>,
     knows_size: bool,
@@ -55,7 +55,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Does not know its size, nor its end before it comes.
+    /// Creates a body that reports neither its size nor, in advance, its end.
     pub fn streamed(script: impl IntoIterator<Item = Does>) -> Self {
         Self {
             script: script.into_iter().collect(),
@@ -65,13 +65,13 @@ impl Source {
         }
     }
 
-    /// Says that it has so many bytes more than it gives.
+    /// Sets by how many bytes the size hint exceeds the data.
     pub fn known(mut self, bytes: u64) -> Self {
         self.known = bytes;
         self
     }
 
-    /// Knows its size and its end.
+    /// Creates a body that reports its size and its end.
     pub fn sized(script: impl IntoIterator<Item = Does>) -> Self {
         Self {
             knows_size: true,
@@ -136,13 +136,13 @@ pub fn trailers<const N: usize>(lines: [(&'static str, &'static str); N]) -> Hea
     trailers
 }
 
-/// Bytes that are not the same at any two places near each other.
+/// Returns bytes in which no two positions close to each other have the same content.
 pub fn pattern(length: usize) -> Vec<u8> {
     let byte = |index: usize| (index.wrapping_mul(2_654_435_761) >> 13) as u8;
     (0..length).map(byte).collect()
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub struct Sent {
     pub result: Result<StatusCode, BoxError>,
@@ -151,14 +151,14 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// For an assertion: the status, how many attempts there were, and why there was no other.
+    /// Returns the status, the number of attempts, and why there was no further one, for an assertion.
     pub fn told(&self) -> (u16, u32, Option<StopReason>) {
         let status = self.result.as_ref().map_or(0, StatusCode::as_u16);
         (status, self.attempts, self.stop)
     }
 }
 
-/// Retries at once, which takes no timer.
+/// Returns a layer that retries immediately, without a timer.
 pub fn at_once() -> RetryLayer {
     RetryLayer::new()
         .backoff(Backoff::fixed(Duration::ZERO).jitter(Jitter::None))
@@ -166,7 +166,7 @@ pub fn at_once() -> RetryLayer {
         .mark_responses()
 }
 
-/// Sends a PUT to a service that answers attempt n with the status that `plan(n, body)` gives.
+/// Sends a PUT to a service that responds to attempt n with the status that `plan(n, body)` returns.
 pub async fn send<B: Body>(
     layer: RetryLayer,
     body: B,
@@ -200,7 +200,7 @@ pub async fn send<B: Body>(
 
 pub type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
-/// Polls once, with a waker that does nothing.
+/// Polls a body once, with a waker that does nothing.
 pub fn poll<B>(body: &mut ReplayBody<B>) -> Polled
 where
     B: Body<Error: Into<BoxError>>,
@@ -208,7 +208,7 @@ where
     Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
 }
 
-/// The next frame of a body whose source is not pending for long.
+/// Returns the next frame of a body. Panics if the body stays pending.
 pub fn next<B>(body: &mut ReplayBody<B>) -> Option<Result<Frame<Bytes>, BoxError>>
 where
     B: Body<Error: Into<BoxError>>,
@@ -221,7 +221,7 @@ where
     panic!("the body is pending for ever");
 }
 
-/// The data of the next frame.
+/// Returns the data of the next frame.
 pub fn next_data<B>(body: &mut ReplayBody<B>) -> Bytes
 where
     B: Body<Error: Into<BoxError>>,
@@ -230,7 +230,7 @@ where
     frame.into_data().expect("data")
 }
 
-/// The error that comes next.
+/// Returns the error that comes next.
 pub fn next_error<B>(body: &mut ReplayBody<B>) -> BoxError
 where
     B: Body<Error: Into<BoxError>>,
@@ -238,7 +238,7 @@ where
     next(body).expect("an error").expect_err("an error")
 }
 
-/// All that is left of a body.
+/// The rest of a body.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Whole {
     pub data: Vec<u8>,
@@ -254,7 +254,7 @@ impl Whole {
     }
 }
 
-/// Reads to the end, which it must stay at.
+/// Reads a body to its end, and asserts that it remains at its end.
 pub fn read<B>(body: &mut ReplayBody<B>) -> Result<Whole, BoxError>
 where
     B: Body<Error: Into<BoxError>>,

@@ -1,4 +1,4 @@
-//! Calls of [`Greeter`](super::greeter::Greeter), and what they came to.
+//! Calls of [`Greeter`](super::greeter::Greeter), and their outcomes.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::greeter::{Greeter, HelloReply, Turn, hello};
 
 pub type Layer = RetryLayer<ByGrpcStatus>;
 
-/// What a call came to: the message, or the code and message of its status.
+/// The outcome of a call: the message, or the code and message of its status.
 pub type Got = Result<String, (Code, String)>;
 
 pub const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// gRPC's retries, but for the jitter.
+/// Returns gRPC's retries without jitter.
 pub fn exact() -> Layer {
     let backoff = Backoff::exponential(millis(100)).max_wait(millis(1_000));
     RetryLayer::grpc().backoff(backoff.jitter(Jitter::None))
@@ -38,7 +38,7 @@ pub fn failed(code: Code) -> Got {
     Err((code, "by the plan".to_owned()))
 }
 
-/// One call to a server with this plan.
+/// Makes one call to a server with this plan.
 pub async fn call(layer: &Layer, plan: impl Into<Vec<Turn>>) -> (Got, Greeter) {
     let server = Greeter::start(plan).await;
     let outcome = server.client(layer).say_hello(hello("Ada")).await;

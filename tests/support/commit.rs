@@ -1,6 +1,6 @@
 //! Requests through [`CommitLayer`].
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::io::ErrorKind;
@@ -20,13 +20,13 @@ pub const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Waits of exactly 1, 2, 4, 8 seconds.
+/// Returns a layer that waits exactly 1, 2, 4, 8 seconds.
 pub fn retry() -> RetryLayer {
     let backoff = Backoff::exponential(secs(1)).jitter(Jitter::None);
     RetryLayer::new().backoff(backoff).without_budget()
 }
 
-/// Trailers, and what [`frames`](super::content::frames) makes of them.
+/// Returns trailers; [`sum_text`] is how [`frames`](super::content::frames) prints them.
 pub fn sum() -> Part {
     Trailers(trailers([("x-sum", "7")]))
 }
@@ -35,12 +35,12 @@ pub fn sum_text() -> String {
     format!("{:?}", trailers([("x-sum", "7")]))
 }
 
-/// Both commit points.
+/// Returns a layer for each commit point.
 pub fn both() -> [CommitLayer; 2] {
     [CommitLayer::first_bytes(), CommitLayer::whole(1024)]
 }
 
-/// Through the layer, without a retry.
+/// Sends a request through the layer, without a retry.
 pub async fn committed(
     layer: CommitLayer,
     answer: Response<Content>,
@@ -49,7 +49,7 @@ pub async fn committed(
     service.oneshot(get()).await.unwrap()
 }
 
-/// The error of this answer, through the layer and without a retry.
+/// Returns the error of the layer for this response, without a retry.
 pub async fn broken(layer: CommitLayer, answer: Response<Content>) -> BrokenAnswer {
     let service = layer.layer(Origin::new([answer]));
     let Err(error) = service.oneshot(get()).await else {
@@ -62,7 +62,7 @@ pub fn fails(kind: ErrorKind) -> Response<Content> {
     ok([data("half"), Fail(kind)])
 }
 
-/// When each attempt is sent, if the first is answered so and all others are answered well.
+/// Returns when each attempt is sent if this is the first response and all others are complete.
 pub async fn sent(retry: RetryLayer, request: Request<Body>, first: Response<Content>) -> Vec<u64> {
     let well = || ok([data("one")]);
     let origin = Origin::new([first, well(), well()]);

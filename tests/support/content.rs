@@ -1,6 +1,6 @@
-//! The content of a response by a script on the clock, and a service that answers with it.
+//! The content of a response, which follows a script with delays, and a service that responds with it.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::collections::VecDeque;
@@ -27,9 +27,9 @@ use super::body::Broken;
 pub enum Part {
     Data(Bytes),
     Trailers(HeaderMap),
-    /// Is not ready; wakes whoever polls it.
+    /// Is pending, and wakes the task immediately.
     Pending,
-    /// Is not ready for so long.
+    /// Is pending for this time.
     After(Duration),
     Never,
     /// Fails with an I/O error of this kind.
@@ -41,17 +41,17 @@ pub enum Part {
 
 use Part::{After, Data, Fail, FailUnknown, Never, Panic, Pending, Trailers};
 
-/// What the content says of itself beforehand.
+/// What the content reports in advance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Knows {
     Nothing,
-    /// Its size, as the least that it may be.
+    /// Its size, as the lower bound.
     AtLeast,
     /// Its size and its end.
     All,
 }
 
-/// Does what its script says, and panics when it is polled after its end or its error.
+/// A body that follows a script. It panics if it is polled after its end or its error.
 pub struct Content {
     script: VecDeque<Part>,
     knows: Knows,
@@ -60,7 +60,7 @@ pub struct Content {
     has_ended: bool,
 }
 
-/// How often some content is polled, for as long as it lives.
+/// Counts the polls of a [`Content`].
 #[derive(Clone, Default)]
 pub struct Polls(Arc<AtomicUsize>);
 
@@ -69,7 +69,7 @@ impl Polls {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Whether the content is there still.
+    /// Whether the content has not been dropped yet.
     pub fn is_held(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
@@ -162,7 +162,7 @@ pub fn data(data: &'static str) -> Part {
     Data(Bytes::from_static(data.as_bytes()))
 }
 
-/// A response with this status, which tells nothing of its content.
+/// Returns a response with this status. Its body reports neither its size nor its end.
 pub fn status(status: u16, script: impl IntoIterator<Item = Part>) -> Response<Content> {
     let content = Content::new(Knows::Nothing, script);
     Response::builder().status(status).body(content).unwrap()
@@ -172,14 +172,14 @@ pub fn ok(script: impl IntoIterator<Item = Part>) -> Response<Content> {
     status(200, script)
 }
 
-/// The same response, with this header.
+/// Adds a header to a response.
 pub fn with<R>(mut response: Response<R>, name: &'static str, value: &'static str) -> Response<R> {
     let value = value.parse().unwrap();
     response.headers_mut().append(name, value);
     response
 }
 
-/// Each frame to the end, in order: its data as text, its trailers, or the error.
+/// Returns all frames of a body in order: the data as text, the trailers, or the error.
 pub async fn frames<R>(mut body: R) -> Vec<String>
 where
     R: Body<Data = Bytes, Error = BoxError> + Unpin,
@@ -200,7 +200,7 @@ where
     frames
 }
 
-/// Answers by the plan, and panics when that is through.
+/// A service that responds as planned. It panics if it is called more often than planned.
 #[derive(Clone)]
 pub struct Origin {
     shared: Arc<Shared>,
@@ -224,12 +224,12 @@ impl Origin {
         }
     }
 
-    /// The time since it was made.
+    /// Returns the time since the service was created.
     pub fn elapsed(&self) -> Duration {
         self.shared.start.elapsed()
     }
 
-    /// When each call came, in whole seconds; fails if one came in between.
+    /// Returns when each call arrived, in seconds. Panics if these are not whole seconds.
     pub fn seconds(&self) -> Vec<u64> {
         let seen = self.shared.seen.lock().unwrap();
         let whole = |(_, at): &(Method, Duration)| {

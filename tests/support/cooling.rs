@@ -1,6 +1,6 @@
-//! Requests through a layer with a cooldown, and when they were sent.
+//! Requests through a layer with a cooldown.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::sync::{Arc, Mutex};
@@ -26,12 +26,12 @@ pub const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Of the upstream that [`get`] asks.
+/// Returns the URI of the upstream of [`get`].
 pub fn upstream_uri() -> Uri {
     get().uri().clone()
 }
 
-/// Without retries and without jitter, so that a request is one attempt.
+/// Returns a layer without retries and without jitter, so that each request has one attempt.
 pub fn layer(cooldown: &Cooldown) -> RetryLayer {
     let exact = Backoff::exponential(secs(1)).jitter(Jitter::None);
     RetryLayer::new()
@@ -42,28 +42,28 @@ pub fn layer(cooldown: &Cooldown) -> RetryLayer {
         .cooldown(cooldown.clone())
 }
 
-/// A 429 that asks to come back after so many seconds.
+/// Returns a 429 with this `Retry-After`.
 pub fn refused(seconds: u64) -> Answer {
     Headers(429, vec![("retry-after", seconds.to_string())])
 }
 
-/// An answer that says how many requests are left of the quota for so many seconds.
+/// Returns a response with a `RateLimit` header: how many requests are left, and for how many seconds.
 pub fn told(status: u16, remaining: u64, seconds: u64) -> Answer {
     let field = format!(r#""default";r={remaining};t={seconds}"#);
     Headers(status, vec![("ratelimit", field)])
 }
 
-/// So many times the same.
+/// Repeats an answer.
 pub fn times(count: usize, answer: Answer) -> Vec<Answer> {
     vec![answer; count]
 }
 
-/// What is enough for a hold of so many seconds.
+/// Returns enough 429s to start a hold of this many seconds.
 pub fn enough(seconds: u64) -> Vec<Answer> {
     times(8, refused(seconds))
 }
 
-/// A client with a cooldown, over a service that answers by a plan.
+/// A client with a cooldown, and a service that responds as planned.
 pub struct Client {
     pub service: Retry<Upstream, ByStatus>,
     pub upstream: Upstream,
@@ -72,7 +72,7 @@ pub struct Client {
     steps: Arc<Mutex<Vec<Step>>>,
 }
 
-/// What a request came to, and when.
+/// The outcome of a request, and how long it took.
 pub type Outcome = (Duration, Result<Response<Body>, BoxError>);
 
 impl Client {
@@ -94,12 +94,12 @@ impl Client {
         }
     }
 
-    /// Sends a request, and what it came to in how long.
+    /// Sends a request.
     pub async fn send(&self) -> Outcome {
         self.spawn().await.unwrap()
     }
 
-    /// The same beside others.
+    /// Sends a request in a new task.
     pub fn spawn(&self) -> JoinHandle<Outcome> {
         let (service, start) = (self.service.clone(), Instant::now());
         tokio::spawn(async move {
@@ -108,14 +108,14 @@ impl Client {
         })
     }
 
-    /// Sends so many, one after the other.
+    /// Sends `count` requests, one after the other.
     pub async fn send_each(&self, count: usize) {
         for _ in 0..count {
             self.send().await.1.unwrap();
         }
     }
 
-    /// Spawns so many, and lets each come as far as it does by itself.
+    /// Sends `count` requests in new tasks. Each runs until it waits before the next one starts.
     pub async fn spawn_each(&self, count: usize) -> Vec<JoinHandle<Outcome>> {
         let mut spawned = Vec::new();
         for _ in 0..count {
@@ -125,12 +125,12 @@ impl Client {
         spawned
     }
 
-    /// When each attempt came, in milliseconds.
+    /// Returns when each attempt was sent, in milliseconds.
     pub fn sent_at(&self) -> Vec<u128> {
         self.upstream.millis()
     }
 
-    /// Lets the clock come to this time after the start.
+    /// Waits until this time after the start.
     pub async fn at(&self, time: Duration) {
         let now = self.start.elapsed();
         assert!(time >= now, "{time:?} is over");
@@ -146,7 +146,7 @@ impl Client {
         self.cooldown.waiting(&upstream_uri())
     }
 
-    /// What was told of holds: starts, ends, and who was held.
+    /// Returns the events about holds: starts, ends, and requests that were held.
     pub fn told(&self) -> Vec<Step> {
         let steps = self.steps.lock().unwrap();
         let is_of_holds = |step: &&Step| !matches!(step, Step::Sent | Step::Stop(_));
@@ -154,20 +154,20 @@ impl Client {
     }
 }
 
-/// Lets all tasks run that can, without the clock.
+/// Runs all tasks that are ready, without advancing the clock.
 pub async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
 }
 
-/// Lets the clock go on, with all that is due.
+/// Advances the clock, and runs everything that is due.
 pub async fn pass(time: Duration) {
     advance(time).await;
     settle().await;
 }
 
-/// How long it is until requests go, of a request that was not sent for that.
+/// Returns the rest of the hold from the error of a request that was not sent because of it.
 pub fn cooling_down(outcome: Outcome) -> Duration {
     let error = outcome.1.unwrap_err();
     match error.downcast_ref() {
@@ -182,8 +182,8 @@ pub fn status(outcome: Outcome) -> u16 {
 
 pub const OK: Answer = Status(200);
 
-/// A response says that a quota is used up for three seconds; a request is held, another one is not
-/// sent, as there is no room for it; and the one that was held is served.
+/// Sends three requests. The first response starts a hold of three seconds. The second request is held
+/// and then served. The third one fails, because only one request may be held.
 pub async fn cool_down(layer: RetryLayer) {
     let layer = layer
         .rate_limit_headers(true)

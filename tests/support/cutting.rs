@@ -1,12 +1,12 @@
-//! A proxy on 127.0.0.1 that cuts connections off.
+//! A proxy on 127.0.0.1 that cuts off connections.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Starts a proxy that closes each connection after so many bytes from the server: those of the first
-/// entry on the first connection, and so on; later ones are left alone.
+/// Starts a proxy that closes a connection after a number of bytes from the server. The first connection
+/// uses the first entry of `after`, and so on. Connections after the last entry are not closed.
 pub async fn cut(server: SocketAddr, after: Vec<u64>) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();

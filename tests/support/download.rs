@@ -1,6 +1,6 @@
-//! A server whose answers break off by a plan, and a caller who reads them.
+//! A server whose responses break off as planned, and functions that read them.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::collections::VecDeque;
@@ -26,10 +26,10 @@ pub enum Piece {
     Data(Bytes),
     Trailers(HeaderMap),
     Break(ErrorKind),
-    /// An error that no classifier knows.
+    /// Fails with an error that no classifier knows.
     Fail,
     Wait(Duration),
-    /// Is not ready again, and wakes nobody.
+    /// Stays pending.
     Stall,
 }
 
@@ -47,11 +47,11 @@ pub fn trailers(value: &'static str) -> Piece {
     Piece::Trailers(trailers)
 }
 
-/// Does not know its size.
+/// A body that does not report its size.
 pub struct Pieces {
     left: VecDeque<Piece>,
     timer: Option<Pin<Box<Sleep>>>,
-    /// Lost when the body is dropped.
+    /// The only strong reference, which shows that the body has not been dropped.
     alive: Arc<()>,
 }
 
@@ -64,7 +64,7 @@ impl Pieces {
         }
     }
 
-    /// Whether there is nothing left.
+    /// Whether nothing is left.
     pub fn is_over(&self) -> bool {
         self.left.is_empty() && self.timer.is_none()
     }
@@ -106,7 +106,7 @@ impl Body for Pieces {
     }
 }
 
-/// A response with these header lines; those with an empty value are left out.
+/// Returns a response with these header lines, except those with an empty value.
 pub fn answer(
     status: u16,
     lines: &[(&str, &str)],
@@ -119,12 +119,12 @@ pub fn answer(
     response.body(Pieces::new(pieces)).unwrap()
 }
 
-/// All of ten bytes, of version 1.
+/// Returns a 200 with all ten bytes of version 1.
 pub fn all(pieces: impl IntoIterator<Item = Piece>) -> Response<Pieces> {
     answer(200, &[("content-length", "10"), ("etag", "\"v1\"")], pieces)
 }
 
-/// A part of them, as long as its range says.
+/// Returns a 206 with a part of version 1. Its length is that of the range.
 pub fn part(range: &str, pieces: impl IntoIterator<Item = Piece>) -> Response<Pieces> {
     let (bytes, _) = range
         .strip_prefix("bytes ")
@@ -142,7 +142,8 @@ pub fn part(range: &str, pieces: impl IntoIterator<Item = Piece>) -> Response<Pi
     answer(206, &lines, pieces)
 }
 
-/// Answers by the plan, and panics when that is through, or when called before it was ready.
+/// A service that responds as planned. It panics if it is called more often than planned, or before it
+/// was ready.
 pub struct Server {
     shared: Arc<Shared>,
     is_ready: bool,
@@ -155,7 +156,7 @@ pub struct Shared {
     alive: Mutex<Vec<std::sync::Weak<()>>>,
 }
 
-/// A request as the server saw it.
+/// A request that the server received.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub at: Duration,
@@ -185,18 +186,18 @@ impl Server {
         self.shared.asked.lock().unwrap().clone()
     }
 
-    /// When each request came, in milliseconds.
+    /// Returns when each request arrived, in milliseconds.
     pub fn millis(&self) -> Vec<u128> {
         let millis = |asked: &Asked| asked.at.as_millis();
         self.asked().iter().map(millis).collect()
     }
 
-    /// The ranges that were asked for, one for each request; "-" for none.
+    /// Returns the range of each request, or "-" if it had none.
     pub fn ranges(&self) -> Vec<String> {
         self.header("range")
     }
 
-    /// The values of a header, one for each request; "-" for none.
+    /// Returns the value of a header for each request, or "-" if it had none.
     pub fn header(&self, name: &str) -> Vec<String> {
         let value = |asked: &Asked| match asked.request.headers().get(name) {
             Some(value) => value.to_str().unwrap().to_owned(),
@@ -205,7 +206,7 @@ impl Server {
         self.asked().iter().map(value).collect()
     }
 
-    /// How many of the bodies that it gave are not dropped yet.
+    /// Returns how many response bodies have not been dropped yet.
     pub fn alive(&self) -> usize {
         let alive = self.shared.alive.lock().unwrap();
         alive.iter().filter(|body| body.strong_count() > 0).count()
@@ -258,13 +259,13 @@ pub fn get() -> Request<Nothing> {
         .unwrap()
 }
 
-/// Waits of exactly 0, 1, 2, 4, .. seconds.
+/// Returns a layer that waits exactly 0, 1, 2, 4, .. seconds.
 pub fn exact() -> ResumeLayer {
     let backoff = Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::None);
     ResumeLayer::new().backoff(backoff)
 }
 
-/// What a caller got.
+/// What a caller has read.
 #[derive(Debug, Default)]
 pub struct Got {
     pub data: String,
@@ -273,7 +274,7 @@ pub struct Got {
 }
 
 impl Got {
-    /// Of a body that has ended without an error.
+    /// Returns the data of a body that ended without an error.
     pub fn whole(self) -> String {
         assert!(self.error.is_none(), "{self:?}");
         self.data
@@ -284,14 +285,14 @@ impl Got {
         error.downcast_ref().expect("a `ResumeError`")
     }
 
-    /// What was delivered, and why there was no more.
+    /// Returns the data, and why the download could not be resumed.
     pub fn unresumable(&self) -> (&str, Option<Unresumable>) {
         let error = self.resume_error();
         assert_eq!(error.delivered(), self.data.len() as u64);
         (&self.data, error.unresumable())
     }
 
-    /// What was delivered, and the kind of the error that was its end.
+    /// Returns the data, and the kind of the error at its end.
     pub fn broken(&self) -> (&str, ErrorKind) {
         let error = self.resume_error();
         assert_eq!(error.delivered(), self.data.len() as u64);
@@ -301,7 +302,7 @@ impl Got {
     }
 }
 
-/// Reads to the end, and looks at what the body says of itself at each moment.
+/// Reads a body to its end, and checks its size hint and `is_end_stream` before each frame.
 pub async fn read<R>(body: R) -> Got
 where
     R: Body<Data = Bytes, Error = BoxError>,
@@ -341,7 +342,7 @@ where
     got
 }
 
-/// A GET through the layer, read to its end.
+/// Sends a GET through the layer, and reads the body to its end.
 pub async fn download(layer: ResumeLayer, server: &Server) -> Got {
     fetch(layer, server, get()).await
 }

@@ -1,6 +1,6 @@
-//! Errors of the retry itself.
+//! The errors of the retry.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use http::Response;
 use tower_http_retry::event::StopReason;
 use tower_http_retry::{BoxError, RetryError};
 
-/// How long an attempt was given, if it timed out.
+/// Returns the time-out of an attempt that timed out.
 pub fn attempt_timeout(error: &(dyn std::error::Error + 'static)) -> Option<Duration> {
     match error.downcast_ref()? {
         RetryError::AttemptTimedOut { timeout, .. } => Some(*timeout),
@@ -17,7 +17,7 @@ pub fn attempt_timeout(error: &(dyn std::error::Error + 'static)) -> Option<Dura
     }
 }
 
-/// Why a retry could not start, and the last outcome.
+/// Returns why a retry could not start, and the last outcome.
 pub fn abandoned(error: &BoxError) -> Option<(StopReason, Result<&Response<()>, &BoxError>)> {
     match error.downcast_ref()? {
         RetryError::Abandoned { reason, last, .. } => Some((*reason, last.as_ref())),

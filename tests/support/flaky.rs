@@ -1,9 +1,9 @@
-// The server of the examples in the documentation, which fails as told. It is included there.
+// The server of the examples in the documentation, which include this file. It fails as planned.
 
 use std::sync::{Arc, Mutex};
 
-/// Answers with these statuses on 127.0.0.1, one for each request, and then with 200. It keeps the method
-/// and the body of each request.
+/// A server on 127.0.0.1 that responds with these statuses, one for each request, and then with 200. It
+/// keeps the method and the body of each request.
 pub struct Flaky {
     pub url: String,
     received: Arc<Mutex<Vec<String>>>,

@@ -1,4 +1,4 @@
-// `hello.Greeter`: its messages, client and service as generated code has them, and a server that
+// `hello.Greeter`: messages, a client and a service like those of generated code, and a server that
 // answers each call as planned and records it. The guide's examples include this file, which therefore
 // has no `//!`.
 
@@ -58,15 +58,15 @@ pub fn hello(name: impl Into<String>) -> HelloRequest {
 #[derive(Clone, Debug)]
 pub enum Turn {
     Ok,
-    /// Answers with this status at once: Trailers-Only.
+    /// Responds immediately with this status as Trailers-Only.
     Status(Status),
-    /// Reads so many messages of a client's stream, and answers with this status.
+    /// Reads this many messages of the client's stream, and responds with this status.
     StatusAfter(usize, Status),
     /// Sends its headers, and then this status.
     HeadersThenStatus(Status),
     /// Sends its headers, a message, and then this status.
     MessageThenStatus(Status),
-    /// Answers so much later.
+    /// Responds after this delay.
     After(Duration, Box<Turn>),
     Never,
 }
@@ -79,7 +79,7 @@ pub fn unavailable() -> Turn {
     status(Code::Unavailable)
 }
 
-/// A status with `grpc-retry-pushback-ms`.
+/// Returns a status with `grpc-retry-pushback-ms`.
 pub fn pushback(code: Code, value: &str) -> Turn {
     let mut status = Status::new(code, "by the plan");
     let value = MetadataValue::try_from(value).unwrap();
@@ -93,13 +93,13 @@ pub fn after(delay: Duration, turn: Turn) -> Turn {
     Turn::After(delay, Box::new(turn))
 }
 
-/// A call as the server saw it.
+/// A call that the server received.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub at: Duration,
     pub path: String,
     pub metadata: HeaderMap,
-    /// Those that were read.
+    /// The messages that were read.
     pub messages: Vec<String>,
 }
 
@@ -109,7 +109,7 @@ impl Received {
     }
 }
 
-/// A server that is running.
+/// A running server.
 #[derive(Clone)]
 pub struct Greeter {
     shared: Arc<Shared>,
@@ -131,9 +131,10 @@ struct Shared {
 }
 
 impl Greeter {
-    /// On 127.0.0.1. Treats calls by the plan; once that is through, by its last line.
+    /// Starts a server on 127.0.0.1. It treats calls as planned, and further ones by the last entry of the
+    /// plan.
     ///
-    /// While a timer runs, the paused clock may run ahead of what is on the wire.
+    /// While a timer runs, the paused clock may advance before data arrives over the connection.
     pub async fn start(plan: impl Into<Vec<Turn>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         Self::on(listener, plan)
@@ -147,7 +148,8 @@ impl Greeter {
         Self { shared, wire }
     }
 
-    /// Over connections in memory, which the paused clock waits for.
+    /// Starts a server with connections in memory. The paused clock does not advance before their data
+    /// arrives.
     pub fn in_memory(plan: impl Into<Vec<Turn>>) -> Self {
         let (sender, connections) = mpsc::unbounded_channel();
         let wire = Wire::Memory(sender);
@@ -164,7 +166,7 @@ impl Greeter {
         }
     }
 
-    /// Connects with the first call.
+    /// Returns a channel that connects with the first call.
     pub fn channel(&self) -> Channel {
         self.channel_with(|endpoint| endpoint)
     }
@@ -198,12 +200,12 @@ impl Greeter {
         self.shared.received.lock().unwrap().len()
     }
 
-    /// When each call came, since the server was started.
+    /// Returns when each call arrived, since the start of the server.
     pub fn times(&self) -> Vec<Duration> {
         self.received().iter().map(|call| call.at).collect()
     }
 
-    /// When each call came, in whole milliseconds; fails if one came in between.
+    /// Returns when each call arrived, in milliseconds. Panics if these are not whole milliseconds.
     pub fn millis(&self) -> Vec<u128> {
         let whole = |at: Duration| {
             assert_eq!(at.subsec_nanos() % 1_000_000, 0, "a call came at {at:?}");
@@ -212,37 +214,37 @@ impl Greeter {
         self.times().into_iter().map(whole).collect()
     }
 
-    /// What each call had in this header.
+    /// Returns the value of a header for each call.
     pub fn headers(&self, name: &str) -> Vec<Option<String>> {
         let received = self.received();
         let header = |call: &Received| Some(call.header(name)?.to_owned());
         received.iter().map(header).collect()
     }
 
-    /// The messages of each call.
+    /// Returns the messages of each call.
     pub fn messages(&self) -> Vec<Vec<String>> {
         let received = self.received();
         received.into_iter().map(|call| call.messages).collect()
     }
 
-    /// Waits until a call that was never to be answered is cancelled.
+    /// Waits until a call with [`Turn::Never`] is cancelled.
     pub async fn cancelled(&self) {
         self.shared.cancelled.notified().await;
     }
 
-    /// Waits until a call was received that was not waited for before.
+    /// Waits for the next call. Returns immediately if one was received since the last wait.
     pub async fn heard(&self) {
         self.shared.heard.notified().await;
     }
 }
 
-/// Connects with the first call.
+/// Returns a channel that connects with the first call.
 pub fn channel_to(address: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{address}"));
     endpoint.unwrap().connect_lazy()
 }
 
-/// What a generated client takes, by its name.
+/// The service for a generated client, as a type that can be named.
 pub type Retrying<C> = Retry<MapRequestBody<Channel, fn(ReplayBody<Body>) -> Body>, C>;
 
 pub fn retrying<C>(layer: &RetryLayer<C>, channel: Channel) -> Retrying<C> {
@@ -250,7 +252,7 @@ pub fn retrying<C>(layer: &RetryLayer<C>, channel: Channel) -> Retrying<C> {
     layer.layer(MapRequestBodyLayer::new(convert).layer(channel))
 }
 
-/// As generated code has it.
+/// A client like that of generated code.
 #[derive(Clone, Debug)]
 pub struct GreeterClient<T> {
     inner: tonic::client::Grpc<T>,
@@ -405,7 +407,7 @@ impl Call {
         received[self.index].messages.push(message.name);
     }
 
-    /// Whether there is an answer, and the status that ends it.
+    /// Returns the messages of the response and the status that ends it, or the status if there are none.
     async fn turn(self) -> Result<Vec<Result<HelloReply, Status>>, Status> {
         let mut turn = self.turn;
         while let Turn::After(delay, next) = turn {
@@ -442,7 +444,7 @@ impl Call {
         };
         let mut messages = std::pin::pin!(messages.take(most));
         while let Some(message) = messages.next().await {
-            // A client that goes away reads no answer.
+            // If the client cancels the call, the response is ignored.
             let Ok(message) = message else { break };
             self.read(message);
         }
@@ -450,7 +452,7 @@ impl Call {
     }
 }
 
-/// Tells when it is dropped.
+/// Notifies when it is dropped.
 struct Cancelled<'a>(&'a Notify);
 
 impl Drop for Cancelled<'_> {

@@ -1,4 +1,4 @@
-//! Calls that are hedged by a service config, and what became of their attempts.
+//! Calls that are hedged according to a service config, and what happens to their attempts.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,12 +18,12 @@ use super::upstream::{Answer, Body, Upstream};
 
 pub type Layered = HedgeLayer<HedgedCalls>;
 
-/// So many attempts, each half a second after the one before.
+/// Returns a policy with a hedging delay of half a second.
 pub fn policy(attempts: u32, codes: &Value) -> Value {
     json!({ "maxAttempts": attempts, "hedgingDelay": "0.5s", "nonFatalStatusCodes": codes })
 }
 
-/// A config of one policy for every call.
+/// Returns a config with this policy for all calls.
 pub fn every(policy: &Value) -> ServiceConfig {
     let config = json!({ "methodConfig": [{ "name": [{}], "hedgingPolicy": policy }] });
     config.to_string().parse().unwrap()
@@ -47,15 +47,15 @@ pub fn call(path: &str) -> Request<Body> {
     request.body(Body::from("message")).unwrap()
 }
 
-/// What became of a call, in milliseconds since it was made.
+/// The outcome of a call. All times are in milliseconds.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// The status that it ended with; none if it was an error.
+    /// The status at the end of the call, or `None` if it ended with an error.
     pub code: Option<String>,
     pub took: u128,
     /// When each attempt was sent.
     pub sent: Vec<u128>,
-    /// When each attempt was dropped that had no outcome by then.
+    /// When each attempt was dropped that had no outcome yet.
     pub dropped: Vec<u128>,
 }
 
@@ -95,12 +95,12 @@ pub async fn send(layer: &Layered, upstream: &Upstream, request: Request<Body>) 
     }
 }
 
-/// A call with such a policy to a server with this plan.
+/// Makes a call with this policy to a server with this plan.
 pub async fn run(policy: &Value, plan: impl Into<Vec<Answer>>) -> Ended {
     send(&layer(policy), &Upstream::new(plan), call("/a.B/C")).await
 }
 
-/// Notes when the futures of its attempts are dropped.
+/// A service that records when the futures of its attempts are dropped.
 #[derive(Clone)]
 struct Watched {
     inner: Upstream,

@@ -1,4 +1,4 @@
-//! Hedges whose every step is known beforehand.
+//! Hedges whose steps are all deterministic.
 
 // Not all of it is used without feature `metrics`.
 #![allow(dead_code)]
@@ -19,7 +19,7 @@ pub const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Hedges after 100 ms, always if the budget covers it.
+/// Returns a layer that hedges after 100 ms, always if the budget covers it.
 pub fn exact() -> HedgeLayer {
     HedgeLayer::new()
         .after(millis(100))
@@ -27,7 +27,7 @@ pub fn exact() -> HedgeLayer {
         .mark_responses()
 }
 
-/// Notes what a layer tells.
+/// Records the events of a layer.
 pub fn noting(layer: HedgeLayer) -> (HedgeLayer, Arc<Mutex<Vec<HedgeEventKind>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let notes = told.clone();
@@ -35,7 +35,7 @@ pub fn noting(layer: HedgeLayer) -> (HedgeLayer, Arc<Mutex<Vec<HedgeEventKind>>>
     (layer, told)
 }
 
-/// What a request came to, and after how many milliseconds.
+/// The outcome of a request, and how many milliseconds it took.
 pub type Ended = (Result<Response<Body>, BoxError>, u128);
 
 pub async fn send(layer: &HedgeLayer, upstream: &Upstream, request: Request<Body>) -> Ended {
@@ -44,7 +44,7 @@ pub async fn send(layer: &HedgeLayer, upstream: &Upstream, request: Request<Body
     (outcome, start.elapsed().as_millis())
 }
 
-/// A request that has been sent, whose future the test polls.
+/// Sends a request, and returns its future for the test to poll.
 pub async fn call(
     layer: &HedgeLayer,
     upstream: &Upstream,
@@ -57,7 +57,7 @@ pub async fn call(
     service.call(request)
 }
 
-/// So many requests whose hedges are due that it is known what a hedge saves: 90 ms.
+/// Sends so many requests with due hedges that the layer knows how much a hedge saves, which is 90 ms.
 pub async fn compare_hedges() {
     let layer = exact().extra_load(1.0).control(0.5).control_seed(1);
     for _ in 0..300 {
@@ -66,7 +66,7 @@ pub async fn compare_hedges() {
             after(millis(10), Status(200)),
         ];
         send(&layer, &Upstream::new(slow), get()).await.0.unwrap();
-        // It earns what the next hedge costs.
+        // This request earns the next hedge.
         send(&layer, &Upstream::new([Status(200)]), get())
             .await
             .0

@@ -1,6 +1,5 @@
-//! A server on 127.0.0.1 that writes what it is told to, whatever the client makes of it, and
-//! remembers when each connection came and went; one that treats streams of HTTP/2 in its own way;
-//! requests to them; and a load on a service in memory.
+//! A server on 127.0.0.1 that writes arbitrary bytes and records when each connection begins and ends;
+//! one that treats HTTP/2 streams in unusual ways; requests to them; and a load on a service in memory.
 
 // Not all of it is used without feature `http2`.
 #![allow(dead_code)]
@@ -36,7 +35,7 @@ use super::stops;
 use super::told::Told;
 use super::upstream::{self, Body};
 
-/// What is written to a connection once a request's head has been read from it.
+/// What is written to a connection after the head of a request has been read from it.
 #[derive(Clone, Debug)]
 pub struct Answer {
     first: Vec<u8>,
@@ -44,8 +43,8 @@ pub struct Answer {
     every: Duration,
 }
 
-/// When a connection's request had come, and when its client left before the answer's end; both
-/// since the server's start.
+/// When a request arrived, and when the client closed the connection if that was before the end of the
+/// response. Both are times since the start of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Visit {
     pub at: Duration,
@@ -64,12 +63,13 @@ struct Log {
 }
 
 impl Answer {
-    /// This, and the connection is closed.
+    /// Writes these bytes, and closes the connection.
     pub fn whole(bytes: impl Into<Vec<u8>>) -> Self {
         Self::endless(bytes, [], Duration::ZERO)
     }
 
-    /// First this, then that again and again, each time after so long, until the client leaves.
+    /// Writes `first`, and then `again` repeatedly, each time after a wait of `every`, until the client
+    /// closes the connection.
     pub fn endless(first: impl Into<Vec<u8>>, again: impl Into<Vec<u8>>, every: Duration) -> Self {
         Self {
             first: first.into(),
@@ -78,7 +78,8 @@ impl Answer {
         }
     }
 
-    /// Ends after so much: a client that never leaves is to fail its test, not to hang it.
+    /// Writes the response. It ends after 64 MiB, so that a client that never closes the connection fails its
+    /// test instead of blocking it.
     async fn write(&self, mut stream: impl AsyncWriteExt + Unpin) -> std::io::Result<()> {
         const MOST: usize = 64 * 1024 * 1024;
         stream.write_all(&self.first).await?;
@@ -94,7 +95,8 @@ impl Answer {
 }
 
 impl Server {
-    /// Answers a request on each connection by the plan; once that is through, by its last line.
+    /// Starts a server that answers one request on each connection as planned. Further connections use the
+    /// last entry of the plan.
     pub async fn start(plan: impl Into<Vec<Answer>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -110,14 +112,14 @@ impl Server {
         format!("http://{}/item", self.address)
     }
 
-    /// When each request came.
+    /// Returns when each request arrived.
     pub fn times(&self) -> Vec<Duration> {
         let visits = self.log.visits.lock().unwrap();
         visits.iter().map(|visit| visit.at).collect()
     }
 
-    /// All visits. On the paused clock this takes no time, but for the ends of connections to be
-    /// seen.
+    /// Returns all visits. It waits first until the server has noticed closed connections, which takes no
+    /// real time on the paused clock.
     pub async fn visited(&self) -> Vec<Visit> {
         sleep(Duration::from_millis(100)).await;
         self.log.visits.lock().unwrap().clone()
@@ -135,7 +137,7 @@ async fn serve(listener: TcpListener, plan: Vec<Answer>, log: Log) {
 async fn take(mut stream: TcpStream, answer: Answer, log: Log) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        // However the client leaves.
+        // The connection may end with or without an error.
         if !matches!(stream.read_buf(&mut head).await, Ok(1..)) {
             return;
         }
@@ -171,7 +173,7 @@ pub fn client() -> HyperClient {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// The defaults, but for the jitter: waits 1 s, 2 s, 4 s, ..
+/// Returns a layer with the default settings except for the jitter. It waits 1 s, 2 s, 4 s, ..
 pub fn layer(told: &Told) -> RetryLayer {
     let told = told.clone();
     stops::layer().on_event(move |event| told.hear(event))
@@ -186,8 +188,8 @@ pub async fn get(
     layer.layer(client).oneshot(request).await
 }
 
-/// Sends a request that waits so long after its first answer, and whose second one is a success.
-/// Says what was read of the first one's body: the size of each frame.
+/// Sends a request that waits for `wait` after its first response, and whose second response is a success.
+/// Returns the visits, and the size of each frame that was read from the first body.
 pub async fn drain(wait: Duration, first: Answer) -> (Vec<Visit>, Vec<usize>) {
     let server = Server::start([first, Answer::whole(OK)]).await;
     let frames = Arc::new(Mutex::new(Vec::new()));
@@ -209,7 +211,7 @@ pub async fn drain(wait: Duration, first: Answer) -> (Vec<Visit>, Vec<usize>) {
     (server.visited().await, frames)
 }
 
-/// Speaks HTTP/2, and treats each stream in this way. Says where.
+/// Starts an HTTP/2 server that calls `treat` for each stream. Returns its URI.
 pub async fn start_streams<F>(
     treat: impl Fn(SendResponse<Bytes>) -> F + Copy + Send + 'static,
 ) -> String
@@ -232,7 +234,7 @@ where
     format!("http://{address}/item")
 }
 
-/// Answers with a 503 that has a thousand headers, each of so long a value.
+/// Responds with a 503 that has a thousand headers with values of this length.
 pub async fn many_headers(mut respond: SendResponse<Bytes>, length: usize) {
     let mut response = Response::builder().status(503);
     for line in 0..1_000 {
@@ -242,8 +244,8 @@ pub async fn many_headers(mut respond: SendResponse<Bytes>, length: usize) {
     respond.send_response(response, true).unwrap();
 }
 
-/// Answers with this status again and again, until the client resets the stream; or a hundred
-/// seconds have passed, so that a client that never does fails its test.
+/// Responds with this informational status repeatedly, until the client resets the stream. It ends after
+/// a hundred seconds, so that a client that never resets it fails its test.
 pub async fn interim(mut respond: SendResponse<Bytes>, status: u16) {
     for _ in 0..10_000 {
         let response = Response::builder().status(status).body(()).unwrap();
@@ -254,8 +256,8 @@ pub async fn interim(mut respond: SendResponse<Bytes>, status: u16) {
     }
 }
 
-/// A body that never ends: a frame of 16 KiB each time that it is polled twice. It lets no more
-/// than 64 KiB be read.
+/// A body that never ends. Every second poll returns a frame of 16 KiB. It panics if more than 64 KiB are
+/// read.
 #[derive(Default)]
 pub struct Endless {
     polls: usize,
@@ -281,8 +283,8 @@ impl http_body::Body for Endless {
 
 const REQUESTS: usize = 10_000;
 
-/// What each of many requests holds at most, in bytes, while all of them are in flight to a service
-/// that answers so, with a time-out of 3 s and two retries. None of it is left in the end.
+/// Sends many requests at the same time to a service with these answers, with a time-out of 3 s and two
+/// retries. Returns the maximum number of bytes per request. Asserts that everything is freed at the end.
 pub fn held<F, R>(answer: impl Fn() -> F + Clone + Send + 'static) -> u64
 where
     F: Future<Output = Result<Response<R>, Infallible>> + Send + 'static,
@@ -296,7 +298,7 @@ where
         counted.fetch_add(1, Ordering::Relaxed);
         answer()
     }));
-    // Makes what is made once.
+    // Warm-up: allocates what is only allocated once.
     load(&service, 1);
     let info = load(&service, REQUESTS);
     assert_eq!(attempts.load(Ordering::Relaxed), 3 * (1 + REQUESTS));
@@ -304,7 +306,7 @@ where
     info.bytes_max / REQUESTS as u64
 }
 
-/// What so many requests allocate on this thread, all of them in flight at once.
+/// Measures the allocations of this thread for this number of requests, all in flight at the same time.
 fn load<S, R>(service: &S, requests: usize) -> AllocationInfo
 where
     S: Service<Request<Body>, Response = Response<R>, Error = BoxError>,
@@ -320,7 +322,7 @@ where
             for _ in 0..requests {
                 tasks.spawn(service.clone().oneshot(upstream::get()));
             }
-            // The clock moves once all of them wait.
+            // The clock only advances when all of them wait.
             sleep(Duration::from_millis(1)).await;
             let in_flight = Handle::current().metrics().num_alive_tasks();
             assert_eq!(in_flight, requests);

@@ -1,7 +1,6 @@
-//! A server for HTTP/2 on 127.0.0.1 that treats each stream by a plan, and remembers what it
-//! received.
+//! An HTTP/2 server on 127.0.0.1 that treats each stream as planned, and records what it received.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::future::poll_fn;
@@ -18,22 +17,23 @@ use tokio::sync::Notify;
 /// What the server does with one connection.
 #[derive(Clone, Debug)]
 pub enum Connection {
-    /// Speaks HTTP/2, and does this with each stream in turn.
+    /// Speaks HTTP/2, and treats the streams in this way, one after another.
     Streams(Vec<Turn>),
-    /// Reads the head of the first request, writes these bytes, and waits for the client to leave;
-    /// closes the connection if there is another request.
+    /// Reads the head of the first request, writes these bytes, and waits until the client closes the
+    /// connection. Closes the connection itself if there is another request.
     Wire(Vec<u8>),
     /// Reads the head of the first request, writes these bytes, and closes the connection.
     WireAndClose(Vec<u8>),
-    /// Closes the connection, whatever was sent.
+    /// Closes the connection without reading.
     Ignore,
 }
 
-/// What the server does with one stream, once the request has been read.
+/// What the server does with one stream after it has read the request.
 #[derive(Clone, Copy, Debug)]
 pub enum Turn {
     Answer,
-    /// Answers with these bytes of the eight that it announces, and resets the stream; or ends it.
+    /// Responds with a content length of 8 and these bytes. Then resets the stream for the reason, or ends it
+    /// if there is none.
     Item(&'static str, Option<Reason>),
     Reset(Reason),
     /// Closes the connection.
@@ -45,7 +45,8 @@ pub struct Server {
     received: Arc<Received>,
 }
 
-/// For each connection, the method and body of each request; from the wire, the method alone.
+/// For each connection, the method and body of each request. For [`Connection::Wire`] and
+/// [`Connection::WireAndClose`], only the method.
 #[derive(Default)]
 struct Received {
     connections: Mutex<Vec<Vec<String>>>,
@@ -53,7 +54,7 @@ struct Received {
 }
 
 impl Server {
-    /// Takes a connection for each entry of the plan; after the last, connections are refused.
+    /// Starts a server that accepts a connection for each entry of the plan. Further connections are refused.
     pub async fn start(plan: impl Into<Vec<Connection>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -70,12 +71,12 @@ impl Server {
         format!("http://{}/item", self.address)
     }
 
-    /// What each connection received so far, as in `POST item`.
+    /// Returns what each connection received so far, as in `POST item`.
     pub fn received(&self) -> Vec<Vec<String>> {
         self.received.connections.lock().unwrap().clone()
     }
 
-    /// Waits until a request was received that was not waited for before.
+    /// Waits for the next request. Returns immediately if one was received since the last wait.
     pub async fn heard(&self) {
         self.received.heard.notified().await;
     }
@@ -111,7 +112,8 @@ async fn serve_streams(stream: TcpStream, turns: Vec<Turn>, received: &Received)
     while let Some(Ok((request, mut respond))) = connection.accept().await {
         let request = tokio::select! {
             request = read(request) => request,
-            // Polled for the request's frames: the client sends one request at a time.
+            // The connection is polled to receive the frames of the request. The client sends one request at
+            // a time.
             _ = connection.accept() => panic!("the request was not read to its end"),
         };
         received.hear(request);
@@ -123,7 +125,7 @@ async fn serve_streams(stream: TcpStream, turns: Vec<Turn>, received: &Received)
                 let mut stream = respond.send_response(head, false).unwrap();
                 stream.send_data(item.into(), end.is_none()).unwrap();
                 if let Some(reason) = end {
-                    // A reset takes back what is not written yet.
+                    // A reset discards data that has not been written yet.
                     let written =
                         poll_fn(|cx| Poll::Ready(connection.poll_accept(cx).is_pending()));
                     assert!(written.await, "the client sends one request at a time");
@@ -154,7 +156,7 @@ impl Received {
     }
 }
 
-/// A connection's frames, as bytes.
+/// The frames of a connection, as bytes.
 struct Wire {
     stream: TcpStream,
     read: Vec<u8>,
@@ -171,7 +173,7 @@ impl Wire {
         }
     }
 
-    /// The method of the next HEADERS frame; none if the client leaves before.
+    /// Returns the method of the next HEADERS frame, or `None` if the client closes the connection first.
     async fn request(&mut self) -> Option<String> {
         const FRAME_HEAD: usize = 9;
         loop {
@@ -182,7 +184,7 @@ impl Wire {
                     return Some(method(frame[FRAME_HEAD]).to_owned());
                 }
             }
-            // However the client leaves.
+            // The connection may end with or without an error.
             match self.stream.read_buf(&mut self.read).await {
                 Ok(0) | Err(_) => return None,
                 Ok(_) => {}
@@ -191,7 +193,7 @@ impl Wire {
     }
 }
 
-/// An entry of HPACK's static table.
+/// Returns the method for an indexed header field of HPACK's static table.
 fn method(index: u8) -> &'static str {
     match index {
         0x82 => "GET",
@@ -204,18 +206,18 @@ const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const GO_AWAY: u8 = 7;
 
-/// An empty SETTINGS frame, which a server sends first.
+/// Returns an empty SETTINGS frame, which a server sends first.
 pub fn settings() -> Vec<u8> {
     frame(SETTINGS, 0, &[])
 }
 
-/// A GOAWAY frame: streams above the last one were not acted on.
+/// Returns a GOAWAY frame. Streams above the last one were not processed.
 pub fn go_away(last_stream: u32, reason: Reason) -> Vec<u8> {
     let payload = [last_stream.to_be_bytes(), u32::from(reason).to_be_bytes()];
     frame(GO_AWAY, 0, &payload.concat())
 }
 
-/// A response on the first stream, with this header block.
+/// Returns a response on the first stream with this header block.
 pub fn head(block: &[u8]) -> Vec<u8> {
     frame(HEADERS, 1, block)
 }

@@ -1,4 +1,4 @@
-//! A service of items on 127.0.0.1 that fails by a plan, and counts what it received.
+//! A service of items on 127.0.0.1 that fails as planned, and counts what it received.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -35,43 +35,42 @@ pub enum Protocol {
     Http2,
 }
 
-/// What becomes of an operation: a POST, PUT or DELETE.
+/// What happens to an operation, which is a POST, PUT or DELETE.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Turn {
     Done,
-    /// Done, and answered with this status.
+    /// Done, but answered with this status.
     DoneBut(u16),
-    /// Done; over HTTP/1.1 the connection is closed before a byte of the answer, over HTTP/2 the
-    /// stream is reset.
+    /// Done, but not answered: over HTTP/1.1 the connection is closed, over HTTP/2 the stream is reset.
     DoneAndLost,
-    /// Done; the connection is closed before a byte of the answer.
+    /// Done, but not answered: the connection is closed.
     DoneAndClosed,
-    /// Done; the answer breaks off in the middle of its body, at [`Items::cut`].
+    /// Done, but the response breaks off in the middle of its body, when [`Items::cut`] is called.
     DoneAndCut,
-    /// Not done, and answered with this status.
+    /// Not done, but answered with this status.
     Failed(u16),
-    /// The same, before its body is read.
+    /// The same, before the body of the request is read.
     FailedUnread(u16),
-    /// Done when an operation comes that overtakes it, though the client may have left.
+    /// Not done until an operation with [`Turn::Overtakes`] arrives, even if the client has gone by then.
     Overtaken,
-    /// Done after the one that it overtakes.
+    /// Done after the operation with [`Turn::Overtaken`].
     Overtakes,
 }
 
-/// How a probe is answered: a GET or HEAD.
+/// How a probe is answered, which is a GET or HEAD.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Answer {
     Truth,
-    /// The body comes once the client has the head.
+    /// The truth, but the body is sent after the client has received the head.
     TruthLate,
-    /// A 404 is followed by more than anybody reads of an answer that is let go.
+    /// The truth, but the body of a 404 is longer than what is drained of a response that is dropped.
     TruthLong,
     Status(u16),
-    /// As in [`Turn::DoneAndLost`].
+    /// Not answered, as with [`Turn::DoneAndLost`].
     Lost,
 }
 
-/// What the service has, and what it received so far.
+/// The numbers of items, and of requests received so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Counts {
     pub items: usize,
@@ -104,7 +103,7 @@ struct Shared {
     cut: Notify,
     overtake: Notify,
     overtaken: Notify,
-    /// The client has the head of an answer whose body comes late.
+    /// The client has received the head of a response with [`Answer::TruthLate`].
     has_head: Notify,
 }
 
@@ -123,21 +122,21 @@ struct Item {
     content: Bytes,
 }
 
-/// Of an answer whose body comes late.
+/// The header of a response with [`Answer::TruthLate`].
 const LATE: &str = "late";
 
-/// An extension of an answer that does not leave the service.
+/// An extension of a response that is not sent.
 #[derive(Clone, Copy)]
 enum Lost {
     Stream,
     Connection,
 }
 
-/// A body for all that is not an item: a few KB.
+/// The body of all responses that are not an item: 5 KiB.
 pub const PAGE: [u8; 5 << 10] = [b'x'; 5 << 10];
 
 impl Items {
-    /// After the plan's end, what is asked is done, and probes are told the truth.
+    /// Starts the service. After the end of the plan, operations are done, and probes get the truth.
     pub async fn start(
         protocol: Protocol,
         turns: impl IntoIterator<Item = Turn>,
@@ -167,7 +166,7 @@ impl Items {
         }
     }
 
-    /// Its connections are its own, and its clones'.
+    /// Creates a client with a separate connection pool, which its clones share.
     pub fn client<B>(
         &self,
     ) -> impl Service<
@@ -211,7 +210,7 @@ impl Items {
         }
     }
 
-    /// The content of each item.
+    /// Returns the content of each item.
     pub fn contents(&self) -> Vec<Bytes> {
         let kept = self.shared.kept();
         kept.items.iter().map(|item| item.content.clone()).collect()
@@ -221,17 +220,17 @@ impl Items {
         self.shared.kept().connections
     }
 
-    /// Waits until the head of an operation was received.
+    /// Waits until the head of an operation has been received.
     pub async fn operated(&self) {
         self.shared.operated.notified().await;
     }
 
-    /// Waits until a probe was received.
+    /// Waits until a probe has been received.
     pub async fn probed(&self) {
         self.shared.probed.notified().await;
     }
 
-    /// Breaks an answer off.
+    /// Breaks off the response with [`Turn::DoneAndCut`].
     pub fn cut(&self) {
         self.shared.cut.notify_one();
     }
@@ -247,7 +246,7 @@ pub fn client<B>(protocol: Protocol) -> Client<HttpConnector, B>
 where
     B: http_body::Body<Data: Send> + Send,
 {
-    // Without it, a frame waits until the one before it was acknowledged.
+    // Otherwise, a frame waits until the previous one is acknowledged.
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     Client::builder(TokioExecutor::new())
@@ -255,7 +254,7 @@ where
         .build(connector)
 }
 
-/// Serves a connection until it ends, or an answer is lost with it.
+/// Serves a connection until it ends, or until a response is lost with [`Lost::Connection`].
 pub async fn serve(protocol: Protocol, stream: TcpStream, router: Router) {
     stream.set_nodelay(true).unwrap();
     let closed = Arc::new(Notify::new());
@@ -268,7 +267,7 @@ pub async fn serve(protocol: Protocol, stream: TcpStream, router: Router) {
     };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
-        // However the client leaves.
+        // The connection may end with or without an error.
         _ = connection.as_mut() => {}
         () = closed.notified() => {}
     }
@@ -314,7 +313,7 @@ async fn operate(State(shared): State<Arc<Shared>>, request: Request<Body>) -> R
         Turn::DoneAndCut => cut(done(&shared), shared),
         Turn::Failed(status) | Turn::FailedUnread(status) => page(status),
         Turn::Overtaken => {
-            // A task of its own goes on when the client leaves.
+            // A separate task continues if the client closes the connection.
             let late = tokio::spawn(async move {
                 shared.overtake.notified().await;
                 let response = shared.kept().operate(&head, content);
@@ -365,7 +364,7 @@ impl Kept {
         self.items.iter().position(|item| item.name == name)
     }
 
-    /// The name of what is posted is the first line of its content.
+    /// Performs an operation. The name of a posted item is the first line of its content.
     fn operate(&mut self, head: &Parts, content: Bytes) -> Response<Body> {
         let name = item_of(head.uri.path());
         match (&head.method, self.position(name)) {
@@ -431,7 +430,7 @@ fn late(response: Response<Body>, shared: Arc<Shared>) -> Response<Body> {
     tokio::spawn(async move {
         let whole = whole.collect().await.unwrap().to_bytes();
         shared.has_head.notified().await;
-        // The client may have let go.
+        // The client may have dropped the body.
         let _ = sender.send_data(whole).await;
     });
     Response::from_parts(head, Body::new(body))

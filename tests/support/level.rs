@@ -1,4 +1,4 @@
-//! What is left in a budget, in thousandths of a token: whole numbers compare exactly.
+//! The tokens of a budget in thousandths, because whole numbers can be compared exactly.
 
 use http::Uri;
 use tower_http_retry::Budget;
@@ -20,7 +20,7 @@ impl Level for Event<'_> {
     }
 }
 
-/// Of a URI's upstream.
+/// Returns the level for the upstream of a URI.
 pub fn level_of(budget: &Budget, uri: &Uri) -> Option<u64> {
     budget.tokens_of(uri).map(thousandths)
 }

@@ -1,4 +1,4 @@
-//! What is written for tracing events.
+//! The text that is written for tracing events.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -6,7 +6,7 @@ use std::sync::Once;
 use tracing_subscriber::filter::LevelFilter;
 
 thread_local! {
-    /// What was written on this thread, which is that of one test.
+    /// The text that was written on this thread, which belongs to one test.
     static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -23,9 +23,9 @@ impl std::io::Write for ToThread {
     }
 }
 
-/// The lines that are told while something is done.
+/// Returns the lines that are written while a future runs.
 pub async fn told<T>(done: impl Future<Output = T>) -> Vec<String> {
-    // One subscriber for all threads: whether anybody listens is kept for each event, for all.
+    // There is one subscriber for all threads, because tracing caches for each event whether it is enabled.
     static SUBSCRIBER: Once = Once::new();
     SUBSCRIBER.call_once(|| {
         tracing_subscriber::fmt()

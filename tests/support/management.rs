@@ -1,6 +1,6 @@
-//! A service whose items are created and deleted, with faults by a plan.
+//! A service whose items are created and deleted, and which fails as planned.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::collections::VecDeque;
@@ -24,21 +24,22 @@ use super::body::{Does, Source, data};
 
 pub type Body = BoxBody<Bytes, BoxError>;
 
-/// The name of the item that a request is about: in its extensions for a POST, else its path's end.
+/// The name of the item of a POST, as an extension of the request. For other methods, it is the end of the
+/// path.
 #[derive(Clone, Copy, Debug)]
 pub struct Name(pub &'static str);
 
-/// What goes wrong with one call.
+/// The fault of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Nothing,
-    /// What is asked is done, and then it fails so.
+    /// The operation is done, and then the call fails in this way.
     Done(Failure),
-    /// Nothing is done, and it fails so.
+    /// The operation is not done, and the call fails in this way.
     Undone(Failure),
-    /// There is no answer; what is asked is done after so long.
+    /// There is no response, and the operation is done after this time.
     Late(Duration),
-    /// Before it is done, what it asks is done by another call that still ran.
+    /// Another call that was still running does the same operation first.
     Overtaken,
 }
 
@@ -47,9 +48,9 @@ pub enum Fault {
 pub enum Answer {
     Truth,
     Status(u16),
-    /// This status, of another resource: a layer under the caller's followed a redirect.
+    /// This status from another resource, as if a layer below had followed a redirect.
     Redirected(u16),
-    /// The truth, whose body breaks off so.
+    /// The truth, but the body breaks off with this error.
     Broken(ErrorKind),
 }
 
@@ -57,11 +58,11 @@ pub enum Answer {
 pub enum Failure {
     Error(ErrorKind),
     Status(u16),
-    /// The head of the answer comes, and a part of its body.
+    /// The body of the response breaks off.
     Body,
 }
 
-/// One call as the service saw it.
+/// A call that the service received.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub method: Method,
@@ -69,7 +70,7 @@ pub struct Seen {
     pub headers: HeaderMap,
 }
 
-/// What a PUT of an item that exists comes to.
+/// The result of a PUT of an item that exists.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Put {
     Conflict,
@@ -92,17 +93,17 @@ struct Shared {
 }
 
 impl Management {
-    /// Follows the plan call by call, whatever is called; after that, nothing goes wrong.
+    /// Creates a service that follows the plan, one fault for each call of any method. Further calls succeed.
     pub fn new(plan: &[Fault]) -> Self {
         Self::with(Put::Conflict, true, plan)
     }
 
-    /// PUT replaces an item that exists.
+    /// Creates a service in which PUT replaces an item that exists.
     pub fn replacing(plan: &[Fault]) -> Self {
         Self::with(Put::Replacement, true, plan)
     }
 
-    /// POST creates as many items of one name as it is asked to.
+    /// Creates a service in which POST can create several items with the same name.
     pub fn with_duplicates(plan: &[Fault]) -> Self {
         Self::with(Put::Conflict, false, plan)
     }
@@ -127,13 +128,13 @@ impl Management {
         self
     }
 
-    /// Answers the first probes so. One that is not told the truth takes no step of the plan.
+    /// Sets the answers to the first probes. A probe that does not get the truth takes no entry of the plan.
     pub fn answering(self, answers: &[Answer]) -> Self {
         self.shared.answers.lock().unwrap().extend(answers);
         self
     }
 
-    /// How many times an item was replaced.
+    /// Returns how many times an item was replaced.
     pub fn replacements(&self) -> usize {
         *self.shared.replacements.lock().unwrap()
     }
@@ -146,7 +147,7 @@ impl Management {
         self.shared.seen.lock().unwrap().clone()
     }
 
-    /// What was called, as in `GET /items/a`.
+    /// Returns the calls, as in `GET /items/a`.
     pub fn calls(&self) -> Vec<String> {
         let seen = self.seen();
         let call = |seen: &Seen| format!("{} {}", seen.method, seen.uri);
@@ -201,7 +202,7 @@ impl<B> Service<Request<B>> for Management {
 }
 
 impl Shared {
-    /// What a probe is answered, if that is not for the plan to say.
+    /// Returns the response to a probe, unless the plan determines it.
     fn answer_to(&self, method: &Method, name: &str) -> Option<Response<Body>> {
         if !method.is_safe() {
             return None;
@@ -224,7 +225,7 @@ impl Shared {
         }
     }
 
-    /// The work is done when it is asked for: to drop the future takes nothing back.
+    /// Performs an operation immediately, so that dropping the future does not undo it.
     fn answer(
         self: Arc<Self>,
         method: Method,
@@ -298,7 +299,7 @@ pub fn response(status: u16, body: &'static str) -> Response<Body> {
     response.body(body).unwrap()
 }
 
-/// Gives no frame, and no end.
+/// Returns a body that stays pending.
 pub fn endless() -> Body {
     struct Endless;
 

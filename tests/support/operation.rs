@@ -1,5 +1,4 @@
-//! What a caller wants of a service of items, over each protocol: creates and deletes that are
-//! verified.
+//! Verified creates and deletes of items, over each protocol.
 
 use std::fmt;
 
@@ -16,14 +15,14 @@ use super::body::at_once;
 use super::items::{Answer, Counts, Items, Protocol, Turn};
 use Operation::{Delete, Post, Put};
 
-/// Without its feature, the layer cannot tell what became of a stream of HTTP/2.
+/// Without feature `http2`, the layer cannot classify the errors of HTTP/2 streams.
 pub const PROTOCOLS: &[Protocol] = &[
     Protocol::Http1,
     #[cfg(feature = "http2")]
     Protocol::Http2,
 ];
 
-/// Of the item "alpha".
+/// An operation on the item "alpha".
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Operation {
     Put,
@@ -37,16 +36,16 @@ pub struct Case {
     pub operation: Operation,
 }
 
-/// What the caller gets: the status, what was verified, and how many attempts it took.
+/// What the caller gets: the status, what was verified, and the number of attempts.
 pub type Told = (u16, Option<Verified>, u32);
 
 pub const CONTENT: &str = "alpha\nthe first of its kind";
 
-/// What a POST creates: for the probe, which does not see the body.
+/// The name of the item that a POST creates, for the probe, which cannot read the body.
 #[derive(Clone)]
 struct Name(&'static str);
 
-/// These operations over each protocol.
+/// Returns these operations over each protocol.
 pub fn cases(operations: impl Into<Vec<Operation>>) -> Vec<Case> {
     let operations = operations.into();
     let over = |&protocol| {
@@ -60,7 +59,7 @@ pub fn cases(operations: impl Into<Vec<Operation>>) -> Vec<Case> {
 }
 
 impl Case {
-    /// A service at which the operation is still to be done.
+    /// Starts a service on which the operation has not been done yet.
     pub async fn start(
         self,
         turns: impl IntoIterator<Item = Turn>,
@@ -108,7 +107,7 @@ impl Case {
         client.oneshot(self.whole_request(items)).await
     }
 
-    /// What the caller gets, and what the service has and received, with this plan.
+    /// Runs the operation with this plan. Returns what the caller gets, and the counts of the service.
     pub async fn run(
         self,
         turns: impl IntoIterator<Item = Turn>,
@@ -120,8 +119,8 @@ impl Case {
         (told(&response), items.counts())
     }
 
-    /// What the service received of a hundred operations, one after the other, each on an item of
-    /// its own; and over how many connections.
+    /// Runs a hundred operations, one after another, each on a separate item. Returns the counts of the
+    /// service, and the number of connections.
     pub async fn run_a_hundred(self, turns: &[Turn], answers: &[Answer]) -> (Counts, usize) {
         let items = Items::start(self.protocol, turns.repeat(100), answers.repeat(100)).await;
         let client = (at_once(), self.verify()).layer(items.client());
@@ -138,13 +137,13 @@ impl Case {
         (items.counts(), items.connections())
     }
 
-    /// What the caller gets of the last of so many attempts, which did it.
+    /// Returns what the caller gets if the last of these attempts succeeded.
     pub fn done(self, attempts: u32) -> Told {
         let status = if self.operation == Delete { 204 } else { 201 };
         (status, None, attempts)
     }
 
-    /// What the caller gets of the last of so many attempts, in which a probe showed that it was
+    /// Returns what the caller gets if a probe after the last of these attempts showed that the operation was
     /// done.
     pub fn verified(self, attempts: u32) -> Told {
         match self.operation {
@@ -153,7 +152,7 @@ impl Case {
         }
     }
 
-    /// Once it is done, and done once only.
+    /// Returns the counts after the operation was done exactly once.
     pub fn counts(self, operations: usize, probes: usize) -> Counts {
         Counts::new(usize::from(self.operation != Delete), operations, probes)
     }

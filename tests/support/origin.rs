@@ -1,6 +1,6 @@
-//! A resource that changes, a server that sends its versions by a plan, and the laws of a download.
+//! A resource that changes, a server that sends its versions as planned, and the invariants of a download.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::cell::{Ref, RefCell};
@@ -29,15 +29,15 @@ use tower_http_retry::resume::ResumeError;
 
 use super::download::{Piece, Pieces};
 
-/// One state of the resource, which a strong validator names and no other.
+/// One state of the resource. A strong validator identifies exactly one version.
 #[derive(Clone, Debug)]
 pub struct Version {
     pub content: Bytes,
     pub etag: Option<HeaderValue>,
-    /// The second in which it was made.
+    /// The second in which the version was created.
     pub modified: Option<u64>,
-    /// A later version was made in the same second: no response has a `Date` that makes its
-    /// `Last-Modified` strong.
+    /// Whether a later version was created in the same second. In this case no `Date` makes `Last-Modified` a
+    /// strong validator.
     pub is_overtaken: bool,
     pub encoding: Option<&'static str>,
 }
@@ -52,7 +52,7 @@ impl Version {
         self.etag.as_ref().is_some_and(is_strong)
     }
 
-    /// Whether a condition names it.
+    /// Whether a condition holds for this version.
     pub fn meets(&self, (name, value): &Condition) -> bool {
         if *name == IF_MATCH {
             return self.has_strong_etag() && self.etag.as_ref() == Some(value);
@@ -60,7 +60,7 @@ impl Version {
         !self.is_overtaken && self.modified.map(date).as_ref() == Some(value)
     }
 
-    /// All that a response says of a version, if its `Date` is so many seconds after the last change.
+    /// Adds the headers of this version to a response whose `Date` is `age` seconds after the last change.
     pub fn describe(&self, age: u64, headers: &mut HeaderMap) {
         if let Some(etag) = &self.etag {
             headers.insert(ETAG, etag.clone());
@@ -75,25 +75,26 @@ impl Version {
         }
     }
 
-    /// Whether a response that says all of it, so long after the change, has a strong validator.
+    /// Whether a response with all these headers, `age` seconds after the last change, has a strong
+    /// validator.
     pub fn is_named(&self, age: u64) -> bool {
         self.has_strong_etag() || (self.modified.is_some() && !self.is_overtaken && age > 0)
     }
 }
 
-/// A second as HTTP has it.
+/// Formats a second as an HTTP date.
 pub fn date(second: u64) -> HeaderValue {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(784_900_000 + second);
     httpdate::fmt_http_date(time).try_into().expect("a date")
 }
 
-/// `If-Match` or `If-Unmodified-Since`, and the validator.
+/// `If-Match` or `If-Unmodified-Since` with its validator.
 pub type Condition = (HeaderName, HeaderValue);
 
 /// What a request asks for.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// The first byte and one past the last one.
+    /// The first byte, and the end, which is exclusive.
     pub range: Option<(u64, Option<u64>)>,
     pub condition: Option<Condition>,
 }
@@ -117,7 +118,7 @@ impl Asked {
         Self { range, condition }
     }
 
-    /// The part of a version of this length; none if it has no such part.
+    /// Returns the part of a version of this length, or `None` if it does not have this part.
     pub fn part(&self, length: u64) -> Option<Range<u64>> {
         let (start, end) = self.range.unwrap_or((0, None));
         let end = end.unwrap_or(length).min(length);
@@ -132,15 +133,15 @@ pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub pieces: Vec<Piece>,
-    /// How many bytes the body says that it has.
+    /// The exact size hint of the body.
     pub known: Option<u64>,
-    /// None if nobody may take it for a part of a download.
+    /// `None` if it must not be taken for a part of a download.
     pub claim: Option<Claim>,
-    /// Whether there is nothing about it that a client could refuse to go on with.
+    /// Whether a client has no reason to refuse to resume with this reply.
     pub is_faultless: bool,
 }
 
-/// What the head of a reply says to those who read it as they should.
+/// The meaning of the head of a reply, if it is read correctly.
 #[derive(Clone, Debug)]
 pub struct Claim {
     pub version: usize,
@@ -156,14 +157,14 @@ impl Claim {
     }
 }
 
-/// A request, and what it came to.
+/// A request and its reply.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub at: Duration,
     pub asked: Asked,
-    /// How much the caller had by then.
+    /// How many bytes the caller had by then.
     pub delivered: u64,
-    /// None for an error of the service.
+    /// `None` if the service returned an error.
     pub reply: Option<Reply>,
 }
 
@@ -205,7 +206,7 @@ impl Origin {
         self.shared.exchanges.borrow()
     }
 
-    /// What was sent last.
+    /// Returns the last reply.
     pub fn last(&self) -> Ref<'_, Reply> {
         Ref::map(self.exchanges(), |exchanges| {
             let last = exchanges.last().and_then(|last| last.reply.as_ref());
@@ -217,7 +218,7 @@ impl Origin {
         &self.shared.versions[claim.version]
     }
 
-    /// What the caller has got.
+    /// Returns the bytes that the caller has received.
     pub fn delivered(&self) -> Ref<'_, Vec<u8>> {
         self.shared.delivered.borrow()
     }
@@ -267,7 +268,7 @@ impl<B: Body> Service<Request<B>> for Origin {
     }
 }
 
-/// A body that may say how long it is, as hyper's do.
+/// A body that may report its size, as hyper's bodies do.
 pub struct Sent {
     pieces: Pieces,
     known: Option<u64>,
@@ -315,16 +316,16 @@ impl Body for Sent {
 /// How a caller reads.
 #[derive(Clone, Debug, Default)]
 pub struct Reader {
-    /// Drops the body after so many frames.
+    /// Drops the body after this many frames.
     pub stop: Option<usize>,
-    /// After each frame.
+    /// A pause after each frame.
     pub pause: Duration,
-    /// Polls again, and again, after so long.
+    /// Drops the future of a frame after this time, and polls the body again.
     pub patience: Option<Duration>,
 }
 
 impl Reader {
-    /// Which must come in time.
+    /// Returns the next frame. Panics if it does not come within a year.
     async fn next<R>(&self, body: &mut Pin<&mut R>) -> Option<Result<Frame<Bytes>, BoxError>>
     where
         R: Body<Data = Bytes, Error = BoxError>,
@@ -344,15 +345,16 @@ impl Reader {
 pub enum End {
     Whole,
     Failed(Box<ResumeError>),
-    /// By the caller.
+    /// The caller has dropped the body.
     Dropped,
 }
 
-/// Reads a response that can be resumed, of which the server has sent the head just now.
+/// Reads a response that can be resumed, and asserts the invariants of a download. The server must have
+/// sent its head just before.
 ///
-/// What the caller gets is the beginning of one version's part: of the first one's, or, where bytes may
-/// be compared, of the one that is sent at that moment. Nothing is taken from a response that contradicts
-/// the first one. An end without an error is the end of all that was promised.
+/// The caller gets the beginning of the part of one version. This is the version of the first response
+/// or, if bytes may be compared, the version of the current one. Nothing is taken from a response that
+/// contradicts the first one. If the body ends without an error, it is complete.
 pub async fn follow<R>(body: R, origin: &Origin, may_compare: bool, reader: &Reader) -> End
 where
     R: Body<Data = Bytes, Error = BoxError>,
@@ -393,7 +395,7 @@ where
                 assert_eq!(error.delivered(), delivered);
                 assert_eq!(error.expected(), first.length());
                 assert!(error.source().is_some());
-                // Data beyond the last byte, or an error that is no break.
+                // After the last byte, the response had more data, or an error that is not a break.
                 let is_final = error.reason() == StopReason::Permanent;
                 assert!(left > 0 || is_final, "{error:?} after the last byte");
                 break End::Failed(error);
@@ -455,8 +457,8 @@ fn is_beginning(delivered: &[u8], version: &Version, first: &Claim) -> bool {
     version.content.get(start..start + delivered.len()) == Some(delivered)
 }
 
-/// A resumption asks for what is left, of the version that the caller has; or, where it can compare, for
-/// all once more.
+/// Asserts that a resumption requests the rest of the version that the caller has or, if bytes may be
+/// compared, the whole part again.
 fn check_request(
     exchange: &Exchange,
     origin: &Origin,
@@ -480,7 +482,7 @@ fn check_request(
     );
 }
 
-/// Reads a response that passes as it is.
+/// Reads a response that the layer passes through unchanged.
 pub async fn follow_passing<R>(body: R, sent: &Reply, reader: &Reader)
 where
     R: Body<Data = Bytes, Error = BoxError>,
@@ -489,7 +491,7 @@ where
     for (frames, piece) in sent.pieces.iter().enumerate() {
         match piece {
             Piece::Wait(_) => continue,
-            // For ever.
+            // It stays pending.
             Piece::Stall => return,
             Piece::Data(_) | Piece::Trailers(_) | Piece::Break(_) | Piece::Fail => {}
         }
@@ -512,7 +514,7 @@ where
     assert!(reader.next(&mut body).await.is_none(), "more than was sent");
 }
 
-/// Whether a head says how long its body is, or the body itself does.
+/// Whether the head of a reply, or its body, reports the length of the body.
 pub fn is_of_length(reply: &Reply) -> bool {
     let lengths = reply.headers.get_all(CONTENT_LENGTH).iter();
     let mut lengths = lengths.map(|length| {

@@ -1,14 +1,14 @@
-//! What a recorder of metrics was told.
+//! The metrics that were recorded.
 
 use std::collections::BTreeMap;
 
 use metrics::Label;
 use metrics_util::debugging::{DebugValue, Snapshotter};
 
-/// All that was recorded: by name and labels, without the crate's name.
+/// All recorded metrics by name and labels. The names are without the crate's name.
 pub type Recorded = BTreeMap<String, DebugValue>;
 
-/// What is recorded on this thread.
+/// Returns the metrics that were recorded on this thread.
 pub fn recorded(snapshotter: &Snapshotter) -> Recorded {
     let metrics = snapshotter.snapshot().into_vec().into_iter();
     let metrics = metrics.map(|(key, _, _, value)| {

@@ -1,4 +1,4 @@
-//! A gRPC service whose responses' bodies go by a script.
+//! A gRPC service whose response bodies follow a script.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,7 +17,7 @@ use tower::Service;
 use tower_http_retry::grpc::ByGrpcStatus;
 use tower_http_retry::{Backoff, BoxError, Jitter, RetryLayer};
 
-/// Gives its frames from so long after it is first polled on, and notes what is done with it.
+/// A body that stays pending for `delay` after its first poll, and counts its polls.
 pub struct Scripted {
     source: Source,
     delay: Duration,
@@ -42,7 +42,7 @@ impl Scripted {
         }
     }
 
-    /// Counts how often it is polled, for as long as it lives.
+    /// Returns the counter of polls, which the body holds until it is dropped.
     pub fn polls(&self) -> Arc<Mutex<u32>> {
         self.polls.clone()
     }
@@ -74,7 +74,7 @@ impl Body for Scripted {
     }
 }
 
-/// Answers by the plan, and panics when that is through.
+/// A service that responds as planned. It panics if it is called more often than planned.
 #[derive(Clone)]
 pub struct Upstream {
     plan: Arc<Mutex<VecDeque<Response<Scripted>>>>,
@@ -91,7 +91,7 @@ impl Upstream {
         }
     }
 
-    /// When each attempt came, in seconds.
+    /// Returns when each attempt arrived, in seconds.
     pub fn seconds(&self) -> Vec<u64> {
         self.at.lock().unwrap().clone()
     }
@@ -113,7 +113,7 @@ impl<B> Service<Request<B>> for Upstream {
     }
 }
 
-/// A head without a status, and a body after it.
+/// Returns a response whose head has no gRPC status.
 pub fn grpc(body: Scripted) -> Response<Scripted> {
     let response = Response::builder().header("content-type", "application/grpc");
     response.header("x-from", "upstream").body(body).unwrap()
@@ -132,7 +132,7 @@ pub fn call() -> Request<Empty<Bytes>> {
     request.body(Empty::new()).unwrap()
 }
 
-/// Waits of exactly 1, 2, 4, 8 seconds.
+/// Returns a layer that waits exactly 1, 2, 4, 8 seconds.
 pub fn exact() -> RetryLayer<ByGrpcStatus> {
     let backoff = Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::None);
     RetryLayer::grpc().backoff(backoff).without_budget()

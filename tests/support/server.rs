@@ -1,4 +1,4 @@
-//! A server on 127.0.0.1 that treats each connection by a plan, and remembers what it received.
+//! A server on 127.0.0.1 that treats each connection as planned, and records what it received.
 
 // Not all of it is used without feature `hyper-util`.
 #![allow(dead_code)]
@@ -19,17 +19,18 @@ pub const UNAVAILABLE: &str =
 pub enum Turn {
     /// Reads the request, and writes this.
     Answer(&'static str),
-    /// Reads the request, writes this, and waits for the client to leave.
+    /// Reads the request, writes this, and waits until the client closes the connection.
     AnswerAndHold(&'static str),
     /// Reads the request, and closes the connection.
     Close,
     /// Reads the request, and resets the connection.
     Reset,
-    /// Reads the request's head and so many bytes of its body, and resets the connection.
+    /// Reads the head of the request and this many bytes of its body, and resets the connection.
     ResetAfter(usize),
-    /// Reads the request's head and so many bytes of its body, and waits for the client to leave.
+    /// Reads the head of the request and this many bytes of its body, and waits until the client closes the
+    /// connection.
     HoldAfter(usize),
-    /// Closes the connection, whatever was sent.
+    /// Closes the connection without reading.
     Ignore,
 }
 
@@ -38,22 +39,23 @@ pub struct Server {
     received: Arc<Received>,
 }
 
-/// The method and body of each request that was read, as far as it was.
+/// The method of each request, and the part of its body that was read.
 #[derive(Default)]
 struct Received {
     requests: Mutex<Vec<String>>,
     heard: Notify,
 }
 
-/// An address that refuses connections until it is opened.
+/// An address at which connections are refused until a server is started.
 pub struct Refusing {
-    // Bound, so that nobody else gets the port; not listening, so that the kernel refuses.
+    // Bound, so that no other socket gets the port. Not listening, so that the kernel refuses
+    // connections.
     socket: Mutex<Option<TcpSocket>>,
     address: SocketAddr,
 }
 
 impl Server {
-    /// Takes a connection for each turn of the plan; after the last, connections are refused.
+    /// Starts a server that accepts a connection for each turn of the plan. Further connections are refused.
     pub async fn start(plan: impl Into<Vec<Turn>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         Self::on(listener, plan.into())
@@ -74,12 +76,12 @@ impl Server {
         uri(self.address)
     }
 
-    /// What was received so far, as in `POST item`.
+    /// Returns what was received so far, as in `POST item`.
     pub fn received(&self) -> Vec<String> {
         self.received.requests.lock().unwrap().clone()
     }
 
-    /// Waits until a request was received that was not waited for before.
+    /// Waits for the next request. Returns immediately if one was received since the last wait.
     pub async fn heard(&self) {
         self.received.heard.notified().await;
     }
@@ -100,7 +102,7 @@ impl Refusing {
         uri(self.address)
     }
 
-    /// Starts a server there.
+    /// Starts a server at this address.
     pub fn open(&self, plan: impl Into<Vec<Turn>>) -> Server {
         let socket = self.socket.lock().unwrap().take();
         let listener = socket.expect("opened twice").listen(16).unwrap();
@@ -128,7 +130,7 @@ async fn take(turn: Turn, mut stream: TcpStream, received: &Received) {
         Turn::AnswerAndHold(response) => {
             received.read(&mut stream, usize::MAX).await;
             stream.write_all(response.as_bytes()).await.unwrap();
-            // However the client leaves.
+            // The connection may end with or without an error.
             let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
         }
         Turn::Close => received.read(&mut stream, usize::MAX).await,
@@ -142,7 +144,7 @@ async fn take(turn: Turn, mut stream: TcpStream, received: &Received) {
         }
         Turn::HoldAfter(bytes) => {
             received.read(&mut stream, bytes).await;
-            // However the client leaves.
+            // The connection may end with or without an error.
             let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
         }
         Turn::Ignore => {}
@@ -150,7 +152,7 @@ async fn take(turn: Turn, mut stream: TcpStream, received: &Received) {
 }
 
 impl Received {
-    /// Reads a request's head and its body, or so much of its body.
+    /// Reads the head of a request, and up to `most` bytes of its body.
     async fn read(&self, stream: &mut TcpStream, most: usize) {
         let mut bytes = Vec::new();
         let request = loop {

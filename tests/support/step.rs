@@ -1,4 +1,4 @@
-//! The kind of an event, as tests compare it: they cannot build the crate's own.
+//! The kind of an event in a form that tests can construct and compare, unlike the crate's type.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! A request for each reason why one may end: after a retry, where that can be.
+//! A request for each reason to stop, after a retry if that is possible.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use http::HeaderName;
@@ -34,13 +34,13 @@ pub const ALL: [StopReason; 11] = [
     StopReason::NotReady,
 ];
 
-/// Waits 1 s, 2 s, 4 s, ..
+/// Returns a layer that waits 1 s, 2 s, 4 s, ..
 pub fn layer() -> RetryLayer {
     let backoff = Backoff::exponential(Duration::from_secs(1)).jitter(Jitter::None);
     RetryLayer::new().backoff(backoff)
 }
 
-/// Sends a request that ends with this stop. Wherever something may be secret, there is a secret.
+/// Sends a request that stops for this reason. Every part that may contain credentials contains a secret.
 pub async fn send(stop: StopReason, layer: RetryLayer) -> Result<Response<Full<Bytes>>, BoxError> {
     let layer = layer
         .classify(ByStatus::new().should_retry_header(HeaderName::from_static("x-should-retry")));
@@ -48,7 +48,7 @@ pub async fn send(stop: StopReason, layer: RetryLayer) -> Result<Response<Full<B
         StopReason::Attempts => layer.max_retries(1),
         StopReason::NotReplayable => layer.max_replay_bytes(4),
         StopReason::Window => layer.window(Duration::from_secs(2)),
-        // The first failure leaves three of four, the second one half of them.
+        // The first failure leaves three of four tokens. The second one leaves half, which stops retries.
         StopReason::Budget => layer.budget(Budget::throttle(4, 0.0)),
         _ => layer,
     };
@@ -71,7 +71,7 @@ fn request(method: Method) -> Request<Source> {
     request.body(body).unwrap()
 }
 
-/// Fails once, and then as the stop needs it.
+/// A service that fails once, and then responds so that the request stops for this reason.
 #[derive(Clone)]
 struct Server {
     stop: StopReason,

@@ -1,6 +1,6 @@
-//! What a layer tells of the outcome of each attempt.
+//! The events of a layer about the outcome of each attempt.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use crate::support::step::Step;
@@ -14,7 +14,7 @@ use tower_http_retry::{Backoff, Jitter, RetryLayer};
 /// The wait before each retry of [`Told::layer`].
 pub const WAIT: Duration = Duration::from_millis(1);
 
-/// An attempt's outcome, and what followed from it.
+/// The outcome of an attempt, and the step that followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     class: Option<Class>,
@@ -30,7 +30,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// Two retries, each after [`WAIT`].
+    /// Returns a layer with two retries, each after [`WAIT`].
     pub fn layer(&self) -> RetryLayer {
         let told = self.clone();
         RetryLayer::new()
@@ -55,34 +55,34 @@ impl Told {
         self.outcomes.lock().unwrap().clone()
     }
 
-    /// How many attempts were sent.
+    /// Returns how many attempts were sent.
     pub fn sent(&self) -> usize {
         *self.sent.lock().unwrap()
     }
 }
 
-/// An error of this class, after which there is another attempt.
+/// Returns an error of this class, followed by another attempt.
 pub fn again(class: Class) -> Outcome {
     error(class, retry(WaitReason::Backoff))
 }
 
-/// An error of this class, after which there is another attempt without a wait.
+/// Returns an error of this class, followed by another attempt without a wait.
 pub fn again_at_once(class: Class) -> Outcome {
     let (after, reason) = (Duration::ZERO, WaitReason::AtOnce);
     error(class, Step::Retry { after, reason })
 }
 
-/// An error of this class that is a time-out, after which there is another attempt.
+/// Returns a time-out of this class, followed by another attempt.
 pub fn again_after_a_time_out(class: Class) -> Outcome {
     error(class, retry(WaitReason::TimedOut)).timed_out()
 }
 
-/// An error of this class, handed over.
+/// Returns an error of this class that the caller gets.
 pub fn handed_over(class: Class, stop: StopReason) -> Outcome {
     error(class, Step::Stop(stop))
 }
 
-/// A response with status 200, handed over.
+/// Returns a response with status 200 that the caller gets.
 pub fn success() -> Outcome {
     handed_over(Class::Success, StopReason::Success).of(200)
 }
@@ -95,7 +95,7 @@ impl Outcome {
         }
     }
 
-    /// Of a response with this status.
+    /// Sets the status of the response.
     pub fn of(self, status: u16) -> Self {
         Self {
             status: Some(status),
@@ -103,7 +103,7 @@ impl Outcome {
         }
     }
 
-    /// After a wait of so many seconds.
+    /// Sets the wait to this many seconds.
     pub fn in_seconds(self, seconds: u64) -> Self {
         let Step::Retry { reason, .. } = self.step else {
             panic!("there is no wait before {:?}", self.step);

@@ -1,6 +1,6 @@
-//! A service that answers by a plan and remembers what it was sent, and when.
+//! A service that responds as planned, and records what it received and when.
 
-// Each binary of tests uses what it needs.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::future::Future;
@@ -24,7 +24,7 @@ pub enum Answer {
     Status(u16),
     Headers(u16, Vec<(&'static str, String)>),
     Error(std::io::ErrorKind),
-    /// The answer comes after so long.
+    /// Responds after this delay.
     After(Duration, Box<Answer>),
     Never,
 }
@@ -33,7 +33,7 @@ pub fn after(delay: Duration, answer: Answer) -> Answer {
     Answer::After(delay, Box::new(answer))
 }
 
-/// An attempt as the service saw it.
+/// An attempt that the service received.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub at: Duration,
@@ -44,7 +44,8 @@ pub struct Seen {
     pub extensions: Extensions,
 }
 
-/// Panics when called before it was ready, as `Buffer` does: a clone is not ready.
+/// A service that responds as planned. It panics if it is called before it was ready, as `Buffer` does. A
+/// clone is not ready.
 pub struct Upstream {
     shared: Arc<Shared>,
     is_ready: bool,
@@ -57,7 +58,7 @@ struct Shared {
 }
 
 impl Upstream {
-    /// Answers by the plan; once that is through, by its last line.
+    /// Creates a service that responds as planned. Further calls use the last entry of the plan.
     pub fn new(plan: impl Into<Vec<Answer>>) -> Self {
         let shared = Shared {
             start: Instant::now(),
@@ -78,13 +79,13 @@ impl Upstream {
         self.shared.seen.lock().unwrap().len()
     }
 
-    /// When each attempt came, in milliseconds since the service was made.
+    /// Returns when each attempt arrived, in milliseconds since the service was created.
     pub fn millis(&self) -> Vec<u128> {
         let seen = self.seen();
         seen.iter().map(|seen| seen.at.as_millis()).collect()
     }
 
-    /// When each attempt came, in whole seconds; fails if one came in between.
+    /// Returns when each attempt arrived, in seconds. Panics if these are not whole seconds.
     pub fn seconds(&self) -> Vec<u64> {
         let whole = |seen: &Seen| {
             assert_eq!(
@@ -158,7 +159,7 @@ fn response(status: u16, headers: Vec<(&'static str, String)>) -> Response<Body>
     response.body(Full::from(body)).unwrap()
 }
 
-/// As many headers as a map takes.
+/// Returns as many headers as a map can hold.
 pub fn full() -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut number = 0;

@@ -55,7 +55,7 @@ pub enum Course {
     Queues,
     /// During the fault, all attempts take ten times as long.
     SlowDown,
-    /// Within ten seconds, all attempts come to take ten times as long, and then do not recover.
+    /// Within ten seconds, all attempts slow down until they take ten times as long, and remain so.
     Tenfold,
     /// The servers of the storms, of which few are left during the fault.
     BrownOut,

@@ -12,7 +12,7 @@
 //! by this crate's rules and by others.
 //!
 //! A page, `index.html`, with charts and tables, and the chart of each scenario as SVG are written to
-//! the directory `storm` in cargo's target directory, or to `--out`. Standard error has the progress.
+//! the directory `storm` in cargo's target directory, or to `--out`. Progress goes to standard error.
 //! All results are the same for the same seed. `--help` lists the options.
 //!
 //! ```text

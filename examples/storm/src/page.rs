@@ -19,7 +19,7 @@ pub struct Section {
     /// The id for links.
     pub id: &'static str,
     pub title: &'static str,
-    /// Sentences, in HTML.
+    /// The conclusions, as sentences in HTML.
     pub conclusions: Vec<String>,
     /// A table that is shown with the conclusions, and printed before the other tables.
     pub summary: Option<Table>,

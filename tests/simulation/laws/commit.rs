@@ -1,4 +1,4 @@
-//! What must hold where a response is held back until its commit point.
+//! The laws of responses that are held back until their commit point.
 
 use tower_http_retry::event::{EventKind, StopReason};
 
@@ -42,7 +42,7 @@ fn waits_for_the_point(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
                 Point::Whole(_) => has_come(Progress::Beyond),
             };
         let is_exempt = is_failure(status) && (!commit.reads_failures || commit.timeout.is_some());
-        // What breaks is the next law's.
+        // The next law is about responses that break.
         let is_exempt = is_exempt || has_come(Progress::Broke);
         verdict(is_there || is_exempt, || format!("{:?}", entry.what))?;
     }
@@ -74,7 +74,7 @@ fn breaks_before_the_point(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
     Ok(())
 }
 
-/// Whether what broke before its commit point counts by its status all the same.
+/// Whether a response that broke before its commit point may still count by its status.
 fn may_break(commit: Commit, status: u16) -> bool {
     commit.reads_failures && is_failure(status)
 }
@@ -87,10 +87,10 @@ fn broken_is_retried(_: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
     let sent = count(entries, |what| matches!(what, What::Sent { .. }));
     let retries = count(entries, What::is_retry);
     for attempt in broken {
-        // At most once is another law's.
+        // Another law checks that it is acted on at most once.
         let is_acted_on = find(entries, |what| *what == What::Acted).is_some();
         verdict(is_acted_on, || format!("attempt {attempt}, not acted on"))?;
-        // The next one may have been scheduled without a chance to start.
+        // The next attempt may have been scheduled, but not started.
         if beside(attempt) < sent || retries >= sent {
             continue;
         }
@@ -99,7 +99,7 @@ fn broken_is_retried(_: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
                 step: EventKind::Stopped(stop),
                 ..
             } => match stop {
-                // Its own body may have broken, and the stream of both with it.
+                // The body of the request may have broken, which resets the stream of both bodies.
                 StopReason::Permanent => !ask.body.breaks,
                 _ => *stop == StopReason::Success,
             },
@@ -116,20 +116,20 @@ fn has_come(entries: &[Entry], attempt: u32, is: Progress) -> bool {
     find(entries, |what| *what == What::Body { attempt, is }).is_some()
 }
 
-/// Whether the response to an attempt was handed up by the layer that hedges.
+/// Whether the hedge layer returned the response to an attempt.
 fn is_chosen(entries: &[Entry], attempt: u32) -> bool {
     let this = Some(attempt);
     let is = |what: &What| matches!(*what, What::Chosen { attempt, .. } if attempt == this);
     find(entries, is).is_some()
 }
 
-/// Whether an attempt's response was an error of the attempt.
+/// Whether the retry layer received the response to an attempt as an error.
 fn is_broken(entries: &[Entry], broken: u32) -> bool {
     let is = |what: &What| matches!(*what, What::Broken { attempt, .. } if attempt == broken);
     find(entries, is).is_some()
 }
 
-/// The status with which an attempt was handed up.
+/// Returns the status of the response to an attempt, if the retry layer received it.
 fn answered(entries: &[Entry], attempt: u32) -> Option<u16> {
     entries.iter().find_map(|entry| match entry.what {
         What::Answered {
@@ -141,7 +141,7 @@ fn answered(entries: &[Entry], attempt: u32) -> Option<u16> {
     })
 }
 
-/// Whether the layer that retries reads the body of this itself.
+/// Whether the retry layer drains the body of a response with this status.
 fn is_failure(status: u16) -> bool {
     status == 429 || status >= 500
 }

@@ -1,4 +1,4 @@
-//! What must hold for each download, over all its requests.
+//! The laws of a download with all its requests.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use super::super::plan::Plan;
 use super::super::policy::Resume;
 use super::{Held, Law, ROUNDING, verdict};
 
-/// New data of so many bytes from one attempt, or over so long a time, is progress.
+/// An attempt makes progress if it delivers this many new bytes, or new data over this time.
 const PROGRESS_BYTES: u64 = 64 * 1024;
 const PROGRESS_TIME: Duration = Duration::from_secs(1);
 
-/// All are of a request together with its resumptions.
+/// Each law is about a request together with its resumptions.
 pub const LAWS: [Law; 7] = [
     Law {
         says: "nothing is resumed but a download that may be",
@@ -46,14 +46,14 @@ pub const LAWS: [Law; 7] = [
     },
 ];
 
-/// One download, from its first response on.
+/// A download, from its first response on.
 pub struct Course<'a> {
     plan: &'a Plan,
     file: &'a File,
     entries: &'a [Entry],
     at: Duration,
     pub begun: Begun,
-    /// None if the run was over before.
+    /// `None` if the run ended before.
     pub downloaded: Option<Downloaded>,
 }
 
@@ -77,13 +77,14 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// The layer's settings, if there is one and it has to resume this.
+    /// Returns the settings of the resume layer, if there is one and it has to resume this download.
     fn resume(&self) -> Option<Resume> {
-        // A part without a length can be what was made of it below, unless it is seen to be empty.
+        // A part without `Content-Length` may have been decompressed by a layer below. The resume layer only
+        // resumes it if its body has a known size.
         self.may_resume().filter(|_| self.begun.has_length)
     }
 
-    /// The layer's settings, if there is one and it may resume this.
+    /// Returns the settings of the resume layer, if there is one and it may resume this download.
     fn may_resume(&self) -> Option<Resume> {
         let resume = self.plan.policy.resume?;
         let is_known = self.begun.promised > Some(0);
@@ -98,7 +99,7 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// A bit for each version that a server answered with.
+    /// Returns a bit for each version with which a server responded.
     pub fn served(&self) -> u32 {
         let served = self.entries.iter().filter_map(|entry| match entry.what {
             What::Served { version } => Some(1 << version),
@@ -107,10 +108,10 @@ impl<'a> Course<'a> {
         served.fold(0, |served, version| served | version)
     }
 
-    /// The versions of which it may be.
+    /// Returns a bit for each version that the caller may get.
     fn versions(&self) -> u32 {
         match self.resume().and_then(|resume| resume.verify_prefix) {
-            // A later one that begins with what was delivered is as good.
+            // A later version that begins with the delivered bytes is also correct.
             Some(_) => self.served(),
             None => self.served() & 1 << self.begun.version,
         }
@@ -146,8 +147,8 @@ fn is_whole(course: &Course<'_>) -> Held {
     verdict(holds, || format!("{downloaded:?} of {promised}"))
 }
 
-/// Whether the server cuts the answer so that hyper takes it for whole: a `Content-Length` does not
-/// keep it from that if the stream is reset with `NO_ERROR`.
+/// Whether the server cuts off the response in a way that hyper takes for the end. After a reset with
+/// `NO_ERROR`, hyper does so in spite of a `Content-Length`.
 fn is_cut_silently(course: &Course<'_>) -> bool {
     let response = course.entries.iter().find_map(|entry| match entry.what {
         What::Response { attempt, .. } => Some((entry.id, attempt)),
@@ -218,7 +219,7 @@ fn within_the_limits(course: &Course<'_>) -> Held {
             format!("{most} resumptions for {progress} bytes")
         })?;
     }
-    // One that has waited may have to wait on, for its turn.
+    // With a concurrency limit, a resumption may have to wait longer for a permit.
     let window = resume
         .window
         .filter(|_| course.plan.policy.concurrency.is_none());
@@ -235,7 +236,7 @@ fn goes_on(course: &Course<'_>) -> Held {
     let End::Unresumed { why: None, .. } = downloaded.end else {
         return Ok(());
     };
-    // A resumption that fails is the end.
+    // A resumption that fails ends the download.
     let failed = course
         .entries
         .iter()

@@ -1,4 +1,4 @@
-//! What must hold of hedges.
+//! The laws of hedges.
 
 use std::time::Duration;
 
@@ -39,13 +39,13 @@ pub const LAWS: [Law; 6] = [
     },
 ];
 
-/// Over all requests of a layer, or those to a server.
+/// This law is about all requests of a layer or, with a budget per server, those to one server.
 const WITHIN_WHAT_IS_EARNED: &str = "hedges never exceed one and what successes have earned";
 
-/// What a hedge costs, in the unit of what is earned.
+/// The price of a hedge, in the unit of what successes earn.
 const HEDGE: u64 = 1_000_000;
 
-/// The hedges that were sent.
+/// Returns the hedges that were sent, with their numbers.
 fn hedges(entries: &[Entry]) -> impl Iterator<Item = (Entry, u32)> {
     entries.iter().filter_map(|entry| match entry.what {
         What::Hedged { attempt, .. } => Some((*entry, attempt)),
@@ -53,7 +53,7 @@ fn hedges(entries: &[Entry]) -> impl Iterator<Item = (Entry, u32)> {
     })
 }
 
-/// Whether a layer may send it twice at once.
+/// Whether the layer may hedge a request.
 fn may_be_hedged(hedge: Hedge, ask: &Ask) -> bool {
     let is_repeatable = [Method::PUT, Method::DELETE].contains(&ask.method) || ask.has_key;
     let may_be = ask.method == Method::GET || hedge.is_wide && is_repeatable;
@@ -112,7 +112,7 @@ fn is_in_time(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
             .skip_while(|entry| entry.what != What::Sent { attempt });
         let course: Vec<_> = from.take_while(is_of_it).copied().collect();
         let after = hedge.at - course.first().ok_or("it is beside nothing")?.at;
-        // One that is withheld is sent a delay later.
+        // A withheld hedge is sent one delay later.
         let times = 1 + count(&course, |what| {
             *what == What::HedgeTold(HedgeEventKind::Withheld)
         });
@@ -148,12 +148,12 @@ fn loses_no_success(_: &Plan, _: &Ask, entries: &[Entry]) -> Held {
         let is_hedged = hedges(before).any(|(_, hedge)| hedge == HEDGES + first);
         let holds = match fate {
             Fate::Success => attempt.and_then(ended) == Some(Fate::Success),
-            // Or it is the error of a hedge beside an attempt that was refused.
+            // It may also be the error of a hedge, if the first attempt was refused.
             Fate::Permanent => {
                 let is_error = attempt.is_none() && both.map(ended) == [Some(Fate::MayPass); 2];
                 is_error || both.map(ended).contains(&Some(Fate::Permanent))
             }
-            // Both have ended, and neither otherwise.
+            // Both have ended with a transient failure.
             Fate::MayPass => {
                 let is_waited_for = ended(HEDGES + first).is_some() || !is_hedged;
                 let are_alike = both.map(ended).iter().flatten().all(|other| *other == fate);
@@ -183,7 +183,7 @@ fn is_let_go(plan: &Plan, _: &Ask, entries: &[Entry]) -> Held {
         };
         let is_chosen =
             |what: &What| matches!(*what, What::Chosen { beside: of, .. } if of == beside);
-        // A request that is dropped takes all with it.
+        // If the request is dropped, all its attempts are dropped with it.
         let keeps = match hedge.keeps.filter(|_| find(entries, is_chosen).is_some()) {
             Some(keeps) => keeps + ROUNDING,
             None => Duration::ZERO,
@@ -214,7 +214,7 @@ pub fn within_what_is_earned(plan: &Plan, entries: &[Entry]) -> Held {
 
 fn are_earned<'a>(plan: &Plan, hedge: Hedge, entries: impl Iterator<Item = &'a Entry>) -> Held {
     let share = (hedge.extra_load * HEDGE as f64).round() as u64;
-    // One is there from the start.
+    // There is one hedge from the start.
     let (mut earned, mut sent) = (HEDGE, 0);
     for entry in entries {
         match entry.what {

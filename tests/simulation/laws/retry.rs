@@ -1,4 +1,4 @@
-//! What must hold of the attempts of the layer that retries.
+//! The laws of the retry layer's attempts.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use super::super::journal::{Entry, What};
 use super::super::plan::Plan;
 use super::{Held, Law, ROUNDING, count, find, verdict};
 
-/// At most so many bytes of trailers.
+/// The maximum size of trailers in bytes.
 const TRAILERS: usize = 20;
 
 pub const LAWS: [Law; 9] = [
@@ -169,14 +169,14 @@ fn handed_the_last(plan: &Plan, ask: &Ask, entries: &[Entry]) -> Held {
                 let is_right = (beside(attempt), count) == (sent, sent);
                 verdict(is_right, || format!("{:?} of {sent}", entry.what))?;
             }
-            // An answer that was let go for a retry that could not start is in the error.
+            // If a retry was scheduled but could not start, the response is in the error.
             What::Error { .. } if retries < sent => {
                 let is_right = find(entries, is_answered).is_none();
                 verdict(is_right, || "an error instead of the answer".into())?;
             }
             What::Read { is_right } => verdict(is_right, || "its body is another".into())?,
-            // Its source may break, and so may its connection: by trouble, or as the server does not
-            // read what is still sent to it.
+            // The source of the body may break. The connection may break, too, by trouble or because the
+            // server does not read the rest of the request.
             What::BrokeOff { attempt } => {
                 let answer = plan.last_answer(ask.id, attempt);
                 let is_cut_off = plan.has_trouble() || !matches!(answer.reads, Reads::All);

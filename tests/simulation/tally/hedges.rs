@@ -1,4 +1,4 @@
-//! What befell the layer that hedges.
+//! Counts the events of the hedge layer.
 
 use tower_http_retry::hedge::HedgeEventKind;
 
@@ -9,7 +9,7 @@ use super::super::plan::{HEDGES, Plan, RESUMPTION};
 use super::Tally;
 
 impl Tally {
-    /// Of a request, or a resumption.
+    /// Counts the hedges of a request or a resumption.
     pub fn add_hedges(&mut self, plan: &Plan, ask: &Ask, whats: &[What]) {
         for (at, what) in whats.iter().enumerate() {
             match *what {
@@ -56,7 +56,7 @@ impl Tally {
     }
 }
 
-/// Whether an attempt's request had ended before it did.
+/// Whether the request of an attempt had ended before the attempt.
 fn is_kept(attempt: u32, before: &[What]) -> bool {
     let beside = beside(attempt);
     before.contains(&What::Settled { beside })

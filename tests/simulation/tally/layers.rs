@@ -1,4 +1,4 @@
-//! What befell the layers under the one that retries and above it.
+//! Counts what happened in the commit layer and in the resume layer.
 
 use tower_http_retry::resume::Unresumable;
 
@@ -11,7 +11,7 @@ use super::super::plan::{Plan, RESUMPTION};
 use super::Tally;
 
 impl Tally {
-    /// Of a request, or a resumption.
+    /// Counts the responses to a request or a resumption.
     pub fn add_commit(&mut self, plan: &Plan, ask: &Ask, whats: &[What]) {
         let may_be_repeated = plan.limits(ask.id).may_be_repeated;
         for what in whats {
@@ -42,7 +42,7 @@ impl Tally {
         }
     }
 
-    /// Of a request together with its resumptions.
+    /// Counts the download of a request together with its resumptions.
     pub fn add_download(&mut self, plan: &Plan, ask: &Ask, entries: &[Entry]) {
         let Some(course) = Course::of(plan, ask, entries) else {
             return;

@@ -1,4 +1,4 @@
-/// What a run of many seeds has to have met.
+/// What has to occur in a run of many seeds.
 pub const TO_BE_MET: [&str; 81] = [
     "attempt failed: a redirect's target",
     "attempt failed: as QUIC's connections are lost",

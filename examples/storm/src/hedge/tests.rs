@@ -52,7 +52,7 @@ fn stragglers_are_hardly_noticed_at_a_thirteenth_more_load() {
     });
 }
 
-/// Each client can save three hedges. By chance, they are sometimes used up, which the p99.9 shows.
+/// Each client can save up to three hedges. By chance, they are sometimes used up, which the p99.9 shows.
 #[test]
 fn a_hundred_small_clients_learn_enough_from_few_requests() {
     holds("small-clients", Hedging::Layer, |figures| {
