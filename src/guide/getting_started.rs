@@ -278,4 +278,14 @@
 //! | watch retries with traces, metrics and alerts | [`observability`](super::observability) |
 //! | test code that retries | [`testing`](super::testing) |
 //! | understand a compiler error | [`compile_errors`](super::compile_errors) |
-//! | replace other retries with these | `migrating` (feature `reqwest-middleware`) |
+//! | send a second attempt beside a slow one | [`hedging`](super::hedging) |
+#![cfg_attr(feature = "grpc", doc = "| use tonic | [`grpc`](super::grpc) |")]
+#![cfg_attr(not(feature = "grpc"), doc = "| use tonic | `grpc` (feature `grpc`) |")]
+#![cfg_attr(
+    feature = "reqwest-middleware",
+    doc = "| replace other retries with these | [`migrating`](super::migrating) |"
+)]
+#![cfg_attr(
+    not(feature = "reqwest-middleware"),
+    doc = "| replace other retries with these | `migrating` (feature `reqwest-middleware`) |"
+)]
