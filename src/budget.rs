@@ -13,7 +13,7 @@
 //! - Without a budget, and with one that is refilled by time (`tps`, the default of `tower::retry`), a
 //!   service that lacks servers for 20 seconds never recovers.
 //! - With a budget that earns only from success (`earning`, which is the default, and `throttle`), it
-//!   recovers as soon as without retries.
+//!   recovers as quickly as without retries.
 //! - If 30 % of the attempts fail, `earning` covers nearly as many retries as are made without a budget,
 //!   and `throttle` hardly any.
 //!

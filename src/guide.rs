@@ -1,4 +1,4 @@
-//! Pages that explain one topic each. They contain no code of the crate.
+//! Pages that explain one topic each.
 //!
 //! | page | what it is about |
 //! |---|---|

@@ -195,9 +195,9 @@ impl<C> RetryLayer<C> {
     }
 
     /// Sets which requests are safe to repeat after the server may have acted on them. Defaults to
-    /// See [repeatable requests](crate::guide::idempotency#requests-that-are-safe-to-repeat) in the guide.
-    ///
     /// [`Idempotency::new`]: RFC 9110's idempotent methods, and requests with an idempotency key.
+    ///
+    /// See [repeatable requests](crate::guide::idempotency#requests-that-are-safe-to-repeat) in the guide.
     ///
     /// ```
     /// use http::Method;

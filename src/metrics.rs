@@ -15,14 +15,14 @@
 //! | `tower_http_retry_cooldowns_total` | counter | cooldowns | none | cooldowns that responses started |
 //! | `tower_http_retry_cooling_down` | gauge | cooldowns | none | cooldowns that have started and not ended |
 //! | `tower_http_retry_budget_tokens` | gauge | tokens | none | tokens that are left in the budget |
-//! | `tower_http_retry_hedges_total` | counter | hedges | `method`, `result` | hedges that were due, by result |
+//! | `tower_http_retry_hedges_total` | counter | hedges | `method`, `result` | steps of hedges, by result |
 //! | `tower_http_retry_hedge_delay_seconds` | histogram | seconds | `method` | time from the start of the first attempt until its hedge was sent |
 //! | `tower_http_retry_hedge_saved_seconds` | gauge | seconds | none | time that a hedge [saves](crate::guide::hedging#what-it-saves) on average, once it is known |
 //!
 //! - The end of a cooldown is recorded when a response arrives. `tower_http_retry_cooling_down` therefore
 //!   does not decrease while no requests are sent, or if the state of an upstream is replaced.
-//! - A hedge that is sent is counted twice in `tower_http_retry_hedges_total`: when it is sent, and when the
-//!   request ends.
+//! - `tower_http_retry_hedges_total` counts each step of a hedge: when it is withheld, when it is sent, and
+//!   when the request ends. To count hedges, use the result `sent`.
 //! - If a process has several layers, their values are added up. Only the tokens and the saved time have the
 //!   value of the layer that recorded last. Set the label `authority` to distinguish the tokens.
 //! - Some exporters turn histograms into summaries, which cannot be aggregated, unless buckets are

@@ -1,7 +1,7 @@
 //! Verifying whether a create or a delete took effect before it is retried.
 //!
 //! If the response to a request is lost or is a 5xx, the server may nevertheless have acted on the request.
-//! If the request is then repeated blindly, a create makes a duplicate or is answered 409, and a delete is
+//! If the request is then repeated blindly, a create adds a duplicate or is answered 409, and a delete is
 //! answered 404, so that the caller sees a failure although the operation succeeded.
 //!
 //! A [`VerifyLayer`] directly below a [`RetryLayer`](crate::RetryLayer) sends a *probe* before it repeats

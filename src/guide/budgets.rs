@@ -50,7 +50,7 @@
 //! - After most of the faults, retries without a budget sustain the overload forever. So do retries with a
 //!   budget that is refilled over time, such as that of `tower::retry`: ten retries per second for each
 //!   client.
-//! - With budgets that earn only from successes, the servers recover as soon as without retries. These
+//! - With budgets that earn only from successes, the servers recover as quickly as without retries. These
 //!   budgets differ in the number of retries that they allow where retries help: with bad replicas, `earning`
 //!   allows nearly as many as are sent without a budget, and `throttle` hardly any. (With bad replicas and
 //!   with black holes, the other replicas have the whole capacity.)

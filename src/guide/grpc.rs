@@ -26,7 +26,8 @@
 //! # }
 //! ```
 //!
-//! After, with the feature `grpc`:
+//! After, with `cargo add tower-http-retry -F grpc`, `cargo add tower`, and `cargo add tower-http -F
+//! map-request-body`:
 //!
 //! ```
 //! # mod greeter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/greeter.rs")); }
@@ -75,7 +76,7 @@
 //! | `UNAVAILABLE`, or a connection that failed or broke | retried |
 //! | any other code | returned |
 //! | a status after the first message of the response | returned: the call is committed |
-//! | a stream that the server refused, or a request that was never sent | sent again at once, the first time |
+//! | a stream that the server refused, or a request that was never sent | sent again immediately, once |
 //! | `grpc-retry-pushback-ms` of 0 or more, beside a code that is retried | retried after exactly that time |
 //! | `grpc-retry-pushback-ms` that is negative or malformed | returned |
 //!
@@ -92,7 +93,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), tonic::Status> {
-//! // Calls that were aborted are retried, too.
+//! // Calls that were aborted are retried, too. Codes are given by their number.
 //! let layer = RetryLayer::grpc().classify(ByGrpcStatus::new().also(Code::Aborted as i32));
 //! # let server = Greeter::in_memory([status(Code::Aborted), Turn::Ok, unavailable()]);
 //! # let mut greeter = server.client(&layer);
@@ -114,9 +115,10 @@
 //!
 //! # Policies for each method
 //!
-//! A [`ServiceConfig`] says for each method which codes are retried, how often and after which waits. It can
-//! be built in code, or parsed from the JSON that other gRPC clients use (feature `serde`). Its throttle
-//! replaces the layer's budget.
+//! A [`ServiceConfig`] says for each method which codes are retried, how many times, and with which back-off.
+//! It can be built in code, or parsed from the JSON that other gRPC clients use (feature `serde`; there is an
+//! example [below](#hedging)). Its `retry_throttling` replaces the layer's budget. Without that, the layer has
+//! no budget.
 //!
 //! ```
 //! # mod greeter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/greeter.rs")); }
@@ -149,42 +151,48 @@
 //! ```
 //!
 //! The most specific entry applies: that of the method, then that of the service, then the default. A call
-//! without an entry is sent again only if the server has certainly not seen it.
+//! with [`MethodPolicy::Once`](crate::grpc::MethodPolicy::Once), or without an entry, is sent again only if the
+//! server has certainly not seen it. To exclude even this, use
+//! [`RetryOverride::once`](crate::RetryOverride::once).
 //!
 //! # Statuses in trailers
 //!
-//! A server that fails a call at once sends its status in the head of the response, and the retry reads it
-//! there. Some servers and proxies send the head first, and the status after it, in trailers. Put a
+//! A server that fails a call immediately sends its status in the head of the response, where the retry reads
+//! it. Some servers and proxies send the head first, and the status after it, in trailers. Put a
 //! [`PeekTrailersLayer`] below the retry for them:
 //!
 //! - A status that follows the head directly is retried like one in the head.
 //! - A status after data is returned to the caller. The throttle counts it, so that a server which fails all
 //!   calls in this way stops the retries.
 //!
-//! Without the layer, the retry takes each response without a status in its head for a success.
+//! Without the layer, the retry treats each response without a status in its head as a success.
 //!
 //! # Deadlines and time-outs
 //!
-//! - [`tonic::Request::set_timeout`] sets the deadline of a call. No retry starts after it, and each retry
-//!   tells the server what is left of it. If a wait would end after it, the last status is returned at once.
+//! - [`tonic::Request::set_timeout`] sets the deadline of a call, in the header `grpc-timeout`. No retry starts
+//!   after the deadline, and each retry sends the time that is left. If a wait would end after the deadline,
+//!   the last status is returned immediately. An attempt that is in flight at the deadline is ended by tonic's
+//!   channel, with the same status as without a retry, `CANCELLED`.
 //! - [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) limits each attempt. An attempt that
-//!   takes longer is retried, whatever the codes are. If it is the last one, a generated client reports it as
+//!   takes longer is retried, regardless of the codes. If it is the last one, a generated client reports it as
 //!   `UNKNOWN`.
-//! - `Endpoint::timeout` ends a call for good: its error stands for the deadline of the call, and is not
-//!   retried.
+//! - Do not use `Endpoint::timeout` to limit attempts. The retry cannot distinguish it from the deadline of the
+//!   call, and does not retry after it.
 //!
 //! ```
 //! # mod greeter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/greeter.rs")); }
 //! # use greeter::{Greeter, hello, unavailable};
 //! use std::time::Duration;
 //! use tonic::{Code, Request};
-//! # use tower_http_retry::{Backoff, Jitter, RetryLayer};
+//! use tower_http_retry::{Backoff, Jitter, RetryLayer};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
-//! # let backoff = Backoff::exponential(Duration::from_millis(100)).jitter(Jitter::None);
+//! let backoff = Backoff::exponential(Duration::from_millis(100)).jitter(Jitter::None);
+//! let layer = RetryLayer::grpc().backoff(backoff);
 //! # let server = Greeter::in_memory([unavailable()]);
-//! # let mut greeter = server.client(&RetryLayer::grpc().backoff(backoff));
+//! # let mut greeter = server.client(&layer);
+//!
 //! let mut call = Request::new(hello("Ada"));
 //! call.set_timeout(Duration::from_millis(350));
 //!
@@ -308,8 +316,37 @@
 //! # }
 //! ```
 //!
+//! The same config in JSON, with the feature `serde`:
+//!
+#![cfg_attr(feature = "serde", doc = "```")]
+#![cfg_attr(not(feature = "serde"), doc = "```ignore")]
+//! use tower_http_retry::grpc::ServiceConfig;
+//! # use std::time::Duration;
+//! # use tonic::Code;
+//! # use tower_http_retry::grpc::HedgingPolicy;
+//!
+//! let config: ServiceConfig = r#"{
+//!     "methodConfig": [{
+//!         "name": [{ "service": "hello.Greeter", "method": "SayHello" }],
+//!         "hedgingPolicy": {
+//!             "maxAttempts": 3,
+//!             "hedgingDelay": "0.2s",
+//!             "nonFatalStatusCodes": ["UNAVAILABLE"]
+//!         }
+//!     }]
+//! }"#
+//! .parse()?;
+//! # let policy = HedgingPolicy::new(Duration::from_millis(200))
+//! #     .max_attempts(3)
+//! #     .non_fatal_status_codes([Code::Unavailable]);
+//! # let built = ServiceConfig::builder().method("hello.Greeter", "SayHello", policy).build()?;
+//! # assert_eq!(config, built);
+//! # Ok::<_, tower_http_retry::grpc::ServiceConfigError>(())
+//! ```
+//!
 //! [`HedgeLayer::service_config`](crate::HedgeLayer::service_config) has the rules. Unlike
-//! [hedges of HTTP requests](super::hedging), these have a fixed delay and no limit but the throttle.
+//! [hedges of HTTP requests](super::hedging), these have a fixed delay, and successes do not have to earn them.
+//! They are limited by `maxAttempts`, which is at most 5, by the deadline, by pushback, and by the throttle.
 //!
 //! # Metrics
 //!

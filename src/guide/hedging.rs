@@ -27,7 +27,8 @@
 //! - has a body that is not read to its end when the hedge is due, or is longer than 1 MiB. A body in memory
 //!   is not limited.
 //!
-//! Such a request is sent once. All other requests have at most one hedge.
+//! Such a request is sent once. In all other cases, at most one hedge is sent. Under a retry, this applies to
+//! each attempt: with five retries, a request is sent up to twelve times.
 //!
 //! # When a hedge is sent
 //!
@@ -54,7 +55,8 @@
 //! - the inner service is not ready immediately;
 //! - a [`Cooldown`](crate::HedgeLayer::cooldown) holds requests, or at most half of the [budget of the retry] is
 //!   left;
-//! - it is withheld for [comparison](#what-it-saves): it is sent one delay later, if it is still due then.
+//! - it is withheld for [comparison](#what-it-saves). It is then sent one delay later, if there is still no
+//!   response.
 //!
 //! # Which outcome is returned
 //!
@@ -71,16 +73,17 @@
 //!
 //! # What hedges add to the load
 //!
-//! Each first attempt that succeeds earns a fraction of a hedge, 0.05 by default. At most three hedges are
-//! saved up, or the number that is earned in one second, if that is more. Nothing is earned over time, so a
-//! service that fails or hangs receives no more hedges after the first few.
+//! Each first attempt that succeeds earns a fraction of a hedge, 0.05 by default. A request whose hedge wins
+//! earns nothing. A new layer has one hedge to start with. At most three hedges are saved up, or the number
+//! that is earned in one second, if that is more. Nothing is earned over time, so a service that fails or
+//! hangs receives no more hedges once those are used up.
 //!
 //! # What it saves
 //!
 //! To measure this, one in 16 due hedges, chosen at random, is withheld and sent one delay later. The layer
 //! compares how long both groups of requests take within this additional delay: those whose hedge was
 //! withheld, and those whose hedge was sent when it was due. The difference of the means of the last 64 to
-//! 128 requests of each group is the time that a hedge saves at least. It is available from
+//! 128 requests of each group is a lower bound of the time that a hedge saves. It is available from
 //! [`HedgeLayer::saved_seconds`], [`HedgeEvent::saved_seconds`](crate::hedge::HedgeEvent::saved_seconds), and
 //! the metric `tower_http_retry_hedge_saved_seconds`.
 //!

@@ -290,7 +290,7 @@
 //! use tower::Layer;
 //! use tower_http_retry::{RetryLayer, reqwest::{SendThrough, Service}};
 //!
-//! let client = reqwest::Client::new();
+//! let client = reqwest::Client::builder().retry(reqwest::retry::never()).build()?;
 //! # let server = Flaky::start([503, 503]).await;
 //! # let url = &server.url;
 //! let retrying = RetryLayer::new().layer(Service::from(client.clone()));
@@ -304,13 +304,15 @@
 //! | | backon around a call | a [`RetryLayer`] |
 //! |---|---|---|
 //! | where it is written | around each call | once, for all requests of the client |
-//! | POST | repeated like any call | not repeated if the server may have acted on it |
+//! | POST | repeated like any call | not repeated if the server may have acted on it; after a 429 or a refused connection, repeated if the client's redirects are off: see [`Service::new`](crate::reqwest::Service::new) |
 //! | what is retried | as `when` decides, for each call | [`ByStatus`], or your classifier |
 //! | `Retry-After` | has to be carried through the error to `adjust` | obeyed, up to [`max_retry_after`] |
 //! | a body that can be sent once | has to be created again in the closure | recorded as it is sent |
 //! | budget | none | shared by all requests |
+//! | error | that of the call | a [`BoxError`](crate::BoxError) that contains reqwest's error |
+//! | the number of attempts | counted in `notify`, or in the loop | in an [`AttemptsHandle`], an extension of the request: see [`SendThrough`](crate::reqwest::SendThrough) |
 //!
-//! backon retries any operation, such as a database query. Keep it for operations other than HTTP requests.
+//! A loop that sends a request and sleeps is replaced in the same way. backon retries any operation, such as a database query. Keep it for operations other than HTTP requests.
 //!
 //! # From tonic without retries
 //!

@@ -279,7 +279,8 @@
 //! # }
 //! ```
 //!
-//! [`HedgeLayer::on_event`](crate::HedgeLayer::on_event) does the same for hedges.
+//! [`HedgeLayer::on_event`](crate::HedgeLayer::on_event) calls a closure for each step of a hedge:
+//! [`HedgeEventKind`](crate::hedge::HedgeEventKind) lists them.
 //!
 //! # Metrics
 //!

@@ -13,7 +13,7 @@
 //! All waits and time-outs of this crate use tokio's clock. In a test, tokio can pause it (feature
 //! `test-util`): it then jumps to the next timer whenever all tasks wait. A test that covers minutes takes
 //! milliseconds, and its times are exact. [`Jitter::None`](crate::Jitter::None) makes the waits exact as
-//! well.
+//! well, including those after a `Retry-After`.
 //!
 //! ```
 //! use std::sync::Mutex;

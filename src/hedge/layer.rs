@@ -66,7 +66,7 @@ impl HedgeLayer {
 }
 
 impl<C, L> HedgeLayer<C, L> {
-    /// Sets how much load hedges may add, as a share of the requests that succeed. Defaults to 0.05.
+    /// Sets how much load hedges may add, as a share of the first attempts that succeed. Defaults to 0.05.
     ///
     /// It is also the share of requests that are slow enough to be hedged. Values outside 0 to 1 are clamped.
     /// If it is 0 or NaN, no request is hedged.
@@ -88,7 +88,8 @@ impl<C, L> HedgeLayer<C, L> {
 
     /// Sets a fixed delay. By default it is learned from the requests.
     ///
-    /// The load is still limited by [`extra_load`](Self::extra_load). The
+    /// The load is still limited by [`extra_load`](Self::extra_load), and one in 16 hedges is sent one delay
+    /// later ([`control`](Self::control)). The
     /// [comparison](crate::guide::hedging#what-it-saves) covers only one more delay after a hedge is due.
     /// Therefore, it shows no savings if the delay is much shorter than an attempt.
     ///

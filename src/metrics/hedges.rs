@@ -11,7 +11,7 @@ static DELAY: Family<1> = Family::new("tower_http_retry_hedge_delay_seconds", [M
 static SAVED: Family<0> = Family::new("tower_http_retry_hedge_saved_seconds", []);
 
 pub(super) fn describe() {
-    describe_counter!(HEDGES.name, Unit::Count, "Hedges that were due, by result.");
+    describe_counter!(HEDGES.name, Unit::Count, "Steps of hedges, by result.");
     describe_histogram!(
         DELAY.name,
         Unit::Seconds,

@@ -42,7 +42,7 @@ use crate::retry_after::Hint;
 /// | `hedgingPolicy.maxAttempts` | `max_attempts` | 2 or more; above 5 it counts as 5 |
 /// | `hedgingPolicy.hedgingDelay` | `new` | a duration of zero or more; defaults to zero, so that all attempts are sent at the same time |
 /// | `hedgingPolicy.nonFatalStatusCodes` | `non_fatal_status_codes` | like `retryableStatusCodes`, or none; defaults to none, so that all codes are fatal |
-/// | neither policy | [`MethodPolicy::Once`] | the calls are not retried |
+/// | neither policy | [`MethodPolicy::Once`] | the calls are only retried [transparently](Verdict::transparent) |
 /// | `retryThrottling.maxTokens` | [`retry_throttling`] | 0.001 to 1000 |
 /// | `retryThrottling.tokenRatio` | [`retry_throttling`] | 0.001 or more; only three decimals are used |
 ///
