@@ -180,7 +180,7 @@ fn unit() -> impl Strategy<Value = DeadlineUnit> {
     ]
 }
 
-fn config() -> impl Strategy<Value = RetryConfig> {
+pub fn config() -> impl Strategy<Value = RetryConfig> {
     let parts = (classify(), idempotency(), budget(), option::of(cooldown()));
     let others = (
         size(),

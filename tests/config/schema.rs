@@ -1,15 +1,58 @@
 //! The JSON schema of a config: what it has room for is what is read.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
+use jsonschema::Validator;
+use proptest::prelude::*;
 use schemars::schema_for;
 use serde_json::{Map, Value};
 use tower_http_retry::config::{BudgetConfig, RetryConfig};
 
 use crate::read::everything;
+use crate::round_trips::config;
+use crate::wrong;
 
 fn schema() -> Value {
     schema_for!(RetryConfig).to_value()
+}
+
+static VALIDATOR: LazyLock<Validator> =
+    LazyLock::new(|| jsonschema::validator_for(&schema()).unwrap());
+
+/// What a schema cannot say: the order of two numbers, which durations are too long, that no method is in
+/// two lists, and how a number is written. A key that is there twice is lost before the schema is asked.
+const NOT_IN_THE_SCHEMA: [&str; 7] = [
+    r#"{"window":"99999999999999999999s"}"#,
+    r#"{"backoff":{"jitter":{"between":[1.2,0.8]}}}"#,
+    r#"{"classify":{"statuses":[503.0]}}"#,
+    r#"{"idempotency":{"also":["PATCH"],"except":["TRACE","PATCH"]}}"#,
+    r#"{"window":"18446744073709551615s 1000000000ns"}"#,
+    r#"{"window":"5m","window":"6m"}"#,
+    r#"{"backoff":{"factor":2,"factor":3}}"#,
+];
+
+#[test]
+fn what_is_not_read_does_not_fit_the_schema() {
+    // Some are no JSON at all.
+    let fits = |json: &str| {
+        let value = serde_json::from_str(json);
+        value.is_ok_and(|value| VALIDATOR.is_valid(&value))
+    };
+    let fitting: Vec<_> = wrong::cases()
+        .map(|(json, _)| json)
+        .filter(|json| fits(json))
+        .collect();
+    assert_eq!(fitting, NOT_IN_THE_SCHEMA);
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_fits_the_schema(config in config()) {
+        let value = serde_json::to_value(config).unwrap();
+        let errors: Vec<_> = VALIDATOR.iter_errors(&value).map(|error| error.to_string()).collect();
+        prop_assert!(errors.is_empty(), "{value}: {errors:?}");
+    }
 }
 
 /// All objects of a schema that say what fields there are.

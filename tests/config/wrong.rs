@@ -7,6 +7,12 @@ use tower_http_retry::{Backoff, ByStatus, Idempotency, Jitter, RetryAfter};
 /// JSON, and under it what is said, without the place that serde_json adds.
 const WRONG: &str = include_str!("wrong.txt");
 
+/// Each JSON, and what is said of it.
+pub fn cases() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let mut lines = WRONG.lines();
+    std::iter::from_fn(move || Some((lines.next()?, lines.next()?.trim())))
+}
+
 fn of_json<'de, T: Deserialize<'de>>(json: &'de str) -> String {
     let Err(error) = serde_json::from_str::<T>(json) else {
         panic!("{json} is read");
@@ -18,12 +24,10 @@ fn of_json<'de, T: Deserialize<'de>>(json: &'de str) -> String {
 
 #[test]
 fn each_mistake_in_json_is_named_by_its_field() {
-    let lines: Vec<_> = WRONG.lines().collect();
-    let cases = lines.chunks(2).map(|case| (case[0], case[1].trim()));
-    for (json, expected) in cases.clone() {
+    for (json, expected) in cases() {
         assert_eq!(of_json::<RetryConfig>(json), expected, "{json}");
     }
-    assert!(cases.len() > 100);
+    assert!(cases().count() > 100);
 }
 
 #[test]
