@@ -57,7 +57,7 @@
 //! - Requests with a safe method are hedged, at most once for each attempt of a retry above.
 //! - A hedge is sent if there is no response after a delay, which is learned from the requests that succeed.
 //! - Each first attempt that succeeds earns 0.05 hedges, so that they add at most 5 % to the load. Nothing is
-//!   earned over time, so a service that fails soon receives no more hedges.
+//!   earned over time, so a failing service receives no more hedges after the first few.
 //! - The first success is returned, and the other attempt is dropped.
 //! - One in 16 hedges is withheld, to measure how much time hedges save.
 //!

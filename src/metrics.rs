@@ -21,8 +21,8 @@
 //!
 //! - The end of a cooldown is recorded when a response arrives. `tower_http_retry_cooling_down` therefore
 //!   does not decrease while no requests are sent, or if the state of an upstream is replaced.
-//! - `tower_http_retry_hedges_total` counts each step of a hedge: when it is withheld, when it is sent, and
-//!   when the request ends. To count hedges, use the result `sent`.
+//! - `tower_http_retry_hedges_total` counts each step of a hedge: when it is withheld, sent or not sent,
+//!   and, if it was sent, when the request ends. To count hedges, use the result `sent`.
 //! - If a process has several layers, their values are added up. Only the tokens and the saved time have the
 //!   value of the layer that recorded last. Set the label `authority` to distinguish the tokens.
 //! - Some exporters turn histograms into summaries, which cannot be aggregated, unless buckets are

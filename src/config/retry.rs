@@ -46,7 +46,7 @@ pub struct RetryConfig {
     pub window: Duration,
     /// How long to wait before each retry: [`RetryLayer::backoff`]. Defaults to [`Backoff::default`].
     pub backoff: Backoff,
-    /// The back-off after a 429 or 503 without `Retry-After`: [`RetryLayer::backoff_after_refusal`]. If it is
+    /// The back-off after a 429 or 503 that does not say how long to wait: [`RetryLayer::backoff_after_refusal`]. If it is
     /// `None`, which is the default, `backoff` is used.
     pub backoff_after_refusal: Option<Backoff>,
     /// Which outcomes are retried: [`RetryLayer::classify`]. Defaults to [`ByStatus::new`].

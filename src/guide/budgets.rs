@@ -111,8 +111,8 @@
 //!   as many attempts, which only the back-off spreads.
 //! - If a client sends a request about every minute, its budget is not refilled over time. It depends on
 //!   successes, which earn 0.1 for each request, and 1.5 for each retry that helped.
-//! - An attempt counts when it ends. An attempt that is still running does not count, and neither does a
-//!   request that was dropped.
+//! - For these five minutes, an attempt counts when it ends. An attempt that is still running does not count,
+//!   and neither does a request that was dropped.
 //!
 //! The other kinds of budget are not refilled in this way.
 //!

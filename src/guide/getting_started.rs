@@ -208,8 +208,9 @@
 //!   time spent waiting, and the reason why there was no further attempt.
 //! - [`AttemptsHandle`](crate::AttemptsHandle), an extension of the request: it has the same data, even if
 //!   the request fails with an error.
-//! - tracing: each retry emits an event at level `DEBUG`, and each request that fails in the end emits one at
-//!   `WARN`. A subscriber prints them, for example that of the crate tracing-subscriber.
+//! - tracing: each retry emits an event at level `DEBUG`. A request that fails in the end emits one at
+//!   `WARN`, unless its first attempt already failed permanently, for example with a 404. A subscriber prints
+//!   them, for example that of the crate tracing-subscriber.
 //!
 #![cfg_attr(feature = "tracing", doc = "```")]
 #![cfg_attr(not(feature = "tracing"), doc = "```ignore")]

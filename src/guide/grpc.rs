@@ -57,8 +57,9 @@
 //! ```
 //!
 //! - [`RetryLayer::grpc`](crate::RetryLayer::grpc) makes up to five attempts, after 0.1 s, 0.2 s, 0.4 s and
-//!   0.8 s, each multiplied by a random factor from 0.8 to 1.2. Its budget is gRPC's throttle: a failure takes
-//!   one of 10 tokens, a success adds 0.1, and retries are sent while more than 5 are left.
+//!   0.8 s, each multiplied by a random factor from 0.8 to 1.2. Its budget is gRPC's throttle: a failure that
+//!   could be retried takes one of 10 tokens, a success adds 0.1, and retries are sent while more than 5 are
+//!   left.
 //! - [`PeekTrailersLayer`] reads [statuses that come in trailers](#statuses-in-trailers).
 //! - `MapRequestBodyLayer` converts the retry's request body into tonic's.
 //!
@@ -73,7 +74,7 @@
 //!
 //! | the call ends with | what happens |
 //! |---|---|
-//! | `UNAVAILABLE`, or a connection that failed or broke | retried |
+//! | `UNAVAILABLE`, or a connection that failed, or broke before the response began | retried |
 //! | any other code | returned |
 //! | a status after the first message of the response | returned: the call is committed |
 //! | a stream that the server refused, or a request that was never sent | sent again immediately, once |
@@ -152,7 +153,7 @@
 //!
 //! The most specific entry applies: that of the method, then that of the service, then the default. A call
 //! with [`MethodPolicy::Once`](crate::grpc::MethodPolicy::Once), or without an entry, is sent again only if the
-//! server has certainly not seen it. To exclude even this, use
+//! server has certainly not processed it. To exclude even this, use
 //! [`RetryOverride::once`](crate::RetryOverride::once).
 //!
 //! # Statuses in trailers
@@ -165,19 +166,20 @@
 //! - A status after data is returned to the caller. The throttle counts it, so that a server which fails all
 //!   calls in this way stops the retries.
 //!
-//! Without the layer, the retry treats each response without a status in its head as a success.
+//! Without the layer, the retry treats each response of HTTP status 200 without a `grpc-status` in its head as
+//! a success.
 //!
 //! # Deadlines and time-outs
 //!
-//! - [`tonic::Request::set_timeout`] sets the deadline of a call, in the header `grpc-timeout`. No retry starts
-//!   after the deadline, and each retry sends the time that is left. If a wait would end after the deadline,
-//!   the last status is returned immediately. An attempt that is in flight at the deadline is ended by tonic's
-//!   channel, with the same status as without a retry, `CANCELLED`.
+//! - [`tonic::Request::set_timeout`] sets the deadline of a call, in the header `grpc-timeout`. No retry
+//!   starts after the deadline, and each retry sends the time that is left. If a wait would end after the
+//!   deadline, the last status is returned immediately. An attempt that is in flight at the deadline is ended
+//!   by tonic's channel, with the same status as without a retry, `CANCELLED`.
 //! - [`RetryLayer::attempt_timeout`](crate::RetryLayer::attempt_timeout) limits each attempt. An attempt that
-//!   takes longer is retried, regardless of the codes. If it is the last one, a generated client reports it as
-//!   `UNKNOWN`.
-//! - Do not use `Endpoint::timeout` to limit attempts. The retry cannot distinguish it from the deadline of the
-//!   call, and does not retry after it.
+//!   takes longer is retried, regardless of the codes, unless a service config has no `retryPolicy` for the
+//!   method. If it is the last one, a generated client reports it as `UNKNOWN`.
+//! - Do not use `Endpoint::timeout` to limit attempts. The retry cannot distinguish it from the deadline of
+//!   the call, and does not retry after it.
 //!
 //! ```
 //! # mod greeter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/greeter.rs")); }
@@ -221,7 +223,9 @@
 //! # Interceptors
 //!
 //! An interceptor above the retry runs once for each call; `with_interceptor` puts it there. One below the
-//! retry runs once for each attempt, and can add what must be new each time, such as a token:
+//! retry runs once for each attempt, and can add what must be new each time, such as a token. Both also run for
+//! streaming calls. `map_response` converts the body of the response, so that the function can return a type
+//! without naming those of the layers:
 //!
 //! ```
 //! # mod greeter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/greeter.rs")); }
@@ -350,10 +354,11 @@
 //!
 //! # Metrics
 //!
-//! With the feature `metrics`, the metrics of gRFC A96 are recorded for each call, beside those of the retry
-//! layer: see `metrics` and the page on [observability](super::observability).
+//! With the feature `metrics`, the metrics of gRFC A96 are recorded for each call that was sent more than once
+//! or had to wait, beside those of the [retry layer](super::observability#metrics). The module `metrics` lists
+//! them.
 //!
-//! `cargo run -p grpc-client` runs a tonic server that fails in six ways, and prints each attempt and each
+//! `cargo run -p grpc-client` runs a tonic server that fails in several ways, and prints each attempt and each
 //! decision.
 //!
 //! [gRFC A6]: https://github.com/grpc/proposal/blob/master/A6-client-retries.md

@@ -46,7 +46,7 @@
 //!
 //! The delay is computed once a second. Hedging starts after 5 / `extra_load` attempts, which are 100 by
 //! default. Samples lose a tenth of their weight each second, or every ten seconds while there are few, so
-//! that one request a second is sufficient. If there are fewer requests, set a fixed delay with
+//! that two requests a second are sufficient. If there are fewer requests, set a fixed delay with
 //! [`after`](crate::HedgeLayer::after).
 //!
 //! A hedge that is due is not sent if

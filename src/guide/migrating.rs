@@ -4,9 +4,10 @@
 //! Each part has the code before and after. The tests of this crate run both, against a server that fails
 //! twice and then succeeds, and against one that fails a POST.
 //!
-//! The gain is the same in each case: a POST is not repeated if the server may have acted on it,
+//! For HTTP, the gain is the same in each case: a POST is not repeated if the server may have acted on it,
 //! `Retry-After` is obeyed, a [budget](crate::budget) stops retries that do not help, and a
-//! [`RetryOverride`](crate::RetryOverride) changes the settings for a single request.
+//! [`RetryOverride`](crate::RetryOverride) changes the settings for a single request. The rules of gRPC
+//! [differ](#from-tonic-without-retries).
 //!
 //! # From reqwest-retry
 //!
@@ -312,7 +313,8 @@
 //! | error | that of the call | a [`BoxError`](crate::BoxError) that contains reqwest's error |
 //! | the number of attempts | counted in `notify`, or in the loop | in an [`AttemptsHandle`], an extension of the request: see [`SendThrough`](crate::reqwest::SendThrough) |
 //!
-//! A loop that sends a request and sleeps is replaced in the same way. backon retries any operation, such as a database query. Keep it for operations other than HTTP requests.
+//! A loop that sends a request and sleeps is replaced in the same way. backon retries any operation, such as
+//! a database query. Keep it for operations other than HTTP requests.
 //!
 //! # From tonic without retries
 //!
@@ -347,7 +349,7 @@
 //!
 //! | | a channel | with [`RetryLayer::grpc`](crate::RetryLayer::grpc) |
 //! |---|---|---|
-//! | `UNAVAILABLE`, or a connection that broke | reported | retried up to four times |
+//! | `UNAVAILABLE`, or a connection that broke before the response began | reported | retried up to four times, even if the server may have acted on the call |
 //! | any other code | reported | reported, unless you [add it](crate::grpc::ByGrpcStatus::also) |
 //! | a stream that the server refused | reported | sent again immediately |
 //! | the deadline of a call | applies to the one attempt | applies to all attempts together; each retry sends the time that is left |

@@ -26,8 +26,8 @@ impl<C> RetryLayer<C> {
         self.with(|settings| settings.limits.backoff = backoff)
     }
 
-    /// Sets the back-off after a response of 429 or 503 without `Retry-After`.
-    /// Defaults to [`backoff`](Self::backoff).
+    /// Sets the back-off after a response of 429 or 503 that does not say how long to wait. Defaults to
+    /// [`backoff`](Self::backoff).
     ///
     /// A server that turns requests away usually needs more time than a new connection does. Both
     /// back-offs count the same steps: after two failures of one kind, a failure of the other kind

@@ -174,7 +174,7 @@ where
             error: &*error,
         });
         *this.broken = Some(error);
-        // The first resumption has no wait. It uses no timer, because even a timer of zero length yields to
+        // The first resumption, and the first one after progress, has no wait. It uses no timer, because even a timer of zero length yields to
         // other tasks.
         this.step.set(match this.tries.is_first() {
             true => Step::Readying,

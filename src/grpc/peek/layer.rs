@@ -4,7 +4,7 @@ use super::service::PeekTrailers;
 
 /// Layer that reads the status of gRPC calls from the trailers of their responses.
 ///
-/// A retry above retries a call by a status that arrives directly after the head. Its
+/// A retry above uses a status that arrives directly after the head to decide whether to retry. Its
 /// [throttle](crate::Budget::throttle) also counts statuses that arrive later.
 ///
 /// A failed call that may be retried usually has its status in the head of the response (Trailers-Only). Some
