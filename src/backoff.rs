@@ -73,7 +73,7 @@ pub enum Jitter {
 pub(crate) struct Series {
     /// The next step; the first is 0.
     pub(crate) step: u32,
-    /// The last wait that the back-off determined.
+    /// The last wait of the back-off, or that the classifier set instead.
     pub(crate) previous: Duration,
 }
 

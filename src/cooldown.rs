@@ -19,16 +19,18 @@
 //!
 //! Requests are held until the latest time that these responses ask for, but not longer than
 //! [`longest`](Cooldown::longest). If no response asks for a wait, the hold takes 1 s. This time doubles with
-//! each further hold, up to 60 s, until a request succeeds. Jitter adds up to a quarter of the hold, so that
-//! clients do not all return at the same time; with [`Jitter::None`](crate::Jitter::None), nothing is added.
+//! each further hold of this kind, up to 60 s, until a request succeeds. Jitter adds up to a quarter of the
+//! hold, so that clients do not all return at the same time; with [`Jitter::None`](crate::Jitter::None),
+//! nothing is added.
 //!
 //! Throttled attempts do not always show that the quota is used up for all requests of the client:
 //!
 //! - `Retry-After: 1` can stand for a much shorter wait, because the header has whole seconds. If no response
 //!   asks for more than 1 s, requests are held only after 1 s without a success.
 //! - If a request is served that was sent after a throttled response, but more than a second before the end
-//!   of the wait that it asked for, this wait does not apply to all requests. Throttled attempts then neither
-//!   start a hold nor extend one for 60 s.
+//!   of the wait that it asked for, this wait does not apply to all requests. For 60 s, throttled attempts
+//!   then neither start nor extend a hold, unless their response reports that the quota is used up. In a slow
+//!   start, the wait after a throttled request is then 1 s.
 //!
 //! An attempt that was sent before a hold started does not start another one. Its response can only extend
 //! the hold while it lasts.
@@ -253,7 +255,7 @@ impl Cooldown {
     /// Sets the longest hold that a new request waits for. Defaults to 5 seconds. With [`Duration::MAX`],
     /// only the request's window limits the wait.
     ///
-    /// If the hold is longer, the request fails with
+    /// If more than this is left of the hold, the request fails with
     /// [`RetryError::CoolingDown`](crate::RetryError::CoolingDown). This can happen when the request
     /// arrives, when the hold is extended while it waits, or when a request in the slow start is throttled
     /// for a longer time. The time spent waiting for earlier requests does not count. Retries have no such
@@ -273,9 +275,10 @@ impl Cooldown {
         self
     }
 
-    /// Sets the longest hold that a response can cause. Defaults to 5 minutes.
+    /// Sets the longest wait for which a response can hold requests, without jitter. Defaults to 5 minutes.
     ///
-    /// If a server asks for more, requests are held for this time, and then the slow start begins.
+    /// If a server asks for more, requests are held for this time and the jitter, and then the slow start
+    /// begins.
     pub fn longest(mut self, longest: Duration) -> Self {
         self.longest = longest;
         self

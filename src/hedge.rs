@@ -58,8 +58,9 @@
 //! - A hedge is sent if there is no response after a delay, which is learned from the requests that succeed.
 //! - Each first attempt that succeeds earns 0.05 hedges, so that they add at most 5 % to the load. Nothing is
 //!   earned over time, so a failing service receives no more hedges after the first few.
-//! - The first success is returned, and the other attempt is dropped.
-//! - One in 16 hedges is withheld, to measure how much time hedges save.
+//! - The first success or permanent failure is returned, and the other attempt is dropped.
+//! - At first, one in 16 hedges is sent one delay later than it is due, to measure how much time hedges save.
+//!   After that, it is one in 64, or seven in eight if they save none.
 //!
 //! The guide's page on [hedging](crate::guide::hedging) explains each rule, when hedges help, and what they
 //! cost.

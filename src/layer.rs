@@ -302,8 +302,6 @@ impl<C> RetryLayer<C> {
     ///
     /// Only payload bytes count towards the limit. Each frame takes about 32 bytes more, and keeps its
     /// underlying buffer in memory.
-    ///
-    /// See [converting the body](crate::guide::stacking#converting-the-body) in the guide.
     pub fn max_replay_bytes(self, bytes: usize) -> Self {
         self.with(|settings| settings.limits.max_replay_bytes = bytes)
     }

@@ -168,8 +168,8 @@ static COOLING_DOWN: Family<0> = Family::new("tower_http_retry_cooling_down", []
 
 const BUDGET: &str = "tower_http_retry_budget_tokens";
 
-/// The shortest time between two records of the budget's tokens by a thread, after outcomes that are not
-/// retried. Reading the tokens takes a lock and a sum over all threads.
+/// The shortest time between two records of the budget's tokens by a thread, after successes and permanent
+/// failures. Reading the tokens takes a lock and a sum over all threads.
 const LEVEL_EVERY: Duration = Duration::from_millis(100);
 
 /// Registers the descriptions and units of all metrics with the current recorder.

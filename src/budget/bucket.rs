@@ -76,7 +76,7 @@ impl Terms {
 }
 
 /// A bucket of tokens. Each thread collects the tokens that attempts earn on its own cache line. They are
-/// added to the level only when a retry needs it. The result is the same as if they were added immediately:
+/// added to the level only when the level is needed. The result is the same as if they were added immediately:
 /// as `room` is at most `earned`, a bucket that is full stays full until a withdrawal. (The exception is a
 /// retry that helped too late, which earns nothing but adds to the capacity. Each one can preserve up to a
 /// twentieth of a token that would have been cut off.)

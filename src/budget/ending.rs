@@ -4,7 +4,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     Success,
-    /// A response that is neither a success nor retried, such as a 404. A bucket counts it as served.
+    /// A response that is a permanent failure, such as a 404. A bucket counts it as served.
     Answered,
     Failure,
 }

@@ -69,7 +69,7 @@ impl Budget {
     ///   wait.
     /// - In a [burst](crate::budget#bursts), half of the tokens that it started with are kept for second and
     ///   further retries, unless `max_retries` is 0 or 1. A burst is detected if first retries have used
-    ///   half of these tokens, no request was served since, and fewer than about 20 requests were served in
+    ///   half of these tokens, no tokens were earned since, and fewer than about 20 requests were served in
     ///   the last 10 seconds.
     pub fn earning(max_retries: u32) -> Self {
         Self::of(Rule::earning(max_retries))

@@ -6,7 +6,7 @@ use crate::sync::{AtomicU64, Ordering};
 /// Counts are kept in units of 1/256, so that rounding does not lose them when they fade.
 const ONE: u64 = 256;
 
-/// The shortest idle time, in ticks of 10 ms: five minutes, which are the window of Microsoft's guideline.
+/// The shortest idle time, in ticks of 10 ms: five minutes, which is the window of Microsoft's guideline.
 const IDLE: u32 = 5 * 60 * 100;
 
 /// What remains of 2^32 after 2^n ticks of 10 ms, with a time constant of 10 s.

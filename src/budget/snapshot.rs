@@ -27,7 +27,7 @@ pub struct BudgetSnapshot {
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub shared: Option<BudgetState>,
-    /// The state of each upstream's budget. Empty if all requests share one budget.
+    /// The state of each upstream's budget that is kept. Empty if all requests share one budget.
     ///
     /// A key consists of scheme, host and port, such as `https://service.test:8443`, without the port if it
     /// is the default port of the scheme. The key of requests whose URI has no host is empty.

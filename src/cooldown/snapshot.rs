@@ -35,7 +35,7 @@ pub struct CooldownSnapshot {
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub shared: Option<CooldownState>,
-    /// The state of each upstream. Empty if all requests share one state.
+    /// The state of each upstream that is kept. Empty if all requests share one state.
     ///
     /// A key consists of scheme, host and port, such as `https://service.test:8443`, without the port if it
     /// is the default port of the scheme. The key of requests whose URI has no host is empty.

@@ -30,7 +30,7 @@ pub struct HedgeSnapshot {
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub shared: Option<HedgeState>,
-    /// The state of each upstream. Empty unless
+    /// The state of each upstream that is kept. Empty unless
     /// [`HedgeLayer::per_authority`](super::HedgeLayer::per_authority) is set.
     ///
     /// A key consists of scheme, host and port, such as `https://service.test:8443`, without the port if it

@@ -98,9 +98,10 @@ impl<C> RetryLayer<C> {
 
     /// Sets the header in which the number of retries so far is sent. Defaults to none.
     ///
-    /// The first attempt does not have the header. On retries, its value is 1, 2, and so on;
-    /// [transparent](crate::classify::Verdict::transparent) retries do not count. A value set by the caller
-    /// is removed. If the header map of an attempt has no room, the header is left out.
+    /// The first attempt does not have the header. On retries, its value is 1, 2, and so on.
+    /// [Transparent](crate::classify::Verdict::transparent) retries do not count: before any other retry, they
+    /// do not have the header either. A value set by the caller is removed. If the header map of an attempt
+    /// has no room, the header is left out.
     ///
     /// Do not use a header that frames or routes requests, such as `Content-Length`.
     pub fn retry_count_header(self, name: HeaderName) -> Self {

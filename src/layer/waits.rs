@@ -87,8 +87,8 @@ impl<C> RetryLayer<C> {
     ///   with the prefix `X-RateLimit-` or `X-Rate-Limit-`: if the remaining number is 0 (or a fraction
     ///   below 1), or absent from a 429. `Reset-After` is in seconds. `Reset` is in seconds
     ///   below 10^9, a Unix time in seconds below 10^12, and a Unix time in milliseconds from there
-    ///   on. A Unix time is measured against the response's `Date`, or without one against the local
-    ///   clock. One second is added, because both may have been rounded down.
+    ///   on. A Unix time is measured against the response's `Date`, or without a valid one against the
+    ///   local clock. One second is added, because both may have been rounded down.
     ///
     /// If several quotas are used up, the longest wait is used. The headers of a response from a cache (with
     /// any `Age` other than 0) are ignored, and so is a reset that is more than 366 days away. The wait is

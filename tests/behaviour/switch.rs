@@ -126,3 +126,11 @@ async fn it_is_the_reason_only_where_a_request_would_be_retried_otherwise() {
         ]
     );
 }
+
+#[test]
+fn it_prints_whether_it_is_on() {
+    let switch = Switch::new();
+    assert_eq!(format!("{switch:?}"), "Switch { is_on: true }");
+    switch.turn_off();
+    assert_eq!(format!("{switch:?}"), "Switch { is_on: false }");
+}
