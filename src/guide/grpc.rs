@@ -8,7 +8,7 @@
 //! # A tonic client
 //!
 //! tonic has no retries: a call that fails is reported to the caller. A generated client takes any service
-//! in the place of its channel, so the retry goes between the two. Before:
+//! instead of a channel, so the retry goes between the two. Before:
 //!
 //! ```
 //! # mod greeter { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/greeter.rs")); }
@@ -56,8 +56,8 @@
 //! # }
 //! ```
 //!
-//! - [`RetryLayer::grpc`](crate::RetryLayer::grpc) makes up to five attempts, after 0.1 s, 0.2 s, 0.4 s and
-//!   0.8 s, each multiplied by a random factor from 0.8 to 1.2. Its budget is gRPC's throttle: a failure that
+//! - [`RetryLayer::grpc`](crate::RetryLayer::grpc) makes up to five attempts, with waits of 0.1 s, 0.2 s,
+//!   0.4 s and 0.8 s, each multiplied by a random factor from 0.8 to 1.2. Its budget is gRPC's throttle: a failure that
 //!   could be retried takes one of 10 tokens, a success adds 0.1, and retries are sent while more than 5 are
 //!   left.
 //! - [`PeekTrailersLayer`] reads [statuses that come in trailers](#statuses-in-trailers).

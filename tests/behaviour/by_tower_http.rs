@@ -175,3 +175,13 @@ async fn a_function_says_what_its_failures_mean() {
     assert_eq!(sent(classify.clone(), Status(404)).await, (404, 1));
     assert_eq!(sent(classify, Status(503)).await, (200, 2));
 }
+
+#[test]
+fn it_prints_its_classifier() {
+    let printed = format!(
+        "{:?}",
+        ByTowerHttp::new(StatusInRangeAsFailures::new(400..=499))
+    );
+    let expected = "ByTowerHttp { classifier: StatusInRangeAsFailures { range: 400..=499 }, .. }";
+    assert_eq!(printed, expected);
+}
