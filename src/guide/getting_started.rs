@@ -280,13 +280,13 @@
 //! | test code that retries | [`testing`](super::testing) |
 //! | understand a compiler error | [`compile_errors`](super::compile_errors) |
 //! | send a second attempt beside a slow one | [`hedging`](super::hedging) |
-#![cfg_attr(feature = "grpc", doc = "| use tonic | [`grpc`](super::grpc) |")]
-#![cfg_attr(not(feature = "grpc"), doc = "| use tonic | `grpc` (feature `grpc`) |")]
-#![cfg_attr(
-    feature = "reqwest-middleware",
-    doc = "| replace other retries with these | [`migrating`](super::migrating) |"
-)]
+//! | use tonic | [`grpc`][grpc] (feature `grpc`) |
+//! | replace other retries with these | [`migrating`][migrating] (feature `reqwest-middleware`) |
+//!
+#![cfg_attr(feature = "grpc", doc = "[grpc]: super::grpc")]
+#![cfg_attr(not(feature = "grpc"), doc = "[grpc]: crate#features")]
+#![cfg_attr(feature = "reqwest-middleware", doc = "[migrating]: super::migrating")]
 #![cfg_attr(
     not(feature = "reqwest-middleware"),
-    doc = "| replace other retries with these | `migrating` (feature `reqwest-middleware`) |"
+    doc = "[migrating]: crate#features"
 )]
